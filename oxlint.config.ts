@@ -1,0 +1,64 @@
+import { defineConfig } from 'oxlint'
+
+/** The architecture as a table: what each folder may import besides its own files. Explained in docs/architecture.md. */
+const layers = [
+  { folder: 'src/core', ours: [], packages: ['typebox', 'node:crypto'] },
+  { folder: 'src/config', ours: ['../core/*'], packages: ['typebox', 'yaml', 'node:*'] },
+  { folder: 'src/http', ours: ['../core/*'], packages: ['fastify', 'node:*'] },
+  { folder: 'src/queue', ours: ['../core/*'], packages: [] },
+  { folder: 'src/feedback', ours: ['../core/*'], packages: ['prom-client'] },
+  { folder: 'src/store/sqlite', ours: ['../../core/*', '../../queue/*'], packages: ['node:*'] },
+  { folder: 'src/store/redis', ours: ['../../core/*', '../../queue/*'], packages: ['bullmq', 'ioredis', 'node:*'] },
+  { folder: 'src/providers/apns', ours: ['../../core/*'], packages: ['@parse/node-apn', 'typebox', 'node:*'] },
+  { folder: 'src/providers/fcm', ours: ['../../core/*'], packages: ['firebase-admin', 'typebox', 'node:*'] },
+  { folder: 'src/simulators', ours: ['../core/*'], packages: ['node-forge', 'node:*'] },
+] as const
+
+export default defineConfig({
+  plugins: ['typescript', 'unicorn', 'import', 'promise', 'node', 'vitest', 'oxc'],
+  categories: { correctness: 'error', suspicious: 'error' },
+  options: { typeAware: true },
+  ignorePatterns: ['.cache/**'],
+  rules: {
+    'typescript/no-floating-promises': 'error',
+    'typescript/no-misused-promises': 'error',
+    'typescript/switch-exhaustiveness-check': 'error',
+    'typescript/explicit-module-boundary-types': 'error',
+    'typescript/consistent-type-imports': 'error',
+    'typescript/no-explicit-any': 'error',
+    'typescript/no-non-null-assertion': 'error',
+    'import/no-cycle': 'error',
+    'import/no-default-export': 'error',
+    'unicorn/filename-case': ['error', { case: 'kebabCase' }],
+    'vitest/no-focused-tests': 'error',
+    'vitest/no-disabled-tests': 'error',
+    'max-lines': ['error', { max: 250, skipBlankLines: true, skipComments: true }],
+    'no-console': 'error',
+    'node/no-process-env': 'error',
+    // Off: each is wrong about this code, for the reason given.
+    'typescript/consistent-return': 'off', // an exhaustive switch ends every path; tsc checks it
+    'import/no-named-as-default': 'off', // `import Type from 'typebox'` is how TypeBox is imported
+    'oxc/no-async-endpoint-handlers': 'off', // for Express; Fastify awaits its handlers
+    'no-await-in-loop': 'off', // what is done in order is done in order on purpose
+    'unicorn/no-array-sort': 'off', // only ever on arrays made in the same expression
+    'no-underscore-dangle': 'off', // the spec has such names
+    'vitest/expect-expect': 'off', // helpers that expect are not seen
+    'vitest/no-conditional-tests': 'off', // tables choose their case
+    'vitest/require-mock-type-parameters': 'off', // no mocks of modules here
+  },
+  overrides: [
+    ...layers.map(({ folder, ours, packages }) => {
+      const allowed = [...ours, ...packages]
+      const group = ['**', '!./*', ...allowed.flatMap((name) => [`!${name}`, `!${name}/**`])]
+      const message = `${folder} may import only its own files and: ${allowed.join(', ')} (docs/architecture.md)`
+      const restricted: ['error', { patterns: { group: string[]; message: string }[] }] = [
+        'error',
+        { patterns: [{ group, message }] },
+      ]
+      return { files: [`${folder}/**`], rules: { 'no-restricted-imports': restricted } }
+    }),
+    { files: ['src/config/load.ts', 'test/**', 'src/simulators/**'], rules: { 'node/no-process-env': 'off' } },
+    { files: ['test/**'], rules: { 'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }] } },
+    { files: ['*.config.ts'], rules: { 'import/no-default-export': 'off' } },
+  ],
+})

@@ -1,0 +1,28 @@
+/** One rendered message for one device, on its way through the queue. Everything in it is sealed at rest. */
+import type { Message } from './message.ts'
+import type { Secret } from './secret.ts'
+
+/** Calls go first, then events, then badge updates. */
+export type Priority = 'call' | 'event' | 'counts'
+
+export interface Delivery {
+  /** Random: names this delivery, nothing else. */
+  readonly id: string
+  /** The app's configured name. */
+  readonly app: string
+  readonly priority: Priority
+  readonly pushkey: Secret
+  /** When the pusher was registered, in seconds of the homeserver's clock; absent from some homeservers. */
+  readonly pushkeyTs?: number | undefined
+  readonly message: Message
+  /** Keyed hash of (app_id, pushkey): what the memory of dead pushkeys knows of the device. */
+  readonly device: string
+  /** Keyed hash of (app_id, pushkey, event_id); absent where the same push may come twice on purpose. */
+  readonly deduplicationKey?: string | undefined
+  /** Counts-only: a later stored delivery with the same key makes this one pointless. */
+  readonly latestKey?: string | undefined
+  /** Sent although its pushkey is held to be dead, to learn whether it still is. */
+  readonly probesDead?: boolean | undefined
+  readonly acceptedAtMs: number
+  readonly expiresAtMs: number
+}

@@ -1,0 +1,35 @@
+/** What became of one attempt to deliver. A provider answers with this; an answer of a push service is never an exception. */
+
+export type Outcome =
+  /** The push service took it. */
+  | { readonly kind: 'delivered' }
+  /** The pushkey is dead. `sinceMs`: when the push service says it died (epoch, ms). */
+  | { readonly kind: 'rejected'; readonly reason: string; readonly sinceMs?: number | undefined }
+  | Retry
+  /** This message will never go, but the pushkey may be fine. */
+  | { readonly kind: 'failed'; readonly reason: string }
+  /** Proof that our own credential or configuration is refused: the whole app waits (never given on what a stranger can cause). */
+  | { readonly kind: 'blocked'; readonly reason: string }
+
+export interface Retry {
+  readonly kind: 'retry'
+  readonly reason: string
+  /** Milliseconds that the push service asks us to wait; 0: at once, nothing was sent. */
+  readonly afterMs?: number | undefined
+  /** Least time to wait when `afterMs` is not given (429 and FCM have floors of their own). Default 1 s. */
+  readonly floorMs?: number | undefined
+  /** What should slow down: this delivery, everything for this target, or the whole app. */
+  readonly scope: 'delivery' | 'target' | 'app'
+  /** The push service may have taken it after all: the next attempt must be recognisable as the same push. */
+  readonly ambiguous: boolean
+}
+
+/** `Retry-After` (RFC 9110 §10.2.3: seconds or an HTTP date) as milliseconds from `nowMs`; undefined when absent or unreadable. */
+export function parseRetryAfter(value: unknown, nowMs: number): number | undefined {
+  if (typeof value !== 'string') return undefined
+  const text = value.trim()
+  if (/^\d{1,10}$/.test(text)) return Number(text) * 1000
+  if (!/^[A-Za-z]{3,9},? /.test(text)) return undefined
+  const dateMs = Date.parse(text)
+  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs)
+}

@@ -1,0 +1,52 @@
+/** The contract of a push service: a folder of three files (index, render, sender) and one line in providers/index.ts. */
+import type { TObject } from 'typebox'
+import type { Message, PushIdentity, Rendered } from './message.ts'
+import type { Outcome } from './outcome.ts'
+import type { Push } from './push.ts'
+import type { Secret } from './secret.ts'
+
+/** What every provider gets from the gateway beside its own options. */
+export interface ProviderContext {
+  /** The app's configured name, for log lines. */
+  readonly app: string
+  readonly nowMs: () => number
+  /** Warnings an operator should see. Must not carry a pushkey, a payload, or an error object of an SDK. */
+  readonly warn: (message: string) => void
+}
+
+export type CheckResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
+
+export interface Sender {
+  /** Exactly one attempt; always settles, never rejects for an answer or a network failure. When `signal` aborts, the attempt is cut off. */
+  send(message: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome>
+  /** A harmless question that proves or refutes our credential (`check --online`). */
+  check(signal: AbortSignal): Promise<CheckResult>
+  /** When the credential itself runs out (epoch, ms), for those that do. */
+  readonly credentialExpiresAtMs?: number | undefined
+  /** Waits for what is in flight, then closes every connection. */
+  close(): Promise<void>
+}
+
+/** A mistake in an app's section that its schema cannot express, found by reading its files. */
+export interface OptionMistake {
+  /** The option it is about, e.g. `key_file`. */
+  readonly option: string
+  /** A sentence that says what is wrong and what to do. */
+  readonly message: string
+}
+
+/** Options as they come out of the configuration: paths resolved, checked against `options`. */
+export interface ProviderKind<Options = never> {
+  /** The JSON Schema of an app's section, without `type` and the options every app has (privacy, counts, …). */
+  readonly options: TObject
+  /** Names of options that are paths of files; the configuration resolves them against its own folder and watches them. */
+  readonly files: readonly string[]
+  /** Counts-only pushes replace each other per pushkey, or per pushkey and pusher data. */
+  readonly countsPer: 'pushkey' | 'pusher'
+  /** Reads what the options point to and reports every mistake; opens no connection. */
+  inspect(options: Options): Promise<readonly OptionMistake[]>
+  /** Pure: everything that does not change between pushes is computed once, here. */
+  renderer(options: Options): (push: Push, identity: PushIdentity) => Rendered
+  /** Loads the SDK; called only where pushes are sent. */
+  open(options: Options, context: ProviderContext): Promise<Sender>
+}

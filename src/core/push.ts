@@ -1,0 +1,62 @@
+/** What is left of a notification for one device after the privacy policy: the only thing that renderers ever see. */
+import type { JsonObject } from './json.ts'
+
+/** Numbers as the homeserver sent them; 0 and absent differ (0 clears a badge). */
+export interface Counts {
+  readonly unread?: number | undefined
+  readonly missedCalls?: number | undefined
+}
+
+/** MSC3013: the homeserver sealed the notification for the device; passed through untouched. */
+export interface EncryptedPush {
+  readonly ephemeral: string
+  readonly ciphertext: string
+  readonly mac: string
+}
+
+interface PushBase {
+  /** `event`: something happened. `counts`: only the badge changed, never an alert. */
+  readonly kind: 'event' | 'counts'
+  readonly prio: 'high' | 'low'
+  /** From pusher data: all of it, but in a minimal push only the keys and scalars on the app's allow-list. `{}` when there is none. */
+  readonly defaultPayload: JsonObject
+  readonly encrypted?: EncryptedPush | undefined
+}
+
+/** Has no field for a room ID, event ID, sender, name, type or content. */
+export interface MinimalPush extends PushBase {
+  readonly detail: 'minimal'
+  /** unread + missed calls, for `aps.badge` alone (`counts: badge` or `exact`). */
+  readonly badge?: number | undefined
+  /** Only with `counts: exact`. */
+  readonly counts?: Counts | undefined
+  /** The apps' own test of the chain: its room and event ID are public constants, `TEST_PUSH`. */
+  readonly testPush: boolean
+}
+
+export interface EventIdOnlyPush extends PushBase {
+  readonly detail: 'event_id_only'
+  readonly eventId?: string | undefined
+  readonly roomId?: string | undefined
+  readonly counts?: Counts | undefined
+}
+
+export interface FullPush extends PushBase {
+  readonly detail: 'full'
+  readonly eventId?: string | undefined
+  readonly roomId?: string | undefined
+  readonly counts?: Counts | undefined
+  readonly type?: string | undefined
+  readonly sender?: string | undefined
+  readonly senderDisplayName?: string | undefined
+  readonly roomName?: string | undefined
+  readonly roomAlias?: string | undefined
+  readonly userIsTarget?: boolean | undefined
+  readonly membership?: string | undefined
+  readonly content?: JsonObject | undefined
+}
+
+export type Push = MinimalPush | EventIdOnlyPush | FullPush
+
+/** Element's "test push" (facts: Element X Android `TestPush.kt`): constants of the public source, so no privacy is lost by passing them. */
+export const TEST_PUSH = { eventId: '$THIS_IS_A_FAKE_EVENT_ID', roomId: '!room:domain' } as const

@@ -1,0 +1,104 @@
+/** The store's keys: sealing what is stored (AES-256-GCM), and keyed hashes for every id by which something is looked up again. */
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
+
+const VERSION = 1
+const KEY_BYTES = 32
+const KEY_ID_BYTES = 4
+const IV_BYTES = 12
+const TAG_BYTES = 16
+const HEADER_BYTES = 1 + KEY_ID_BYTES + IV_BYTES + TAG_BYTES
+
+/** It was sealed with a key that this process does not have, or is not what we sealed. */
+export class CannotOpen extends Error {
+  override readonly name = 'CannotOpen'
+}
+
+export class Keyring {
+  readonly #hashKey: KeyObject
+  readonly #sealing: { readonly id: Buffer; readonly key: KeyObject }
+  readonly #opening: ReadonlyMap<string, KeyObject>
+
+  /** `encryption`: the first seals, all of them open. */
+  constructor(hashKey: Buffer, encryption: readonly { readonly id: Buffer; readonly key: Buffer }[]) {
+    const [first] = encryption
+    if (first === undefined) throw new CannotOpen('a keyring needs an encryption key')
+    this.#hashKey = createSecretKey(hashKey)
+    this.#sealing = { id: first.id, key: createSecretKey(first.key) }
+    this.#opening = new Map(encryption.map(({ id, key }) => [id.toString('hex'), createSecretKey(key)]))
+  }
+
+  /** `context` is authenticated, not stored: what is sealed for one purpose cannot be opened for another. */
+  seal(plaintext: Buffer, context: string): Buffer {
+    const iv = randomBytes(IV_BYTES)
+    const cipher = createCipheriv('aes-256-gcm', this.#sealing.key, iv)
+    cipher.setAAD(Buffer.from(context))
+    const body = cipher.update(plaintext)
+    cipher.final()
+    return Buffer.concat([Buffer.of(VERSION), this.#sealing.id, iv, cipher.getAuthTag(), body])
+  }
+
+  open(sealed: Uint8Array, context: string): Buffer {
+    const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
+    if (bytes.length < HEADER_BYTES || bytes[0] !== VERSION) throw new CannotOpen('not sealed by this version')
+    const key = this.#opening.get(bytes.toString('hex', 1, 1 + KEY_ID_BYTES))
+    if (key === undefined) throw new CannotOpen('sealed with a key that is not in the key file')
+    const iv = bytes.subarray(1 + KEY_ID_BYTES, 1 + KEY_ID_BYTES + IV_BYTES)
+    const decipher = createDecipheriv('aes-256-gcm', key, iv)
+    decipher.setAAD(Buffer.from(context))
+    decipher.setAuthTag(bytes.subarray(HEADER_BYTES - TAG_BYTES, HEADER_BYTES))
+    try {
+      return Buffer.concat([decipher.update(bytes.subarray(HEADER_BYTES)), decipher.final()])
+    } catch {
+      throw new CannotOpen('does not match its seal')
+    }
+  }
+
+  /** HMAC-SHA-256 over the parts, unambiguous about where one ends; base64url, 43 characters. */
+  hash(purpose: string, ...parts: readonly string[]): string {
+    const hmac = createHmac('sha256', this.#hashKey)
+    for (const part of [purpose, ...parts]) hmac.update(`${Buffer.byteLength(part)}:`).update(part)
+    return hmac.digest('base64url')
+  }
+}
+
+/** The text of a new key file. */
+export function createKeyFile(): string {
+  return [
+    '# Keys of the Hushgate store. Keep this file secret, and keep it: what is queued cannot be read without it.',
+    '# To rotate, put a new line "encryption …" (hushgate keygen encryption) above the others; delete the old one a week later.',
+    '# The hash key is never rotated: it is how repeated events and dead pushkeys are recognised.',
+    `hash ${randomBytes(KEY_BYTES).toString('base64url')}`,
+    createEncryptionLine(),
+    '',
+  ].join('\n')
+}
+
+export function createEncryptionLine(): string {
+  return `encryption ${randomBytes(KEY_ID_BYTES).toString('hex')} ${randomBytes(KEY_BYTES).toString('base64url')}`
+}
+
+/** The keyring, or a sentence per mistake. */
+export function parseKeyFile(text: string): Keyring | readonly string[] {
+  const mistakes: string[] = []
+  const hashKeys: Buffer[] = []
+  const encryption: { id: Buffer; key: Buffer }[] = []
+  for (const [index, line] of text.split('\n').entries()) {
+    const words = line.trim().split(/\s+/)
+    if (words[0] === '' || words[0]?.startsWith('#')) continue
+    const key = Buffer.from(words.at(-1) ?? '', 'base64url')
+    const id = words[1] ?? ''
+    if (words[0] === 'hash' && words.length === 2 && key.length === KEY_BYTES) hashKeys.push(key)
+    else if (words[0] === 'encryption' && words.length === 3 && key.length === KEY_BYTES && /^[0-9a-f]{8}$/.test(id))
+      encryption.push({ id: Buffer.from(id, 'hex'), key })
+    else
+      mistakes.push(
+        `line ${index + 1} is neither "hash KEY" nor "encryption ID KEY" with a key of 32 bytes in base64url`,
+      )
+  }
+  const [hashKey] = hashKeys
+  if (hashKey === undefined || hashKeys.length > 1)
+    mistakes.push('it needs exactly one line "hash KEY"; make a new file with: hushgate keygen store')
+  if (encryption.length === 0)
+    mistakes.push('it needs a line "encryption ID KEY"; make one with: hushgate keygen encryption')
+  return mistakes.length > 0 || hashKey === undefined ? mistakes : new Keyring(hashKey, encryption)
+}

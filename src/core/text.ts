@@ -1,0 +1,49 @@
+/** Cutting text to a byte budget, in linear time, without leaving half a character behind. */
+
+const ELLIPSIS = '…'
+const ELLIPSIS_BYTES = Buffer.byteLength(ELLIPSIS)
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+/** A grapheme longer than this is no letter a person reads (stacked combining marks): it may be cut at a code point. */
+const MAX_GRAPHEME_UNITS = 256
+
+/**
+ * `text` unchanged when it fits into `maxCost`, else cut at a grapheme boundary and ended with an ellipsis; '' when not even that fits.
+ * `costOf` is what a piece costs (default: UTF-8 bytes); it must be additive over pieces split between graphemes. At most about
+ * `maxCost` characters are ever looked at, however long the text is.
+ */
+export function truncate(text: string, maxCost: number, costOf: (piece: string) => number = utf8Bytes): string {
+  // Every UTF-16 unit costs at least one byte, so a longer prefix cannot fit and need not be measured.
+  if (text.length <= maxCost && costOf(text) <= maxCost) return text
+  const budget = maxCost - Math.max(ELLIPSIS_BYTES, costOf(ELLIPSIS))
+  if (budget < 0) return ''
+  const candidate = text.slice(0, budget + MAX_GRAPHEME_UNITS)
+  let cost = 0
+  let end = 0
+  for (const { segment, index } of graphemes.segment(candidate)) {
+    cost += costOf(segment)
+    if (cost > budget || (index + segment.length === candidate.length && candidate.length < text.length)) break
+    end = index + segment.length
+  }
+  if (end === 0) return cutAtCodePoint(candidate, budget, costOf) + ELLIPSIS
+  return candidate.slice(0, end) + ELLIPSIS
+}
+
+function cutAtCodePoint(text: string, budget: number, costOf: (piece: string) => number): string {
+  let cost = 0
+  let end = 0
+  for (const character of text) {
+    cost += costOf(character)
+    if (cost > budget) break
+    end += character.length
+  }
+  return text.slice(0, end)
+}
+
+/** What a piece costs inside a JSON string, as `JSON.stringify` writes it in UTF-8, without the quotes. */
+export function jsonBytes(piece: string): number {
+  return Buffer.byteLength(JSON.stringify(piece)) - 2
+}
+
+export function utf8Bytes(piece: string): number {
+  return Buffer.byteLength(piece)
+}

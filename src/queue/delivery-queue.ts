@@ -1,0 +1,128 @@
+/**
+ * The two things a store does, kept small so that SQLite and Redis can do them alike: hand out deliveries, and remember keyed facts for a time.
+ * Decisions (retry, delay, expiry, dead letter, pause) are not made here but in retry.ts and delivery-worker.ts, once for both.
+ */
+import type { Delivery } from '../core/delivery.ts'
+
+/** It could not be kept, so it must not be accepted: 503. The message is for the log and carries no data. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
+
+/** A delivery handed out to be sent. */
+export interface HandedOut {
+  readonly delivery: Delivery
+  /** 1 for the first attempt. */
+  readonly attempt: number
+  /** Grows in the order in which an app's deliveries were stored. */
+  readonly order: number
+}
+
+/** What the store is to do with a delivery that was handed out. */
+export type Disposition =
+  | { readonly kind: 'done' }
+  /** Hand it out again at this time, one attempt older. */
+  | { readonly kind: 'again'; readonly atMs: number }
+  /** Nothing was attempted: keep it as it is until the app is handed out again. */
+  | { readonly kind: 'held' }
+  /** Keep it, sealed, for the operator. */
+  | { readonly kind: 'dead'; readonly reason: string }
+
+/**
+ * Sends a batch and says what becomes of each, in the same order; the store then makes that durable in one step. Must not reject.
+ * `signal` aborts when the store lost the right to these deliveries (its lock), or stops for good.
+ */
+export type Handler = (batch: readonly HandedOut[], signal: AbortSignal) => Promise<readonly Disposition[]>
+
+/** How much an app is handed out: everything, nothing, or one single delivery to see whether things work again (then nothing until told). */
+export type Flow = 'open' | 'closed' | 'one'
+
+/** The running hand-out of one app in this process. */
+export interface Consumption {
+  setFlow(flow: Flow): void
+  /** Stops handing out, waits until everything handed out is settled; after `graceMs` the rest is given back, nothing is lost. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** Counted over the whole store, for one app. */
+export interface QueueDepth {
+  readonly waiting: number
+  readonly delayed: number
+  readonly active: number
+  readonly dead: number
+  /** Age in ms of the oldest that could be handed out now; 0 when there is none. */
+  readonly oldestAgeMs: number
+}
+
+/** A delivery that was given up; what it holds stays sealed. */
+export interface DeadLetter {
+  readonly id: string
+  readonly app: string
+  readonly reason: string
+  readonly attempts: number
+  readonly acceptedAtMs: number
+  readonly diedAtMs: number
+}
+
+export interface DeadLetterFilter {
+  readonly app?: string | undefined
+  readonly id?: string | undefined
+  readonly reason?: string | undefined
+}
+
+export interface DeliveryQueue {
+  /**
+   * Resolves when all are durable, with the order of each; rejects with StoreUnavailable. Deliveries of one event-loop turn are stored together.
+   * One that was refused by time-out may still be stored later.
+   */
+  add(deliveries: readonly Delivery[]): Promise<readonly number[]>
+  /** At most one consumption per app and process. `concurrency`: deliveries in flight at once. */
+  consume(app: string, concurrency: number, handler: Handler): Consumption
+  depth(app: string): Promise<QueueDepth>
+  listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]>
+  /** Puts them back as fresh deliveries that expire at `expiresAtMs`; resolves with their number. */
+  retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number>
+  dropDead(filter: DeadLetterFilter): Promise<number>
+}
+
+/** Keyed facts with a lifetime. Keys are keyed hashes or configured names, values hold no data of users. Operations of one turn travel together. */
+export interface Memory {
+  get(key: string): Promise<string | undefined>
+  set(key: string, value: string, lifetimeMs: number): Promise<void>
+  /** Resolves with the value that stands afterwards: ours, or the one that was there first. */
+  setIfAbsent(key: string, value: string, lifetimeMs: number): Promise<string>
+  /** Sets a number unless a greater one is there. */
+  raise(key: string, value: number, lifetimeMs: number): Promise<void>
+  delete(key: string): Promise<void>
+  /** Adds to a set whose members can only be counted. */
+  addMember(set: string, member: string, lifetimeMs: number): Promise<void>
+  /** How many distinct members the sets have together; exact to about 1 %. */
+  countMembers(sets: readonly string[]): Promise<number>
+}
+
+/** What an operator should know about the store itself. */
+export interface StoreHealth {
+  /** New deliveries can be stored. */
+  readonly writable: boolean
+  /** Sentences about settings under which the store may lose deliveries (no persistence, eviction); empty when all is well. */
+  readonly dangers: readonly string[]
+  /** False when a danger is one that must take the process out of service. */
+  readonly fit: boolean
+}
+
+export interface Store extends AsyncDisposable {
+  readonly queue: DeliveryQueue
+  readonly memory: Memory
+  health(): StoreHealth
+  close(): Promise<void>
+}
+
+/** How long a dead letter is kept, and how many per app (design.md §2). */
+export const DEAD_LETTER_LIFETIME_MS = 7 * 24 * 3600_000
+export const DEAD_LETTERS_PER_APP = 10_000
+/** A batch (or single) whose worker died while it was handed out is handed out again this often before it is split (or given up). */
+export const MAX_STALLS = 5
+/** Most deliveries that are stored as one job. */
+export const MAX_BATCH = 50
+/** A write that is not confirmed after this time is refused (503). */
+export const STORE_TIMEOUT_MS = 900
