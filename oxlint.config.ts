@@ -6,7 +6,7 @@ const layers = [
   { folder: 'src/config', ours: ['../core/*'], packages: ['typebox', 'yaml', 'node:*'] },
   { folder: 'src/http', ours: ['../core/*'], packages: ['fastify', 'node:*'] },
   { folder: 'src/queue', ours: ['../core/*'], packages: [] },
-  { folder: 'src/feedback', ours: ['../core/*'], packages: ['prom-client'] },
+  { folder: 'src/feedback', ours: ['../core/*', '../queue/*'], packages: ['prom-client'] },
   { folder: 'src/store/sqlite', ours: ['../../core/*', '../../queue/*'], packages: ['node:*'] },
   { folder: 'src/store/redis', ours: ['../../core/*', '../../queue/*'], packages: ['bullmq', 'ioredis', 'node:*'] },
   { folder: 'src/providers/apns', ours: ['../../core/*'], packages: ['@parse/node-apn', 'typebox', 'node:*'] },

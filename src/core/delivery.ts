@@ -21,7 +21,7 @@ export interface Delivery {
   readonly deduplicationKey?: string | undefined
   /** Counts-only: a later stored delivery with the same key makes this one pointless. */
   readonly latestKey?: string | undefined
-  /** Sent although its pushkey is held to be dead, to learn whether it still is. */
+  /** Sent although its pushkey is held (or suspected) to be dead, to learn whether it is. */
   readonly probesDead?: boolean | undefined
   readonly acceptedAtMs: number
   readonly expiresAtMs: number

@@ -4,10 +4,7 @@
  */
 import type { Delivery } from '../core/delivery.ts'
 
-/** It could not be kept, so it must not be accepted: 503. The message is for the log and carries no data. */
-export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable'
-}
+export { StoreUnavailable } from '../core/errors.ts'
 
 /** A delivery handed out to be sent. */
 export interface HandedOut {

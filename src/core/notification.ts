@@ -1,0 +1,151 @@
+/**
+ * What a homeserver posts to `/_matrix/push/v1/notify` (push gateway API v1), read leniently: a homeserver that is answered 400 stops pushing to
+ * that device for a day (facts/protocol.md §1.4), so only what makes the request meaningless is refused; any other wrong type counts as absent.
+ */
+import { isJsonObject, type JsonObject, type JsonValue } from './json.ts'
+import type { Counts, EncryptedPush } from './push.ts'
+import { Secret } from './secret.ts'
+
+export interface Notification {
+  /** `nothing`: neither an event nor counts; there is nothing to tell the device. */
+  readonly kind: 'event' | 'counts' | 'nothing'
+  readonly prio: 'high' | 'low'
+  readonly devices: readonly Device[]
+  readonly eventId?: string | undefined
+  readonly roomId?: string | undefined
+  readonly type?: string | undefined
+  readonly sender?: string | undefined
+  readonly senderDisplayName?: string | undefined
+  readonly roomName?: string | undefined
+  readonly roomAlias?: string | undefined
+  readonly membership?: string | undefined
+  readonly userIsTarget?: boolean | undefined
+  readonly content?: JsonObject | undefined
+  readonly counts?: Counts | undefined
+  readonly encrypted?: EncryptedPush | undefined
+}
+
+export interface Device {
+  readonly appId: string
+  readonly pushkey: Secret
+  /** Seconds, by the homeserver's clock. */
+  readonly pushkeyTs?: number | undefined
+  /** The pusher's data without its URL; `{}` when there is none. */
+  readonly data: JsonObject
+}
+
+/** Why a request means nothing; the sentence is for whoever wrote the homeserver. */
+export interface BadNotification {
+  readonly errcode: 'M_NOT_JSON' | 'M_BAD_JSON'
+  readonly error: string
+}
+
+const MAX_DEVICES = 1000
+/** Deeper than any real event; keeps everything that walks or writes JSON off the end of the stack. */
+const MAX_DEPTH = 100
+/** No `pushkey_ts` in seconds is that large before the year 5138: a homeserver that sends milliseconds. */
+const MILLISECONDS_FROM = 1e11
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+export function parseNotification(body: Uint8Array): Notification | BadNotification {
+  let json: unknown
+  try {
+    json = JSON.parse(utf8.decode(body))
+  } catch {
+    return { errcode: 'M_NOT_JSON', error: 'The body is not JSON' }
+  }
+  const notification = isJsonObject(json) ? json['notification'] : undefined
+  if (!isJsonObject(notification)) return badJson('The body has no object "notification"')
+  const list = notification['devices']
+  if (!Array.isArray(list) || list.length === 0)
+    return badJson('"notification.devices" is not a list of at least one device')
+  if (list.length > MAX_DEVICES) return badJson(`"notification.devices" has more than ${MAX_DEVICES} devices`)
+  const devices: Device[] = []
+  for (const item of list) {
+    const device = readDevice(item)
+    if (device === undefined) return badJson('A device has no string "app_id" or no string "pushkey"')
+    devices.push(device)
+  }
+  return readNotification(notification, devices)
+}
+
+function badJson(error: string): BadNotification {
+  return { errcode: 'M_BAD_JSON', error }
+}
+
+function readDevice(value: unknown): Device | undefined {
+  if (!isJsonObject(value)) return undefined
+  const { app_id: appId, pushkey, pushkey_ts: timestamp } = value
+  if (typeof appId !== 'string' || typeof pushkey !== 'string') return undefined
+  return {
+    appId,
+    pushkey: new Secret(pushkey),
+    pushkeyTs:
+      typeof timestamp === 'number' && timestamp > 0
+        ? Math.trunc(timestamp > MILLISECONDS_FROM ? timestamp / 1000 : timestamp)
+        : undefined,
+    data: shallowObject(value['data']) ?? {},
+  }
+}
+
+function readNotification(json: JsonObject, devices: readonly Device[]): Notification {
+  const encrypted = readEncrypted(json)
+  const common = { devices, counts: readCounts(json['counts']), prio: json['prio'] === 'low' ? 'low' : 'high' } as const
+  // MSC3013: whatever stands in clear beside the sealed fields is ignored.
+  if (encrypted !== undefined) return { ...common, kind: 'event', encrypted }
+  const eventId = text(json['event_id'])
+  const type = text(json['type'])
+  const content = shallowObject(json['content'])
+  const isEvent = eventId !== undefined || type !== undefined || content !== undefined
+  return {
+    ...common,
+    kind: isEvent ? 'event' : isJsonObject(json['counts']) ? 'counts' : 'nothing',
+    eventId,
+    type,
+    content,
+    roomId: text(json['room_id']),
+    sender: text(json['sender']),
+    senderDisplayName: text(json['sender_display_name']),
+    roomName: text(json['room_name']),
+    roomAlias: text(json['room_alias']),
+    membership: text(json['membership']),
+    userIsTarget: typeof json['user_is_target'] === 'boolean' ? json['user_is_target'] : undefined,
+  }
+}
+
+function readEncrypted(json: JsonObject): EncryptedPush | undefined {
+  const { ephemeral, ciphertext, mac } = json
+  if (typeof ephemeral !== 'string' || typeof ciphertext !== 'string' || typeof mac !== 'string') return undefined
+  return { ephemeral, ciphertext, mac }
+}
+
+function readCounts(value: JsonValue | undefined): Counts | undefined {
+  if (!isJsonObject(value)) return undefined
+  const counts = { unread: count(value['unread']), missedCalls: count(value['missed_calls']) }
+  return counts.unread === undefined && counts.missedCalls === undefined ? undefined : counts
+}
+
+function count(value: JsonValue | undefined): number | undefined {
+  if (typeof value !== 'number' || !(value >= 0)) return undefined
+  return Math.min(Math.trunc(value), Number.MAX_SAFE_INTEGER)
+}
+
+/** Synapse writes `""` for what it leaves out (facts/protocol.md §1.1). Lone surrogates, which no push service takes, become U+FFFD. */
+function text(value: JsonValue | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? value.toWellFormed() : undefined
+}
+
+/** The object, unless it is none or nested beyond all reason. */
+function shallowObject(value: JsonValue | undefined): JsonObject | undefined {
+  if (!isJsonObject(value)) return undefined
+  const pending: { readonly node: JsonValue; readonly depth: number }[] = [{ node: value, depth: 1 }]
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { node, depth } = next
+    if (typeof node !== 'object' || node === null) continue
+    if (depth > MAX_DEPTH) return undefined
+    for (const child of Object.values(node))
+      if (typeof child === 'object' && child !== null) pending.push({ node: child, depth: depth + 1 })
+  }
+  return value
+}

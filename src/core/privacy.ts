@@ -1,0 +1,112 @@
+/** The privacy policy: what of a notification goes on towards a push service. Pure, and the last line that sees what is not passed on. */
+import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
+import type { Device, Notification } from './notification.ts'
+import { TEST_PUSH, type Counts, type Push } from './push.ts'
+
+export type PrivacyMode = 'minimal' | 'event_id_only' | 'full'
+
+/** An app's policy. It is a ceiling: a device never gets more than the homeserver sent. */
+export interface PrivacyPolicy {
+  readonly privacy: PrivacyMode
+  /** `badge`: minimal shows counts only as the app's badge. `none`: counts are not passed on in any mode. */
+  readonly counts: 'badge' | 'exact' | 'none'
+  /** Dotted keys of `default_payload` that minimal passes on beside `ALWAYS_ALLOWED`. */
+  readonly defaultPayloadAllow: readonly string[]
+}
+
+/** Keys of `default_payload` that tell nothing about the user: `cs` and `session_id` are random per session (facts/protocol.md §3). */
+export const ALWAYS_ALLOWED = ['aps.alert.loc-key', 'aps.mutable-content', 'aps.sound', 'cs', 'session_id'] as const
+const MAX_ALLOWED_VALUE_BYTES = 128
+
+/** Types that make a phone ring (m.call.invite; MSC4075 and its names before). */
+const CALL_TYPES = new Set([
+  'm.call.invite',
+  'm.call.notify',
+  'm.rtc.notification',
+  'org.matrix.msc4075.call.notify',
+  'org.matrix.msc4075.rtc.notification',
+])
+
+export function isCall(notification: Notification): boolean {
+  return notification.type !== undefined && CALL_TYPES.has(notification.type)
+}
+
+export function isTestPush(notification: Notification): boolean {
+  return notification.eventId === TEST_PUSH.eventId
+}
+
+/** What is left for one device; undefined when the notification says nothing. */
+export function applyPrivacy(notification: Notification, device: Device, policy: PrivacyPolicy): Push | undefined {
+  const { kind, prio, encrypted } = notification
+  if (kind === 'nothing') return undefined
+  const counts = policy.counts === 'none' ? undefined : notification.counts
+  const defaultPayload = isJsonObject(device.data['default_payload']) ? device.data['default_payload'] : {}
+  const { eventId, roomId } = notification
+  switch (policy.privacy) {
+    case 'minimal':
+      return {
+        detail: 'minimal',
+        kind,
+        prio,
+        encrypted,
+        defaultPayload: allowed(defaultPayload, [...ALWAYS_ALLOWED, ...policy.defaultPayloadAllow]),
+        badge: badgeOf(counts),
+        counts: policy.counts === 'exact' ? counts : undefined,
+        testPush: isTestPush(notification),
+      }
+    case 'event_id_only':
+      return { detail: 'event_id_only', kind, prio, encrypted, defaultPayload, counts, eventId, roomId }
+    case 'full': {
+      const { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content } = notification
+      const about = { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content }
+      return { detail: 'full', kind, prio, encrypted, defaultPayload, counts, eventId, roomId, ...about }
+    }
+  }
+}
+
+/** What an app's badge shows: unread and missed calls together; undefined when neither was sent. */
+export function badgeOf(counts: Counts | undefined): number | undefined {
+  if (counts?.unread === undefined && counts?.missedCalls === undefined) return undefined
+  return (counts.unread ?? 0) + (counts.missedCalls ?? 0)
+}
+
+interface Tree extends Map<string, Tree | JsonValue> {}
+
+/** The entries of `payload` at these dotted paths whose values are small scalars, in the shape in which they were nested. */
+function allowed(payload: JsonObject, paths: readonly string[]): JsonObject {
+  const kept: Tree = new Map()
+  for (const path of paths) {
+    const keys = path.split('.')
+    const value = valueAt(payload, keys)
+    if (value !== undefined && isSmallScalar(value)) insert(kept, keys, value)
+  }
+  return toObject(kept)
+}
+
+function valueAt(payload: JsonObject, keys: readonly string[]): JsonValue | undefined {
+  let value: JsonValue | undefined = payload
+  for (const key of keys) value = isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
+  return value
+}
+
+function isSmallScalar(value: JsonValue): boolean {
+  if (typeof value === 'string')
+    return value.length <= MAX_ALLOWED_VALUE_BYTES && Buffer.byteLength(value) <= MAX_ALLOWED_VALUE_BYTES
+  return typeof value === 'number' || typeof value === 'boolean'
+}
+
+function insert(tree: Tree, keys: readonly string[], value: JsonValue): void {
+  const [first, ...rest] = keys
+  if (first === undefined) return
+  if (rest.length === 0) tree.set(first, value)
+  else {
+    const existing = tree.get(first)
+    const branch: Tree = existing instanceof Map ? existing : new Map()
+    tree.set(first, branch)
+    insert(branch, rest, value)
+  }
+}
+
+function toObject(tree: Tree): JsonObject {
+  return jsonObject([...tree].map(([key, value]) => [key, value instanceof Map ? toObject(value) : value] as const))
+}

@@ -1,0 +1,46 @@
+/** One push per event and device, and only the latest badge: by keyed hashes, with the ids of deliveries as values. */
+import type { Delivery } from '../core/delivery.ts'
+import type { HandedOut, Memory } from '../queue/delivery-queue.ts'
+
+/** As long as Synapse repeats an event that it could not hand over (facts/protocol.md §2.1). */
+const LIFETIME_MS = 24 * 3600_000
+
+export class Deduplication {
+  readonly #memory: Memory
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+  }
+
+  async isKnown(deduplicationKey: string): Promise<boolean> {
+    return (await this.#memory.get(eventKey(deduplicationKey))) !== undefined
+  }
+
+  /** After it was stored, so that a crash in between repeats a push and never loses one. */
+  async onStored(delivery: Delivery, order: number): Promise<void> {
+    if (delivery.deduplicationKey !== undefined)
+      await this.#memory.setIfAbsent(eventKey(delivery.deduplicationKey), delivery.id, LIFETIME_MS)
+    if (delivery.latestKey !== undefined) await this.#memory.raise(latestKey(delivery.latestKey), order, LIFETIME_MS)
+  }
+
+  /** Before it is sent: whether this delivery is the one for its event, and no later one has overtaken it. */
+  async claim({ delivery, order }: HandedOut): Promise<'send' | 'duplicate' | 'superseded'> {
+    if (delivery.deduplicationKey !== undefined) {
+      const owner = await this.#memory.setIfAbsent(eventKey(delivery.deduplicationKey), delivery.id, LIFETIME_MS)
+      if (owner !== delivery.id) return 'duplicate'
+    }
+    if (delivery.latestKey !== undefined) {
+      const latest = await this.#memory.get(latestKey(delivery.latestKey))
+      if (latest !== undefined && Number(latest) > order) return 'superseded'
+    }
+    return 'send'
+  }
+}
+
+function eventKey(hash: string): string {
+  return `event:${hash}`
+}
+
+function latestKey(hash: string): string {
+  return `latest:${hash}`
+}

@@ -1,0 +1,90 @@
+/** Remembers dead pushkeys by keyed hash, so that homeservers are told at their next request (as the spec recommends), and forgets those that live. */
+import type { Delivery } from '../core/delivery.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { Memory } from '../queue/delivery-queue.ts'
+import { opinionOf, type Breaker } from './breaker.ts'
+import {
+  bury,
+  decodeTombstone,
+  encodeTombstone,
+  judge,
+  TOMBSTONE_LIFETIME_MS,
+  type Judgement,
+  type Tombstone,
+} from './tombstone.ts'
+
+/** A device as the memory knows it. */
+export interface KnownDevice {
+  readonly app: string
+  /** Keyed hash of (app_id, pushkey). */
+  readonly device: string
+  readonly pushkeyTs: number | undefined
+  readonly kind: 'event' | 'counts'
+}
+
+export class Rejections {
+  readonly #memory: Memory
+  readonly #breaker: Breaker
+  readonly #nowMs: () => number
+
+  constructor(memory: Memory, breaker: Breaker, nowMs: () => number) {
+    this.#memory = memory
+    this.#breaker = breaker
+    this.#nowMs = nowMs
+  }
+
+  /** Whether a push to this device is sent, sent as a probe, or answered with `rejected`. */
+  async admit(known: KnownDevice): Promise<Judgement['kind']> {
+    const judgement = await this.#judge(known)
+    if (judgement.kind === 'probe' && judgement.next !== undefined) await this.#write(known.device, judgement.next)
+    return judgement.kind
+  }
+
+  /** The same question for a delivery that waited in the queue meanwhile. */
+  async isDead(delivery: Delivery): Promise<boolean> {
+    if (delivery.probesDead === true) return false
+    const { app, device, pushkeyTs } = delivery
+    const judgement = await this.#judge({
+      app,
+      device,
+      pushkeyTs,
+      kind: delivery.latestKey === undefined ? 'event' : 'counts',
+    })
+    return judgement.kind === 'dead'
+  }
+
+  /** Resolves when what the outcome says of the pushkey is durable. */
+  async onOutcome(delivery: Delivery, outcome: Outcome): Promise<void> {
+    const { app, device } = delivery
+    if (outcome.kind === 'delivered') {
+      // Only a push that was sent in spite of a tombstone can refute one.
+      const refuted = delivery.probesDead === true ? this.#memory.delete(tombstoneKey(device)) : undefined
+      await Promise.all([refuted, this.#breaker.onVerdict(app, device, false)])
+    } else if (outcome.kind === 'rejected') {
+      const existing = await this.#read(device)
+      await this.#write(device, bury(existing, delivery.pushkeyTs, outcome.sinceMs, this.#nowMs()))
+      await this.#breaker.onVerdict(app, device, true)
+    }
+  }
+
+  async #judge({ app, device, pushkeyTs, kind }: KnownDevice): Promise<Judgement> {
+    const tombstone = await this.#read(device)
+    if (tombstone === undefined) return { kind: 'alive' }
+    const opinion = opinionOf(await this.#breaker.windows(app), tombstone.recordedMs)
+    if (opinion === 'discarded') return { kind: 'alive' }
+    return judge(tombstone, { pushkeyTs, kind, isSuspected: opinion === 'suspected' }, this.#nowMs())
+  }
+
+  async #read(device: string): Promise<Tombstone | undefined> {
+    const text = await this.#memory.get(tombstoneKey(device))
+    return text === undefined ? undefined : decodeTombstone(text)
+  }
+
+  #write(device: string, tombstone: Tombstone): Promise<void> {
+    return this.#memory.set(tombstoneKey(device), encodeTombstone(tombstone), TOMBSTONE_LIFETIME_MS)
+  }
+}
+
+function tombstoneKey(device: string): string {
+  return `dead:${device}`
+}

@@ -1,0 +1,86 @@
+/**
+ * What is known of a dead pushkey, and what follows for a push to it (design.md §2; facts/protocol.md §2.3). Pure.
+ * Homeservers ignore `rejected` now and then (Synapse on counts-only requests), and several users may share a pushkey: so it is remembered, not told once.
+ */
+
+export interface Tombstone {
+  /** When the push service says (or we saw) that it died; epoch ms. Compared with `pushkey_ts`. */
+  readonly deathMs: number
+  /** When we wrote it down. */
+  readonly recordedMs: number
+  /** The `pushkey_ts` under which it was last taken for alive again. */
+  readonly revivedBy?: number | undefined
+  /** Since then nothing said that it is dead. */
+  readonly isRevived: boolean
+  /** The last probe of a pushkey without `pushkey_ts`. */
+  readonly probedMs?: number | undefined
+}
+
+export interface DeviceState {
+  readonly pushkeyTs: number | undefined
+  /** Only event pushes revive or probe. */
+  readonly kind: 'event' | 'counts'
+  /** The breaker does not believe this tombstone. */
+  readonly isSuspected: boolean
+}
+
+export type Judgement =
+  | { readonly kind: 'alive' }
+  | { readonly kind: 'dead' }
+  /** Send it although the pushkey is held to be dead; `next` is to be remembered first. */
+  | { readonly kind: 'probe'; readonly next?: Tombstone }
+
+export const TOMBSTONE_LIFETIME_MS = 30 * 24 * 3600_000
+/** `pushkey_ts` is another machine's clock, in whole seconds. */
+const CLOCK_SLACK_MS = 60_000
+const PROBE_INTERVAL_MS = 24 * 3600_000
+
+export function judge(tombstone: Tombstone | undefined, device: DeviceState, nowMs: number): Judgement {
+  if (tombstone === undefined) return { kind: 'alive' }
+  const { pushkeyTs } = device
+  if (tombstone.isRevived && pushkeyTs === tombstone.revivedBy) return { kind: 'probe' }
+  if (device.isSuspected) return { kind: 'probe' }
+  if (device.kind === 'counts') return { kind: 'dead' }
+  if (pushkeyTs === undefined) {
+    if (nowMs - Math.max(tombstone.recordedMs, tombstone.probedMs ?? 0) < PROBE_INTERVAL_MS) return { kind: 'dead' }
+    return { kind: 'probe', next: { ...tombstone, probedMs: nowMs } }
+  }
+  if (pushkeyTs * 1000 < tombstone.deathMs - CLOCK_SLACK_MS || pushkeyTs === tombstone.revivedBy)
+    return { kind: 'dead' }
+  return { kind: 'probe', next: { ...tombstone, revivedBy: pushkeyTs, isRevived: true } }
+}
+
+/** The tombstone after a push service said that the pushkey is dead (since `sinceMs`, if it said). */
+export function bury(
+  existing: Tombstone | undefined,
+  pushkeyTs: number | undefined,
+  sinceMs: number | undefined,
+  nowMs: number,
+): Tombstone {
+  // Dead again under the registration that revived it: the push service's own date would revive it for ever.
+  const diedAgain = pushkeyTs !== undefined && pushkeyTs === existing?.revivedBy
+  const deathMs = diedAgain ? nowMs : Math.min(sinceMs ?? nowMs, nowMs)
+  return { deathMs, recordedMs: nowMs, revivedBy: existing?.revivedBy, isRevived: false }
+}
+
+export function encodeTombstone({ deathMs, recordedMs, revivedBy, isRevived, probedMs }: Tombstone): string {
+  return JSON.stringify([deathMs, recordedMs, revivedBy ?? null, isRevived, probedMs ?? null])
+}
+
+export function decodeTombstone(text: string): Tombstone | undefined {
+  const value: unknown = JSON.parse(text)
+  if (!Array.isArray(value)) return undefined
+  const [deathMs, recordedMs, revivedBy, isRevived, probedMs]: unknown[] = value
+  if (typeof deathMs !== 'number' || typeof recordedMs !== 'number') return undefined
+  return {
+    deathMs,
+    recordedMs,
+    revivedBy: optionalNumber(revivedBy),
+    isRevived: isRevived === true,
+    probedMs: optionalNumber(probedMs),
+  }
+}
+
+function optionalNumber(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined
+}

@@ -1,0 +1,184 @@
+/** From a parsed notification to stored deliveries and the pushkeys to reject: the way in, up to the queue. */
+import { randomUUID } from 'node:crypto'
+import type { Delivery, Priority } from '../core/delivery.ts'
+import type { PushIdentity, Rendered } from '../core/message.ts'
+import type { Device, Notification } from '../core/notification.ts'
+import { applyPrivacy, isCall, isTestPush, type PrivacyPolicy } from '../core/privacy.ts'
+import type { Push } from '../core/push.ts'
+
+/** A configured app, as far as the way in needs it. */
+export interface IntakeApp {
+  readonly name: string
+  readonly policy: PrivacyPolicy
+  /** Every push of the app makes the phone ring. */
+  readonly isVoip: boolean
+  readonly countsPer: 'pushkey' | 'pusher'
+  readonly render: (push: Push, identity: PushIdentity) => Rendered
+}
+
+/** What happened to one device of a notification. */
+export type Intake = 'queued' | 'rejected' | 'duplicate' | 'unknown_app' | 'nothing_to_send'
+
+export interface IntakePorts {
+  readonly appFor: (appId: string) => IntakeApp | undefined
+  readonly unknownApp: 'drop' | 'reject'
+  readonly maxAgeMs: number
+  readonly callMaxAgeMs: number
+  /** Keyed hash of the parts, for this purpose. */
+  readonly hash: (purpose: string, ...parts: readonly string[]) => string
+  readonly admit: (device: {
+    app: string
+    device: string
+    pushkeyTs: number | undefined
+    kind: 'event' | 'counts'
+  }) => Promise<'alive' | 'dead' | 'probe'>
+  readonly isKnownEvent: (deduplicationKey: string) => Promise<boolean>
+  /** Resolves when all are durable; rejects with StoreUnavailable, also when an app's queue is full. */
+  readonly store: (deliveries: readonly Delivery[]) => Promise<void>
+  readonly onIntake: (
+    app: string | undefined,
+    intake: Intake,
+    detail?: { readonly rendered: Rendered; readonly push: Push },
+  ) => void
+  readonly nowMs: () => number
+}
+
+/** Resolves with the dead pushkeys of this notification when everything else is stored. */
+export async function accept(notification: Notification, ports: IntakePorts): Promise<readonly string[]> {
+  const results = await Promise.all(notification.devices.map((device) => take(notification, device, ports)))
+  const deliveries = results.filter((result) => typeof result === 'object')
+  if (deliveries.length > 0) await ports.store(deliveries)
+  return [
+    ...new Set(
+      notification.devices.filter((_, index) => results[index] === 'rejected').map(({ pushkey }) => pushkey.reveal()),
+    ),
+  ]
+}
+
+async function take(
+  notification: Notification,
+  device: Device,
+  ports: IntakePorts,
+): Promise<Delivery | 'rejected' | 'skipped'> {
+  const app = ports.appFor(device.appId)
+  if (app === undefined) {
+    ports.onIntake(undefined, 'unknown_app')
+    return ports.unknownApp === 'reject' ? 'rejected' : 'skipped'
+  }
+  const { kind } = notification
+  if (kind === 'nothing') {
+    ports.onIntake(app.name, 'nothing_to_send')
+    return 'skipped'
+  }
+  const names = namesOf(notification, device, app, ports.hash)
+  const { deduplicationKey } = names
+  const [admission, isKnown] = await Promise.all([
+    ports.admit({ app: app.name, device: names.device, pushkeyTs: device.pushkeyTs, kind }),
+    deduplicationKey === undefined ? false : ports.isKnownEvent(deduplicationKey),
+  ])
+  if (admission === 'dead') {
+    ports.onIntake(app.name, 'rejected')
+    return 'rejected'
+  }
+  if (isKnown) {
+    ports.onIntake(app.name, 'duplicate')
+    return 'skipped'
+  }
+  return render(notification, device, app, names, admission === 'probe', ports) ?? 'skipped'
+}
+
+function render(
+  notification: Notification,
+  device: Device,
+  app: IntakeApp,
+  names: Names,
+  probesDead: boolean,
+  ports: IntakePorts,
+): Delivery | undefined {
+  const nowMs = ports.nowMs()
+  const priority = priorityOf(notification, app)
+  const expiresAtMs = nowMs + (priority === 'call' ? ports.callMaxAgeMs : ports.maxAgeMs)
+  const push = applyPrivacy(notification, device, app.policy)
+  if (push === undefined) return undefined
+  // In minimal mode a shorter life would tell the push service which push is a call.
+  const shownExpiryMs = push.detail === 'minimal' && !app.isVoip ? nowMs + ports.maxAgeMs : expiresAtMs
+  const rendered = app.render(push, { id: names.pushId, collapseId: names.collapseId, expiresAtMs: shownExpiryMs })
+  if (rendered.kind === 'nothing') {
+    ports.onIntake(app.name, 'nothing_to_send')
+    return undefined
+  }
+  ports.onIntake(app.name, 'queued', { rendered, push })
+  return {
+    id: randomUUID(),
+    app: app.name,
+    priority,
+    pushkey: device.pushkey,
+    pushkeyTs: device.pushkeyTs,
+    message: rendered.message,
+    device: names.device,
+    deduplicationKey: names.deduplicationKey,
+    latestKey: names.latestKey,
+    probesDead: probesDead || undefined,
+    acceptedAtMs: nowMs,
+    expiresAtMs,
+  }
+}
+
+function priorityOf(notification: Notification, app: IntakeApp): Priority {
+  if (notification.kind === 'counts') return 'counts'
+  return app.isVoip || isCall(notification) ? 'call' : 'event'
+}
+
+/** Everything by which this push is recognised later: keyed hashes, none of which can be turned back. */
+interface Names {
+  readonly device: string
+  readonly deduplicationKey: string | undefined
+  readonly latestKey: string | undefined
+  readonly pushId: string
+  readonly collapseId: string
+}
+
+function namesOf(
+  notification: Notification,
+  { appId, pushkey, data }: Device,
+  app: IntakeApp,
+  hash: IntakePorts['hash'],
+): Names {
+  const key = pushkey.reveal()
+  const device = hash('device', appId, key)
+  if (notification.kind === 'counts') {
+    const latestKey = hash('latest', appId, key, app.countsPer === 'pusher' ? JSON.stringify(data) : '')
+    return {
+      device,
+      deduplicationKey: undefined,
+      latestKey,
+      pushId: randomUUID(),
+      collapseId: hash('collapse', latestKey).slice(0, 32),
+    }
+  }
+  // The apps' test push is sent anew each time it is asked for; without an event ID nothing says that two pushes are the same.
+  if (notification.eventId === undefined || isTestPush(notification))
+    return {
+      device,
+      deduplicationKey: undefined,
+      latestKey: undefined,
+      pushId: randomUUID(),
+      collapseId: hash('collapse', randomUUID()).slice(0, 32),
+    }
+  const deduplicationKey = hash('event', appId, key, notification.eventId)
+  const derived = Buffer.from(hash('push', deduplicationKey), 'base64url')
+  return {
+    device,
+    deduplicationKey,
+    latestKey: undefined,
+    pushId: uuidOf(derived),
+    collapseId: hash('collapse', deduplicationKey).slice(0, 32),
+  }
+}
+
+/** A version 8 UUID (RFC 9562 §5.8) of the first 16 bytes. */
+function uuidOf(bytes: Buffer): string {
+  const hex = bytes.toString('hex', 0, 16)
+  const variant = ((bytes.readUInt8(8) & 0x3f) | 0x80).toString(16)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${hex.slice(20)}`
+}

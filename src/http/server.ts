@@ -1,0 +1,76 @@
+/** The notify port: Fastify with its limits, the Matrix routes, and the one place where errors become answers. */
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import { StoreUnavailable } from '../core/errors.ts'
+import { parseNotification, type Notification } from '../core/notification.ts'
+
+export interface NotifyServerOptions {
+  readonly bodyLimitBytes: number
+  /** Resolves with the pushkeys to reject once everything else is durable. */
+  readonly notify: (notification: Notification) => Promise<readonly string[]>
+  /** One call for each answered request on the notify path. */
+  readonly onAnswer: (statusCode: number, durationSeconds: number) => void
+  /** A bug or an outage. Never carries a request. */
+  readonly onError: (error: unknown) => void
+}
+
+export const NOTIFY_PATH = '/_matrix/push/v1/notify'
+
+/** Synapse keeps idle connections for 120 s and does not repeat a POST on one that was closed under it (facts/protocol.md §2.1). */
+const KEEP_ALIVE_TIMEOUT_MS = 130_000
+const REQUEST_TIMEOUT_MS = 30_000
+
+export function createNotifyServer(options: NotifyServerOptions): FastifyInstance {
+  const server = fastify({
+    bodyLimit: options.bodyLimitBytes,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: REQUEST_TIMEOUT_MS },
+    logger: false,
+    exposeHeadRoutes: false,
+    routerOptions: { ignoreTrailingSlash: false },
+  })
+  // Whatever a client calls it, the body is read as JSON, and only by us.
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+
+  server.setErrorHandler<FastifyError>((error, _request, reply) => {
+    if (error instanceof StoreUnavailable) {
+      options.onError(error)
+      return answerError(reply, 503, 'M_UNKNOWN', 'The notification cannot be stored at the moment')
+    }
+    const statusCode = error.statusCode ?? 500
+    if (statusCode === 413)
+      return answerError(reply, 413, 'M_TOO_LARGE', `The body is larger than ${options.bodyLimitBytes} bytes`)
+    if (statusCode >= 400 && statusCode < 500)
+      return answerError(reply, statusCode, 'M_NOT_JSON', 'The body could not be read')
+    options.onError(error)
+    return answerError(reply, 500, 'M_UNKNOWN', 'Internal server error')
+  })
+  server.setNotFoundHandler((request, reply) => {
+    const isKnownPath = [NOTIFY_PATH, '/health'].includes(request.url.split('?', 1)[0] ?? '')
+    if (isKnownPath) return answerError(reply, 405, 'M_UNRECOGNIZED', 'This method is not allowed here')
+    return answerError(reply, 404, 'M_UNRECOGNIZED', 'There is nothing at this path')
+  })
+
+  server.post(NOTIFY_PATH, async (request, reply) => {
+    const parsed = parseNotification(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0))
+    if ('errcode' in parsed) return answerError(reply, 400, parsed.errcode, parsed.error)
+    const rejected = await options.notify(parsed)
+    return reply.type('application/json').send(JSON.stringify({ rejected }))
+  })
+  // UnifiedPush's discovery, by which apps tell a gateway from something else (facts/protocol.md §1.3).
+  server.get(NOTIFY_PATH, (_request, reply) => reply.send({ gateway: 'matrix', unifiedpush: { gateway: 'matrix' } }))
+  // Sygnal's probe.
+  server.get('/health', (_request, reply) => reply.type('text/plain').send(''))
+
+  server.addHook('onResponse', (request, reply, done) => {
+    if (request.routeOptions.url === NOTIFY_PATH && request.method === 'POST')
+      options.onAnswer(reply.statusCode, reply.elapsedTime / 1000)
+    done()
+  })
+  return server
+}
+
+function answerError(reply: FastifyReply, statusCode: number, errcode: string, error: string): FastifyReply {
+  return reply.code(statusCode).type('application/json').send(JSON.stringify({ errcode, error }))
+}

@@ -1,0 +1,71 @@
+/**
+ * The logger, and the only import of pino. What it must never print: a request body, a pushkey, a Matrix ID, a message, an error object of an SDK
+ * (they carry tokens). So it takes sentences and a few named facts, and of an error only its name, code and where it was thrown.
+ */
+import { pino, type DestinationStream, type Logger } from 'pino'
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
+
+export interface Log {
+  debug(message: string, facts?: LogFacts): void
+  info(message: string, facts?: LogFacts): void
+  warn(message: string, facts?: LogFacts): void
+  /** `error` is described, never printed. */
+  error(message: string, error?: unknown, facts?: LogFacts): void
+}
+
+/** Names from the configuration, vocabulary of the push services, numbers, and shortened keyed hashes. */
+export type LogFacts = Readonly<Record<string, string | number | boolean | undefined>>
+
+export interface LogOptions {
+  readonly level: LogLevel
+  readonly format: 'json' | 'text'
+}
+
+export function createLog(options: LogOptions, output: NodeJS.WritableStream): Log {
+  const destination: DestinationStream = {
+    write: (line) => void output.write(options.format === 'json' ? line : textLine(line)),
+  }
+  const logger: Logger = pino(
+    {
+      level: options.level,
+      base: undefined,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  )
+  return {
+    debug: (message, facts) => logger.debug(facts ?? {}, message),
+    info: (message, facts) => logger.info(facts ?? {}, message),
+    warn: (message, facts) => logger.warn(facts ?? {}, message),
+    error: (message, error, facts) => logger.error({ ...facts, ...describeError(error) }, message),
+  }
+}
+
+/** An error without its message: messages of other people's code quote what they were given. */
+export function describeError(error: unknown): LogFacts {
+  if (error === undefined) return {}
+  if (!(error instanceof Error)) return { error: typeof error }
+  const code =
+    'code' in error && typeof error.code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(error.code)
+      ? error.code
+      : undefined
+  const frame = error.stack?.split('\n').find((line) => /^\s+at /.test(line))
+  return {
+    error: error.name,
+    code,
+    at: frame
+      ?.trim()
+      .replace(/^at /, '')
+      .replace(/\(?(?:file:\/\/)?\/.*\/(src|node_modules)\//, '($1/'),
+  }
+}
+
+function textLine(line: string): string {
+  const { level, time, msg, ...facts }: Record<string, unknown> = JSON.parse(line)
+  const words = Object.entries(facts).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
+  return `${[time, String(level).toUpperCase().padEnd(5), msg, ...words].join(' ')}\n`
+}
