@@ -15,9 +15,9 @@ export function sealDeliveries(keyring: Keyring, app: string, deliveries: readon
 /** Throws CannotOpen: the key is gone, the seal does not match, or a newer Hushgate wrote it. */
 export function openDeliveries(keyring: Keyring, app: string, sealed: Uint8Array): Delivery[] {
   const envelope: unknown = JSON.parse(keyring.open(sealed, app).toString())
-  if (!isJsonObject(envelope) || !Array.isArray(envelope['deliveries'])) throw unreadable('deliveries')
-  if (envelope['v'] !== VERSION)
+  if (!isJsonObject(envelope) || envelope['v'] !== VERSION)
     throw new CannotOpen(`stored by another version of Hushgate: its envelope is not version ${VERSION}`)
+  if (!Array.isArray(envelope['deliveries'])) throw unreadable('deliveries')
   return envelope['deliveries'].map((delivery) => fromJson(app, delivery))
 }
 

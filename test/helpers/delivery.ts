@@ -1,0 +1,34 @@
+/** Deliveries and keys for tests of what stores, hands out and sends them. */
+import { randomUUID } from 'node:crypto'
+import type { Delivery } from '../../src/core/delivery.ts'
+import { createKeyFile, Keyring, parseKeyFile } from '../../src/core/seal.ts'
+import { Secret } from '../../src/core/secret.ts'
+
+/** Each call is a delivery of its own, to a device of its own, expiring in an hour, unless told otherwise. */
+export function createDelivery(overrides: Partial<Delivery> = {}): Delivery {
+  const id = randomUUID()
+  const acceptedAtMs = overrides.acceptedAtMs ?? Date.now()
+  return {
+    id,
+    app: 'com.example.app',
+    priority: 'event',
+    pushkey: new Secret(`pushkey-${id}`),
+    message: { headers: { 'apns-priority': '10' }, body: JSON.stringify({ aps: { 'mutable-content': 1 } }) },
+    device: `device-${id}`,
+    acceptedAtMs,
+    expiresAtMs: acceptedAtMs + 3600_000,
+    ...overrides,
+  }
+}
+
+/** `count` of them, named apart by their ids. */
+export function createDeliveries(count: number, overrides: Partial<Delivery> = {}): Delivery[] {
+  return Array.from({ length: count }, () => createDelivery(overrides))
+}
+
+/** Fresh random keys. */
+export function createKeyring(): Keyring {
+  const keyring = parseKeyFile(createKeyFile())
+  if (!(keyring instanceof Keyring)) throw new Error(keyring.join('; '))
+  return keyring
+}

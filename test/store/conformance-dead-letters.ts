@@ -1,0 +1,146 @@
+/** What every store must do with deliveries that were given up. */
+import { describe, expect, it } from 'vitest'
+import type { Delivery } from '../../src/core/delivery.ts'
+import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP, MAX_BATCH } from '../../src/queue/delivery-queue.ts'
+import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
+import { DONE, Received, until } from '../helpers/received.ts'
+import type { Bench } from './conformance.ts'
+
+const APP = 'com.example.app'
+
+export function deadLetterConformance(bench: () => Bench): void {
+  describe('dead letters', () => {
+    it('are listed with what is known of them', async () => {
+      const delivery = createDelivery()
+      await giveUp(bench(), [delivery], 'PayloadTooLarge')
+      const letters = await bench().store.queue.listDead({}, 10)
+      expect(letters).toEqual([
+        {
+          id: delivery.id,
+          app: APP,
+          reason: 'PayloadTooLarge',
+          attempts: 1,
+          acceptedAtMs: delivery.acceptedAtMs,
+          diedAtMs: expect.any(Number),
+        },
+      ])
+      expect(Math.abs((letters[0]?.diedAtMs ?? 0) - Date.now())).toBeLessThan(10_000)
+    })
+
+    it('count the attempt that killed them', async () => {
+      const { queue } = bench().store
+      const received = new Received(({ attempt }) =>
+        attempt < 3 ? { kind: 'again', atMs: 0 } : { kind: 'dead', reason: 'gone' },
+      )
+      await queue.add([createDelivery()])
+      queue.consume(APP, 1, received.handler)
+      await until('it is dead', async () => (await queue.depth(APP)).dead === 1)
+      expect((await queue.listDead({}, 10)).map(({ attempts }) => attempts)).toEqual([3])
+    })
+
+    it.each([
+      { filter: 'app', matches: 3 },
+      { filter: 'reason', matches: 2 },
+      { filter: 'id', matches: 1 },
+      { filter: 'app and reason', matches: 1 },
+      { filter: 'nothing', matches: 4 },
+      { filter: 'an unknown id', matches: 0 },
+    ] as const)('are chosen by $filter, to be listed and to be dropped', async ({ filter, matches }) => {
+      const { queue } = bench().store
+      const [first] = await giveUpSeveral(bench())
+      const chosen = {
+        app: { app: APP },
+        reason: { reason: 'gone' },
+        id: { id: first?.id },
+        'app and reason': { app: APP, reason: 'gone' },
+        nothing: {},
+        'an unknown id': { id: 'unknown' },
+      }[filter]
+      expect(await queue.listDead(chosen, 10)).toHaveLength(matches)
+      expect(await queue.dropDead(chosen)).toBe(matches)
+      expect(await queue.listDead({}, 10)).toHaveLength(4 - matches)
+      expect(await queue.listDead(chosen, 10)).toEqual([])
+    })
+
+    it('are listed no more than asked for', async () => {
+      await giveUpSeveral(bench())
+      expect(await bench().store.queue.listDead({}, 2)).toHaveLength(2)
+    })
+
+    it('are put back as fresh deliveries with a new expiry', async () => {
+      const { queue } = bench().store
+      const delivery = createDelivery({ expiresAtMs: Date.now() - 1000 })
+      await giveUp(bench(), [delivery], 'gone')
+      await giveUp(bench(), [createDelivery()], 'other')
+      const expiresAtMs = Date.now() + 7200_000
+      const received = new Received()
+      queue.consume(APP, 10, received.handler)
+      expect(await queue.retryDead({ reason: 'gone' }, expiresAtMs)).toBe(1)
+      const [handed] = await received.atLeast(1)
+      expect(handed?.delivery).toMatchObject({ id: delivery.id, expiresAtMs, message: delivery.message })
+      expect(handed?.delivery.pushkey.reveal()).toBe(delivery.pushkey.reveal())
+      expect(handed?.attempt).toBe(1)
+      expect((await queue.listDead({}, 10)).map(({ reason }) => reason)).toEqual(['other'])
+      expect(await queue.retryDead({ reason: 'gone' }, expiresAtMs)).toBe(0)
+    })
+
+    it('are there after a restart, and can still be retried', async () => {
+      const delivery = createDelivery()
+      await giveUp(bench(), [delivery], 'gone')
+      await bench().reopen()
+      const { queue } = bench().store
+      expect((await queue.listDead({ app: APP }, 10)).map(({ id }) => id)).toEqual([delivery.id])
+      expect(await queue.retryDead({ id: delivery.id }, Date.now() + 1000)).toBe(1)
+      const received = new Received()
+      queue.consume(APP, 1, received.handler)
+      await received.atLeast(1)
+      expect(received.ids).toEqual([delivery.id])
+    })
+
+    it('are gone after their lifetime', async () => {
+      const { queue } = bench().store
+      await giveUp(bench(), [createDelivery()], 'old')
+      bench().letPass(DEAD_LETTER_LIFETIME_MS - 3600_000)
+      await giveUp(bench(), [createDelivery()], 'young')
+      expect(await queue.listDead({}, 10)).toHaveLength(2)
+      bench().letPass(3600_000 + 60_000)
+      expect((await queue.listDead({}, 10)).map(({ reason }) => reason)).toEqual(['young'])
+      expect(await queue.retryDead({ reason: 'old' }, bench().options.nowMs() + 1000)).toBe(0)
+      expect((await queue.depth(APP)).dead).toBe(1)
+    })
+
+    it('are kept up to a number per app, the oldest go first', async () => {
+      const { queue } = bench().store
+      const excess = 2 * MAX_BATCH
+      const deliveries = createDeliveries(DEAD_LETTERS_PER_APP + excess)
+      const other = createDelivery({ app: 'other' })
+      await giveUp(bench(), [other], 'gone')
+      await giveUp(bench(), deliveries.slice(0, excess), 'first')
+      for (let start = excess; start < deliveries.length; start += 1000)
+        await giveUp(bench(), deliveries.slice(start, start + 1000), 'later')
+      await until('the oldest are gone', async () => (await queue.depth(APP)).dead === DEAD_LETTERS_PER_APP)
+      expect(await queue.listDead({ reason: 'first' }, 1)).toEqual([])
+      expect((await queue.depth('other')).dead).toBe(1)
+    })
+  })
+}
+
+/** Stores them and lets each end as a dead letter; resolves when they are. */
+async function giveUp({ store }: Bench, deliveries: readonly Delivery[], reason: string): Promise<void> {
+  const { app = APP } = deliveries[0] ?? {}
+  const received = new Received(({ delivery }) =>
+    deliveries.some(({ id }) => id === delivery.id) ? { kind: 'dead', reason } : DONE,
+  )
+  await store.queue.add(deliveries)
+  const consumption = store.queue.consume(app, 200, received.handler)
+  await received.atLeast(deliveries.length)
+  await consumption.stop(10_000)
+}
+
+async function giveUpSeveral(bench: Bench): Promise<readonly Delivery[]> {
+  const deliveries = createDeliveries(3)
+  await giveUp(bench, deliveries.slice(0, 1), 'gone')
+  await giveUp(bench, deliveries.slice(1), 'other')
+  await giveUp(bench, [createDelivery({ app: 'other' })], 'gone')
+  return deliveries
+}

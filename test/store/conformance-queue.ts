@@ -1,0 +1,450 @@
+/** What every store's queue must do: storing, handing out, the four dispositions, flow, stopping, restart. */
+import { describe, expect, it } from 'vitest'
+import { Secret } from '../../src/core/secret.ts'
+import type { Disposition } from '../../src/queue/delivery-queue.ts'
+import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
+import { createGate, DONE, Received, until } from '../helpers/received.ts'
+import { deadLetterConformance } from './conformance-dead-letters.ts'
+import type { Bench } from './conformance.ts'
+
+const APP = 'com.example.app'
+
+export function queueConformance(bench: () => Bench): void {
+  describe('adding and handing out', () => {
+    it('hands out what was added, unchanged, at its first attempt', async () => {
+      const { queue } = bench().store
+      const sent = createDelivery({
+        priority: 'call',
+        pushkeyTs: 1_700_000_000,
+        deduplicationKey: 'hash-of-event',
+        latestKey: 'hash-of-device',
+        probesDead: true,
+        message: { headers: { 'apns-id': 'é' }, body: '{"aps":{"alert":"\\u0000 ☎️"}}' },
+      })
+      const plain = createDelivery()
+      await queue.add([sent, plain])
+      const received = new Received()
+      queue.consume(APP, 10, received.handler)
+      const handed = await received.atLeast(2)
+      for (const delivery of [sent, plain]) {
+        const found = handed.find((one) => one.delivery.id === delivery.id)
+        expect(found?.delivery).toEqual(delivery)
+        expect(found?.delivery.pushkey.reveal()).toBe(delivery.pushkey.reveal())
+        expect(found?.attempt).toBe(1)
+      }
+    })
+
+    it('resolves with orders that grow, which are the ones handed out', async () => {
+      const { queue } = bench().store
+      const deliveries = createDeliveries(7)
+      const orders = [
+        ...(await queue.add(deliveries.slice(0, 2))),
+        ...(await Promise.all([queue.add(deliveries.slice(2, 3)), queue.add(deliveries.slice(3, 5))])).flat(),
+        ...(await queue.add(deliveries.slice(5))),
+      ]
+      expect(orders).toHaveLength(7)
+      expect(orders).toEqual([...new Set(orders)].toSorted((a, b) => a - b))
+      const received = new Received()
+      queue.consume(APP, 10, received.handler)
+      const handed = await received.atLeast(7)
+      expect(deliveries.map(({ id }) => handed.find((one) => one.delivery.id === id)?.order)).toEqual(orders)
+    })
+
+    it('goes on growing after a restart of an empty store', async () => {
+      const [before = 0] = await bench().store.queue.add([createDelivery()])
+      const received = new Received()
+      bench().store.queue.consume(APP, 1, received.handler)
+      await received.atLeast(1)
+      await until('it is empty', async () => (await bench().store.queue.depth(APP)).active === 0)
+      await bench().reopen()
+      const [after = 0] = await bench().store.queue.add([createDelivery()])
+      expect(after).toBeGreaterThan(before)
+    })
+
+    it('accepts an empty list and deliveries of several apps and priorities at once', async () => {
+      const { queue } = bench().store
+      expect(await queue.add([])).toEqual([])
+      const deliveries = ['a', 'b', 'a'].flatMap((app) =>
+        (['counts', 'event', 'call'] as const).map((priority) => createDelivery({ app, priority })),
+      )
+      expect(await queue.add(deliveries)).toHaveLength(9)
+      const received = new Received()
+      queue.consume('b', 10, received.handler)
+      await received.atLeast(3)
+      expect(new Set(received.all.map(({ delivery }) => delivery.app))).toEqual(new Set(['b']))
+      expect((await queue.depth('a')).waiting).toBe(6)
+    })
+
+    it('hands out what is added while it runs', async () => {
+      const { queue } = bench().store
+      const received = new Received()
+      queue.consume(APP, 10, received.handler)
+      for (let count = 1; count <= 5; count += 1) {
+        await queue.add([createDelivery()])
+        await received.atLeast(count)
+      }
+      expect(new Set(received.ids).size).toBe(5)
+    })
+
+    it('hands out calls first, then events, then badge updates, each in the order of adding', async () => {
+      const { queue } = bench().store
+      const deliveries = (['counts', 'event', 'call', 'counts', 'event', 'call'] as const).map((priority) =>
+        createDelivery({ priority }),
+      )
+      for (const delivery of deliveries) await queue.add([delivery])
+      const received = new Received()
+      queue.consume(APP, 1, received.handler)
+      await received.atLeast(6)
+      expect(received.ids).toEqual([2, 5, 1, 4, 0, 3].map((index) => deliveries[index]?.id))
+    })
+
+    it('never has more deliveries in flight than it may', async () => {
+      const { queue } = bench().store
+      await queue.add(createDeliveries(20))
+      await queue.add(createDeliveries(20))
+      const received = new Received(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1))
+        return DONE
+      })
+      queue.consume(APP, 3, received.handler)
+      await received.atLeast(40)
+      expect(received.mostInFlight).toBeLessThanOrEqual(3)
+      expect(new Set(received.ids).size).toBe(40)
+    })
+
+    it('does not let one app wait for another', async () => {
+      const { queue } = bench().store
+      const stuck = createGate<Disposition>()
+      const slow = new Received(() => stuck.passed)
+      const quick = new Received()
+      await queue.add(createDeliveries(5, { app: 'slow' }))
+      queue.consume('slow', 2, slow.handler)
+      await slow.atLeast(2)
+      queue.consume('quick', 2, quick.handler)
+      await queue.add(createDeliveries(20, { app: 'quick' }))
+      await quick.atLeast(20)
+      expect(slow.all).toHaveLength(2)
+      stuck.open(DONE)
+    })
+
+    it('hands out what has expired too: what becomes of it is not for the store to say', async () => {
+      const { queue } = bench().store
+      const expired = createDelivery({ expiresAtMs: Date.now() - 1000 })
+      await queue.add([expired])
+      const received = new Received()
+      queue.consume(APP, 1, received.handler)
+      await received.atLeast(1)
+      expect(received.all[0]?.delivery.expiresAtMs).toBe(expired.expiresAtMs)
+    })
+  })
+
+  describe('what becomes of a delivery', () => {
+    it('is not handed out again when done, not even after a restart', async () => {
+      await bench().store.queue.add(createDeliveries(3))
+      const received = new Received()
+      bench().store.queue.consume(APP, 10, received.handler)
+      await received.atLeast(3)
+      await until('nothing is left', async () => isEmpty(await bench().store.queue.depth(APP)))
+      await bench().reopen()
+      const again = new Received()
+      bench().store.queue.consume(APP, 10, again.handler)
+      await passBy(bench())
+      expect(again.all).toEqual([])
+    })
+
+    it('is handed out again at its time and not before, one attempt older', async () => {
+      const { queue } = bench().store
+      const times: number[] = []
+      const received = new Received(({ attempt }) => {
+        times.push(Date.now())
+        return attempt < 3 ? { kind: 'again', atMs: Date.now() + 300 } : DONE
+      })
+      const [order] = await queue.add([createDelivery()])
+      queue.consume(APP, 10, received.handler)
+      await received.atLeast(3)
+      expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 2, 3])
+      expect(received.all.map((one) => one.order)).toEqual([order, order, order])
+      const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0))
+      for (const gap of gaps) {
+        expect(gap).toBeGreaterThanOrEqual(299)
+        expect(gap).toBeLessThan(2000)
+      }
+    })
+
+    it('lets others pass while one waits for its time', async () => {
+      const { queue } = bench().store
+      const [waits, passes] = createDeliveries(2)
+      if (waits === undefined || passes === undefined) throw new Error('two deliveries')
+      const received = new Received(({ delivery }) =>
+        delivery.id === waits.id ? { kind: 'again', atMs: Date.now() + 3600_000 } : DONE,
+      )
+      await queue.add([waits])
+      queue.consume(APP, 1, received.handler)
+      await received.atLeast(1)
+      await queue.add([passes])
+      await received.atLeast(2)
+      expect(received.ids).toEqual([waits.id, passes.id])
+      await until('one is delayed', async () => (await queue.depth(APP)).delayed === 1)
+    })
+
+    it('keeps its attempt when it is held, and is handed out again when the flow opens', async () => {
+      const { queue } = bench().store
+      let isBlocked = true
+      const received = new Received(({ attempt, delivery }) => {
+        if (!isBlocked) return DONE
+        if (attempt === 1 && delivery.priority === 'counts') return { kind: 'again', atMs: 0 }
+        consumption.setFlow('closed')
+        return { kind: 'held' }
+      })
+      await queue.add([createDelivery({ priority: 'counts' })])
+      const consumption = queue.consume(APP, 10, received.handler)
+      await received.atLeast(2)
+      await passBy(bench())
+      expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 2])
+      isBlocked = false
+      consumption.setFlow('open')
+      await received.atLeast(3)
+      expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 2, 2])
+    })
+
+    it('ends exactly once, in done or dead, for 1,000 deliveries of random fates', async () => {
+      const { queue } = bench().store
+      const ended = new Map<string, string>()
+      const attempts = new Map<string, number>()
+      const wrong: string[] = []
+      const received = new Received(async (handed) => {
+        const { id } = handed.delivery
+        const attempt = attempts.get(id) ?? 1
+        if (handed.attempt !== attempt) wrong.push(`attempt ${handed.attempt} instead of ${attempt}`)
+        if (ended.has(id)) wrong.push('handed out after its end')
+        if (Math.random() < 0.5) await new Promise((resolve) => setTimeout(resolve, Math.random() * 5))
+        const fate = Math.random()
+        if (fate < 0.3) {
+          attempts.set(id, attempt + 1)
+          return { kind: 'again', atMs: Date.now() + Math.random() * 40 }
+        }
+        ended.set(id, fate < 0.4 ? 'dead' : 'done')
+        return fate < 0.4 ? { kind: 'dead', reason: 'chance' } : DONE
+      })
+      const deliveries = createDeliveries(1000)
+      queue.consume(APP, 50, received.handler)
+      for (let start = 0; start < 1000; start += 40) await queue.add(deliveries.slice(start, start + 40))
+      await until('all have ended', async () => ended.size === 1000 && isEmpty(await queue.depth(APP)))
+      expect(wrong).toEqual([])
+      const dead = [...ended].filter(([, end]) => end === 'dead').map(([id]) => id)
+      const letters = await queue.listDead({ app: APP }, 2000)
+      expect(letters.map(({ id }) => id).toSorted()).toEqual(dead.toSorted())
+    })
+  })
+
+  deadLetterConformance(bench)
+
+  describe('flow', () => {
+    it('hands out nothing while closed, and everything once open', async () => {
+      const { queue } = bench().store
+      const received = new Received()
+      const consumption = queue.consume(APP, 10, received.handler)
+      consumption.setFlow('closed')
+      await queue.add(createDeliveries(5))
+      await passBy(bench())
+      expect(received.all).toEqual([])
+      consumption.setFlow('open')
+      await received.atLeast(5)
+    })
+
+    it('hands out exactly one when told, then nothing until told again', async () => {
+      const { queue } = bench().store
+      const received = new Received()
+      const consumption = queue.consume(APP, 10, received.handler)
+      consumption.setFlow('closed')
+      await queue.add(createDeliveries(5))
+      for (let told = 1; told <= 2; told += 1) {
+        consumption.setFlow('one')
+        await received.atLeast(told)
+        await passBy(bench())
+        expect(received.all).toHaveLength(told)
+      }
+      consumption.setFlow('open')
+      await received.atLeast(5)
+      expect(new Set(received.ids).size).toBe(5)
+    })
+
+    it('waits for the one when there is none yet', async () => {
+      const { queue } = bench().store
+      const received = new Received()
+      const consumption = queue.consume(APP, 10, received.handler)
+      consumption.setFlow('one')
+      await passBy(bench())
+      await queue.add(createDeliveries(3))
+      await received.atLeast(1)
+      await passBy(bench())
+      expect(received.all).toHaveLength(1)
+    })
+  })
+
+  describe('stopping', () => {
+    it('waits for what is in flight and hands out nothing more', async () => {
+      const { queue } = bench().store
+      const gate = createGate<Disposition>()
+      const received = new Received(() => gate.passed)
+      const consumption = queue.consume(APP, 2, received.handler)
+      await queue.add(createDeliveries(5))
+      await received.atLeast(2)
+      const stopped = consumption.stop(10_000)
+      gate.open(DONE)
+      await stopped
+      expect(received.all).toHaveLength(2)
+      expect(received.signal?.aborted).toBe(false)
+      expect(await queue.depth(APP)).toMatchObject({ waiting: 3, active: 0 })
+    })
+
+    it('gives back after the grace what is not settled, and tells its handler', async () => {
+      const { queue } = bench().store
+      const never = createGate<Disposition>()
+      const stuck = new Received(() => never.passed)
+      const consumption = queue.consume(APP, 10, stuck.handler)
+      await queue.add(createDeliveries(3))
+      await stuck.atLeast(3)
+      await consumption.stop(50)
+      expect(stuck.signal?.aborted).toBe(true)
+      const received = new Received()
+      queue.consume(APP, 10, received.handler)
+      await received.atLeast(3)
+      expect(received.ids.toSorted()).toEqual(stuck.ids.toSorted())
+      expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
+      never.open(DONE)
+    })
+
+    it('ends at once when nothing is in flight, and stopping twice is the same as once', async () => {
+      const consumption = bench().store.queue.consume(APP, 10, new Received().handler)
+      const startMs = Date.now()
+      await Promise.all([consumption.stop(60_000), consumption.stop(60_000)])
+      expect(Date.now() - startMs).toBeLessThan(10_000)
+    })
+  })
+
+  describe('after a restart', () => {
+    it('has every delivery, waiting or delayed or in flight, with its attempts and its order', async () => {
+      const deliveries = createDeliveries(3)
+      const [waiting, delayed, inFlight] = deliveries
+      if (waiting === undefined || delayed === undefined || inFlight === undefined) throw new Error('three deliveries')
+      const atMs = Date.now() + 1500
+      const never = createGate<Disposition>()
+      const before = new Received(({ delivery }) =>
+        delivery.id === delayed.id ? { kind: 'again', atMs } : never.passed,
+      )
+      const orders = [...(await bench().store.queue.add([delayed])), ...(await bench().store.queue.add([inFlight]))]
+      const consumption = bench().store.queue.consume(APP, 10, before.handler)
+      await before.atLeast(2)
+      await until('one is delayed', async () => (await bench().store.queue.depth(APP)).delayed === 1)
+      consumption.setFlow('closed')
+      orders.push(...(await bench().store.queue.add([waiting])))
+      await bench().reopen()
+      never.open(DONE)
+
+      const after = new Received()
+      bench().store.queue.consume(APP, 10, after.handler)
+      await after.atLeast(3)
+      expect(Date.now()).toBeGreaterThanOrEqual(atMs)
+      const handed = [delayed, inFlight, waiting].map(({ id }) => after.all.find((one) => one.delivery.id === id))
+      expect(handed.map((one) => one?.attempt)).toEqual([2, 1, 1])
+      expect(handed.map((one) => one?.order)).toEqual(orders)
+      expect(handed.map((one) => one?.delivery.pushkey.reveal())).toEqual(
+        [delayed, inFlight, waiting].map(({ pushkey }) => pushkey.reveal()),
+      )
+    })
+  })
+
+  describe('depth', () => {
+    it('counts what waits, is delayed, is in flight and is dead, per app', async () => {
+      const { queue } = bench().store
+      const never = createGate<Disposition>()
+      const fates: Disposition[] = [
+        { kind: 'again', atMs: Date.now() + 3600_000 },
+        { kind: 'dead', reason: 'gone' },
+      ]
+      const received = new Received(() => fates.shift() ?? never.passed)
+      await queue.add(createDeliveries(7))
+      await queue.add([createDelivery({ app: 'other' })])
+      const consumption = queue.consume(APP, 3, received.handler)
+      await received.atLeast(5)
+      await until('it has settled', async () => (await queue.depth(APP)).dead === 1)
+      expect(await queue.depth(APP)).toMatchObject({ waiting: 2, delayed: 1, active: 3, dead: 1 })
+      expect(await queue.depth('other')).toMatchObject({ waiting: 1, delayed: 0, active: 0, dead: 0 })
+      expect(await queue.depth('never')).toEqual({ waiting: 0, delayed: 0, active: 0, dead: 0, oldestAgeMs: 0 })
+      consumption.setFlow('closed')
+      never.open(DONE)
+    })
+
+    it('tells the age of the oldest that could be handed out', async () => {
+      const { queue } = bench().store
+      await queue.add([createDelivery({ acceptedAtMs: Date.now() - 5000 })])
+      await queue.add([createDelivery({ acceptedAtMs: Date.now() - 90_000, priority: 'counts' })])
+      await queue.add([createDelivery({ priority: 'call' })])
+      const { oldestAgeMs } = await queue.depth(APP)
+      expect(oldestAgeMs).toBeGreaterThanOrEqual(90_000)
+      expect(oldestAgeMs).toBeLessThan(100_000)
+    })
+  })
+
+  describe('privacy', () => {
+    it('keeps nothing readable of a delivery: not waiting, not delayed, not dead', async () => {
+      const { queue } = bench().store
+      const canaries = {
+        pushkey: 'CanaryPushkey0123456789',
+        body: 'CanaryBody0123456789',
+        header: 'CanaryHeader0123456789',
+      }
+      const delivery = (): Parameters<typeof createDelivery>[0] => ({
+        pushkey: new Secret(canaries.pushkey),
+        message: { headers: { topic: canaries.header }, body: JSON.stringify({ app_id: 'x', text: canaries.body }) },
+        device: 'CanaryDevice0123456789',
+        deduplicationKey: 'CanaryDedup0123456789',
+        latestKey: 'CanaryLatest0123456789',
+      })
+      const fates: Disposition[] = [
+        { kind: 'again', atMs: Date.now() + 3600_000 },
+        { kind: 'dead', reason: 'gone' },
+      ]
+      const never = createGate<Disposition>()
+      const received = new Received(() => fates.shift() ?? never.passed)
+      await queue.add(createDeliveries(4, delivery()))
+      const consumption = queue.consume(APP, 1, received.handler)
+      await received.atLeast(3)
+      consumption.setFlow('closed')
+      const bytes = await bench().data.bytes()
+      expect(bytes.length).toBeGreaterThan(1000)
+      const names = [
+        ...Object.values(canaries),
+        'CanaryDevice0123456789',
+        'CanaryDedup0123456789',
+        'CanaryLatest0123456789',
+      ]
+      expect(names.filter((name) => isReadable(bytes, name))).toEqual([])
+      never.open(DONE)
+    })
+  })
+}
+
+function isEmpty(depth: { waiting: number; delayed: number; active: number }): boolean {
+  return depth.waiting + depth.delayed + depth.active === 0
+}
+
+/** Several deliveries of another app go all the way: time in which one that must not be handed out would have been. */
+async function passBy({ store }: Bench): Promise<void> {
+  const received = new Received()
+  const consumption = store.queue.consume('passer-by', 1, received.handler)
+  for (let count = 1; count <= 10; count += 1) {
+    await store.queue.add([createDelivery({ app: 'passer-by' })])
+    await received.atLeast(count)
+  }
+  await consumption.stop(10_000)
+}
+
+/** In clear, as hex, and as base64 at any of its three alignments. */
+function isReadable(bytes: Buffer, name: string): boolean {
+  const base64 = ['', '\0', '\0\0'].map((shift) => Buffer.from(shift + name).toString('base64'))
+  const forms = [name, Buffer.from(name).toString('hex'), Buffer.from(name).toString('hex').toUpperCase()]
+  // The first and last characters of base64 depend on what stands beside it.
+  return [...forms, ...base64.map((form) => form.slice(4, -4))].some((form) => bytes.includes(form))
+}
