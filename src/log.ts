@@ -29,7 +29,7 @@ export function createLog(options: LogOptions, output: NodeJS.WritableStream): L
   const logger: Logger = pino(
     {
       level: options.level,
-      base: undefined,
+      base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
