@@ -29,9 +29,13 @@ export function createNotifyServer(options: NotifyServerOptions): FastifyInstanc
     exposeHeadRoutes: false,
     routerOptions: { ignoreTrailingSlash: false },
   })
-  // Whatever a client calls it, the body is read as JSON, and only by us.
+  // Whatever a client calls it (also what is no media type at all), the body is read as JSON, and only by us.
   server.removeAllContentTypeParsers()
-  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  server.addHook('onRequest', (request, _reply, done) => {
+    request.raw.headers['content-type'] = 'application/json'
+    done()
+  })
 
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
     if (error instanceof StoreUnavailable) {

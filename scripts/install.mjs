@@ -1,0 +1,36 @@
+/**
+ * Installs what is missing, quietly when nothing is: the packages of the lock file (Node 24 among them), and with `--tests` a real Redis server.
+ * Runs before `npm start`, `npm test` and `npm run check`, on whatever Node the machine has, so it uses nothing but Node itself.
+ */
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+
+const MARKER = 'node_modules/.hushgate-lock'
+
+const lock = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex')
+if (!existsSync(MARKER) || readFileSync(MARKER, 'utf8') !== lock) {
+  console.log('Installing the packages of package-lock.json (once) …')
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'npm ci failed')
+  mkdirSync('node_modules', { recursive: true })
+  writeFileSync(MARKER, lock)
+}
+if (process.argv.includes('--tests') && !isInstalled('redis-server')) {
+  console.log('Installing redis-server from Debian (once) …')
+  const help = 'The tests need a real redis-server: install it with "apt-get install redis-server" as root'
+  // The service that the package would start is not wanted: the tests start their own.
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+  run('apt-get', ['-qq', 'update'], help, { env })
+  run('apt-get', ['-qq', '-y', 'install', 'redis-server'], help, { env })
+}
+
+function isInstalled(program) {
+  return spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
+}
+
+function run(program, args, help, options = {}) {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 2 ** 26, ...options })
+  if (status === 0) return
+  console.error(`${stdout ?? ''}${stderr ?? ''}\n${help}`)
+  process.exit(1)
+}

@@ -1,0 +1,64 @@
+/** `hushgate render`: what each party would see of one notification, byte for byte, without sending anything. */
+import { compileApps } from '../config/app-match.ts'
+import type { Config } from '../config/config.ts'
+import type { Rendered } from '../core/message.ts'
+import { parseNotification, type Device, type Notification } from '../core/notification.ts'
+import { applyPrivacy } from '../core/privacy.ts'
+import type { ProviderKind } from '../core/provider.ts'
+import { rendererFor } from '../providers/index.ts'
+
+export interface RenderOptions {
+  readonly config: Config
+  readonly kinds: Readonly<Record<string, ProviderKind>>
+  /** The body of a notify request. */
+  readonly body: Uint8Array
+  readonly stdout: NodeJS.WritableStream
+  readonly nowMs: number
+}
+
+/** Resolves with the exit code. */
+export function render({ config, body, stdout, nowMs }: RenderOptions): number {
+  const notification = parseNotification(body)
+  if ('errcode' in notification) {
+    stdout.write(`The gateway would answer 400 ${notification.errcode}: ${notification.error}\n`)
+    return 1
+  }
+  stdout.write(
+    `The homeserver sent ${body.byteLength} bytes: all of it is in the gateway's memory until it is answered, then gone.\n`,
+  )
+  for (const [index, device] of notification.devices.entries())
+    stdout.write(`\nDevice ${index + 1}\n${describeDevice(notification, device, config, nowMs)}`)
+  return 0
+}
+
+function describeDevice(notification: Notification, device: Device, config: Config, nowMs: number): string {
+  const name = compileApps(config.apps.map((app) => app.name))(device.appId)
+  const app = config.apps.find((each) => each.name === name)
+  if (app === undefined)
+    return `  app           not configured: ${config.unknownApp === 'reject' ? 'its pushkey is rejected' : 'dropped and counted'}\n`
+  const lines = [
+    `  app           ${app.name} (${app.kind}, privacy: ${app.policy.privacy}, counts: ${app.policy.counts})`,
+  ]
+  const push = applyPrivacy(notification, device, app.policy)
+  const identity = {
+    id: '00000000-0000-8000-8000-000000000000',
+    collapseId: 'derived-by-keyed-hash',
+    expiresAtMs: nowMs + config.queue.maxAgeMs,
+  }
+  const rendered: Rendered =
+    push === undefined
+      ? { kind: 'nothing', reason: 'the notification holds neither an event nor counts' }
+      : rendererFor(app)(push, identity)
+  if (rendered.kind === 'nothing') return [...lines, `  sent          nothing: ${rendered.reason}`, ''].join('\n')
+  const { headers, body } = rendered.message
+  lines.push(
+    `  store         the message below and the pushkey, sealed (AES-256-GCM); in clear: app "${app.name}", priority, times, attempts`,
+    `                keyed hashes of app_id, pushkey and event ID (nothing can be read back from them)`,
+    `  log, metrics  app "${app.name}", outcome, 8 hex digits of a keyed hash of the pushkey`,
+    `  push service  the pushkey (it is its own), and ${Buffer.byteLength(body)} bytes${rendered.truncated ? ', shortened to fit' : ''}:`,
+    ...Object.entries(headers).map(([header, value]) => `                ${header}: ${value}`),
+    `                ${body}`,
+    '',
+  )
+  return lines.join('\n')
+}

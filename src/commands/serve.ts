@@ -1,0 +1,115 @@
+/** `hushgate serve`: the gateway as a process, until it is told to stop. */
+import type { Config } from '../config/config.ts'
+import { ConfigError } from '../config/config-error.ts'
+import { openKeys } from '../config/keys.ts'
+import { loadConfig } from '../config/load.ts'
+import { watchFiles } from '../config/watch.ts'
+import { openGateway, type Gateway, type Role } from '../gateway.ts'
+import { createLog, type Log } from '../log.ts'
+import { openStore } from '../open-store.ts'
+import { providers } from '../providers/index.ts'
+
+export interface ServeOptions {
+  readonly configPath: string
+  readonly role: Role
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly version: string
+  readonly stdout: NodeJS.WritableStream
+  /** Resolves when the process is told to stop. */
+  readonly stopRequested: Promise<string>
+  /** Calls back when the process is told to reload; the result unsubscribes. */
+  readonly onReloadRequested: (reload: () => void) => () => void
+  readonly onStarted?: (gateway: Gateway) => void
+}
+
+/** Resolves when everything is closed. Rejects with a ConfigError before anything was started. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const load = (): Promise<Config> => loadConfig({ path: options.configPath, env: options.env, kinds: providers })
+  const config = await load()
+  refuseRole(config, options.role)
+  const { keyring, adminToken, created } = await openKeys(config)
+  const log = createLog(config.log, options.stdout)
+  for (const file of created) log.info('A key was made; keep this file with the database', { file })
+  await using gateway = await openGateway(config, {
+    role: options.role,
+    version: options.version,
+    kinds: providers,
+    keyring,
+    adminToken,
+    log,
+    openStore: () => openStore(config, keyring, log),
+  })
+  log.info('Hushgate is running', {
+    version: options.version,
+    role: options.role,
+    notify: gateway.notifyUrl,
+    admin: gateway.adminUrl,
+    apps: config.apps.length,
+    store: config.store.kind,
+  })
+  await using _reloading = startReloading(config, load, gateway, log, options.onReloadRequested)
+  options.onStarted?.(gateway)
+  log.info('Stopping: what is on its way is finished first', { signal: await options.stopRequested })
+}
+
+/** One process owns the SQLite file, so a role of its own would wait for a partner that cannot come. */
+function refuseRole(config: Config, role: Role): void {
+  if (config.store.kind === 'sqlite' && role !== 'all')
+    throw new ConfigError([
+      {
+        path: 'store.url',
+        file: config.file,
+        message: `--role ${role} needs Redis: with SQLite there is one process, which does everything`,
+      },
+    ])
+}
+
+/** Reloads on SIGHUP and on changed files, one at a time; what comes meanwhile leads to one more. */
+function startReloading(
+  initial: Config,
+  load: () => Promise<Config>,
+  gateway: Gateway,
+  log: Log,
+  onRequested: ServeOptions['onReloadRequested'],
+): AsyncDisposable {
+  let running: Promise<void> | undefined
+  let isAgain = false
+  let isStopped = false
+  const watcher = watchFiles(initial.files, () => request())
+  const unsubscribe = onRequested(() => request())
+
+  async function reload(): Promise<void> {
+    try {
+      const next = await load()
+      watcher.setFiles(next.files)
+      const waiting = await gateway.reload(next)
+      log.info('The configuration was reloaded', { apps: next.apps.length })
+      for (const setting of waiting) log.warn('This setting takes effect after a restart', { setting })
+    } catch (error) {
+      gateway.reloadFailed()
+      if (!(error instanceof ConfigError))
+        return log.error('The configuration could not be reloaded; the old one stays in use', error)
+      if (error.files.size > 0) watcher.setFiles(error.files)
+      log.error('The new configuration is refused; the old one stays in use', undefined, { mistakes: error.message })
+    }
+  }
+  async function run(): Promise<void> {
+    do {
+      isAgain = false
+      await reload()
+    } while (isAgain && !isStopped)
+    running = undefined
+  }
+  function request(): void {
+    isAgain = true
+    if (!isStopped) running ??= run()
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      isStopped = true
+      unsubscribe()
+      await watcher.close()
+      await running
+    },
+  }
+}

@@ -1,0 +1,208 @@
+/** The process: the command line, signals and exit codes. */
+import { existsSync, readFileSync } from 'node:fs'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { Config } from './config/config.ts'
+import { ConfigError } from './config/config-error.ts'
+import { loadConfig } from './config/load.ts'
+import { OperatorError } from './commands/operator.ts'
+import { describeError } from './log.ts'
+import { providers } from './providers/index.ts'
+import type { DeadFilter } from './http/admin.ts'
+import type { Role } from './gateway.ts'
+
+const { stdin, stdout, stderr, env } = process
+const DEFAULT_CONFIG = 'hushgate.yaml'
+
+const program = new Command('hushgate')
+  .description("A Matrix push gateway that an app's own maker hosts.")
+  .version(readVersion())
+  .option('-c, --config <file>', 'the configuration', env['HUSHGATE_CONFIG'] ?? DEFAULT_CONFIG)
+  .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
+
+program
+  .command('serve')
+  .description('run the gateway')
+  .addOption(new Option('--role <role>', 'what this process does').choices(['all', 'http', 'worker']).default('all'))
+  .action(async ({ role }: { role: Role }) => {
+    const { serve } = await import('./commands/serve.ts')
+    await serve({
+      configPath: configPath(),
+      role,
+      env,
+      version: readVersion(),
+      stdout,
+      stopRequested: stopRequested(),
+      onReloadRequested,
+    })
+  })
+
+program
+  .command('start', { isDefault: true })
+  .description('run the gateway, or, where there is no configuration, a demonstration')
+  .action(async () => {
+    if (existsSync(configPath())) {
+      const { serve } = await import('./commands/serve.ts')
+      return serve({
+        configPath: configPath(),
+        role: 'all',
+        env,
+        version: readVersion(),
+        stdout,
+        stopRequested: stopRequested(),
+        onReloadRequested,
+      })
+    }
+    const { demonstrate } = await import('./commands/demonstrate.ts')
+    return demonstrate({
+      folder: 'data/demonstration',
+      env,
+      version: readVersion(),
+      stdout,
+      stopRequested: stopRequested(),
+    })
+  })
+
+program
+  .command('check')
+  .description('read the configuration and report every mistake')
+  .option('--online', 'also ask each push service with a harmless probe')
+  .action(async (options: { online?: boolean }) => {
+    const { check } = await import('./commands/check.ts')
+    process.exitCode = await check({
+      path: configPath(),
+      env,
+      kinds: providers,
+      stdout,
+      stderr,
+      online: options.online === true,
+    })
+  })
+
+program
+  .command('render')
+  .description(
+    'show what each party would see of one notification (the body of a notify request, on standard input or in a file)',
+  )
+  .argument('[file]', 'a file with the body', '-')
+  .action(async (file: string) => {
+    const { render } = await import('./commands/render.ts')
+    const body = file === '-' ? await readAll(stdin) : readFileSync(file)
+    process.exitCode = render({ config: await load(), body, stdout, nowMs: Date.now() })
+  })
+
+program
+  .command('schema')
+  .description('print the JSON Schema of the configuration')
+  .action(async () => {
+    const { schema } = await import('./commands/schema.ts')
+    process.exitCode = schema({ kinds: providers, stdout })
+  })
+
+program
+  .command('keygen')
+  .description('print new keys: of the store, one more encryption key for it, or a token for the admin port')
+  .argument('<what>', 'store, encryption or token', oneOf('store', 'encryption', 'token'))
+  .action(async (what: string) => {
+    const { keygen } = await import('./commands/keygen.ts')
+    process.exitCode = keygen({ what, stdout, stderr })
+  })
+
+program
+  .command('dead')
+  .description('list, retry or drop deliveries that were given up')
+  .argument('<action>', 'list, retry or drop', oneOf('list', 'retry', 'drop'))
+  .option('--app <name>', 'only of this app')
+  .option('--id <id>', 'only this one')
+  .option('--reason <reason>', 'only those given up for this reason')
+  .action(async (action: 'list' | 'retry' | 'drop', filter: DeadFilter) => {
+    const { dead } = await import('./commands/dead.ts')
+    await dead({ action, filter, config: await load(), stdout, stderr })
+  })
+
+program
+  .command('rejections')
+  .description('release rejections that are held back because most pushkeys of an app were called dead at once')
+  .argument('<app>', 'the configured name of the app')
+  .addOption(new Option('--confirm', 'they are dead: tell the homeservers').conflicts('discard'))
+  .option('--discard', 'they were called dead by mistake: forget it')
+  .action(async (app: string, { confirm, discard }: { confirm?: boolean; discard?: boolean }) => {
+    if (confirm !== true && discard !== true) throw new OperatorError('Say --confirm or --discard')
+    const { rejections } = await import('./commands/rejections.ts')
+    await rejections({ app, verdict: confirm === true ? 'confirm' : 'discard', config: await load(), stdout, stderr })
+  })
+
+program
+  .command('simulate')
+  .description('run simulators of APNs and FCM for building an app; prints the configuration that reaches them')
+  .option('--folder <folder>', 'where their keys and certificates are put', 'data/simulators')
+  .action(async ({ folder }: { folder: string }) => {
+    const { simulate } = await import('./commands/simulate.ts')
+    await simulate({ folder, stdout, stopRequested: stopRequested() })
+  })
+
+// What nobody caught is described, never printed: errors of other people's code quote what they were given.
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    stderr.write(
+      `${JSON.stringify({ level: 'fatal', time: new Date().toISOString(), msg: 'The process ends after an error that nobody caught', ...describeError(error) })}\n`,
+    )
+    process.exit(70)
+  })
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = 1
+  if (error instanceof ConfigError) stderr.write(`The configuration is refused:\n${error.message}\n`)
+  else if (error instanceof OperatorError) stderr.write(`${error.message}\n`)
+  else stderr.write(`It failed: ${JSON.stringify(describeError(error))}\n`)
+}
+
+function configPath(): string {
+  return program.opts<{ config: string }>().config
+}
+
+function load(): Promise<Config> {
+  return loadConfig({ path: configPath(), env, kinds: providers })
+}
+
+/** Resolves with the first signal that asks to stop; a second one ends the process at once. */
+function stopRequested(): Promise<string> {
+  return new Promise((resolve) => {
+    let isAsked = false
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (isAsked) process.exit(130)
+        isAsked = true
+        resolve(signal)
+      })
+    }
+  })
+}
+
+function onReloadRequested(reload: () => void): () => void {
+  process.on('SIGHUP', reload)
+  return () => void process.off('SIGHUP', reload)
+}
+
+function oneOf<const Choice extends string>(...choices: readonly Choice[]): (value: string) => Choice {
+  return (value) => {
+    const choice = choices.find((each) => each === value)
+    if (choice === undefined) throw new InvalidArgumentError(`It is one of: ${choices.join(', ')}`)
+    return choice
+  }
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : 'unknown'
+}
+
+async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
