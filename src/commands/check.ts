@@ -1,0 +1,56 @@
+/** `hushgate check`: every mistake in the configuration, and with `--online` what each push service says to our credentials. */
+import { ConfigError, formatMistake } from '../config/config-error.ts'
+import type { AppConfig, Config } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import type { ProviderKinds } from '../config/schema.ts'
+import type { Environment } from '../config/yaml-source.ts'
+import type { CheckResult } from '../core/provider.ts'
+
+const PROBE_TIMEOUT_MS = 15_000
+
+export interface CheckOptions {
+  readonly path: string
+  readonly env?: Environment | undefined
+  readonly kinds: ProviderKinds
+  readonly stdout: NodeJS.WritableStream
+  readonly stderr: NodeJS.WritableStream
+  readonly online: boolean
+  /** Asks one app's push service; the default opens the app's sender. */
+  readonly probe?: ((app: AppConfig) => Promise<CheckResult>) | undefined
+}
+
+/** Resolves with the exit code: 0 when nothing is wrong. */
+export async function check(options: CheckOptions): Promise<number> {
+  const { path, env, kinds, stdout, stderr, online } = options
+  let config: Config
+  try {
+    config = await loadConfig({ path, kinds, env })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const mistake of error.mistakes) stderr.write(`${formatMistake(mistake)}\n`)
+    return 1
+  }
+  const { apps } = config
+  stdout.write(`configuration is valid: ${apps.length} ${apps.length === 1 ? 'app' : 'apps'}\n`)
+  if (!online) return 0
+
+  const probe = options.probe ?? ((app) => probeSender(app, kinds, stderr))
+  const results = await Promise.all(apps.map(probe))
+  for (const [index, { name }] of apps.entries()) {
+    const result = results[index]
+    stdout.write(`${name}: ${result?.ok === false ? result.reason : 'accepted'}\n`)
+  }
+  return results.every(({ ok }) => ok) ? 0 : 1
+}
+
+async function probeSender(app: AppConfig, kinds: ProviderKinds, stderr: NodeJS.WritableStream): Promise<CheckResult> {
+  const kind = kinds[app.kind]
+  if (kind === undefined) return { ok: false, reason: `no push service is called ${app.kind}` }
+  const warn = (message: string): void => void stderr.write(`${app.name}: ${message}\n`)
+  const sender = await kind.open(app.options, { app: app.name, nowMs: Date.now, warn })
+  try {
+    return await sender.check(AbortSignal.timeout(PROBE_TIMEOUT_MS))
+  } finally {
+    await sender.close()
+  }
+}

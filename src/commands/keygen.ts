@@ -1,0 +1,27 @@
+/** `hushgate keygen`: new keys, on standard output and nowhere else. */
+import { createToken } from '../config/keys.ts'
+import { createEncryptionLine, createKeyFile } from '../core/seal.ts'
+
+export interface KeygenOptions {
+  /** `store`: a whole key file. `encryption`: a line for it, to rotate. `token`: for the admin port. */
+  readonly what: string
+  readonly stdout: NodeJS.WritableStream
+  readonly stderr: NodeJS.WritableStream
+}
+
+const MAKERS: ReadonlyMap<string, () => string> = new Map([
+  ['store', createKeyFile],
+  ['encryption', () => `${createEncryptionLine()}\n`],
+  ['token', () => `${createToken()}\n`],
+])
+
+/** The exit code, as from every command. */
+export function keygen({ what, stdout, stderr }: KeygenOptions): number {
+  const make = MAKERS.get(what)
+  if (make === undefined) {
+    stderr.write(`keygen makes one of ${[...MAKERS.keys()].join(', ')}, not ${JSON.stringify(what)}\n`)
+    return 1
+  }
+  stdout.write(make())
+  return 0
+}

@@ -1,0 +1,88 @@
+/** Which configured app an app_id belongs to: an exact name first, then a glob (`*` any characters, `?` exactly one). Pure. */
+
+/** The spec allows 64 characters (pushers/set, `app_id`); Synapse has been seen to send more (facts/protocol.md §1). Bounds the work a stranger can cause. */
+const MAX_APP_ID_UNITS = 255
+
+export function isGlob(name: string): boolean {
+  return /[*?]/.test(name)
+}
+
+/** The name of the app for an app_id. Names must not overlap as globs (`overlap`), so that the order does not matter. */
+export function compileApps(names: Iterable<string>): (appId: string) => string | undefined {
+  const exact = new Set<string>()
+  const globs: { readonly name: string; readonly glob: readonly string[] }[] = []
+  for (const name of names) {
+    if (isGlob(name)) globs.push({ name, glob: Array.from(name) })
+    else exact.add(name)
+  }
+  return (appId) => {
+    if (exact.has(appId)) return appId
+    if (appId.length > MAX_APP_ID_UNITS) return undefined
+    const characters = Array.from(appId)
+    return globs.find(({ glob }) => matches(glob, characters))?.name
+  }
+}
+
+/** On a mismatch only the last `*` takes one character more: at most glob × text steps, however they are made. */
+function matches(glob: readonly string[], text: readonly string[]): boolean {
+  let inGlob = 0
+  let inText = 0
+  let star = -1
+  let starTook = 0
+  while (inText < text.length) {
+    if (glob[inGlob] === '*') {
+      star = inGlob
+      starTook = inText
+      inGlob += 1
+    } else if (glob[inGlob] === '?' || (glob[inGlob] !== undefined && glob[inGlob] === text[inText])) {
+      inGlob += 1
+      inText += 1
+    } else if (star >= 0) {
+      starTook += 1
+      inText = starTook
+      inGlob = star + 1
+    } else return false
+  }
+  return glob.slice(inGlob).every((symbol) => symbol === '*')
+}
+
+interface Place {
+  readonly inA: number
+  readonly inB: number
+  /** What was read on the way here. */
+  readonly text: string
+}
+
+/**
+ * A shortest text that both globs match, or undefined when there is none. Exact: walks the two globs as one automaton, breadth first, and
+ * sees each pair of places once.
+ */
+export function overlap(globA: string, globB: string): string | undefined {
+  const [a, b] = [Array.from(globA), Array.from(globB)]
+  const seen = new Set<number>()
+  let level: Place[] = [{ inA: 0, inB: 0, text: '' }]
+  while (level.length > 0) {
+    const next: Place[] = []
+    // The list grows while it is walked: a `*` may take nothing, which reads no character and stays on this level.
+    for (const { inA, inB, text } of level) {
+      const id = inA * (b.length + 1) + inB
+      if (seen.has(id)) continue
+      seen.add(id)
+      if (inA === a.length && inB === b.length) return text
+      if (a[inA] === '*') level.push({ inA: inA + 1, inB, text })
+      if (b[inB] === '*') level.push({ inA, inB: inB + 1, text })
+      const character = common(a[inA], b[inB])
+      if (character === undefined) continue
+      next.push({ inA: a[inA] === '*' ? inA : inA + 1, inB: b[inB] === '*' ? inB : inB + 1, text: text + character })
+    }
+    level = next
+  }
+  return undefined
+}
+
+/** A character that both symbols accept. */
+function common(a: string | undefined, b: string | undefined): string | undefined {
+  if (a === undefined || b === undefined) return undefined
+  if (a === '*' || a === '?') return b === '*' || b === '?' ? 'x' : b
+  return b === '*' || b === '?' || a === b ? a : undefined
+}

@@ -1,0 +1,133 @@
+/** From the file to the Config, or to every mistake in it at once. Reads what the configuration names; makes and writes nothing. */
+import { dirname, join, resolve } from 'node:path'
+import { Value } from 'typebox/value'
+import { isJsonObject } from '../core/json.ts'
+import { Keyring, parseKeyFile } from '../core/seal.ts'
+import { readApps } from './apps.ts'
+import { checkValue } from './check-value.ts'
+import type { AdminConfig, Config, HttpConfig, KeyFile, QueueConfig, StoreConfig } from './config.ts'
+import type { SettingPath } from './config-error.ts'
+import { exists } from './files.ts'
+import { DEFAULT_KEY_FILE, DEFAULT_TOKEN_FILE, parseToken } from './keys.ts'
+import { startLoading, type Loading } from './loading.ts'
+import { fileSchema, type FileSection, type ProviderKinds } from './schema.ts'
+import { readStore } from './store.ts'
+import { parseDurationMs, parseSizeBytes } from './units.ts'
+import { readSource, type Environment } from './yaml-source.ts'
+
+export interface LoadOptions {
+  readonly path: string
+  readonly kinds: ProviderKinds
+  /** What `${NAME}` stands for. */
+  readonly env?: Environment | undefined
+}
+
+/** Rejects with a ConfigError that lists every mistake. */
+export async function loadConfig({ path, kinds, env = process.env }: LoadOptions): Promise<Config> {
+  const loading = startLoading(resolve(path))
+  const text = await loading.read(loading.file, [])
+  if (text !== undefined)
+    loading.source = readSource(text, env, (at, line, message) => loading.reportAt(at, line, message))
+  const written = loading.source?.value
+  // Mistakes of the YAML itself: nothing more can be said.
+  if (written === undefined) loading.throwMistakes()
+
+  const checked = checkValue(fileSchema, written ?? {}, [], loading)
+  const sections = isJsonObject(checked) ? checked : {}
+  const { properties } = fileSchema
+  const { http, admin, store, queue, privacy, unknown_app: unknownApp, log } = sections
+  const storeConfig = Value.Check(properties.store, store)
+    ? await readStore(store, isJsonObject(written) ? written['store'] : {}, loading)
+    : undefined
+  const adminConfig = Value.Check(properties.admin, admin) ? await readAdmin(admin, storeConfig, loading) : undefined
+  const queueConfig = Value.Check(properties.queue, queue) ? await readQueue(queue, storeConfig, loading) : undefined
+  const mode = Value.Check(properties.privacy, privacy) ? privacy : 'full'
+  const apps = await readApps(sections['apps'], mode, kinds, loading)
+  loading.throwMistakes()
+  if (
+    storeConfig === undefined ||
+    adminConfig === undefined ||
+    queueConfig === undefined ||
+    !Value.Check(properties.http, http) ||
+    !Value.Check(properties.unknown_app, unknownApp) ||
+    !Value.Check(properties.log, log)
+  )
+    throw new Error('the configuration is refused, but no mistake was found in it')
+  return {
+    file: loading.file,
+    http: readHttp(http),
+    admin: adminConfig,
+    store: storeConfig,
+    queue: queueConfig,
+    unknownApp,
+    log,
+    apps,
+    files: loading.files,
+  }
+}
+
+function readHttp({ host, port, body_limit: bodyLimit, trust_proxy: trustProxy }: FileSection<'http'>): HttpConfig {
+  return { host, port, bodyLimitBytes: parseSizeBytes(bodyLimit) ?? 0, trustProxy }
+}
+
+async function readAdmin(
+  section: FileSection<'admin'>,
+  store: StoreConfig | undefined,
+  loading: Loading,
+): Promise<AdminConfig> {
+  const { host, port, token_file: given } = section
+  const path = ['admin', 'token_file']
+  const tokenFile = keyFile(given, DEFAULT_TOKEN_FILE, store, loading)
+  const text = tokenFile && (await readKey(tokenFile, path, loading))
+  const token = text === undefined ? undefined : parseToken(text)
+  if (typeof token === 'string') loading.report(path, token)
+  return { host, port, tokenFile }
+}
+
+async function readQueue(
+  section: FileSection<'queue'>,
+  store: StoreConfig | undefined,
+  loading: Loading,
+): Promise<QueueConfig | undefined> {
+  const { max_age: maxAge, call_max_age: callMaxAge, high_water: highWater, concurrency } = section
+  const path = ['queue', 'encryption_key_file']
+  const encryptionKeyFile = keyFile(section.encryption_key_file, DEFAULT_KEY_FILE, store, loading)
+  if (encryptionKeyFile === undefined) {
+    if (store !== undefined)
+      loading.report(path, 'is missing: with Redis every process needs the same; make it with: hushgate keygen store')
+    return undefined
+  }
+  const text = await readKey(encryptionKeyFile, path, loading)
+  const keyring = text === undefined ? undefined : parseKeyFile(text)
+  if (keyring !== undefined && !(keyring instanceof Keyring))
+    for (const mistake of keyring) loading.report(path, `${encryptionKeyFile.path}: ${mistake}`)
+  if (text === undefined && encryptionKeyFile.isOurs && store?.kind === 'sqlite' && (await exists(store.file)))
+    loading.report(
+      path,
+      `${encryptionKeyFile.path} does not exist, but ${store.file} does: without its keys what is queued there cannot be read. Restore the file, or move the database away`,
+    )
+  return {
+    maxAgeMs: parseDurationMs(maxAge) ?? 0,
+    callMaxAgeMs: parseDurationMs(callMaxAge) ?? 0,
+    highWater,
+    concurrency,
+    encryptionKeyFile,
+  }
+}
+
+/** The file that is given, or the one beside the SQLite file; undefined when there is neither. */
+function keyFile(
+  given: string | undefined,
+  defaultName: string,
+  store: StoreConfig | undefined,
+  loading: Loading,
+): KeyFile | undefined {
+  if (given !== undefined) return { path: loading.resolve(given), isOurs: false }
+  return store?.kind === 'sqlite' ? { path: join(dirname(store.file), defaultName), isOurs: true } : undefined
+}
+
+/** Undefined when it is not there; that is reported unless it is ours to make. */
+async function readKey(file: KeyFile, path: SettingPath, loading: Loading): Promise<string | undefined> {
+  if (file.isOurs && !(await exists(file.path))) return undefined
+  return loading.read(file.path, path)
+}

@@ -1,0 +1,46 @@
+/** What the parts of loading share: the file being read, where its settings are, what is wrong so far, which files were looked at. */
+import { isAbsolute, resolve, dirname } from 'node:path'
+import type { Findings } from './check-value.ts'
+import { ConfigError, formatPath, type Mistake, type SettingPath } from './config-error.ts'
+import { readText } from './files.ts'
+import type { Source } from './yaml-source.ts'
+
+export interface Loading extends Findings {
+  readonly file: string
+  readonly files: Map<string, string | undefined>
+  /** Set once the file is read; before that every mistake comes with its line. */
+  source: Source | undefined
+  reportAt(path: SettingPath, line: number, message: string): void
+  /** A path as it is written in the file: from the file's folder. */
+  resolve(path: string): string
+  /** Reads a file that a setting names; undefined and reported when that cannot be done. It is watched from now on. */
+  read(path: string, setting: SettingPath): Promise<string | undefined>
+  /** Does nothing when nothing is wrong. */
+  throwMistakes(): void
+}
+
+export function startLoading(file: string): Loading {
+  const files = new Map<string, string | undefined>()
+  const mistakes: Mistake[] = []
+  const loading: Loading = {
+    file,
+    files,
+    source: undefined,
+    reportAt: (path, line, message) => mistakes.push({ path: formatPath(path), file, line, message }),
+    report: (path, message) => loading.reportAt(path, loading.source?.lineOf(path) ?? 1, message),
+    isReported: (path) => mistakes.some((mistake) => mistake.path === formatPath(path)),
+    isFromEnvironment: (path) => loading.source?.isFromEnvironment(path) ?? false,
+    resolve: (path) => (isAbsolute(path) ? path : resolve(dirname(file), path)),
+    read: async (path, setting) => {
+      const { text, hash, problem } = await readText(path)
+      files.set(path, hash)
+      if (problem !== undefined) loading.report(setting, problem)
+      return text
+    },
+    throwMistakes: () => {
+      const sorted = mistakes.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))
+      if (sorted.length > 0) throw new ConfigError(sorted, files)
+    },
+  }
+  return loading
+}

@@ -1,0 +1,51 @@
+/** What differs between two configurations, and so what a reload has to do. Pure. */
+import { isDeepStrictEqual } from 'node:util'
+import type { AppConfig, Config } from './config.ts'
+
+/** Settings that differ but take effect only after a restart, by their path in the file. */
+export function restartOnly(before: Config, after: Config): string[] {
+  const changedFile = (path: string | undefined): boolean => {
+    const hash = path === undefined ? undefined : before.files.get(path)
+    // One that was not there before is one that this process made itself.
+    return path !== undefined && hash !== undefined && hash !== after.files.get(path)
+  }
+  const changed: readonly (readonly [string, boolean])[] = [
+    ['http.host', before.http.host !== after.http.host],
+    ['http.port', before.http.port !== after.http.port],
+    ['http.body_limit', before.http.bodyLimitBytes !== after.http.bodyLimitBytes],
+    ['http.trust_proxy', !isDeepStrictEqual(before.http.trustProxy, after.http.trustProxy)],
+    ['admin.host', before.admin.host !== after.admin.host],
+    ['admin.port', before.admin.port !== after.admin.port],
+    ['store', !isDeepStrictEqual(revealed(before), revealed(after)) || changedFile(caFileOf(before))],
+    [
+      'queue.encryption_key_file',
+      before.queue.encryptionKeyFile.path !== after.queue.encryptionKeyFile.path ||
+        changedFile(before.queue.encryptionKeyFile.path),
+    ],
+    ['log.format', before.log.format !== after.log.format],
+  ]
+  return changed.filter(([, isChanged]) => isChanged).map(([path]) => path)
+}
+
+/** Apps in both configurations that differ: in kind, options, policy, or the content of one of their files. They have to be opened anew. */
+export function appsChanged(before: Config, after: Config): ReadonlySet<string> {
+  const old = new Map(before.apps.map((app) => [app.name, app]))
+  const changed = after.apps.filter((app) => {
+    const was = old.get(app.name)
+    return was !== undefined && !isDeepStrictEqual(withHashes(was, before), withHashes(app, after))
+  })
+  return new Set(changed.map(({ name }) => name))
+}
+
+function withHashes(app: AppConfig, { files }: Config): unknown {
+  return [app, app.files.map((path) => files.get(path))]
+}
+
+/** With the password in clear: two secrets look alike from outside. */
+function revealed({ store }: Config): unknown {
+  return store.kind === 'redis' ? { ...store, password: store.password?.reveal() } : store
+}
+
+function caFileOf({ store }: Config): string | undefined {
+  return store.kind === 'redis' ? store.caFile : undefined
+}

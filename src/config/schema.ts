@@ -1,0 +1,228 @@
+/** The configuration file as a schema: types, defaults, limits and documentation from one source. */
+import Type, { type Static, type TObject, type TProperties, type TSchema } from 'typebox'
+import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import type { ProviderKind } from '../core/provider.ts'
+import { DURATION_PATTERN, parseDurationMs, parseSizeBytes, SIZE_PATTERN } from './units.ts'
+
+/** The push services by the name that `type` has in an app's section. */
+export type ProviderKinds = Readonly<Record<string, ProviderKind>>
+
+const closed = { additionalProperties: false } as const
+
+function section<Properties extends TProperties>(description: string, properties: Properties): TObject<Properties> {
+  return Type.Object(properties, { ...closed, description, default: {} })
+}
+
+function choice<Values extends string[]>(values: readonly [...Values], description: string, fallback: Values[number]) {
+  return Type.Enum(values, { description, default: fallback })
+}
+
+function wholeNumber(fallback: number, minimum: number, maximum: number, description: string) {
+  return Type.Integer({ description, default: fallback, minimum, maximum })
+}
+
+function filePath(description: string) {
+  return Type.Optional(Type.String({ description, minLength: 1 }))
+}
+
+function duration(fallback: string, minimum: string, maximum: string, description: string) {
+  const text = Type.String({ description, default: fallback, pattern: DURATION_PATTERN })
+  return Type.Refine(text, isBetween(parseDurationMs, minimum, maximum), () => `from ${minimum} to ${maximum}`)
+}
+
+function size(fallback: string, minimum: string, maximum: string, description: string) {
+  const text = Type.String({ description, default: fallback, pattern: SIZE_PATTERN })
+  return Type.Refine(text, isBetween(parseSizeBytes, minimum, maximum), () => `from ${minimum} to ${maximum}`)
+}
+
+function isBetween(measure: (text: string) => number | undefined, minimum: string, maximum: string) {
+  const [least = 0, most = 0] = [measure(minimum), measure(maximum)]
+  return (text: string): boolean => {
+    const value = measure(text) ?? Number.NaN
+    return value >= least && value <= most
+  }
+}
+
+const PRIVACY_MODES = ['minimal', 'event_id_only', 'full'] as const
+
+const http = section('The port that homeservers post to.', {
+  host: Type.String({ description: 'Address to listen on.', default: '0.0.0.0', minLength: 1 }),
+  port: wholeNumber(5000, 0, 65_535, 'Port to listen on; 0 takes any free one.'),
+  body_limit: size('512KiB', '16KiB', '16MiB', 'Largest request body; a larger one is answered with 413.'),
+  trust_proxy: Type.Union([Type.Boolean(), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })], {
+    description:
+      'Believe X-Forwarded-For: true from anyone, or a list of the addresses or CIDR ranges of your proxies.',
+    default: false,
+  }),
+})
+
+const admin = section('The port for the operator: health, metrics, operations page. Not for the internet.', {
+  host: Type.String({ description: 'Address to listen on.', default: '127.0.0.1', minLength: 1 }),
+  port: wholeNumber(5001, 0, 65_535, 'Port to listen on; 0 takes any free one.'),
+  token_file: filePath(
+    'File with the token that the operations page and its API ask for. Default: admin-token beside the SQLite file, made on first start; with Redis there is no default, and without it only health and metrics answer.',
+  ),
+})
+
+const store = section('Where accepted pushes wait, and what is remembered of dead pushkeys.', {
+  url: Type.Optional(
+    Type.String({
+      description:
+        'sqlite:./path or sqlite:/path for one process; redis://, rediss:// (TLS) or redis+sentinel://host:26379,host:26379/name for more. Default: sqlite:./data/hushgate.db.',
+      minLength: 1,
+    }),
+  ),
+  cluster: Type.Optional(
+    Type.Array(Type.String({ minLength: 1 }), {
+      description: 'Some nodes of a Redis Cluster as redis:// or rediss:// URLs, instead of url.',
+      minItems: 1,
+    }),
+  ),
+  username: Type.Optional(Type.String({ description: 'Redis user.', minLength: 1 })),
+  password: Type.Optional(Type.String({ description: 'Redis password.', minLength: 1 })),
+  password_file: filePath('File with the Redis password.'),
+  prefix: Type.String({
+    description: 'How all keys in Redis begin; one for each gateway that shares a Redis.',
+    default: 'hushgate',
+    pattern: '^[A-Za-z0-9._-]{1,64}$',
+  }),
+  ca_file: filePath('PEM file of the authority that signed the certificate of Redis (rediss:// only).'),
+  replica_acks: wholeNumber(0, 0, 16, 'Redis replicas that must have a push before it is accepted (WAIT).'),
+  require_persistence: Type.Boolean({
+    description: 'Be unready as long as Redis is not known to write to disk (appendonly).',
+    default: false,
+  }),
+  synchronous: choice(
+    ['full', 'normal'],
+    'SQLite: full survives a power cut; normal is faster and may lose the last moments before one.',
+    'full',
+  ),
+})
+
+const queue = section('How long and how much is kept.', {
+  max_age: duration('24h', '1s', '28d', 'How long a push is worth delivering.'),
+  call_max_age: duration('60s', '1s', '1h', 'The same for a call.'),
+  high_water: wholeNumber(
+    1_000_000,
+    1,
+    1_000_000_000,
+    'Pushes one app may have waiting; beyond it homeservers are told to come back (503).',
+  ),
+  concurrency: wholeNumber(200, 1, 10_000, 'Pushes of one app on their way at once, in each process.'),
+  encryption_key_file: filePath(
+    'Keys that seal what is stored (hushgate keygen store). Default: encryption-key beside the SQLite file, made on first start; required with Redis.',
+  ),
+})
+
+const log = section('The log, on standard output.', {
+  level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], 'Least severe level that is written.', 'info'),
+  format: choice(['json', 'text'], 'json for machines, text for people.', 'json'),
+})
+
+const APPS = 'The apps by app_id, exact or as a glob: * is any characters, ? is exactly one. At least one.'
+
+/** The whole file, but what is in an app's section depends on its `type` (`appSchema`). */
+export const fileSchema = Type.Object(
+  {
+    http,
+    admin,
+    store,
+    queue,
+    privacy: choice(
+      PRIVACY_MODES,
+      'What push services are told, for apps that do not say: minimal is a bare wake-up, event_id_only adds event and room ID and counts, full is all the homeserver sent.',
+      'minimal',
+    ),
+    unknown_app: choice(
+      ['drop', 'reject'],
+      'A push for an app that is not configured: drop it and count it, or reject its pushkey, as Sygnal does.',
+      'drop',
+    ),
+    log,
+    apps: Type.Record(Type.String(), Type.Unknown(), { description: APPS }),
+  },
+  closed,
+)
+
+/** A section of the file, with its defaults. */
+export type FileSection<Name extends keyof typeof fileSchema.properties> = Static<(typeof fileSchema.properties)[Name]>
+
+/** What every app has, whatever its push service. */
+export const appCommon = Type.Object({
+  privacy: Type.Optional(
+    Type.Enum(PRIVACY_MODES, { description: 'What the push service is told of this app. Default: the privacy above.' }),
+  ),
+  counts: choice(
+    ['badge', 'exact', 'none'],
+    'Unread counts: badge shows their sum as the badge only, exact passes them on, none keeps them here.',
+    'badge',
+  ),
+  default_payload_allow: Type.Array(Type.String({ pattern: '^[^.\\s]+([.][^.\\s]+)*$' }), {
+    description: 'Dotted keys of default_payload that minimal passes on beside the usual ones, such as aps.category.',
+    default: [],
+  }),
+})
+
+/** The section of an app of one kind. */
+export function appSchema(type: string, kind: ProviderKind): TObject {
+  const properties = {
+    type: Type.Literal(type, { description: 'The push service.' }),
+    ...appCommon.properties,
+    ...kind.options.properties,
+  }
+  return Type.Object(properties, closed)
+}
+
+/** JSON Schema of the whole file, for editors and for Helm. What has a default is not required. */
+export function configSchema(kinds: ProviderKinds): JsonObject {
+  const types = Object.keys(kinds)
+  // Not `anyOf`: with it a mistake in an app of one kind is reported as missing options of all the others.
+  const app = {
+    type: 'object',
+    required: ['type'],
+    properties: { type: { enum: types, description: 'The push service.' } },
+    allOf: Object.entries(kinds).map(([type, kind]) => ({
+      if: { properties: { type: { const: type } }, required: ['type'] },
+      // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema calls it so
+      then: plain(appSchema(type, kind)),
+    })),
+  }
+  const file = plain(fileSchema)
+  const sections = isJsonObject(file['properties']) ? file['properties'] : {}
+  return jsonObject([
+    ['$schema', 'http://json-schema.org/draft-07/schema#'],
+    ['title', 'Hushgate configuration'],
+    ['type', 'object'],
+    ['required', ['apps']],
+    [
+      'properties',
+      { ...sections, apps: { type: 'object', description: APPS, minProperties: 1, additionalProperties: app } },
+    ],
+    ['additionalProperties', false],
+  ])
+}
+
+/** The schema as JSON, without `required` for what has a default. */
+function plain(schema: TSchema): JsonObject {
+  const json: unknown = JSON.parse(JSON.stringify(schema))
+  return isJsonObject(json) ? relaxed(json) : {}
+}
+
+function relaxed(schema: JsonObject): JsonObject {
+  const { properties, required, ...rest } = schema
+  if (!isJsonObject(properties)) return schema
+  const kept = Array.isArray(required) ? required.filter((name: string) => !hasDefault(properties[name])) : []
+  return jsonObject([
+    ...Object.entries(rest),
+    ...(kept.length > 0 ? ([['required', kept]] as const) : []),
+    ['properties', jsonObject(Object.entries(properties).map(([name, property]) => [name, inner(property)] as const))],
+  ])
+}
+
+function inner(property: JsonValue | undefined): JsonValue | undefined {
+  return isJsonObject(property) ? relaxed(property) : property
+}
+
+function hasDefault(property: JsonValue | undefined): boolean {
+  return isJsonObject(property) && property['default'] !== undefined
+}

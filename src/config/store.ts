@@ -1,0 +1,64 @@
+/** The `store` section: its URL taken apart, and which settings belong to which store. */
+import { isJsonObject } from '../core/json.ts'
+import { Secret } from '../core/secret.ts'
+import type { StoreConfig } from './config.ts'
+import type { Loading } from './loading.ts'
+import type { FileSection } from './schema.ts'
+import { parseCluster, parseStoreUrl, type StoreUrl } from './store-url.ts'
+
+const DEFAULT_URL = 'sqlite:./data/hushgate.db'
+const SQLITE_ONLY = ['synchronous']
+const REDIS_ONLY = ['username', 'password', 'password_file', 'prefix', 'ca_file', 'replica_acks', 'require_persistence']
+
+/** `written` is the section as it is in the file, without defaults. */
+export async function readStore(
+  section: FileSection<'store'>,
+  written: unknown,
+  loading: Loading,
+): Promise<StoreConfig | undefined> {
+  const url = urlOf(section, loading)
+  if (url === undefined) return undefined
+  for (const key of url.kind === 'sqlite' ? REDIS_ONLY : SQLITE_ONLY)
+    if (isJsonObject(written) && Object.hasOwn(written, key))
+      loading.report(
+        ['store', key],
+        url.kind === 'sqlite' ? 'is only for Redis; the store is SQLite' : 'is only for SQLite; the store is Redis',
+      )
+  if (url.kind === 'sqlite')
+    return { kind: 'sqlite', file: loading.resolve(url.path), synchronous: section.synchronous }
+
+  for (const key of ['username', 'password', 'password_file'] as const)
+    if (section[key] !== undefined && (key === 'username' ? url.username : url.password) !== undefined)
+      loading.report(['store', key], 'is given in the URL, too; give it once')
+  const caFile = section.ca_file === undefined ? undefined : loading.resolve(section.ca_file)
+  if (caFile !== undefined && (await loading.read(caFile, ['store', 'ca_file'])) !== undefined && !url.tls)
+    loading.report(['store', 'ca_file'], 'is only for TLS; write rediss:// instead of redis://')
+  const password = (await readPassword(section, loading)) ?? url.password
+  return {
+    kind: 'redis',
+    topology: url.topology,
+    tls: url.tls,
+    caFile,
+    username: section.username ?? url.username,
+    password: password === undefined ? undefined : new Secret(password),
+    prefix: section.prefix,
+    replicaAcks: section.replica_acks,
+    requirePersistence: section.require_persistence,
+  }
+}
+
+function urlOf({ url, cluster }: FileSection<'store'>, loading: Loading): StoreUrl | undefined {
+  if (url !== undefined && cluster !== undefined) loading.report(['store', 'cluster'], 'give url or cluster, not both')
+  const parsed = cluster === undefined ? parseStoreUrl(url ?? DEFAULT_URL) : parseCluster(cluster)
+  if (typeof parsed !== 'string') return parsed
+  loading.report(['store', cluster === undefined ? 'url' : 'cluster'], parsed)
+  return undefined
+}
+
+async function readPassword(section: FileSection<'store'>, loading: Loading): Promise<string | undefined> {
+  if (section.password_file === undefined) return section.password
+  const text = await loading.read(loading.resolve(section.password_file), ['store', 'password_file'])
+  const password = text?.replace(/\r?\n$/, '')
+  if (password === '') loading.report(['store', 'password_file'], 'the file is empty')
+  return password
+}
