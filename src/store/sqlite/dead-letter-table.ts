@@ -1,0 +1,93 @@
+/** Deliveries that were given up, in SQL, up to their lifetime and their number per app. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import {
+  DEAD_LETTER_LIFETIME_MS,
+  DEAD_LETTERS_PER_APP,
+  type DeadLetter,
+  type DeadLetterFilter,
+} from '../../queue/delivery-queue.ts'
+import type { Input, Settlement } from './operations.ts'
+import { integer, text } from './rows.ts'
+
+const CHOSEN = `
+  (:app is null or app = :app) and (:id is null or id = :id) and (:reason is null or reason = :reason)
+  and died_at > :oldest`
+const PURGED_AT_ONCE = 500
+
+export class DeadLetterTable {
+  readonly #bury: StatementSync
+  readonly #trim: StatementSync
+  readonly #list: StatementSync
+  readonly #revive: StatementSync
+  readonly #drop: StatementSync
+  readonly #count: StatementSync
+  readonly #purge: StatementSync
+  readonly #grown = new Set<string>()
+
+  constructor(database: DatabaseSync) {
+    this.#bury = database.prepare(`
+      insert into dead_letter (seq, id, app, reason, attempts, priority, accepted_at, died_at, sealed)
+      select seq, :id, app, :reason, :attempts, priority, accepted_at, :diedAt, sealed from delivery where seq = :seq
+      returning app`)
+    this.#trim = database.prepare(`
+      delete from dead_letter where seq in (
+        select seq from dead_letter where app = :app order by died_at desc, seq desc limit -1 offset :kept)`)
+    this.#list = database.prepare(`
+      select id, app, reason, attempts, accepted_at, died_at from dead_letter where ${CHOSEN}
+      order by died_at desc, seq desc limit :limit`)
+    // It keeps its order: a badge update that later ones have overtaken must not look like the latest.
+    this.#revive = database.prepare(`
+      insert into delivery (seq, app, priority, run_at, accepted_at, expires_at, sealed)
+      select seq, app, priority, :now, :now, :expiresAt, sealed from dead_letter where ${CHOSEN}`)
+    this.#drop = database.prepare(`delete from dead_letter where ${CHOSEN}`)
+    this.#count = database.prepare('select count(*) as count from dead_letter where app = :app and died_at > :oldest')
+    this.#purge = database.prepare(`
+      delete from dead_letter where seq in (
+        select seq from dead_letter where died_at <= :oldest limit ${PURGED_AT_ONCE})`)
+  }
+
+  /** Copies it from the deliveries, whose row is then to be removed. */
+  bury({ order, id, reason, attempts, atMs }: Extract<Settlement, { kind: 'dead' }>): void {
+    const row = this.#bury.get({ seq: order, id, reason, attempts, diedAt: atMs })
+    if (row !== undefined) this.#grown.add(text(row, 'app'))
+  }
+
+  /** Once per transaction, because it walks over all that is kept of an app. */
+  trimGrown(): void {
+    for (const app of this.#grown) this.#trim.run({ app, kept: DEAD_LETTERS_PER_APP })
+    this.#grown.clear()
+  }
+
+  list({ filter, limit, nowMs }: Input<'listDead'>): readonly DeadLetter[] {
+    return this.#list.all({ ...chosen(filter, nowMs), limit }).map((row) => ({
+      id: text(row, 'id'),
+      app: text(row, 'app'),
+      reason: text(row, 'reason'),
+      attempts: integer(row, 'attempts'),
+      acceptedAtMs: integer(row, 'accepted_at'),
+      diedAtMs: integer(row, 'died_at'),
+    }))
+  }
+
+  retry({ filter, expiresAtMs, nowMs }: Input<'retryDead'>): number {
+    this.#revive.run({ ...chosen(filter, nowMs), now: nowMs, expiresAt: expiresAtMs })
+    return this.drop({ filter, nowMs })
+  }
+
+  drop({ filter, nowMs }: Input<'dropDead'>): number {
+    return Number(this.#drop.run(chosen(filter, nowMs)).changes)
+  }
+
+  count(app: string, nowMs: number): number {
+    return integer(this.#count.get({ app, oldest: nowMs - DEAD_LETTER_LIFETIME_MS }), 'count')
+  }
+
+  /** True when there may be more to purge. */
+  purge(nowMs: number): boolean {
+    return this.#purge.run({ oldest: nowMs - DEAD_LETTER_LIFETIME_MS }).changes === PURGED_AT_ONCE
+  }
+}
+
+function chosen({ app, id, reason }: DeadLetterFilter, nowMs: number): Record<string, string | number | null> {
+  return { app: app ?? null, id: id ?? null, reason: reason ?? null, oldest: nowMs - DEAD_LETTER_LIFETIME_MS }
+}

@@ -1,0 +1,99 @@
+/** Deliveries that are to be handed out, in SQL. Knows nothing of what is in flight: the main thread says so with each question. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { type DueRow, type Input, type Output, PRIORITIES, type Settlement, type StoredDepth } from './operations.ts'
+import { blob, integer, optionalInteger } from './rows.ts'
+
+/** A count that took this long (a backlog of hundreds of thousands) is not made again for a hundred times as long. */
+const SLOW_COUNT_MS = 10
+const REUSE_FACTOR = 100
+
+export class DeliveryTable {
+  readonly #insert: StatementSync
+  readonly #due: StatementSync
+  readonly #next: StatementSync
+  readonly #remove: StatementSync
+  readonly #delay: StatementSync
+  readonly #countDue: StatementSync
+  readonly #countDelayed: StatementSync
+  readonly #counted = new Map<string, { readonly depth: Omit<StoredDepth, 'dead'>; readonly untilMs: number }>()
+
+  constructor(database: DatabaseSync) {
+    this.#insert = database.prepare(`
+      insert into delivery (app, priority, run_at, accepted_at, expires_at, sealed)
+      values (:app, :priority, :runAt, :acceptedAt, :expiresAt, :sealed)`)
+    this.#due = database.prepare(`
+      select seq, attempts, accepted_at, expires_at, sealed from delivery
+      where app = :app and priority = :priority and run_at <= :now and seq not in (select value from json_each(:except))
+      order by run_at, seq limit :limit`)
+    this.#next = database.prepare(`
+      select min(run_at) as run_at from delivery where app = :app and priority = :priority and run_at > :now`)
+    this.#remove = database.prepare('delete from delivery where seq = :seq')
+    this.#delay = database.prepare('update delivery set run_at = :runAt, attempts = :attempts where seq = :seq')
+    this.#countDue = database.prepare(`
+      select count(*) as count, min(accepted_at) as oldest from delivery
+      where app = :app and priority = :priority and run_at <= :now
+        and seq not in (select value from json_each(:except))`)
+    this.#countDelayed = database.prepare(`
+      select count(*) as count from delivery where app = :app and priority = :priority and run_at > :now`)
+  }
+
+  add({ rows, nowMs }: Input<'add'>): readonly number[] {
+    return rows.map(({ app, priority, acceptedAtMs, expiresAtMs, sealed }) => {
+      const values = { app, priority, runAt: nowMs, acceptedAt: acceptedAtMs, expiresAt: expiresAtMs, sealed }
+      return Number(this.#insert.run(values).lastInsertRowid)
+    })
+  }
+
+  take({ app, limit, nowMs, except }: Input<'take'>): Output<'take'> {
+    const rows: DueRow[] = []
+    for (const priority of PRIORITIES.keys()) {
+      if (rows.length === limit) return { rows, nextAtMs: undefined }
+      const left = limit - rows.length
+      const found = this.#due.all({ app, priority, now: nowMs, except: JSON.stringify(except), limit: left })
+      for (const row of found)
+        rows.push({
+          order: integer(row, 'seq'),
+          attempts: integer(row, 'attempts'),
+          acceptedAtMs: integer(row, 'accepted_at'),
+          expiresAtMs: integer(row, 'expires_at'),
+          sealed: blob(row, 'sealed'),
+        })
+    }
+    return { rows, nextAtMs: this.#nextAtMs(app, nowMs) }
+  }
+
+  #nextAtMs(app: string, nowMs: number): number | undefined {
+    const times = [...PRIORITIES.keys()]
+      .map((priority) => optionalInteger(this.#next.get({ app, priority, now: nowMs }), 'run_at'))
+      .filter((time) => time !== undefined)
+    return times.length === 0 ? undefined : Math.min(...times)
+  }
+
+  remove(seq: number): void {
+    this.#remove.run({ seq })
+  }
+
+  delay({ order, atMs, attempts }: Extract<Settlement, { kind: 'later' }>): void {
+    this.#delay.run({ seq: order, runAt: Math.ceil(atMs), attempts })
+  }
+
+  depth({ app, nowMs, except }: Input<'depth'>): Omit<StoredDepth, 'dead'> {
+    const known = this.#counted.get(app)
+    if (known !== undefined && performance.now() < known.untilMs) return known.depth
+    const startMs = performance.now()
+    let waiting = 0
+    let delayed = 0
+    let oldestAcceptedAtMs: number | undefined
+    for (const priority of PRIORITIES.keys()) {
+      const due = this.#countDue.get({ app, priority, now: nowMs, except: JSON.stringify(except) })
+      const oldest = optionalInteger(due, 'oldest')
+      waiting += integer(due, 'count')
+      delayed += integer(this.#countDelayed.get({ app, priority, now: nowMs }), 'count')
+      if (oldest !== undefined) oldestAcceptedAtMs = Math.min(oldest, oldestAcceptedAtMs ?? oldest)
+    }
+    const depth = { waiting, delayed, oldestAcceptedAtMs }
+    const tookMs = performance.now() - startMs
+    if (tookMs > SLOW_COUNT_MS) this.#counted.set(app, { depth, untilMs: performance.now() + tookMs * REUSE_FACTOR })
+    return depth
+  }
+}

@@ -1,0 +1,83 @@
+/** The SQLite store: opens it, watches over it, closes it. One process has the file at a time. */
+import { resolve } from 'node:path'
+import type { Keyring } from '../../core/seal.ts'
+import type { Store, StoreHealth } from '../../queue/delivery-queue.ts'
+import { DatabaseThread } from './database-thread.ts'
+import { SqliteMemory } from './memory.ts'
+import { SqliteQueue } from './queue.ts'
+
+export { StoreRefused } from './database-thread.ts'
+
+export interface SqliteStoreOptions {
+  /** Made when it does not exist, with its folder. */
+  readonly path: string
+  readonly keyring: Keyring
+  readonly nowMs: () => number
+  /** `FULL` (default): what is accepted survives a power cut. `NORMAL`: the end of a crash of Hushgate, but not always a power cut. */
+  readonly synchronous?: 'FULL' | 'NORMAL' | undefined
+  /** The file does not grow beyond this; deliveries are then refused. */
+  readonly maxBytes?: number | undefined
+  /** Told of what an operator should see; the message is a sentence and carries no data. */
+  readonly onError: (message: string) => void
+}
+
+const MAINTAIN_EVERY_MS = 10_000
+/** While there is more to clear away, or the store has to be found writable again. */
+const MAINTAIN_SOON_MS = 1000
+
+/** Rejects with StoreRefused when the operator has to do something first. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { keyring, nowMs, synchronous = 'FULL', maxBytes, onError } = options
+  const settings = { path: resolve(options.path), synchronous, maxBytes }
+  const thread = await DatabaseThread.open(settings, onError)
+  return new SqliteStore(thread, new SqliteQueue(thread, keyring, nowMs, onError), nowMs, synchronous)
+}
+
+class SqliteStore implements Store {
+  readonly queue: SqliteQueue
+  readonly memory: SqliteMemory
+  readonly #thread: DatabaseThread
+  readonly #nowMs: () => number
+  readonly #dangers: readonly string[]
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(thread: DatabaseThread, queue: SqliteQueue, nowMs: () => number, synchronous: 'FULL' | 'NORMAL') {
+    this.#thread = thread
+    this.#nowMs = nowMs
+    this.queue = queue
+    this.memory = new SqliteMemory(thread, nowMs)
+    this.#dangers =
+      synchronous === 'FULL' ? [] : ['SQLite runs with synchronous NORMAL: a power cut can lose the last deliveries']
+    this.#maintainAfter(MAINTAIN_EVERY_MS)
+  }
+
+  health(): StoreHealth {
+    return { writable: this.#thread.isWritable, dangers: this.#dangers, fit: true }
+  }
+
+  #maintainAfter(afterMs: number): void {
+    this.#timer = setTimeout(() => void this.#maintain(), afterMs).unref()
+  }
+
+  async #maintain(): Promise<void> {
+    this.memory.forgetExpiredSets()
+    const input = { nowMs: this.#nowMs(), probe: !this.#thread.isWritable }
+    const isMoreToDo = await this.#thread.askPatiently({ name: 'maintain', input }).then(
+      (output) => output.isMoreToDo,
+      () => false,
+    )
+    if (this.#timer !== undefined)
+      this.#maintainAfter(isMoreToDo || !this.#thread.isWritable ? MAINTAIN_SOON_MS : MAINTAIN_EVERY_MS)
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    await this.queue.stop()
+    await this.#thread.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

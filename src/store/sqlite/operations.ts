@@ -1,0 +1,128 @@
+/** What the main thread may ask of the database's thread. Everything that crosses is sealed, hashed, a number, or a configured name. */
+import type { Priority } from '../../core/delivery.ts'
+import type { DeadLetter, DeadLetterFilter } from '../../queue/delivery-queue.ts'
+
+/** As they are stored: by their place here. */
+export const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
+
+export interface NewRow {
+  readonly app: string
+  readonly priority: number
+  readonly acceptedAtMs: number
+  readonly expiresAtMs: number
+  readonly sealed: Uint8Array
+}
+
+export interface DueRow {
+  readonly order: number
+  /** Attempts made so far. */
+  readonly attempts: number
+  readonly acceptedAtMs: number
+  readonly expiresAtMs: number
+  readonly sealed: Uint8Array
+}
+
+/** What becomes of a delivery that was handed out. */
+export type Settlement =
+  | { readonly kind: 'done'; readonly order: number }
+  | { readonly kind: 'later'; readonly order: number; readonly atMs: number; readonly attempts: number }
+  | {
+      readonly kind: 'dead'
+      readonly order: number
+      readonly id: string
+      readonly reason: string
+      readonly attempts: number
+      readonly atMs: number
+    }
+
+export interface StoredDepth {
+  readonly waiting: number
+  readonly delayed: number
+  readonly dead: number
+  readonly oldestAcceptedAtMs: number | undefined
+}
+
+interface AtTime {
+  readonly nowMs: number
+}
+
+interface OfApp extends AtTime {
+  readonly app: string
+  /** Orders of what is handed out: not to be handed out twice, nor counted as waiting. */
+  readonly except: readonly number[]
+}
+
+interface Entry extends AtTime {
+  readonly key: string
+  readonly lifetimeMs: number
+}
+
+export interface Operations {
+  /** The order of each. */
+  readonly add: {
+    readonly input: AtTime & { readonly rows: readonly NewRow[] }
+    readonly output: readonly number[]
+  }
+  /** At most `limit` that are due; when there are fewer, the time at which the next one will be. */
+  readonly take: {
+    readonly input: OfApp & { readonly limit: number }
+    readonly output: { readonly rows: readonly DueRow[]; readonly nextAtMs: number | undefined }
+  }
+  readonly settle: { readonly input: Settlement; readonly output: void }
+  readonly depth: { readonly input: OfApp; readonly output: StoredDepth }
+  readonly listDead: {
+    readonly input: AtTime & { readonly filter: DeadLetterFilter; readonly limit: number }
+    readonly output: readonly DeadLetter[]
+  }
+  readonly retryDead: {
+    readonly input: AtTime & { readonly filter: DeadLetterFilter; readonly expiresAtMs: number }
+    readonly output: number
+  }
+  readonly dropDead: {
+    readonly input: AtTime & { readonly filter: DeadLetterFilter }
+    readonly output: number
+  }
+  readonly get: { readonly input: AtTime & { readonly key: string }; readonly output: string | undefined }
+  readonly set: { readonly input: Entry & { readonly value: string }; readonly output: void }
+  /** The value that stands afterwards. */
+  readonly setIfAbsent: { readonly input: Entry & { readonly value: string }; readonly output: string }
+  readonly raise: { readonly input: Entry & { readonly value: number }; readonly output: void }
+  readonly delete: { readonly input: { readonly key: string }; readonly output: void }
+  /** One small step of clearing away what has had its time. `probe`: write in any case, to learn whether that works again. */
+  readonly maintain: {
+    readonly input: AtTime & { readonly probe: boolean }
+    readonly output: { readonly isMoreToDo: boolean }
+  }
+}
+
+export type OperationName = keyof Operations
+export type Input<Name extends OperationName> = Operations[Name]['input']
+export type Output<Name extends OperationName> = Operations[Name]['output']
+
+export type Request<Name extends OperationName = OperationName> = {
+  [Each in Name]: { readonly name: Each; readonly input: Input<Each> }
+}[Name]
+
+/** To the thread: one transaction, or the end. */
+export type ToThread = readonly Request[] | 'close'
+
+/** From the thread: first `opened` or `refused`, then one answer for each transaction. */
+export type FromThread =
+  | { readonly kind: 'opened' }
+  /** `reason`: a sentence for the operator. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'committed'; readonly outputs: readonly unknown[] }
+  /** Nothing of it was kept. */
+  | { readonly kind: 'failed'; readonly reason: string }
+
+export interface DatabaseSettings {
+  readonly path: string
+  readonly synchronous: 'FULL' | 'NORMAL'
+  readonly maxBytes: number | undefined
+}
+
+const READS: ReadonlySet<OperationName> = new Set(['take', 'depth', 'listDead', 'get'])
+
+export function isWrite({ name }: Request): boolean {
+  return !READS.has(name)
+}

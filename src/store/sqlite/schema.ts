@@ -1,0 +1,125 @@
+/** Opens the database file: durability, the exclusive lock, the tables and their version. Runs in the database's thread. */
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSettings } from './operations.ts'
+
+const VERSION = 1
+const PAGE_BYTES = 4096
+/** The write-ahead log is cut back to this after a burst. */
+const LOG_BYTES = 16 * 1024 * 1024
+const SQLITE_BUSY = 5
+const SQLITE_NOTADB = 26
+
+/** A store that must not be opened; the message is a sentence for the operator. */
+export class Refused extends Error {
+  override readonly name = 'Refused'
+}
+
+/** `seq` never comes back (autoincrement), because badge updates are compared by it. Due deliveries of an app are a range of the index. */
+const SCHEMA = `
+  create table delivery (
+    seq integer primary key autoincrement,
+    app text not null,
+    priority integer not null,
+    run_at integer not null,
+    attempts integer not null default 0,
+    accepted_at integer not null,
+    expires_at integer not null,
+    sealed blob not null
+  ) strict;
+  create index delivery_due on delivery (app, priority, run_at, seq, accepted_at);
+  create table dead_letter (
+    seq integer primary key,
+    id text not null,
+    app text not null,
+    reason text not null,
+    attempts integer not null,
+    priority integer not null,
+    accepted_at integer not null,
+    died_at integer not null,
+    sealed blob not null
+  ) strict;
+  create index dead_letter_app on dead_letter (app, died_at, seq);
+  create index dead_letter_age on dead_letter (died_at);
+  create table memory (
+    key text primary key,
+    value text not null,
+    expires_at integer not null
+  ) strict, without rowid;
+  create index memory_age on memory (expires_at);
+`
+
+/** Throws Refused when the operator has to do something, anything else when the disk does not obey. */
+export function openDatabase({ path, synchronous, maxBytes }: DatabaseSettings): DatabaseSync {
+  let database: DatabaseSync | undefined
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    // SQLite gives its log the mode of the database, so it is enough to create this one.
+    closeSync(openSync(path, 'a', 0o600))
+    database = new DatabaseSync(path)
+    configure(database, synchronous)
+    createTables(database, path)
+    if (maxBytes !== undefined) database.exec(`pragma max_page_count = ${Math.ceil(maxBytes / PAGE_BYTES)}`)
+    return database
+  } catch (error) {
+    database?.close()
+    throw refusal(error, path)
+  }
+}
+
+function configure(database: DatabaseSync, synchronous: 'FULL' | 'NORMAL'): void {
+  database.exec(`
+    pragma page_size = ${PAGE_BYTES};
+    pragma auto_vacuum = incremental;
+    pragma locking_mode = exclusive;
+    pragma journal_mode = wal;
+    pragma synchronous = ${synchronous};
+    pragma secure_delete = on;
+    pragma journal_size_limit = ${LOG_BYTES};
+    pragma temp_store = memory;
+  `)
+}
+
+function createTables(database: DatabaseSync, path: string): void {
+  // Takes the exclusive lock, whatever is to be done.
+  database.exec('begin immediate')
+  const version = readNumber(database, 'pragma user_version')
+  if (version > VERSION)
+    throw new Refused(
+      `${path} was written by a newer Hushgate (its version is ${version}, this one knows ${VERSION}): run that Hushgate, or use another file`,
+    )
+  if (version === 0) {
+    if (readNumber(database, 'select count(*) from sqlite_schema') > 0)
+      throw new Refused(`${path} is the database of another program: use another file`)
+    database.exec(`${SCHEMA}; pragma user_version = ${VERSION}`)
+  }
+  database.exec('commit')
+}
+
+export function readNumber(database: DatabaseSync, sql: string): number {
+  const [value] = Object.values(database.prepare(sql).get() ?? {})
+  return Number(value)
+}
+
+/** So that the file system's and SQLite's ways of saying no are sentences that say which file is meant. */
+function refusal(error: unknown, path: string): Refused {
+  if (error instanceof Refused) return error
+  const { errcode, message } = describe(error)
+  if (errcode === SQLITE_BUSY)
+    return new Refused(
+      `${path} is in use by another Hushgate: only one process can use a SQLite store, several need Redis`,
+    )
+  if (errcode === SQLITE_NOTADB) return new Refused(`${path} is not a SQLite database: use another file`)
+  return new Refused(`${path} cannot be opened: ${message}`)
+}
+
+function describe(error: unknown): { errcode: unknown; message: string } {
+  if (!(error instanceof Error)) return { errcode: undefined, message: String(error) }
+  return { errcode: 'errcode' in error ? error.errcode : undefined, message: error.message }
+}
+
+/** Forces a write that changes nothing. */
+export function touch(database: DatabaseSync): void {
+  database.exec(`pragma user_version = ${VERSION}`)
+}
