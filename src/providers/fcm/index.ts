@@ -1,0 +1,17 @@
+/** Firebase Cloud Messaging: Android, and whatever else a Firebase project delivers to. */
+import type { ProviderKind } from '../../core/provider.ts'
+import { inspectFcm } from './inspect.ts'
+import { fcmOptions, type FcmOptions } from './options.ts'
+import { fcmRenderer } from './render.ts'
+
+export type { FcmOptions }
+
+export const fcm: ProviderKind<FcmOptions> = {
+  options: fcmOptions,
+  files: ['service_account_file', 'ca_file'],
+  // A badge update's data carries what the pusher's data says, so two pushers of one token are told apart.
+  countsPer: 'pusher',
+  inspect: inspectFcm,
+  renderer: fcmRenderer,
+  open: async (options, context) => (await import('./sender.ts')).openSender(options, context),
+}

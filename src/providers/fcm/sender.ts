@@ -1,0 +1,169 @@
+/** One attempt to hand a message to FCM, with firebase-admin's `messaging.send()`. The only import of that SDK; none of its errors leaves this file. */
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { AgentOptions } from 'node:https'
+import { deleteApp, initializeApp, type App, type Credential, type GoogleOAuthAccessToken } from 'firebase-admin/app'
+import { getMessaging, type Message as SdkMessage, type Messaging } from 'firebase-admin/messaging'
+import { isJsonObject, type JsonObject } from '../../core/json.ts'
+import type { Message } from '../../core/message.ts'
+import type { Outcome } from '../../core/outcome.ts'
+import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
+import type { Secret } from '../../core/secret.ts'
+import { AccessTokens } from './access-tokens.ts'
+import { outcomeOf, refusesAccessToken, type LostRequest, type WireAnswer } from './answers.ts'
+import { before, withDeadline } from './deadline.ts'
+import { jsonObjectOf } from './json-text.ts'
+import type { FcmOptions } from './options.ts'
+import { isServiceAccount, parseServiceAccount } from './service-account.ts'
+import { SingleAttemptAgent } from './single-attempt-agent.ts'
+import { ttlSeconds } from './static-options.ts'
+
+type Target = NonNullable<FcmOptions['target']>
+
+/** "Set a timeout of at least 10 seconds": firebase.google.com/docs/cloud-messaging/scale-fcm */
+const DEADLINE_MS = 10_000
+const DEFAULT_CONNECTIONS = 50
+/** Google closes idle connections after some minutes, a NAT on the way sooner. */
+const IDLE_MS = 60_000
+/** No device has it, so a dry run to it tells a good credential from a bad one and nothing else (facts/providers.md §1.6). */
+const CHECK_TARGET = 'credential-check'
+/** Registration tokens and installation IDs are printable ASCII; what is not need not be asked about. */
+const POSSIBLE_TARGET = /^[\x21-\x7e]+$/
+
+export async function openSender(options: FcmOptions, context: ProviderContext): Promise<Sender> {
+  const account = parseServiceAccount(await readFile(options.service_account_file, 'utf8'))
+  if (!isServiceAccount(account)) throw new Error(`${options.service_account_file}: ${account.join('; ')}`)
+  const projectId = options.project_id ?? account.projectId
+  if (projectId === undefined) throw new Error(`${options.service_account_file}: the service account names no project`)
+  const ca = options.ca_file === undefined ? undefined : await readFile(options.ca_file, 'utf8')
+  const { agent, tokenAgent } = createAgents(options, ca)
+  const tokens = new AccessTokens(account, tokenAgent, context.nowMs)
+  return new FcmSender(projectId, options.target ?? 'token', agent, tokens, tokenAgent, context.nowMs)
+}
+
+class FcmSender implements Sender {
+  readonly #target: Target
+  readonly #agent: SingleAttemptAgent
+  readonly #tokenAgent: SingleAttemptAgent
+  readonly #tokens: AccessTokens
+  readonly #nowMs: () => number
+  readonly #credential = new CurrentToken()
+  readonly #app: App
+  readonly #messaging: Messaging
+  readonly #inFlight = new Set<Promise<Outcome>>()
+  #isClosed = false
+
+  constructor(
+    projectId: string,
+    target: Target,
+    agent: SingleAttemptAgent,
+    tokens: AccessTokens,
+    tokenAgent: SingleAttemptAgent,
+    nowMs: () => number,
+  ) {
+    this.#target = target
+    this.#agent = agent
+    this.#tokens = tokens
+    this.#tokenAgent = tokenAgent
+    this.#nowMs = nowMs
+    // A name is taken for as long as its app lives, and a reload opens the new sender before it closes the old one.
+    this.#app = initializeApp({ projectId, credential: this.#credential, httpAgent: agent }, `fcm-${randomUUID()}`)
+    this.#messaging = getMessaging(this.#app)
+  }
+
+  async send(message: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {
+    const key = pushkey.reveal()
+    if (!POSSIBLE_TARGET.test(key)) return { kind: 'rejected', reason: `not a ${this.#target}` }
+    const fields = jsonObjectOf(message.body)
+    if (fields === undefined) return { kind: 'failed', reason: 'not an FCM message' }
+    return this.#run(sdkMessage(fields, this.#target, key), false, signal)
+  }
+
+  async check(signal: AbortSignal): Promise<CheckResult> {
+    const outcome = await this.#run(sdkMessage({}, this.#target, CHECK_TARGET), true, signal)
+    // Whatever FCM finds wrong with the made-up target, it has let us in.
+    const isLetIn = outcome.kind === 'delivered' || outcome.kind === 'rejected' || outcome.kind === 'failed'
+    return isLetIn ? { ok: true } : { ok: false, reason: outcome.reason }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.allSettled(this.#inFlight)
+    await deleteApp(this.#app)
+    this.#agent.destroy()
+    this.#tokenAgent.destroy()
+  }
+
+  async #run(message: SdkMessage, dryRun: boolean, signal: AbortSignal): Promise<Outcome> {
+    if (this.#isClosed) return { kind: 'retry', reason: 'closed', scope: 'delivery', ambiguous: false, afterMs: 0 }
+    const outcome = withDeadline(DEADLINE_MS, signal, (limit) => this.#attempt(message, dryRun, limit))
+    this.#inFlight.add(outcome)
+    try {
+      return await outcome
+    } finally {
+      this.#inFlight.delete(outcome)
+    }
+  }
+
+  /** An access token that is refused is replaced once: FCM did not look at the message. */
+  async #attempt(message: SdkMessage, dryRun: boolean, limit: AbortSignal, isSecond = false): Promise<Outcome> {
+    const token = await before(limit, this.#tokens.get())
+    if (token === undefined)
+      return outcomeOf({ kind: 'lost', code: String(limit.reason), written: false }, this.#nowMs())
+    if (token.kind !== 'token') return token
+    this.#credential.token = token.value
+    const answer = await this.#ask(message, dryRun, limit)
+    if (answer === undefined) return { kind: 'failed', reason: 'not accepted by firebase-admin' }
+    if (isSecond || !refusesAccessToken(answer)) return outcomeOf(answer, this.#nowMs())
+    this.#tokens.drop(token)
+    return this.#attempt(message, dryRun, limit, true)
+  }
+
+  /** Undefined when the SDK does not take the message. Its error goes no further: it quotes what it was given. */
+  async #ask(message: SdkMessage, dryRun: boolean, limit: AbortSignal): Promise<WireAnswer | LostRequest | undefined> {
+    try {
+      return await this.#agent.attempt(() => this.#messaging.send(message, dryRun), limit)
+    } catch {
+      return undefined
+    }
+  }
+}
+
+/**
+ * Hands firebase-admin the token that we hold. One that "expires at once" is asked for again with each send: so the SDK keeps none of its own,
+ * and a refused one can be replaced without a new app (facts/providers.md §1.2).
+ */
+class CurrentToken implements Credential {
+  token = ''
+
+  async getAccessToken(): Promise<GoogleOAuthAccessToken> {
+    return { access_token: this.token, expires_in: 0 }
+  }
+}
+
+/** Where connections are made: the place for whatever concerns all of them. */
+function createAgents(options: FcmOptions, ca: string | undefined): Record<'agent' | 'tokenAgent', SingleAttemptAgent> {
+  const maxSockets = options.max_connections ?? DEFAULT_CONNECTIONS
+  const common: AgentOptions = { keepAlive: true, timeout: IDLE_MS, ...(ca === undefined ? {} : { ca }) }
+  const endpoint = options.endpoint === undefined ? undefined : new URL(options.endpoint)
+  return {
+    agent: new SingleAttemptAgent({ ...common, maxSockets, maxFreeSockets: maxSockets }, endpoint),
+    tokenAgent: new SingleAttemptAgent(common),
+  }
+}
+
+/** The SDK wants `ttl` in milliseconds and writes it as Google does; everything else passes through it as it is. */
+function sdkMessage(fields: JsonObject, target: Target, key: string): SdkMessage {
+  const { android } = fields
+  const seconds = isJsonObject(android) ? ttlSeconds(android['ttl']) : undefined
+  const ttl =
+    seconds === undefined ? {} : { android: { ...(isJsonObject(android) ? android : {}), ttl: seconds * 1000 } }
+  const message = { ...fields, ...ttl, [target]: key }
+  if (!hasTarget(message)) throw new TypeError(`an FCM message without a ${target}`)
+  return message
+}
+
+/** The SDK checks the rest; its types have camel case where the wire has not (sender.test.ts compares the bytes). */
+function hasTarget(message: object): message is SdkMessage {
+  return 'token' in message || 'fid' in message
+}

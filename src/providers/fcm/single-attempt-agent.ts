@@ -1,0 +1,134 @@
+/**
+ * An HTTPS agent that lets a client library make one request per attempt and no more, and that reads the answer off the wire itself.
+ * firebase-admin sends up to five times and for 82 s, and its errors hide the status (facts/providers.md §1.3, §1.5).
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
+import { Agent, type AgentOptions } from 'node:https'
+import type { Socket } from 'node:net'
+import type { LostRequest, WireAnswer } from './answers.ts'
+
+/** An answer is a short JSON object; what is longer is cut off unread. */
+const MAX_ANSWER_BYTES = 256 * 1024
+/** Longer than firebase-admin's limit of 60 s for a pause before a retry, so that it gives up instead. */
+const NEVER_SECONDS = '86400'
+
+/**
+ * What every agent inherits and what calls `createSocket`. Undocumented, but what agent-base and others build upon;
+ * test/providers/fcm/single-attempt-agent.test.ts fails the day it goes.
+ */
+const addRequest: unknown = Reflect.get(Agent.prototype, 'addRequest')
+
+/** What is known of one attempt so far. */
+interface Attempt {
+  request?: ClientRequest
+  written: boolean
+  status?: number
+  /** The first call counts. */
+  settle(answer: WireAnswer | LostRequest): void
+}
+
+export class SingleAttemptAgent extends Agent {
+  readonly #attempts = new AsyncLocalStorage<Attempt>()
+  readonly #endpoint: URL | undefined
+
+  /** `endpoint`: where requests go, whatever host they name. */
+  constructor(options: AgentOptions, endpoint?: URL) {
+    super(options)
+    this.#endpoint = endpoint
+  }
+
+  /**
+   * Runs `start`, of which the first request through this agent is the attempt, and resolves with what came back: at the latest when `limit`
+   * aborts, whose reason is then the code of what was lost. Rejects only with what `start` throws before it made a request.
+   */
+  attempt(start: () => unknown, limit: AbortSignal): Promise<WireAnswer | LostRequest> {
+    return new Promise((resolve, reject) => {
+      const attempt: Attempt = {
+        written: false,
+        settle(answer) {
+          limit.removeEventListener('abort', cutOff)
+          resolve(answer)
+        },
+      }
+      function cutOff(): void {
+        settleUnfinished(attempt, String(limit.reason))
+        attempt.request?.destroy()
+      }
+      if (limit.aborted) return cutOff()
+      limit.addEventListener('abort', cutOff, { once: true })
+      // Once there is a request the wire settles the attempt; what the library makes of it is of no interest, and may quote the access token.
+      this.#attempts
+        .run(attempt, async () => start())
+        .catch((error: unknown) => (attempt.request === undefined ? reject(error) : undefined))
+    })
+  }
+
+  /** Called by Node for each request that uses this agent, before it has a socket. */
+  addRequest(request: ClientRequest, options: RequestOptions): void {
+    if (typeof addRequest !== 'function') throw new TypeError('this Node.js has no Agent.addRequest')
+    const attempt = this.#attempts.getStore()
+    if (attempt?.request !== undefined) {
+      // The library's own retry. It is given no socket, and so ends here without a trace.
+      request.destroy()
+      return
+    }
+    if (attempt !== undefined) watch(attempt, request)
+    Reflect.apply(addRequest, this, [request, this.#redirected(request, options)])
+  }
+
+  #redirected(request: ClientRequest, options: RequestOptions): RequestOptions {
+    if (this.#endpoint === undefined) return options
+    const { host, hostname, port } = this.#endpoint
+    // Node takes the name for SNI and for the certificate from this header.
+    request.setHeader('host', host)
+    const address = hostname.replaceAll(/[[\]]/g, '')
+    return { ...options, host: address, hostname: address, port: port === '' ? 443 : port }
+  }
+}
+
+/** Settles the attempt with what happens to its request. */
+function watch(attempt: Attempt, request: ClientRequest): void {
+  let code = 'closed'
+  attempt.request = request
+  request.on('error', (error: NodeJS.ErrnoException) => {
+    code = error.code ?? code
+  })
+  request.once('socket', (socket) => {
+    onceWritable(socket, () => {
+      attempt.written = true
+    })
+  })
+  // Before the library's own listeners, which the request already has.
+  request.prependOnceListener('response', (response) => collect(response, attempt))
+  request.once('close', () => settleUnfinished(attempt, code))
+}
+
+/** Accepted is accepted, though the end of the answer is missing. */
+function settleUnfinished(attempt: Attempt, code: string): void {
+  if (attempt.status === 200) attempt.settle({ kind: 'answer', status: 200, body: '' })
+  else attempt.settle({ kind: 'lost', code, written: attempt.written })
+}
+
+/** Until the TLS handshake is done, nothing of a request has left. */
+function onceWritable(socket: Socket, written: () => void): void {
+  if ('secureConnecting' in socket && socket.secureConnecting === true) socket.once('secureConnect', written)
+  else written()
+}
+
+function collect(response: IncomingMessage, attempt: Attempt): void {
+  const { statusCode: status = 0, headers } = response
+  const retryAfter = headers['retry-after']
+  if (status === 503) headers['retry-after'] = NEVER_SECONDS
+  attempt.status = status
+  const chunks: Buffer[] = []
+  let bytes = 0
+  response.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > MAX_ANSWER_BYTES) response.destroy()
+    else chunks.push(chunk)
+  })
+  response.once('end', () =>
+    attempt.settle({ kind: 'answer', status, retryAfter, body: Buffer.concat(chunks).toString() }),
+  )
+}
