@@ -1,0 +1,90 @@
+/** The section of an app with `type: apns`. */
+import Type, { type Static } from 'typebox'
+
+const PUSH_TYPES = [
+  'alert',
+  'background',
+  'voip',
+  'complication',
+  'fileprovider',
+  'mdm',
+  'liveactivity',
+  'location',
+  'pushtotalk',
+  'widgets',
+  'controls',
+] as const
+
+function filePath(description: string) {
+  return Type.Optional(Type.String({ minLength: 1, description }))
+}
+
+function httpsAddress(description: string) {
+  return Type.Optional(Type.String({ pattern: '^https://[^/?#@]+/?$', description }))
+}
+
+const options = {
+  key_file: filePath(
+    'Signing key for APNs (.p8), from Certificates, Identifiers & Profiles at developer.apple.com. Either this or cert_file.',
+  ),
+  key_id: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9]{10}$',
+      description: 'The ten characters that Apple gave to the key of key_file.',
+    }),
+  ),
+  team_id: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9]{10}$',
+      description: "The ten characters of your team's ID at Apple; goes with key_file.",
+    }),
+  ),
+  cert_file: filePath(
+    'Push certificate with its private key: PEM (.pem, both in one file) or PKCS#12 (.p12). Either this or key_file.',
+  ),
+  passphrase: Type.Optional(Type.String({ description: 'Opens the private key in cert_file.' })),
+  passphrase_file: filePath('File with the passphrase of cert_file.'),
+  topic: Type.Optional(
+    Type.String({
+      minLength: 1,
+      pattern: '^[A-Za-z0-9.-]+$',
+      description:
+        "The app's bundle ID, with Apple's suffix where the push type has one (com.example.app.voip). Required with key_file; default with cert_file: the certificate's subject UID.",
+    }),
+  ),
+  platform: Type.Optional(
+    Type.Enum(['production', 'sandbox', 'auto'], {
+      default: 'production',
+      description:
+        'Which APNs the devices belong to: App Store and TestFlight use production, Xcode builds sandbox. auto tries the other one for a device that one does not know.',
+    }),
+  ),
+  token_format: Type.Optional(
+    Type.Enum(['auto', 'base64', 'hex'], {
+      default: 'auto',
+      description:
+        'How the app writes the device token into its pushkey. auto: hex when it is 64 or more hex digits, else base64.',
+    }),
+  ),
+  push_type: Type.Optional(
+    Type.Enum([...PUSH_TYPES], {
+      description:
+        'Sent as apns-push-type. background wakes the app without showing anything; voip is for PushKit calls.',
+    }),
+  ),
+  loc_key: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 128,
+      default: 'Notification',
+      description:
+        "Key of the text, in the app's Localizable.strings, that is shown when the push says nothing and the app does not replace it.",
+    }),
+  ),
+  endpoint: httpsAddress('Sends to this HTTPS address instead of https://api.push.apple.com.'),
+  sandbox_endpoint: httpsAddress('Sends to this HTTPS address instead of https://api.sandbox.push.apple.com.'),
+  ca_file: filePath('PEM file of the certificate authorities to trust for APNs, instead of the public ones.'),
+}
+
+export const apnsOptions = Type.Object(options, { additionalProperties: false })
+export type ApnsOptions = Static<typeof apnsOptions>

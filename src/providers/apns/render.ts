@@ -1,0 +1,57 @@
+/** Push → the exact headers and JSON that APNs gets, but for the authorization and the topic of a certificate. Pure. */
+import type { JsonObject } from '../../core/json.ts'
+import type { Message, PushIdentity, Rendered } from '../../core/message.ts'
+import type { Push } from '../../core/push.ts'
+import { fit } from './fit.ts'
+import type { ApnsOptions } from './options.ts'
+import { payloadOf, wakeUp, type Style } from './payload.ts'
+
+// Apple, "Sending notification requests to APNs": the payload's limits, before compression.
+const MAX_BYTES = 4096
+const MAX_BYTES_VOIP = 5120
+
+export function renderer(options: ApnsOptions): (push: Push, identity: PushIdentity) => Rendered {
+  const maxBytes = options.push_type === 'voip' ? MAX_BYTES_VOIP : MAX_BYTES
+  const style = { locKey: options.loc_key ?? 'Notification', background: options.push_type === 'background' }
+  return (push, identity) => {
+    const { body, truncated } = bodyOf(push, style, maxBytes)
+    if (body === undefined) return { kind: 'nothing', reason: 'no alert and no counts' }
+    return { kind: 'message', message: { headers: headersOf(options, push, identity), body }, truncated }
+  }
+}
+
+function headersOf(options: ApnsOptions, push: Push, identity: PushIdentity): Message['headers'] {
+  const { topic, push_type: pushType } = options
+  return {
+    ...(topic === undefined ? {} : { 'apns-topic': topic }),
+    ...(pushType === undefined ? {} : { 'apns-push-type': pushType }),
+    // Apple: 10 is an error for background pushes.
+    'apns-priority': push.prio === 'low' || pushType === 'background' ? '5' : '10',
+    // Apple: a walkie-talkie push is worth nothing later.
+    'apns-expiration': pushType === 'pushtotalk' ? '0' : String(Math.floor(identity.expiresAtMs / 1000)),
+    'apns-id': identity.id,
+    'apns-collapse-id': identity.collapseId,
+  }
+}
+
+function bodyOf(push: Push, style: Style, maxBytes: number): { readonly body?: string; readonly truncated: boolean } {
+  const payload = payloadOf(push, style)
+  if (payload === undefined) return { truncated: false }
+  const whole = stringify({ ...payload, ...push.encrypted })
+  if (whole !== undefined && Buffer.byteLength(whole) <= maxBytes) return { body: whole, truncated: false }
+  const lastResort = wakeUp({ prio: push.prio, defaultPayload: {} }, style)
+  // What was sealed for the device goes whole or not at all: half a ciphertext is worth nothing (facts/protocol.md §4.2).
+  const plain = stringify(payload)
+  if (plain === undefined) return { body: JSON.stringify(lastResort), truncated: true }
+  const fits = Buffer.byteLength(plain) <= maxBytes
+  return { body: fits ? plain : fit(payload, maxBytes, lastResort), truncated: true }
+}
+
+/** Undefined where it is nested too deeply to be written; only a made-up default_payload is. */
+function stringify(payload: JsonObject): string | undefined {
+  try {
+    return JSON.stringify(payload)
+  } catch {
+    return undefined
+  }
+}
