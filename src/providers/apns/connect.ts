@@ -1,0 +1,66 @@
+/** Opens a connection to APNs: TCP and TLS. The one place that dials. */
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import type { Secret } from '../../core/secret.ts'
+
+export interface Target {
+  readonly host: string
+  readonly port: number
+  /** PEM of the authorities to trust instead of the public ones. */
+  readonly authorities?: string | undefined
+  /** The client certificate, where that is the credential. */
+  readonly identity?: Secret<ConnectionOptions> | undefined
+}
+
+/** No connection came about, so nothing was sent. */
+export class ConnectError extends Error {
+  override readonly name = 'ConnectError'
+  /** APNs refused our certificate during the handshake: proof about our credential, for only the real peer can say so. */
+  readonly isCertificateRefused: boolean
+
+  constructor(message: string, isCertificateRefused = false) {
+    super(message)
+    this.isCertificateRefused = isCertificateRefused
+  }
+}
+
+/** RFC 8446 §6.2: what a server says about a client's certificate. */
+const CERTIFICATE_ALERT =
+  /^ERR_SSL_.*ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_REVOKED|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN|CERTIFICATE_REQUIRED|UNKNOWN_CA|ACCESS_DENIED)$/
+
+export function connectErrorOf(error: unknown): ConnectError {
+  if (error instanceof ConnectError) return error
+  // The message of a system error names addresses; its code says as much.
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'connection closed'
+  return new ConnectError(code, CERTIFICATE_ALERT.test(code))
+}
+
+/** Resolves when TLS is up and speaks HTTP/2; rejects with a ConnectError. */
+export function connect(target: Target, signal: AbortSignal): Promise<TLSSocket> {
+  const { host, port, authorities, identity } = target
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({
+      host,
+      port,
+      ALPNProtocols: ['h2'],
+      minVersion: 'TLSv1.2',
+      ...(authorities === undefined ? {} : { ca: authorities }),
+      ...identity?.reveal(),
+    })
+    const fail = (error: ConnectError): void => {
+      socket.destroy()
+      reject(error)
+    }
+    const onAbort = (): void => fail(new ConnectError('connecting timed out'))
+    signal.addEventListener('abort', onAbort, { once: true })
+    socket.once('error', (error) => fail(connectErrorOf(error)))
+    socket.once('close', () => {
+      signal.removeEventListener('abort', onAbort)
+      fail(new ConnectError('connection closed'))
+    })
+    socket.once('secureConnect', () => {
+      signal.removeEventListener('abort', onAbort)
+      if (socket.alpnProtocol !== 'h2') fail(new ConnectError('the peer does not speak HTTP/2'))
+      else resolve(socket)
+    })
+  })
+}

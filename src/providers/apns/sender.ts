@@ -1,0 +1,150 @@
+/** Sends to APNs: one attempt, one outcome. */
+import type { Message } from '../../core/message.ts'
+import type { Outcome } from '../../core/outcome.ts'
+import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
+import type { Secret } from '../../core/secret.ts'
+import { readAuthorities, readCredential } from './credentials.ts'
+import { deviceToken, type TokenFormat } from './device-token.ts'
+import { Environment, type Limits } from './environment.ts'
+import type { ApnsOptions } from './options.ts'
+import { providerTokenFor } from './provider-token.ts'
+
+const LIMITS: Limits = {
+  connectMs: 5000,
+  pingEveryMs: 30_000,
+  pingMs: 5000,
+  answerMs: 10_000,
+  waitMs: 30_000,
+  maxSessions: 4,
+}
+/** Apple, "Sending notification requests to APNs". */
+const PRODUCTION = 'https://api.push.apple.com'
+const SANDBOX = 'https://api.sandbox.push.apple.com'
+/** With `platform: auto`, devices known to be in the sandbox; beyond that, the oldest costs one more request. */
+const MAX_SANDBOX_DEVICES = 50_000
+/** A device that does not exist. */
+const NO_DEVICE = '0'.repeat(64)
+
+/** Rejects when the files cannot be used, which `inspect` explains. */
+export async function openSender(
+  options: ApnsOptions,
+  context: ProviderContext,
+  limits: Limits = LIMITS,
+): Promise<Sender> {
+  const authorities = await readAuthorities(options, refuse)
+  const credential = await readCredential(options, refuse)
+  if (credential === undefined) throw new Error('no credential')
+  const isCertificate = credential.kind === 'certificate'
+  const token = isCertificate ? undefined : providerTokenFor(credential, context.nowMs)
+  const environmentAt = (address: string): Environment => {
+    const { hostname, port } = new URL(address)
+    // The brackets of an IPv6 address belong to the URL.
+    const host = hostname.replaceAll(/[[\]]/g, '')
+    const identity = isCertificate ? credential.tls : undefined
+    const target = { host, port: port === '' ? 443 : Number(port), authorities, identity }
+    return new Environment(target, token, context.nowMs, limits)
+  }
+  const production = environmentAt(options.endpoint ?? PRODUCTION)
+  const sandbox = environmentAt(options.sandbox_endpoint ?? SANDBOX)
+  const { platform = 'production', token_format: format = 'auto' } = options
+  return new ApnsSender({
+    first: platform === 'sandbox' ? sandbox : production,
+    second: platform === 'auto' ? sandbox : undefined,
+    format,
+    headers: headersOf(options, isCertificate ? credential.topic : undefined),
+    credentialExpiresAtMs: isCertificate ? credential.expiresAtMs : undefined,
+  })
+}
+
+function refuse(option: string, message: string): never {
+  throw new Error(`${option} ${message}`)
+}
+
+/** What is on every push, whether it was rendered with it or not. */
+function headersOf(options: ApnsOptions, certificateTopic: string | undefined): Message['headers'] {
+  const topic = options.topic ?? certificateTopic
+  return {
+    ...(topic === undefined ? {} : { 'apns-topic': topic }),
+    ...(options.push_type === undefined ? {} : { 'apns-push-type': options.push_type }),
+  }
+}
+
+interface Setup {
+  readonly first: Environment
+  /** `platform: auto`: for devices that the first does not know. */
+  readonly second: Environment | undefined
+  readonly format: TokenFormat
+  readonly headers: Message['headers']
+  readonly credentialExpiresAtMs: number | undefined
+}
+
+class ApnsSender implements Sender {
+  readonly #setup: Setup
+  readonly #inFlight = new Set<Promise<Outcome>>()
+  readonly #inSecond = new Set<string>()
+  #isClosing = false
+  readonly credentialExpiresAtMs: number | undefined
+
+  constructor(setup: Setup) {
+    this.#setup = setup
+    this.credentialExpiresAtMs = setup.credentialExpiresAtMs
+  }
+
+  async send(message: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {
+    const device = deviceToken(pushkey.reveal(), this.#setup.format)
+    if (device === undefined) return { kind: 'rejected', reason: 'not a device token' }
+    if (this.#isClosing || signal.aborted)
+      return { kind: 'retry', reason: 'stopping', scope: 'delivery', ambiguous: false }
+    const { headers, body } = message
+    const sending = this.#sendToEither({ headers: { ...this.#setup.headers, ...headers }, body }, device, signal)
+    this.#inFlight.add(sending)
+    try {
+      return await sending
+    } finally {
+      this.#inFlight.delete(sending)
+    }
+  }
+
+  async check(signal: AbortSignal): Promise<CheckResult> {
+    const headers = { ...this.#setup.headers, 'apns-priority': '5', 'apns-expiration': '0' }
+    for (const environment of this.#environments()) {
+      const outcome = await environment.send({ headers, body: '{"aps":{"content-available":1}}' }, NO_DEVICE, signal)
+      // That the device is unknown is said by an APNs that has accepted the credential and the topic.
+      if (outcome.kind !== 'rejected' && outcome.kind !== 'delivered') return { ok: false, reason: outcome.reason }
+    }
+    return { ok: true }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true
+    await Promise.all(this.#inFlight)
+    await Promise.all(this.#environments().map((environment) => environment.close()))
+  }
+
+  async #sendToEither(message: Message, device: string, signal: AbortSignal): Promise<Outcome> {
+    const { first, second } = this.#setup
+    if (second === undefined) return first.send(message, device, signal)
+    const wasInSecond = this.#inSecond.has(device)
+    const expected = await (wasInSecond ? second : first).send(message, device, signal)
+    if (!isUnknownDevice(expected)) return expected
+    const other = await (wasInSecond ? first : second).send(message, device, signal)
+    if (isUnknownDevice(other) || wasInSecond) this.#inSecond.delete(device)
+    else this.#remember(device)
+    return other
+  }
+
+  #remember(device: string): void {
+    this.#inSecond.add(device)
+    const [oldest] = this.#inSecond
+    if (this.#inSecond.size > MAX_SANDBOX_DEVICES && oldest !== undefined) this.#inSecond.delete(oldest)
+  }
+
+  #environments(): readonly Environment[] {
+    const { first, second } = this.#setup
+    return second === undefined ? [first] : [first, second]
+  }
+}
+
+function isUnknownDevice(outcome: Outcome): boolean {
+  return outcome.kind === 'rejected' && outcome.reason === 'BadDeviceToken'
+}

@@ -1,0 +1,239 @@
+/**
+ * One HTTP/2 connection to APNs: how many pushes it takes at once, whether it is still alive, and what became of each request on it.
+ * node-apn's own client fails here (second GOAWAY, dead connection, cold start): facts/providers.md §2.2.
+ */
+import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
+import { connect, ConnectError, connectErrorOf, type Target } from './connect.ts'
+import type { Answer } from './outcome.ts'
+
+export interface SessionTimes {
+  /** For TCP, TLS and the first SETTINGS together. */
+  readonly connectMs: number
+  readonly pingEveryMs: number
+  /** A peer that does not answer a PING in this time is gone. */
+  readonly pingMs: number
+  /** From the moment a request is written. */
+  readonly answerMs: number
+}
+
+export interface Request {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** There was no answer. */
+export interface Cut {
+  readonly reason: string
+  /** APNs may have taken it. */
+  readonly ambiguous: boolean
+}
+
+const { NGHTTP2_CANCEL, NGHTTP2_REFUSED_STREAM } = constants
+/** Where the peer names no limit. */
+const MAX_STREAMS = 1000
+/** Apple's answers are far below 1 KiB. */
+const MAX_ANSWER_BYTES = 8192
+
+/** Resolves when the peer has said how many streams it takes; rejects with a ConnectError. */
+export async function openSession(target: Target, startsWarm: boolean, times: SessionTimes): Promise<Session> {
+  const signal = AbortSignal.timeout(times.connectMs)
+  const socket = await connect(target, signal)
+  const http2 = connectHttp2(`https://${target.host}:${target.port}`, {
+    createConnection: () => socket,
+    settings: { enablePush: false },
+  })
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      http2.destroy()
+      reject(connectErrorOf(error))
+    }
+    const onAbort = (): void => fail(new ConnectError('no HTTP/2 settings came'))
+    signal.addEventListener('abort', onAbort, { once: true })
+    http2.once('error', fail)
+    http2.once('close', () => fail(new ConnectError('connection closed')))
+    http2.once('remoteSettings', () => {
+      signal.removeEventListener('abort', onAbort)
+      resolve(new Session(http2, startsWarm, times))
+    })
+  })
+}
+
+export class Session {
+  readonly #http2: ClientHttp2Session
+  readonly #times: SessionTimes
+  readonly #firstLimit: number
+  readonly #pings: NodeJS.Timeout
+  #isWarm: boolean
+  #isLeaving = false
+  #isSuspect = false
+  #lastStreamId = Number.POSITIVE_INFINITY
+  #taken = 0
+  /** Called when it may take more than before, or no more at all. */
+  onChange: () => void = () => {}
+
+  constructor(http2: ClientHttp2Session, startsWarm: boolean, times: SessionTimes) {
+    this.#http2 = http2
+    this.#times = times
+    this.#isWarm = startsWarm
+    this.#firstLimit = this.#limit()
+    http2.on('error', () => this.leave())
+    http2.on('frameError', () => this.leave())
+    // Node closes the session for new streams and lets those up to the last one finish.
+    http2.on('goaway', (_code, lastStreamId) => {
+      this.#lastStreamId = Math.min(this.#lastStreamId, lastStreamId)
+      this.leave()
+    })
+    http2.on('remoteSettings', () => {
+      // Apple allows one stream until the first accepted push and then raises the limit.
+      if (this.#limit() > this.#firstLimit) this.#isWarm = true
+      this.onChange()
+    })
+    http2.on('close', () => {
+      clearInterval(this.#pings)
+      this.leave()
+    })
+    this.#pings = setInterval(() => this.#ping(), times.pingEveryMs).unref()
+  }
+
+  get isUsable(): boolean {
+    return !this.#isLeaving && !this.#isSuspect && !this.#http2.closed && !this.#http2.destroyed
+  }
+
+  get isClosed(): boolean {
+    return this.#http2.destroyed
+  }
+
+  /** Whether a push was accepted on it: before that, one stream is all it gets. */
+  get isWarm(): boolean {
+    return this.#isWarm
+  }
+
+  get taken(): number {
+    return this.#taken
+  }
+
+  get hasRoom(): boolean {
+    return this.isUsable && this.#taken < (this.#isWarm ? this.#limit() : Math.min(1, this.#limit()))
+  }
+
+  /** Reserves a stream for one `exchange`, which gives it back. */
+  take(): void {
+    this.#taken += 1
+  }
+
+  /** Takes nothing new; what is in flight finishes. */
+  leave(): void {
+    this.#isLeaving = true
+    if (this.#taken === 0 && !this.#http2.closed) this.#http2.close()
+    this.onChange()
+  }
+
+  /** Gives it up once nothing is in flight, and resolves then. */
+  async close(): Promise<void> {
+    if (this.#http2.destroyed) return
+    const closed = new Promise((resolve) => this.#http2.once('close', resolve))
+    const timer = setTimeout(() => this.#http2.destroy(), this.#times.pingMs)
+    this.#http2.close()
+    await closed
+    clearTimeout(timer)
+  }
+
+  /** Sends one request on the stream that was taken. Always resolves. */
+  exchange(request: Request, signal: AbortSignal): Promise<Answer | Cut> {
+    return new Promise((resolve) => {
+      let stream: ClientHttp2Stream
+      try {
+        stream = this.#http2.request({ ':method': 'POST', ...request.headers })
+      } catch {
+        this.leave()
+        this.#release()
+        resolve({ reason: 'connection closed', ambiguous: false })
+        return
+      }
+      this.#listen(stream, signal, resolve)
+      stream.end(request.body)
+    })
+  }
+
+  #listen(stream: ClientHttp2Stream, signal: AbortSignal, resolve: (result: Answer | Cut) => void): void {
+    let status: number | undefined
+    let retryAfter: string | undefined
+    let body = ''
+    const settle = (cut: Cut): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+      resolve(status === undefined ? cut : { status, retryAfter, body })
+    }
+    const cutOff = (reason: string): void => {
+      settle({ reason, ambiguous: stream.id !== undefined })
+      stream.close(NGHTTP2_CANCEL)
+    }
+    const onAbort = (): void => cutOff('aborted')
+    const timer = setTimeout(() => {
+      cutOff('no answer in time')
+      this.#suspect()
+    }, this.#times.answerMs)
+    signal.addEventListener('abort', onAbort, { once: true })
+    stream.setEncoding('utf8')
+    stream.on('response', (headers) => {
+      status = headers[':status']
+      retryAfter = headers['retry-after']
+      if (status !== 200) return
+      this.#isWarm = true
+      settle({ reason: '', ambiguous: false })
+    })
+    stream.on('data', (chunk: string) => {
+      body += chunk
+      if (body.length > MAX_ANSWER_BYTES) cutOff('')
+    })
+    stream.on('error', () => {})
+    stream.on('close', () => {
+      this.#release()
+      settle(this.#cutOf(stream))
+    })
+  }
+
+  /** What a stream that closed without an answer tells. */
+  #cutOf(stream: ClientHttp2Stream): Cut {
+    if (stream.rstCode === NGHTTP2_REFUSED_STREAM) {
+      // RFC 9113 §8.7: not processed. It took more than it was willing to, so it starts with one again.
+      this.#isWarm = false
+      return { reason: 'stream refused', ambiguous: false }
+    }
+    const wasProcessed = stream.id !== undefined && stream.id <= this.#lastStreamId
+    return { reason: this.#http2.destroyed ? 'connection lost' : 'stream reset', ambiguous: wasProcessed }
+  }
+
+  #release(): void {
+    this.#taken -= 1
+    if (this.#isLeaving && this.#taken === 0 && !this.#http2.closed) this.#http2.close()
+    this.onChange()
+  }
+
+  #limit(): number {
+    return Math.min(this.#http2.remoteSettings?.maxConcurrentStreams ?? MAX_STREAMS, MAX_STREAMS)
+  }
+
+  /** A request went unanswered: nothing new goes this way until the peer has shown that it is alive. */
+  #suspect(): void {
+    if (this.#isSuspect) return
+    this.#isSuspect = true
+    this.#ping()
+  }
+
+  #ping(): void {
+    if (this.#http2.destroyed) return
+    const timer = setTimeout(() => this.#http2.destroy(), this.#times.pingMs).unref()
+    const onPong = (error: Error | null): void => {
+      clearTimeout(timer)
+      if (error !== null || !this.#isSuspect) return
+      this.#isSuspect = false
+      this.onChange()
+    }
+    try {
+      this.#http2.ping(onPong)
+    } catch {
+      clearTimeout(timer)
+    }
+  }
+}
