@@ -12,10 +12,10 @@ export interface Findings {
   isFromEnvironment(path: SettingPath): boolean
 }
 
-/** The value with defaults and without unknown keys; what is wrong stays as it is, reported. */
+/** The value without unknown keys and with defaults, also for what is wrong (and reported), so that the rest can be checked. */
 export function checkValue(schema: TSchema, value: unknown, path: SettingPath, findings: Findings): unknown {
-  if (findings.isReported(path)) return value
-  if (value === null) findings.report(path, 'has no value; give it one, or delete the line')
+  if (value === null && !findings.isReported(path))
+    findings.report(path, 'has no value; give it one, or delete the line')
   else if (Type.IsObject(schema)) return checkObject(schema, value, path, findings)
   else if (Type.IsArray(schema)) {
     if (!Array.isArray(value) || value.length === 0) return checkLeaf(schema, value, path, findings)
@@ -46,14 +46,14 @@ function explained(schema: TSchema): string {
 }
 
 function checkLeaf(schema: TSchema, value: unknown, path: SettingPath, findings: Findings): unknown {
-  if (Value.Check(schema, value)) return value
+  if (Value.Check(schema, value) || findings.isReported(path)) return value
   const isHidden = findings.isFromEnvironment(path)
   if (isHidden && typeof value === 'string') {
     const meant = scalarOf(value)
     if (Value.Check(schema, meant)) return meant
   }
   findings.report(path, `expected ${expected(schema)}, found ${found(schema, value, isHidden)}`)
-  return value
+  return 'default' in schema ? schema.default : value
 }
 
 /** An environment variable can only hold text. */

@@ -41,7 +41,8 @@ export async function loadConfig({ path, kinds, env = process.env }: LoadOptions
     : undefined
   const adminConfig = Value.Check(properties.admin, admin) ? await readAdmin(admin, storeConfig, loading) : undefined
   const queueConfig = Value.Check(properties.queue, queue) ? await readQueue(queue, storeConfig, loading) : undefined
-  const mode = Value.Check(properties.privacy, privacy) ? privacy : 'full'
+  // Of a mode that is not one, no more mistakes are to follow.
+  const mode = Value.Check(properties.privacy, privacy) && !loading.isReported(['privacy']) ? privacy : 'full'
   const apps = await readApps(sections['apps'], mode, kinds, loading)
   loading.throwMistakes()
   if (
@@ -93,8 +94,8 @@ async function readQueue(
   const path = ['queue', 'encryption_key_file']
   const encryptionKeyFile = keyFile(section.encryption_key_file, DEFAULT_KEY_FILE, store, loading)
   if (encryptionKeyFile === undefined) {
-    if (store !== undefined)
-      loading.report(path, 'is missing: with Redis every process needs the same; make it with: hushgate keygen store')
+    const sentence = 'is missing: with Redis every process needs the same keys; make them with: hushgate keygen store'
+    if (store !== undefined) loading.reportAt(path, loading.source?.lineOf(['store']) ?? 1, sentence)
     return undefined
   }
   const text = await readKey(encryptionKeyFile, path, loading)

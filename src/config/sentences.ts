@@ -1,6 +1,5 @@
 /** Schemas and values in words: "expected a whole number from 0 to 65535, found text". Never shows what may be a secret. Pure. */
 import Type, { type TSchema } from 'typebox'
-import { Value } from 'typebox/value'
 import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts'
 
 const PATTERNS: ReadonlyMap<unknown, string> = new Map([
@@ -24,7 +23,7 @@ export function expected(schema: TSchema): string {
 
 function text(schema: TSchema): string {
   const pattern = keywordOf(schema, 'pattern')
-  const rule = Value.Errors(schema, '').find(({ keyword }) => keyword === '~refine')?.message
+  const rule = Type.IsRefine(schema) ? schema['~refine'][0]?.error('') : undefined
   const described = PATTERNS.get(pattern)
   if (described !== undefined) return rule === undefined ? described : `${described}, ${rule}`
   if (typeof pattern === 'string') return `text that matches ${pattern}`

@@ -55,8 +55,12 @@ export function readSource(text: string, env: Environment, report: Report): Sour
     merge: false,
   })
   const problems = [...document.errors, ...document.warnings]
+  let lastLine = 0
   for (const { code, pos } of problems) {
     const line = lineAt(pos[0])
+    // What follows on the same line is the parser finding its way again.
+    if (line === lastLine) continue
+    lastLine = line
     const hint = text.split('\n')[line - 1]?.includes('${') === true ? FLOW_HINT : ''
     report([], line, `not valid YAML: ${SENTENCES[code] ?? code}${hint}`)
   }

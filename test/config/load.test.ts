@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto'
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { createKeyFile } from '../../src/core/seal.ts'
+import { configFolder, GOOD_APP } from './fixtures.ts'
+
+const APPS = `apps:\n${GOOD_APP}\n`
+
+describe('loadConfig', () => {
+  it('needs nothing but one app', async () => {
+    await using folder = await configFolder()
+    const config = await folder.load(APPS)
+    expect(config).toEqual({
+      file: folder.at('hushgate.yaml'),
+      http: { host: '0.0.0.0', port: 5000, bodyLimitBytes: 524_288, trustProxy: false },
+      admin: { host: '127.0.0.1', port: 5001, tokenFile: { path: folder.at('data/admin-token'), isOurs: true } },
+      store: { kind: 'sqlite', file: folder.at('data/hushgate.db'), synchronous: 'full' },
+      queue: {
+        maxAgeMs: 86_400_000,
+        callMaxAgeMs: 60_000,
+        highWater: 1_000_000,
+        concurrency: 200,
+        encryptionKeyFile: { path: folder.at('data/encryption-key'), isOurs: true },
+      },
+      unknownApp: 'drop',
+      log: { level: 'info', format: 'json' },
+      apps: [
+        {
+          name: 'com.example.good',
+          kind: 'pigeon',
+          options: { key_file: folder.at('key'), wings: 2, push_type: 'alert' },
+          policy: { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [] },
+          files: [folder.at('key')],
+        },
+      ],
+      files: new Map([
+        [folder.at('hushgate.yaml'), hash(APPS)],
+        [folder.at('key'), hash('coo')],
+      ]),
+    })
+  })
+
+  it('gives each app its own policy, and the common privacy where it has none', async () => {
+    await using folder = await configFolder()
+    const { apps } = await folder.load(`
+privacy: event_id_only
+apps:
+  a: { type: pigeon, key_file: key }
+  b: { type: pigeon, key_file: key, privacy: full, counts: none, default_payload_allow: [aps.category] }
+  c: { type: parrot, key_file: key, push_type: voip }
+`)
+    expect(apps.map(({ name, kind, policy }) => [name, kind, policy])).toEqual([
+      ['a', 'pigeon', { privacy: 'event_id_only', counts: 'badge', defaultPayloadAllow: [] }],
+      ['b', 'pigeon', { privacy: 'full', counts: 'none', defaultPayloadAllow: ['aps.category'] }],
+      ['c', 'parrot', { privacy: 'event_id_only', counts: 'badge', defaultPayloadAllow: [] }],
+    ])
+  })
+
+  it('fills in environment variables, as text or as what the setting wants', async () => {
+    await using folder = await configFolder()
+    const yaml = `
+http: { host: "\${HOST}", port: "\${PORT}", trust_proxy: "\${TRUST}" }
+queue:
+  max_age: \${DAYS}d
+${APPS}`
+    const env = { HOST: '::1', PORT: '8080', TRUST: 'true', DAYS: '2' }
+    const config = await folder.load(yaml, env)
+    expect(config.http).toMatchObject({ host: '::1', port: 8080, trustProxy: true })
+    expect(config.queue.maxAgeMs).toBe(2 * 86_400_000)
+  })
+
+  it('keeps a number from the environment as text where text is wanted, and takes $${ as ${', async () => {
+    await using folder = await configFolder()
+    await folder.write('keys', createKeyFile())
+    const { store } = await folder.load(
+      `store:\n  url: redis://redis\n  password: \${PASSWORD}\n  username: a$\${b}$c\nqueue: { encryption_key_file: keys }\n${APPS}`,
+      { PASSWORD: '0123' },
+    )
+    expect(store).toMatchObject({ username: 'a${b}$c' })
+    expect(store.kind === 'redis' && store.password?.reveal()).toBe('0123')
+  })
+
+  it('reads a secret from its file without the newline at its end, and prints it nowhere', async () => {
+    await using folder = await configFolder()
+    await folder.write('keys', createKeyFile())
+    await folder.write('password', 'canary \n')
+    const config = await folder.load(
+      `store: { url: "rediss://redis:6380/2", username: gate, password_file: password, ca_file: key }\nqueue: { encryption_key_file: keys }\n${APPS}`,
+    )
+    expect(config.store.kind === 'redis' && config.store.password?.reveal()).toBe('canary ')
+    expect(config.store).toMatchObject({
+      topology: { kind: 'single', node: { host: 'redis', port: 6380 }, database: 2 },
+      tls: true,
+      caFile: folder.at('key'),
+      username: 'gate',
+      prefix: 'hushgate',
+      replicaAcks: 0,
+      requirePersistence: false,
+    })
+    expect(inspect(config, { depth: null }) + JSON.stringify(config)).not.toContain('canary')
+    expect([...config.files.keys()].toSorted()).toEqual(
+      ['hushgate.yaml', 'key', 'keys', 'password'].map((name) => folder.at(name)),
+    )
+  })
+
+  it('has no admin token with Redis unless one is given', async () => {
+    await using folder = await configFolder()
+    await folder.write('keys', createKeyFile())
+    const redis = `store: { url: redis://redis }\nqueue: { encryption_key_file: keys }\n${APPS}`
+    expect((await folder.load(redis)).admin.tokenFile).toBeUndefined()
+    await folder.write('token', 'a-token-that-is-long-enough')
+    const { admin } = await folder.load(`admin: { token_file: token }\n${redis}`)
+    expect(admin.tokenFile).toEqual({ path: folder.at('token'), isOurs: false })
+  })
+
+  it.each(['# only a comment', '%YAML 1.1\n---', '\uFEFF'])('reads a file that begins with %j', async (start) => {
+    await using folder = await configFolder()
+    const config = await folder.load(`${start}\n${APPS}unknown_app: drop\n`)
+    expect(config.apps).toHaveLength(1)
+  })
+})
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
+}
