@@ -120,5 +120,5 @@ export class Apps {
 }
 
 async function closeSenders(apps: readonly RunningApp[]): Promise<void> {
-  await Promise.all(apps.map(({ sender }) => sender?.close()))
+  await Promise.all(apps.map(async ({ sender }) => sender?.close()))
 }

@@ -1,13 +1,9 @@
 /** The one place where the parts meet: opens the store, the apps and the two ports, and closes them in reverse. */
 import { createAdminServer } from './http/admin.ts'
-import { accept, type IntakePorts } from './http/accept.ts'
 import { createNotifyServer } from './http/server.ts'
 import { Apps } from './apps.ts'
 import type { Config } from './config/config.ts'
 import { appsChanged, restartOnly } from './config/reload.ts'
-import type { Delivery } from './core/delivery.ts'
-import { StoreUnavailable } from './core/errors.ts'
-import type { Notification } from './core/notification.ts'
 import type { ProviderKind } from './core/provider.ts'
 import type { Keyring } from './core/seal.ts'
 import type { Secret } from './core/secret.ts'
@@ -15,8 +11,9 @@ import { Breaker } from './feedback/breaker.ts'
 import { Deduplication } from './feedback/deduplication.ts'
 import { createMetrics } from './feedback/metrics.ts'
 import { Rejections } from './feedback/rejections.ts'
+import { createIntake } from './intake.ts'
 import type { Log } from './log.ts'
-import { STORE_TIMEOUT_MS, type Store } from './queue/delivery-queue.ts'
+import type { Store } from './queue/delivery-queue.ts'
 import type { Settled, WorkerPorts } from './queue/delivery-worker.ts'
 
 export type Role = 'all' | 'http' | 'worker'
@@ -45,9 +42,6 @@ export interface Gateway extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** Under a second in all, whatever the store is doing: a homeserver waits no longer for a 503 than for a 200. */
-const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
-const UNKNOWN_APP_WARNING_MS = 60_000
 const MOST_DEAD_LISTED = 1000
 
 export async function openGateway(initial: Config, ports: GatewayPorts): Promise<Gateway> {
@@ -111,56 +105,17 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
     else log.debug('A delivery was handled', facts)
   }
 
-  let unknownApps = 0
-  let warnedOfUnknownAppsMs = -Infinity
-  const onUnknownApp = (): void => {
-    unknownApps += 1
-    if (nowMs() - warnedOfUnknownAppsMs < UNKNOWN_APP_WARNING_MS) return
-    warnedOfUnknownAppsMs = nowMs()
-    log.warn('A homeserver pushes to an app_id that is not configured', {
-      total: unknownApps,
-      answer: config.unknownApp,
-    })
-  }
-
-  const isFull = createHighWaterMark(store, () => config.queue.highWater, nowMs)
-  const intakePorts = (): IntakePorts => ({
-    appFor: (appId) => apps.appFor(appId),
-    unknownApp: config.unknownApp,
-    maxAgeMs: config.queue.maxAgeMs,
-    callMaxAgeMs: config.queue.callMaxAgeMs,
-    hash: (purpose, ...parts) => keyring.hash(purpose, ...parts),
-    admit: (device) => rejections.admit(device),
-    isKnownEvent: (key) => deduplication.isKnown(key),
-    store: (deliveries) => storeAll(deliveries),
-    onIntake: (app, intake, detail) => {
-      metrics.deviceReceived(app, intake)
-      if (intake === 'unknown_app') onUnknownApp()
-      if (app !== undefined && detail?.rendered.kind === 'message')
-        metrics.messageRendered(app, Buffer.byteLength(detail.rendered.message.body), detail.rendered.truncated)
-    },
+  const intake = createIntake({
+    store,
+    rejections,
+    deduplication,
+    keyring,
+    metrics,
+    log,
     nowMs,
+    settings: () => config,
+    appFor: (appId) => apps.appFor(appId),
   })
-
-  async function storeAll(deliveries: readonly Delivery[]): Promise<void> {
-    if (deliveries.some(({ app }) => isFull(app))) throw new StoreUnavailable('queue.high_water is reached')
-    const orders = await store.queue.add(deliveries)
-    // Stored is stored: the worker claims the event for itself before it sends, so what fails here costs a second copy in the queue at worst.
-    await Promise.allSettled(deliveries.map((delivery, index) => deduplication.onStored(delivery, orders[index] ?? 0)))
-  }
-
-  async function notify(notification: Notification): Promise<readonly string[]> {
-    if (!store.health().writable) throw new StoreUnavailable('the store is not writable')
-    return withTimeout(accept(notification, intakePorts()), ACCEPT_TIMEOUT_MS)
-  }
-
-  let lastUnavailableWarningMs = -Infinity
-  function onHttpError(error: unknown): void {
-    if (!(error instanceof StoreUnavailable)) return log.error('A request failed', error)
-    if (nowMs() - lastUnavailableWarningMs < 1000) return
-    lastUnavailableWarningMs = nowMs()
-    log.error(`Notifications are refused with 503: ${error.message}`)
-  }
 
   let isClosing = false
   const notifyServer =
@@ -168,9 +123,9 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
       ? undefined
       : createNotifyServer({
           bodyLimitBytes: config.http.bodyLimitBytes,
-          notify,
-          onAnswer: metrics.notifyAnswered,
-          onError: onHttpError,
+          notify: intake.notify,
+          onAnswer: (statusCode, seconds) => metrics.notifyAnswered(statusCode, seconds),
+          onError: intake.onError,
         })
   const adminServer = createAdminServer({
     token: ports.adminToken,
@@ -241,35 +196,6 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
   } catch (error) {
     await close()
     throw error
-  }
-}
-
-/** Whether an app has as much waiting as it may have; asked on every request, looked up once a second. */
-function createHighWaterMark(store: Store, highWater: () => number, nowMs: () => number): (app: string) => boolean {
-  const known = new Map<string, { isFull: boolean; askedMs: number }>()
-  return (app) => {
-    const entry = known.get(app) ?? { isFull: false, askedMs: -Infinity }
-    known.set(app, entry)
-    if (nowMs() - entry.askedMs >= 1000) {
-      entry.askedMs = nowMs()
-      store.queue.depth(app).then(
-        ({ waiting, delayed, active }) => (entry.isFull = waiting + delayed + active >= highWater()),
-        () => {}, // the store says so itself when it is asked to keep something
-      )
-    }
-    return entry.isFull
-  }
-}
-
-async function withTimeout<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new StoreUnavailable('the store does not answer')), timeoutMs)
-  })
-  try {
-    return await Promise.race([promise, timeout])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

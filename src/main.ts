@@ -87,7 +87,7 @@ program
   .action(async (file: string) => {
     const { render } = await import('./commands/render.ts')
     const body = file === '-' ? await readAll(stdin) : readFileSync(file)
-    process.exitCode = render({ config: await load(), body, stdout, nowMs: Date.now() })
+    process.exitCode = render({ config: await load(), kinds: providers, body, stdout, nowMs: Date.now() })
   })
 
 program

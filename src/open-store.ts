@@ -1,17 +1,27 @@
 /** Opens the store that the configuration names. */
 import type { Config } from './config/config.ts'
+import { ConfigError } from './config/config-error.ts'
 import type { Keyring } from './core/seal.ts'
 import type { Log } from './log.ts'
 import type { Store } from './queue/delivery-queue.ts'
 
 export async function openStore(config: Config, keyring: Keyring, log: Log): Promise<Store> {
   const { store } = config
-  const common = { keyring, nowMs: Date.now, onError: (message: string, error?: unknown) => log.error(message, error) }
+  const common = { keyring, nowMs: Date.now, onError: (message: string) => log.error(message) }
   // Each is loaded only where it is used: BullMQ and ioredis cost a quarter of a second and 20 MB.
-  if (store.kind === 'sqlite') {
-    const { openSqliteStore } = await import('./store/sqlite/open.ts')
-    return openSqliteStore({ ...common, path: store.file, synchronous: store.synchronous })
+  if (store.kind === 'redis') {
+    const { openRedisStore } = await import('./store/redis/open.ts')
+    return openRedisStore({ ...common, ...store })
   }
-  const { openRedisStore } = await import('./store/redis/open.ts')
-  return openRedisStore({ ...common, ...store })
+  const { openSqliteStore, StoreRefused } = await import('./store/sqlite/open.ts')
+  try {
+    return await openSqliteStore({
+      ...common,
+      path: store.file,
+      synchronous: store.synchronous === 'full' ? 'FULL' : 'NORMAL',
+    })
+  } catch (error) {
+    if (!(error instanceof StoreRefused)) throw error
+    throw new ConfigError([{ path: 'store.url', file: config.file, message: error.message }])
+  }
 }

@@ -78,11 +78,10 @@ function remoteOperator(url: string, token: string): Operator {
     const json: unknown = await response.json()
     return typeof json === 'object' && json !== null ? { ...json } : {}
   }
-  const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0)
   return {
     async listDead(filter) {
       const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== undefined))
-      const { dead } = await call(`/api/dead?${query}`)
+      const { dead } = await call(`/api/dead?${query.toString()}`)
       return Array.isArray(dead) ? dead.filter(isRow) : []
     },
     retryDead: async (filter) => numberOf((await call('/api/dead/retry', filter))['retried']),
@@ -93,4 +92,8 @@ function remoteOperator(url: string, token: string): Operator {
 
 function isRow(value: unknown): value is DeadLetterRow {
   return typeof value === 'object' && value !== null && 'id' in value && 'app' in value && 'reason' in value
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0
 }

@@ -5,7 +5,6 @@ import type { Rendered } from '../core/message.ts'
 import { parseNotification, type Device, type Notification } from '../core/notification.ts'
 import { applyPrivacy } from '../core/privacy.ts'
 import type { ProviderKind } from '../core/provider.ts'
-import { rendererFor } from '../providers/index.ts'
 
 export interface RenderOptions {
   readonly config: Config
@@ -17,7 +16,7 @@ export interface RenderOptions {
 }
 
 /** Resolves with the exit code. */
-export function render({ config, body, stdout, nowMs }: RenderOptions): number {
+export function render({ config, kinds, body, stdout, nowMs }: RenderOptions): number {
   const notification = parseNotification(body)
   if ('errcode' in notification) {
     stdout.write(`The gateway would answer 400 ${notification.errcode}: ${notification.error}\n`)
@@ -27,14 +26,21 @@ export function render({ config, body, stdout, nowMs }: RenderOptions): number {
     `The homeserver sent ${body.byteLength} bytes: all of it is in the gateway's memory until it is answered, then gone.\n`,
   )
   for (const [index, device] of notification.devices.entries())
-    stdout.write(`\nDevice ${index + 1}\n${describeDevice(notification, device, config, nowMs)}`)
+    stdout.write(`\nDevice ${index + 1}\n${describeDevice(notification, device, config, kinds, nowMs)}`)
   return 0
 }
 
-function describeDevice(notification: Notification, device: Device, config: Config, nowMs: number): string {
+function describeDevice(
+  notification: Notification,
+  device: Device,
+  config: Config,
+  kinds: RenderOptions['kinds'],
+  nowMs: number,
+): string {
   const name = compileApps(config.apps.map((app) => app.name))(device.appId)
   const app = config.apps.find((each) => each.name === name)
-  if (app === undefined)
+  const kind = app === undefined ? undefined : kinds[app.kind]
+  if (app === undefined || kind === undefined)
     return `  app           not configured: ${config.unknownApp === 'reject' ? 'its pushkey is rejected' : 'dropped and counted'}\n`
   const lines = [
     `  app           ${app.name} (${app.kind}, privacy: ${app.policy.privacy}, counts: ${app.policy.counts})`,
@@ -48,7 +54,7 @@ function describeDevice(notification: Notification, device: Device, config: Conf
   const rendered: Rendered =
     push === undefined
       ? { kind: 'nothing', reason: 'the notification holds neither an event nor counts' }
-      : rendererFor(app)(push, identity)
+      : kind.renderer(app.options)(push, identity)
   if (rendered.kind === 'nothing') return [...lines, `  sent          nothing: ${rendered.reason}`, ''].join('\n')
   const { headers, body } = rendered.message
   lines.push(

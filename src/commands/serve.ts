@@ -97,12 +97,13 @@ function startReloading(
     do {
       isAgain = false
       await reload()
-    } while (isAgain && !isStopped)
+    } while (isAgain)
     running = undefined
   }
   function request(): void {
+    if (isStopped) return
     isAgain = true
-    if (!isStopped) running ??= run()
+    running ??= run()
   }
   return {
     async [Symbol.asyncDispose]() {

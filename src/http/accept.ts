@@ -35,19 +35,16 @@ export interface IntakePorts {
   readonly isKnownEvent: (deduplicationKey: string) => Promise<boolean>
   /** Resolves when all are durable; rejects with StoreUnavailable, also when an app's queue is full. */
   readonly store: (deliveries: readonly Delivery[]) => Promise<void>
-  readonly onIntake: (
-    app: string | undefined,
-    intake: Intake,
-    detail?: { readonly rendered: Rendered; readonly push: Push },
-  ) => void
+  readonly onIntake: (app: string | undefined, intake: Intake, rendered?: Rendered) => void
   readonly nowMs: () => number
 }
 
 /** Resolves with the dead pushkeys of this notification when everything else is stored. */
 export async function accept(notification: Notification, ports: IntakePorts): Promise<readonly string[]> {
   const results = await Promise.all(notification.devices.map((device) => take(notification, device, ports)))
-  const deliveries = results.filter((result) => typeof result === 'object')
-  if (deliveries.length > 0) await ports.store(deliveries)
+  const taken = results.filter((result) => typeof result === 'object')
+  if (taken.length > 0) await ports.store(taken.map(({ delivery }) => delivery))
+  for (const { delivery, rendered } of taken) ports.onIntake(delivery.app, 'queued', rendered)
   return [
     ...new Set(
       notification.devices.filter((_, index) => results[index] === 'rejected').map(({ pushkey }) => pushkey.reveal()),
@@ -55,11 +52,16 @@ export async function accept(notification: Notification, ports: IntakePorts): Pr
   ]
 }
 
+interface Taken {
+  readonly delivery: Delivery
+  readonly rendered: Rendered
+}
+
 async function take(
   notification: Notification,
   device: Device,
   ports: IntakePorts,
-): Promise<Delivery | 'rejected' | 'skipped'> {
+): Promise<Taken | 'rejected' | 'skipped'> {
   const app = ports.appFor(device.appId)
   if (app === undefined) {
     ports.onIntake(undefined, 'unknown_app')
@@ -94,7 +96,7 @@ function render(
   names: Names,
   probesDead: boolean,
   ports: IntakePorts,
-): Delivery | undefined {
+): Taken | undefined {
   const nowMs = ports.nowMs()
   const priority = priorityOf(notification, app)
   const expiresAtMs = nowMs + (priority === 'call' ? ports.callMaxAgeMs : ports.maxAgeMs)
@@ -107,8 +109,7 @@ function render(
     ports.onIntake(app.name, 'nothing_to_send')
     return undefined
   }
-  ports.onIntake(app.name, 'queued', { rendered, push })
-  return {
+  const delivery: Delivery = {
     id: randomUUID(),
     app: app.name,
     priority,
@@ -122,6 +123,7 @@ function render(
     acceptedAtMs: nowMs,
     expiresAtMs,
   }
+  return { delivery, rendered }
 }
 
 function priorityOf(notification: Notification, app: IntakeApp): Priority {

@@ -1,0 +1,86 @@
+/** `npm start` where nothing is configured: the gateway on SQLite, simulated Apple and Google, and a notification to paste. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { once } from 'node:events'
+import { NOTIFY_PATH } from '../http/server.ts'
+import { serve } from './serve.ts'
+import { describePush, startSimulators } from './simulators.ts'
+
+export interface DemonstrateOptions {
+  readonly folder: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly version: string
+  readonly stdout: NodeJS.WritableStream
+  readonly stopRequested: Promise<string>
+}
+
+const PORTS = { notify: 5000, admin: 5001 } as const
+
+export async function demonstrate({ folder, env, version, stdout, stopRequested }: DemonstrateOptions): Promise<void> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  await using simulators = await startSimulators({
+    folder,
+    onApplePush: ({ headers, payload }) => stdout.write(describePush('Apple', apnsHeaders(headers), payload)),
+    onGooglePush: ({ message }) => stdout.write(describePush('Google', {}, message)),
+  })
+  const [notifyPort, adminPort] = [await freePort(PORTS.notify), await freePort(PORTS.admin)]
+  const configPath = join(folder, 'hushgate.yaml')
+  writeFileSync(
+    configPath,
+    `# Made by the demonstration. The push services are simulated; a real configuration is in the README.
+http: { host: 127.0.0.1, port: ${notifyPort} }
+admin: { host: 127.0.0.1, port: ${adminPort} }
+store: { url: "sqlite:./hushgate.db" }
+log: { format: text }
+${simulators.appsYaml}`,
+  )
+  stdout.write(
+    `There is no hushgate.yaml here, so this is a demonstration with simulated push services (${configPath}).\n`,
+  )
+  await serve({
+    configPath,
+    role: 'all',
+    env,
+    version,
+    stdout,
+    stopRequested,
+    onReloadRequested: () => () => {},
+    onStarted: ({ notifyUrl, adminUrl }) => stdout.write(invitation(`${notifyUrl}${NOTIFY_PATH}`, adminUrl)),
+  })
+}
+
+function invitation(url: string, adminUrl: string): string {
+  // The apps' event ID differs each time, or the second paste would be recognised as the same event and sent once.
+  const body = `{"notification":{"event_id":"$event-'$RANDOM$RANDOM'","room_id":"!family:example.org","type":"m.room.message","sender":"@alice:example.org","content":{"msgtype":"m.text","body":"See you at eight"},"counts":{"unread":2},"devices":[{"app_id":"com.example.ios","pushkey":"${'5e'.repeat(32)}"},{"app_id":"com.example.android","pushkey":"demonstration-token"}]}}`
+  return `
+Paste this into another terminal, as a homeserver would send it, and see here what Apple and Google are told:
+
+curl ${url} -d '${body}'
+
+Metrics: ${adminUrl}/metrics   Stop: Ctrl-C
+`
+}
+
+function apnsHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('apns-')))
+}
+
+/** This port if nobody has it, else any free one. */
+async function freePort(wanted: number): Promise<number> {
+  for (const port of [wanted, 0]) {
+    const server = createServer()
+    const listening = once(server, 'listening')
+    server.listen(port, '127.0.0.1')
+    try {
+      await listening
+    } catch {
+      continue
+    }
+    const address = server.address()
+    server.close()
+    await once(server, 'close')
+    if (typeof address === 'object' && address !== null) return address.port
+  }
+  return wanted
+}
