@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { array, assert, constantFrom, property } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compileApps, overlap } from '../../src/config/app-match.ts'
 
@@ -35,12 +35,10 @@ describe('compileApps', () => {
   })
 
   it('agrees with a regular expression on any glob and app_id', () => {
-    const symbols = fc
-      .array(fc.constantFrom('a', 'b', '.', '*', '?'), { maxLength: 8 })
-      .map((list) => `*${list.join('')}`)
-    const appId = fc.array(fc.constantFrom('a', 'b', '.', '\n'), { maxLength: 10 }).map((list) => list.join(''))
-    fc.assert(
-      fc.property(symbols, appId, (glob, id) => {
+    const symbols = array(constantFrom('a', 'b', '.', '*', '?'), { maxLength: 8 }).map((list) => `*${list.join('')}`)
+    const appId = array(constantFrom('a', 'b', '.', '\n'), { maxLength: 10 }).map((list) => list.join(''))
+    assert(
+      property(symbols, appId, (glob, id) => {
         expect(compileApps([glob])(id) !== undefined).toBe(regularExpression(glob).test(id))
       }),
     )
@@ -74,10 +72,10 @@ describe('overlap', () => {
   })
 
   it('finds an example exactly when some app_id matches both', () => {
-    const glob = fc.array(fc.constantFrom('a', 'b', '*', '?'), { maxLength: 5 }).map((symbols) => symbols.join(''))
+    const glob = array(constantFrom('a', 'b', '*', '?'), { maxLength: 5 }).map((symbols) => symbols.join(''))
     const texts = everyText(['a', 'b'], 6)
-    fc.assert(
-      fc.property(glob, glob, (a, b) => {
+    assert(
+      property(glob, glob, (a, b) => {
         const [first, second] = [regularExpression(a), regularExpression(b)]
         const example = overlap(a, b)
         const candidates = example === undefined ? texts : [example]

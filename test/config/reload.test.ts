@@ -7,6 +7,11 @@ import { configFolder, GOOD_APP } from './fixtures.ts'
 const APPS = `apps:\n${GOOD_APP}\n`
 const REDIS = 'queue: { encryption_key_file: keys }\nstore: { url: redis://r, password: '
 
+/** Two apps with the same key; `rest` are further options of the first. */
+function two(rest: string): string {
+  return `apps:\n  a: { type: pigeon, key_file: key${rest} }\n  b: { type: pigeon, key_file: key }\n`
+}
+
 describe('restartOnly', () => {
   it.each([
     ['', []],
@@ -43,9 +48,6 @@ describe('restartOnly', () => {
 })
 
 describe('appsChanged', () => {
-  const two = (rest: string): string =>
-    `apps:\n  a: { type: pigeon, key_file: key${rest} }\n  b: { type: pigeon, key_file: key }\n`
-
   it.each([
     ['an option', ', wings: 1', ['a']],
     ['the policy', ', privacy: full', ['a']],
@@ -57,7 +59,7 @@ describe('appsChanged', () => {
 
   it('has every app whose key was rotated under the same name', async () => {
     await using folder = await configFolder()
-    const before = await folder.load(two(', ca_file: ca').replace(', ca_file: ca', ''))
+    const before = await folder.load(two(''))
     await folder.write('key', 'coo coo')
     expect([...appsChanged(before, await folder.load(two('')))]).toEqual(['a', 'b'])
   })

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import { check, type CheckOptions } from '../../src/commands/check.ts'
+import { configFolder, kinds, type ConfigFolder } from '../config/fixtures.ts'
+import { textSink } from './text-sink.ts'
+
+async function run(folder: ConfigFolder, yaml: string, options: Partial<CheckOptions> = {}) {
+  await folder.write('hushgate.yaml', yaml)
+  const [stdout, stderr] = [textSink(), textSink()]
+  const path = folder.at('hushgate.yaml')
+  const code = await check({ path, env: {}, kinds, stdout, stderr, online: false, ...options })
+  return { code, stdout: stdout.text(), stderr: stderr.text() }
+}
+
+describe('hushgate check', () => {
+  it('says that a good configuration is valid, and how many apps it has', async () => {
+    await using folder = await configFolder()
+    const app = '{ type: pigeon, key_file: key }'
+    expect(await run(folder, `apps:\n  a: ${app}\n`)).toEqual({
+      code: 0,
+      stdout: 'configuration is valid: 1 app\n',
+      stderr: '',
+    })
+    expect((await run(folder, `apps:\n  a: ${app}\n  b: ${app}\n`)).stdout).toBe('configuration is valid: 2 apps\n')
+  })
+
+  it('prints every mistake with its file and line, and fails', async () => {
+    await using folder = await configFolder()
+    const file = folder.at('hushgate.yaml')
+    expect(await run(folder, 'apps:\n  a.b:\n    type: pigeon\n    key_file: none\nhttp: { port: x }\n')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: [
+        `${file}:4: apps["a.b"].key_file: ${folder.at('none')} does not exist`,
+        `${file}:5: http.port: expected a whole number from 0 to 65535, found text`,
+        '',
+      ].join('\n'),
+    })
+  })
+
+  it('asks each push service with --online, and fails when one refuses', async () => {
+    await using folder = await configFolder()
+    await folder.write('refused', 'coo the loft does not know this key')
+    const good = '  a: { type: pigeon, key_file: key }\n'
+    const bad = '  b: { type: pigeon, key_file: refused }\n'
+    expect(await run(folder, `apps:\n${good}${bad}`, { online: true })).toEqual({
+      code: 1,
+      stdout: 'configuration is valid: 2 apps\na: accepted\nb: the loft does not know this key\n',
+      stderr: '',
+    })
+    expect((await run(folder, `apps:\n${good}`, { online: true })).code).toBe(0)
+  })
+
+  it('asks through the probe that it is given', async () => {
+    await using folder = await configFolder()
+    const { stdout } = await run(folder, 'apps:\n  a: { type: pigeon, key_file: key }\n', {
+      online: true,
+      probe: async ({ name }) => ({ ok: false, reason: `asked for ${name}` }),
+    })
+    expect(stdout).toContain('a: asked for a\n')
+  })
+})

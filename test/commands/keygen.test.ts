@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest'
+import { keygen } from '../../src/commands/keygen.ts'
+import { parseToken } from '../../src/config/keys.ts'
+import { Keyring, parseKeyFile } from '../../src/core/seal.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { textSink } from './text-sink.ts'
+
+function run(what: string) {
+  const [stdout, stderr] = [textSink(), textSink()]
+  const code = keygen({ what, stdout, stderr })
+  return { code, stdout: stdout.text(), stderr: stderr.text() }
+}
+
+describe('hushgate keygen', () => {
+  it('makes a whole key file for the store, another each time', () => {
+    const { code, stdout } = run('store')
+    expect(code).toBe(0)
+    expect(parseKeyFile(stdout)).toBeInstanceOf(Keyring)
+    expect(run('store').stdout).not.toBe(stdout)
+  })
+
+  it('makes a line that rotates the encryption key of a key file', () => {
+    expect(parseKeyFile(run('encryption').stdout + run('store').stdout)).toBeInstanceOf(Keyring)
+  })
+
+  it('makes a token that is good for the admin port', () => {
+    expect(parseToken(run('token').stdout)).toBeInstanceOf(Secret)
+  })
+
+  it.each(['vapid', 'constructor', ''])('knows nothing of %j', (what) => {
+    expect(run(what)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `keygen makes one of store, encryption, token, not ${JSON.stringify(what)}\n`,
+    })
+  })
+})
