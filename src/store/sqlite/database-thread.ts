@@ -2,9 +2,10 @@
 import { Worker } from 'node:worker_threads'
 import { STORE_TIMEOUT_MS, StoreUnavailable } from '../../queue/delivery-queue.ts'
 import {
+  type Answer,
   type DatabaseSettings,
   type FromThread,
-  isWrite,
+  type OperationName,
   type Output,
   type Request,
   type ToThread,
@@ -14,6 +15,11 @@ import {
 export class StoreRefused extends Error {
   override readonly name = 'StoreRefused'
 }
+
+/** What succeeds only if deliveries can be stored (reading and removing may work on a full disk). */
+const PROOFS: ReadonlySet<OperationName> = new Set(['add', 'maintain'])
+/** A disk at its limit fails and works in turns. */
+const TELL_EVERY_MS = 60_000
 
 interface Call {
   readonly request: Request
@@ -37,10 +43,11 @@ export class DatabaseThread {
   /** At most one message is under way; what comes meanwhile shares the next commit, so a slow disk makes commits greater and not a backlog of them. */
   #posted: Turn[] | undefined
   #isWritable = true
+  #toldAtMs = -Infinity
   #isClosing = false
   #isOver = false
 
-  /** Rejects with StoreRefused. `onFailing` is told once each time the store stops working. */
+  /** Rejects with StoreRefused. `onFailing` is told when the store stops working, at most once a minute. */
   static async open(settings: DatabaseSettings, onFailing: (reason: string) => void): Promise<DatabaseThread> {
     const worker = new Worker(new URL('./database.ts', import.meta.url), {
       name: 'hushgate-sqlite',
@@ -68,7 +75,7 @@ export class DatabaseThread {
     worker.on('error', () => {})
   }
 
-  /** The last writing transaction was answered in time and was kept. */
+  /** False from a failure, or an answer that is late, until deliveries can be stored again. */
   get isWritable(): boolean {
     return this.#isWritable
   }
@@ -131,21 +138,27 @@ export class DatabaseThread {
       return turn.calls
     })
     this.#posted = undefined
-    if (message.kind === 'committed') {
-      for (const [index, call] of calls.entries()) call.resolve(message.outputs[index])
-      if (calls.some(({ request }) => isWrite(request))) this.#isWritable = true
-    } else if (message.kind === 'failed') {
-      const failure = new StoreUnavailable(`the store failed: ${message.reason}`)
-      for (const call of calls) call.reject(failure)
-      this.#fail(failure.message)
-    }
+    if (message.kind === 'answers')
+      for (const [index, call] of calls.entries()) this.#settle(call, message.answers[index])
     if (this.#waiting.length > 0) this.#post()
     else if (this.#isClosing) this.#send('close')
   }
 
+  #settle({ request, resolve, reject }: Call, answer: Answer | undefined): void {
+    if (answer !== undefined && 'output' in answer) {
+      if (PROOFS.has(request.name)) this.#isWritable = true
+      resolve(answer.output)
+    } else {
+      const failure = new StoreUnavailable(`the store failed: ${answer?.failure ?? 'no answer'}`)
+      this.#fail(failure.message)
+      reject(failure)
+    }
+  }
+
   #fail(reason: string): void {
-    if (!this.#isWritable) return
     this.#isWritable = false
+    if (performance.now() - this.#toldAtMs < TELL_EVERY_MS) return
+    this.#toldAtMs = performance.now()
     this.#onFailing(reason)
   }
 
@@ -157,7 +170,9 @@ export class DatabaseThread {
       clearTimeout(turn.timer)
       for (const call of turn.calls) call.reject(over)
     }
-    if (!this.#isClosing) this.#fail('the thread of the database has ended, restart Hushgate')
+    if (this.#isClosing) return
+    this.#isWritable = false
+    this.#onFailing('the thread of the database has ended: restart Hushgate')
   }
 
   /** What was asked before is still done. */

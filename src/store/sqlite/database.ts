@@ -3,8 +3,10 @@ import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { DeadLetterTable } from './dead-letter-table.ts'
 import { DeliveryTable } from './delivery-table.ts'
+import { assertRoom } from './disk-room.ts'
 import { MemoryTable } from './memory-table.ts'
 import type {
+  Answer,
   DatabaseSettings,
   FromThread,
   Input,
@@ -14,19 +16,22 @@ import type {
   Settlement,
   ToThread,
 } from './operations.ts'
-import { openDatabase, readNumber, Refused, touch } from './schema.ts'
+import { openDatabase, probeRoom, readNumber, Refused } from './schema.ts'
 
 /** Free pages are given back to the file system when they are this many and a quarter of the file; so many at once. */
 const FREE_PAGES_KEPT = 1024
-const PAGES_FREED_AT_ONCE = 1024
+const PAGES_FREED_AT_ONCE = 256
 
 type Handlers = { readonly [Name in OperationName]: (input: Input<Name>) => Output<Name> }
 
-function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable): Handlers {
+function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, path: string): Handlers {
   const deliveries = new DeliveryTable(database)
   const memory = new MemoryTable(database)
   return {
-    add: (input) => deliveries.add(input),
+    add: (input) => {
+      assertRoom(database, path)
+      return deliveries.add(input)
+    },
     take: (input) => deliveries.take(input),
     settle: (settlement) => settle(settlement, deliveries, deadLetters),
     depth: (input) => ({ ...deliveries.depth(input), dead: deadLetters.count(input.app, input.nowMs) }),
@@ -39,7 +44,10 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable): H
     raise: (input) => memory.raise(input),
     delete: (input) => memory.delete(input),
     maintain: ({ nowMs, probe }) => {
-      if (probe) touch(database)
+      if (probe) {
+        assertRoom(database, path)
+        probeRoom(database)
+      }
       const steps = [deadLetters.purge(nowMs), memory.purge(nowMs), freePages(database)]
       return { isMoreToDo: steps.includes(true) }
     },
@@ -65,41 +73,55 @@ function answer<Name extends OperationName>(handlers: Handlers, request: Request
   return handler(request.input)
 }
 
+/** All of it is kept, or nothing. */
 function transact(
   database: DatabaseSync,
-  handlers: Handlers,
   deadLetters: DeadLetterTable,
-  requests: readonly Request[],
-): FromThread {
-  try {
-    database.exec('begin')
-    const outputs = requests.map((request) => answer(handlers, request))
-    deadLetters.trimGrown()
-    database.exec('commit')
-    return { kind: 'committed', outputs }
-  } catch (error) {
-    rollBack(database)
-    return { kind: 'failed', reason: error instanceof Error ? error.message : 'unknown' }
-  }
-}
-
-/** A disk that fails may fail here too; then the next transaction cannot begin, fails, and comes here again. */
-function rollBack(database: DatabaseSync): void {
-  try {
-    if (database.isTransaction) database.exec('rollback')
-  } catch {}
+  work: () => readonly Answer[],
+): readonly Answer[] {
+  database.exec('begin')
+  const answers = work()
+  deadLetters.trimGrown()
+  database.exec('commit')
+  return answers
 }
 
 function serve(settings: DatabaseSettings): void {
   const database = openDatabase(settings)
   const deadLetters = new DeadLetterTable(database)
-  const handlers = createHandlers(database, deadLetters)
+  const handlers = createHandlers(database, deadLetters, settings.path)
+
+  function attempt(requests: readonly Request[]): readonly Answer[] {
+    try {
+      return transact(database, deadLetters, () => requests.map((request) => ({ output: answer(handlers, request) })))
+    } catch (error) {
+      recover(database)
+      const failure: Answer = { failure: error instanceof Error ? error.message : 'unknown' }
+      // A full disk is emptied by what has been sent: that must not fail for the sake of what is new.
+      const others = requests.filter(({ name }) => name !== 'add')
+      if (others.length === 0 || others.length === requests.length) return requests.map(() => failure)
+      const answers = attempt(others).values()
+      return requests.map(({ name }) => (name === 'add' ? failure : (answers.next().value ?? failure)))
+    }
+  }
+
   parentPort?.on('message', (message: ToThread) => {
-    if (message !== 'close') return say(transact(database, handlers, deadLetters, message))
+    if (message !== 'close') return say({ kind: 'answers', answers: attempt(message) })
     database.close()
     parentPort?.close()
   })
   say({ kind: 'opened' })
+}
+
+/**
+ * Undoes what a failed transaction left, and empties the log into the database: a log that cannot grow can then be written from its start. A disk
+ * that fails may fail here too; then the next transaction fails, and comes here again.
+ */
+function recover(database: DatabaseSync): void {
+  try {
+    if (database.isTransaction) database.exec('rollback')
+    database.exec('pragma wal_checkpoint(passive)')
+  } catch {}
 }
 
 function say(message: FromThread): void {

@@ -22,8 +22,10 @@ export interface SqliteStoreOptions {
 }
 
 const MAINTAIN_EVERY_MS = 10_000
-/** While there is more to clear away, or the store has to be found writable again. */
-const MAINTAIN_SOON_MS = 1000
+/** While there is more to clear away: a step is small, but a busy store forgets thousands of entries in a second. */
+const MAINTAIN_SOON_MS = 50
+/** While nothing can be written, until that is tried again. */
+const PROBE_EVERY_MS = 1000
 
 /** Rejects with StoreRefused when the operator has to do something first. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
@@ -66,8 +68,9 @@ class SqliteStore implements Store {
       (output) => output.isMoreToDo,
       () => false,
     )
-    if (this.#timer !== undefined)
-      this.#maintainAfter(isMoreToDo || !this.#thread.isWritable ? MAINTAIN_SOON_MS : MAINTAIN_EVERY_MS)
+    if (this.#timer === undefined) return
+    const { isWritable } = this.#thread
+    this.#maintainAfter(isMoreToDo ? MAINTAIN_SOON_MS : isWritable ? MAINTAIN_EVERY_MS : PROBE_EVERY_MS)
   }
 
   async close(): Promise<void> {

@@ -88,7 +88,7 @@ export interface Operations {
   readonly setIfAbsent: { readonly input: Entry & { readonly value: string }; readonly output: string }
   readonly raise: { readonly input: Entry & { readonly value: number }; readonly output: void }
   readonly delete: { readonly input: { readonly key: string }; readonly output: void }
-  /** One small step of clearing away what has had its time. `probe`: write in any case, to learn whether that works again. */
+  /** One small step of clearing away what has had its time. `probe`: fails unless a delivery could be stored. */
   readonly maintain: {
     readonly input: AtTime & { readonly probe: boolean }
     readonly output: { readonly isMoreToDo: boolean }
@@ -106,23 +106,18 @@ export type Request<Name extends OperationName = OperationName> = {
 /** To the thread: one transaction, or the end. */
 export type ToThread = readonly Request[] | 'close'
 
-/** From the thread: first `opened` or `refused`, then one answer for each transaction. */
+/** What became of one request: its output, durable; or nothing of it was kept. */
+export type Answer = { readonly output: unknown } | { readonly failure: string }
+
+/** From the thread: first `opened` or `refused`, then the answers to each message. */
 export type FromThread =
   | { readonly kind: 'opened' }
   /** `reason`: a sentence for the operator. */
   | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'committed'; readonly outputs: readonly unknown[] }
-  /** Nothing of it was kept. */
-  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
 
 export interface DatabaseSettings {
   readonly path: string
   readonly synchronous: 'FULL' | 'NORMAL'
   readonly maxBytes: number | undefined
-}
-
-const READS: ReadonlySet<OperationName> = new Set(['take', 'depth', 'listDead', 'get'])
-
-export function isWrite({ name }: Request): boolean {
-  return !READS.has(name)
 }

@@ -44,8 +44,8 @@ export class SqliteQueue implements DeliveryQueue {
     return {
       app,
       priority: PRIORITIES.indexOf(priority),
-      acceptedAtMs,
-      expiresAtMs,
+      acceptedAtMs: Math.trunc(acceptedAtMs),
+      expiresAtMs: Math.trunc(expiresAtMs),
       // A copy of its own: a Buffer may be a view of a greater one, all of which would go to the thread.
       sealed: new Uint8Array(sealDeliveries(this.#keyring, app, [delivery])),
     }

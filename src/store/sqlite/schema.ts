@@ -5,9 +5,11 @@ import { DatabaseSync } from 'node:sqlite'
 import type { DatabaseSettings } from './operations.ts'
 
 const VERSION = 1
-const PAGE_BYTES = 4096
+export const PAGE_BYTES = 4096
 /** The write-ahead log is cut back to this after a burst. */
 const LOG_BYTES = 16 * 1024 * 1024
+/** Keys of the memory are hashes, which touch pages all over the file. */
+const CACHE_KIB = 32 * 1024
 const SQLITE_BUSY = 5
 const SQLITE_NOTADB = 26
 
@@ -78,6 +80,7 @@ function configure(database: DatabaseSync, synchronous: 'FULL' | 'NORMAL'): void
     pragma secure_delete = on;
     pragma journal_size_limit = ${LOG_BYTES};
     pragma temp_store = memory;
+    pragma cache_size = -${CACHE_KIB};
   `)
 }
 
@@ -119,7 +122,9 @@ function describe(error: unknown): { errcode: unknown; message: string } {
   return { errcode: 'errcode' in error ? error.errcode : undefined, message: error.message }
 }
 
-/** Forces a write that changes nothing. */
-export function touch(database: DatabaseSync): void {
-  database.exec(`pragma user_version = ${VERSION}`)
+/** Fails when there is no room for a delivery. */
+export function probeRoom(database: DatabaseSync): void {
+  database.exec(`
+    insert or replace into memory (key, value, expires_at) values ('probe', hex(zeroblob(8192)), 0);
+    delete from memory where key = 'probe'`)
 }
