@@ -170,7 +170,7 @@ export function appSchema(type: string, kind: ProviderKind): TObject {
     ...appCommon.properties,
     ...kind.options.properties,
   }
-  return Type.Object(properties, closed)
+  return Type.Object(properties, { ...closed, description: `An app with type: ${type}.` })
 }
 
 /** JSON Schema of the whole file, for editors and for Helm. What has a default is not required. */

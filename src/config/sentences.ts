@@ -27,7 +27,8 @@ function text(schema: TSchema): string {
   const described = PATTERNS.get(pattern)
   if (described !== undefined) return rule === undefined ? described : `${described}, ${rule}`
   if (typeof pattern === 'string') return `text that matches ${pattern}`
-  return rule === undefined ? 'text' : `text, ${rule}`
+  const maxLength = keywordOf(schema, 'maxLength')
+  return maxLength === undefined ? 'text' : `text of at most ${maxLength} characters`
 }
 
 function range(schema: TSchema): string {
@@ -38,7 +39,10 @@ function range(schema: TSchema): string {
 }
 
 /** A keyword that TypeBox's own type of the schema leaves out. */
-function keywordOf(schema: TSchema, name: 'pattern' | 'minimum' | 'maximum'): string | number | undefined {
+function keywordOf(
+  schema: TSchema,
+  name: 'pattern' | 'minimum' | 'maximum' | 'maxLength',
+): string | number | undefined {
   const value: unknown = Reflect.get(schema, name)
   return typeof value === 'string' || typeof value === 'number' ? value : undefined
 }
