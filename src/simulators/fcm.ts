@@ -39,8 +39,8 @@ export type FcmFault =
   | 'project-unknown'
   | 'unavailable'
   | 'html-502'
-  /** Headers come, the body never ends. */
-  | 'stalled-body'
+  /** The connection ends in the middle of the answer. */
+  | 'cut-body'
   | 'hang'
 
 export interface FcmSimulatorOptions {
@@ -103,7 +103,7 @@ export async function startFcmSimulator(options: FcmSimulatorOptions): Promise<F
     if (script?.reset === true) request.socket.destroy()
     if (silent) return
     if (script?.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, script.delayMs))
-    finish(response, reply, fault === 'stalled-body')
+    finish(response, reply, fault === 'cut-body')
   }
 
   function giveToken(body: string, response: ServerResponse): void {
@@ -182,10 +182,10 @@ function receivedPush(
   return { projectId, token: target, message, body, validateOnly, status, atMs }
 }
 
-function finish(response: ServerResponse, answer: FcmAnswer, stalls = false): void {
+function finish(response: ServerResponse, answer: FcmAnswer, isCut = false): void {
   if (answer.retryAfter !== undefined) response.setHeader('retry-after', answer.retryAfter)
   response.writeHead(answer.status, { 'content-type': answer.contentType })
-  if (stalls) response.write(answer.body.slice(0, 1))
+  if (isCut) response.write(answer.body.slice(0, 1), () => response.destroy())
   else response.end(answer.body)
 }
 

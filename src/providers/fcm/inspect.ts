@@ -35,11 +35,7 @@ async function authorityMistakes({ ca_file: file }: FcmOptions): Promise<readonl
   if (file === undefined) return []
   const text = await textOf(file)
   if (text === undefined) return [{ option, message: `cannot read ${file}` }]
-  try {
-    return new X509Certificate(text).ca ? [] : [{ option, message: `${file} is not the certificate of an authority` }]
-  } catch {
-    return [{ option, message: `${file} holds no PEM certificate` }]
-  }
+  return isCertificate(text) ? [] : [{ option, message: `${file} holds no PEM certificate` }]
 }
 
 function endpointMistakes({ endpoint }: FcmOptions): readonly OptionMistake[] {
@@ -77,6 +73,14 @@ function androidMistakes(android: Readonly<Record<string, unknown>>): readonly O
       message: `must be whole seconds such as "3600s", at most "${MAX_TTL_SECONDS}s" (28 days)`,
     })
   return mistakes
+}
+
+function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).raw.length > 0
+  } catch {
+    return false
+  }
 }
 
 async function textOf(path: string): Promise<string | undefined> {
