@@ -5,9 +5,14 @@ import type { Keyring } from './core/seal.ts'
 import type { Log } from './log.ts'
 import type { Store } from './queue/delivery-queue.ts'
 
-export async function openStore(config: Config, keyring: Keyring, log: Log): Promise<Store> {
+export async function openStore(
+  config: Config,
+  keyring: Keyring,
+  log: Log,
+  nowMs: () => number = Date.now,
+): Promise<Store> {
   const { store } = config
-  const common = { keyring, nowMs: Date.now, onError: (message: string) => log.error(message) }
+  const common = { keyring, nowMs, onError: (message: string) => log.error(message) }
   // Each is loaded only where it is used: BullMQ and ioredis cost a quarter of a second and 20 MB.
   if (store.kind === 'redis') {
     const { openRedisStore } = await import('./store/redis/open.ts')
