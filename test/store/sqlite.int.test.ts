@@ -1,8 +1,20 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openSqliteStore } from '../../src/store/sqlite/open.ts'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createKeyFile, Keyring, parseKeyFile } from '../../src/core/seal.ts'
+import { type Disposition, type Store, StoreUnavailable } from '../../src/queue/delivery-queue.ts'
+import { openSqliteStore, type SqliteStoreOptions, StoreRefused } from '../../src/store/sqlite/open.ts'
+import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
+import { createGate, DONE, Received, until } from '../helpers/received.ts'
 import { storeConformance } from './conformance.ts'
+
+const APP = 'com.example.app'
 
 storeConformance('SQLite', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-sqlite-'))
@@ -22,3 +34,267 @@ storeConformance('SQLite', async () => {
     remove: () => rm(folder, { recursive: true }),
   }
 })
+
+describe('a SQLite store', () => {
+  let folder: string
+  let path: string
+  let errors: string[]
+  let passedMs: number
+  const keyring = createKeyring()
+  const opened: Store[] = []
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hushgate-sqlite-'))
+    path = join(folder, 'data', 'hushgate.db')
+    errors = []
+    passedMs = 0
+  })
+
+  afterEach(async () => {
+    for (const store of opened.splice(0)) await store.close()
+    await rm(folder, { recursive: true })
+  })
+
+  async function open(options: Partial<SqliteStoreOptions> = {}): Promise<Store> {
+    const nowMs = (): number => Date.now() + passedMs
+    const onError = (message: string): void => void errors.push(message)
+    const store = await openSqliteStore({ path, keyring, nowMs, onError, ...options })
+    opened.push(store)
+    return store
+  }
+
+  describe('as a file', () => {
+    it('makes its folder and its files for its own user alone', async () => {
+      const store = await open()
+      await store.queue.add([createDelivery()])
+      expect(((await stat(join(folder, 'data'))).mode & 0o777).toString(8)).toBe('700')
+      const names = await readdir(join(folder, 'data'))
+      expect(names.toSorted()).toEqual(['hushgate.db', 'hushgate.db-wal'])
+      for (const name of names) expect(((await stat(join(folder, 'data', name))).mode & 0o777).toString(8)).toBe('600')
+    })
+
+    it('is refused to a second process, in a sentence', async () => {
+      await open()
+      const child = startChild(path, await createKeys(folder))
+      const lines = await readLines(child, () => false)
+      expect(lines).toEqual([
+        `refused StoreRefused: ${path} is in use by another Hushgate: only one process can use a SQLite store, several need Redis`,
+      ])
+    })
+
+    it.each([
+      { what: 'of a newer Hushgate', pragma: 'user_version = 99', says: 'was written by a newer Hushgate' },
+      { what: 'of another program', pragma: 'user_version = 0', says: 'is the database of another program' },
+    ])('is refused when it is the file $what', async ({ pragma, says }) => {
+      await (await open()).close()
+      const database = new DatabaseSync(path)
+      database.exec(`pragma ${pragma}`)
+      database.close()
+      await expect(open()).rejects.toThrow(`${path} ${says}`)
+      await expect(open()).rejects.toBeInstanceOf(StoreRefused)
+    })
+
+    it('is refused when it is no database, or no file can be there', async () => {
+      await writeFile(join(folder, 'text'), 'this is no database, it is a text '.repeat(100))
+      await expect(open({ path: join(folder, 'text') })).rejects.toThrow('is not a SQLite database')
+      await expect(open({ path: folder })).rejects.toThrow(`${folder} cannot be opened: EISDIR`)
+      await expect(open({ path: join(folder, 'text', 'db') })).rejects.toThrow(/cannot be opened: E(NOTDIR|EXIST)/)
+    })
+
+    it('gives its room back when a backlog is gone', async () => {
+      const { queue } = await open({ synchronous: 'NORMAL' })
+      const message = { headers: {}, body: 'x'.repeat(4000) }
+      for (let count = 0; count < 5000; count += 500) await queue.add(createDeliveries(500, { message }))
+      const fullBytes = (await stat(path)).size
+      expect(fullBytes).toBeGreaterThan(20e6)
+      queue.consume(APP, 200, new Received().handler)
+      // SQLite shortens the file when it next empties its log into it.
+      await until('the file is small', async () => {
+        await queue.add(createDeliveries(10))
+        return (await stat(path)).size < fullBytes / 2
+      })
+    })
+  })
+
+  describe('when it cannot store', () => {
+    it('refuses what is new while it is full, goes on with what it has, and then accepts again', async () => {
+      const store = await open({ maxBytes: 1_000_000 })
+      const { queue } = store
+      const accepted: string[] = []
+      const add = async (): Promise<void> => {
+        const delivery = createDelivery({ message: { headers: {}, body: 'x'.repeat(3000) } })
+        await queue.add([delivery])
+        accepted.push(delivery.id)
+      }
+      const refusal: unknown = await (async () => {
+        for (;;) await add()
+      })().catch((error: unknown) => error)
+      expect(refusal).toBeInstanceOf(StoreUnavailable)
+      expect(accepted.length).toBeGreaterThan(100)
+      expect(store.health().writable).toBe(false)
+      expect(errors).toEqual(['the store failed: database or disk is full'])
+
+      // Adds that are refused travel in the same turns as what becomes of the deliveries handed out.
+      const stored = accepted.length
+      const received = new Received(async () => {
+        if (received.all.length < stored) await add().catch(() => {})
+        return DONE
+      })
+      queue.consume(APP, 10, received.handler)
+      await received.atLeast(stored)
+      await until('deliveries are accepted', () =>
+        add().then(
+          () => true,
+          () => false,
+        ),
+      )
+      await until('it is found writable', () => store.health().writable)
+      await until('all are sent', () => accepted.every((id) => received.ids.includes(id)))
+      expect(new Set(received.ids).size).toBe(received.ids.length)
+    })
+
+    it('does not hold the event loop while it commits', async () => {
+      const { queue } = await open()
+      const deliveries = createDeliveries(2000, { message: { headers: {}, body: 'x'.repeat(4000) } })
+      let turns = 0
+      const counting = setInterval(() => {
+        turns += 1
+      })
+      await queue.add(deliveries)
+      clearInterval(counting)
+      expect(turns).toBeGreaterThan(10)
+    })
+
+    it('refuses everything once it is closed, and closing twice is the same as once', async () => {
+      const store = await open()
+      await store.close()
+      await store.close()
+      await expect(store.queue.add([createDelivery()])).rejects.toBeInstanceOf(StoreUnavailable)
+      await expect(store.memory.get('key')).rejects.toBeInstanceOf(StoreUnavailable)
+    })
+
+    it('keeps what was asked of it before it is closed', async () => {
+      const store = await open()
+      const added = store.queue.add([createDelivery()])
+      await store.close()
+      expect(await added).toEqual([1])
+      expect((await (await open()).queue.depth(APP)).waiting).toBe(1)
+    })
+  })
+
+  describe('handing out', () => {
+    it('does not let others wait for a slow one', async () => {
+      const { queue } = await open()
+      const stuck = createGate<Disposition>()
+      const received = new Received(({ order }) => (order === 1 ? stuck.passed : DONE))
+      await queue.add(createDeliveries(30))
+      queue.consume(APP, 3, received.handler)
+      await received.atLeast(30)
+      await until('29 are settled', async () => (await queue.depth(APP)).active === 1)
+      stuck.open(DONE)
+    })
+
+    it('does not lose what it cannot read: puts it off, says so once, and hands it out when the key is back', async () => {
+      const deliveries = createDeliveries(3)
+      const before = await open()
+      await before.queue.add(deliveries)
+      await before.close()
+
+      const without = await open({ keyring: createKeyring() })
+      const unread = new Received()
+      without.queue.consume(APP, 10, unread.handler)
+      await until('all are put off', async () => (await without.queue.depth(APP)).delayed === 3)
+      expect(errors).toEqual([
+        `${APP}: a stored delivery cannot be read (sealed with a key that is not in the key file); it is kept until it expires`,
+      ])
+      await without.close()
+      expect(unread.all).toEqual([])
+
+      passedMs += 60_000
+      const received = new Received()
+      ;(await open()).queue.consume(APP, 10, received.handler)
+      await received.atLeast(3)
+      expect(received.ids.toSorted()).toEqual(deliveries.map(({ id }) => id).toSorted())
+      expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
+    })
+
+    it('leaves to the operator what it could not read until it expired', async () => {
+      const before = await open()
+      await before.queue.add([createDelivery({ expiresAtMs: Date.now() - 1 })])
+      await before.close()
+      const { queue } = await open({ keyring: createKeyring() })
+      queue.consume(APP, 10, new Received().handler)
+      await until('it is dead', async () => (await queue.depth(APP)).dead === 1)
+      expect(await queue.listDead({}, 10)).toMatchObject([{ id: 'unreadable-1', reason: 'unreadable', attempts: 0 }])
+    })
+
+    it('tries a delivery again later when its handler fails, which it must not', async () => {
+      const { queue } = await open()
+      const received = new Received(() => Promise.reject(new Error('a bug')))
+      await queue.add([createDelivery()])
+      queue.consume(APP, 10, received.handler)
+      await until('it is put off', async () => (await queue.depth(APP)).delayed === 1)
+      expect(errors).toEqual([`${APP}: a handler of deliveries failed`])
+    })
+
+    it('refuses to consume an app twice, and accepts it when the first has stopped', async () => {
+      const { queue } = await open()
+      const first = queue.consume(APP, 1, new Received().handler)
+      expect(() => queue.consume(APP, 1, new Received().handler)).toThrow('is consumed already')
+      await first.stop(0)
+      queue.consume(APP, 1, new Received().handler)
+    })
+  })
+
+  it('loses nothing that it acknowledged when its process is killed, five times over', async () => {
+    const keyFile = await createKeys(folder)
+    const added = new Set<string>()
+    const sent = new Set<string>()
+    for (let kill = 1; kill <= 5; kill += 1) {
+      const lines = await readLines(startChild(path, keyFile), (count) => count >= 400 + Math.random() * 400)
+      for (const line of lines) {
+        const [word, id = ''] = line.split(' ')
+        expect(['added', 'sent']).toContain(word)
+        if (word === 'added') added.add(id)
+        else sent.add(id)
+      }
+    }
+    const keys = parseKeyFile(await readFile(keyFile, 'utf8'))
+    if (!(keys instanceof Keyring)) throw new Error('no keys')
+    const { queue } = await open({ keyring: keys })
+    const received = new Received()
+    queue.consume(APP, 50, received.handler)
+    await until('nothing is left', async () => {
+      const { waiting, delayed, active } = await queue.depth(APP)
+      return waiting + delayed + active === 0
+    })
+    for (const id of received.ids) sent.add(id)
+    expect(added.size).toBeGreaterThan(500)
+    expect([...added].filter((id) => !sent.has(id))).toEqual([])
+  })
+})
+
+type Child = ChildProcessByStdio<null, Readable, null>
+
+function startChild(path: string, keyFile: string): Child {
+  const script = new URL('./sqlite-child.ts', import.meta.url).pathname
+  return spawn(process.execPath, [script, path, keyFile], { stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+/** Kills the child as soon as there is enough; resolves with all that it had said by then. */
+async function readLines(child: Child, isEnough: (count: number) => boolean): Promise<readonly string[]> {
+  const lines: string[] = []
+  const closed = once(child, 'close')
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    lines.push(line)
+    if (isEnough(lines.length)) child.kill('SIGKILL')
+  })
+  await closed
+  return lines
+}
+
+async function createKeys(folder: string): Promise<string> {
+  const keyFile = join(folder, 'keys')
+  await writeFile(keyFile, createKeyFile())
+  return keyFile
+}

@@ -21,11 +21,10 @@ export interface SqliteStoreOptions {
   readonly onError: (message: string) => void
 }
 
-const MAINTAIN_EVERY_MS = 10_000
+/** Also how soon it is noticed that deliveries can be stored again. */
+const MAINTAIN_EVERY_MS = 1000
 /** While there is more to clear away: a step is small, but a busy store forgets thousands of entries in a second. */
 const MAINTAIN_SOON_MS = 50
-/** While nothing can be written, until that is tried again. */
-const PROBE_EVERY_MS = 1000
 
 /** Rejects with StoreRefused when the operator has to do something first. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
@@ -69,8 +68,7 @@ class SqliteStore implements Store {
       () => false,
     )
     if (this.#timer === undefined) return
-    const { isWritable } = this.#thread
-    this.#maintainAfter(isMoreToDo ? MAINTAIN_SOON_MS : isWritable ? MAINTAIN_EVERY_MS : PROBE_EVERY_MS)
+    this.#maintainAfter(isMoreToDo ? MAINTAIN_SOON_MS : MAINTAIN_EVERY_MS)
   }
 
   async close(): Promise<void> {
