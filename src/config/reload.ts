@@ -16,12 +16,18 @@ export function restartOnly(before: Config, after: Config): string[] {
     ['http.trust_proxy', !isDeepStrictEqual(before.http.trustProxy, after.http.trustProxy)],
     ['admin.host', before.admin.host !== after.admin.host],
     ['admin.port', before.admin.port !== after.admin.port],
+    [
+      'admin.token_file',
+      before.admin.tokenFile?.path !== after.admin.tokenFile?.path || changedFile(before.admin.tokenFile?.path),
+    ],
     ['store', !isDeepStrictEqual(revealed(before), revealed(after)) || changedFile(caFileOf(before))],
     [
       'queue.encryption_key_file',
       before.queue.encryptionKeyFile.path !== after.queue.encryptionKeyFile.path ||
         changedFile(before.queue.encryptionKeyFile.path),
     ],
+    ['queue.concurrency', before.queue.concurrency !== after.queue.concurrency],
+    ['log.level', before.log.level !== after.log.level],
     ['log.format', before.log.format !== after.log.format],
   ]
   return changed.filter(([, isChanged]) => isChanged).map(([path]) => path)

@@ -30,7 +30,6 @@ const SENTENCES: Readonly<Record<string, string>> = {
   TAG_RESOLVE_FAILED: 'tags (!…) are not supported',
   UNEXPECTED_TOKEN: 'something is here that cannot be',
 }
-const FLOW_HINT = '; inside { } or [ ] a ${NAME} must be in quotes'
 
 type Report = (path: SettingPath, line: number, message: string) => void
 
@@ -61,8 +60,7 @@ export function readSource(text: string, env: Environment, report: Report): Sour
     // What follows on the same line is the parser finding its way again.
     if (line === lastLine) continue
     lastLine = line
-    const hint = text.split('\n')[line - 1]?.includes('${') === true ? FLOW_HINT : ''
-    report([], line, `not valid YAML: ${SENTENCES[code] ?? code}${hint}`)
+    report([], line, `not valid YAML: ${SENTENCES[code] ?? code}${hintFor(text.split('\n')[line - 1] ?? '')}`)
   }
 
   const read = (node: ParsedNode | null, path: SettingPath): unknown => {
@@ -83,7 +81,8 @@ export function readSource(text: string, env: Environment, report: Report): Sour
       const line = lineAt(key.range[0])
       const name = isScalar(key) ? (typeof key.value === 'string' ? key.value : (key.source ?? '')) : undefined
       const at = [...path, name ?? '']
-      if (name === undefined || name === '') report(path, line, 'a key must be plain text')
+      if (isAlias(key)) report(path, line, 'a key that begins with * must be in quotes')
+      else if (name === undefined || name === '') report(path, line, 'a key must be plain text')
       else if (name === '<<') report(path, line, 'merge keys (<<) are not supported; write the settings out')
       else if (name === '__proto__') report(path, line, '__proto__ cannot be a key')
       else if (entries.has(name)) report(at, line, `given twice, first on line ${lineOf(at)}`)
@@ -109,4 +108,10 @@ export function readSource(text: string, env: Environment, report: Report): Sour
 
   const value = problems.length === 0 ? read(document.contents, []) : undefined
   return { value, lineOf, isFromEnvironment: (path) => substituted.has(JSON.stringify(path)) }
+}
+
+/** What most likely went wrong on such a line. */
+function hintFor(line: string): string {
+  if (/^\s*\*/.test(line)) return '; a key that begins with * must be in quotes'
+  return line.includes('${') ? '; inside { } or [ ] a ${NAME} must be in quotes' : ''
 }

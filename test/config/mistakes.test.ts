@@ -94,6 +94,16 @@ const table: readonly (readonly [string, string, string])[] = [
   ],
   ['two documents', `${APPS}---\n${APPS}`, '3: : not valid YAML: there must be one document only; delete the line ---'],
   ['a tag', `${APPS}unknown_app: !secret drop\n`, '3: : not valid YAML: tags (!…) are not supported'],
+  [
+    'a glob without quotes',
+    'apps:\n  *.ios: { type: pigeon }\n',
+    '2: : not valid YAML: something is here that cannot be; a key that begins with * must be in quotes',
+  ],
+  [
+    'a glob without quotes before a space',
+    `${APPS}  *ios : { type: pigeon }\n`,
+    '3: apps: a key that begins with * must be in quotes',
+  ],
   ['a key that is a list', `${APPS}? [a]\n: 1\n`, '3: : a key must be plain text'],
   [
     'a variable in braces without quotes',

@@ -21,7 +21,8 @@ describe('restartOnly', () => {
     ],
     ['admin: { host: "::1" }\n', ['admin.host']],
     ['store: { synchronous: normal }\n', ['store']],
-    ['log: { level: debug, format: text }\n', ['log.format']],
+    ['log: { level: debug, format: text }\n', ['log.level', 'log.format']],
+    ['queue: { concurrency: 5 }\n', ['queue.concurrency']],
     ['queue: { high_water: 5, max_age: 1h }\nunknown_app: reject\nprivacy: full\n', []],
   ])('from nothing to %j are %j', async (yaml, settings) => {
     await using folder = await configFolder()
