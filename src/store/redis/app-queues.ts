@@ -1,0 +1,103 @@
+/** BullMQ's objects: one queue per app, so that none waits for another; and how their keys are named. */
+import { Queue, QueueKeys, RedisConnection, RedisQueueBackend, Worker, type BackendFactory } from 'bullmq'
+import type { Client, Connections } from './connection.ts'
+import type { JobRecord } from './job.ts'
+
+export type AppQueue = Queue<JobRecord, null>
+export type AppWorker = Worker<JobRecord, null>
+
+export interface Timings {
+  /** A worker that does not renew its lock for so long is taken to be dead. */
+  readonly lockMs: number
+  /** How often somebody looks for jobs of dead workers. */
+  readonly stalledCheckMs: number
+}
+
+/** Together below 15 s: how long the deliveries of a killed worker wait. */
+export const DEFAULT_TIMINGS: Timings = { lockMs: 8000, stalledCheckMs: 3000 }
+
+/** BullMQ keeps a stream of events per queue, 10,000 long unless told; nothing reads it. */
+const EVENTS_KEPT = 100
+/** How long an idle worker blocks before it looks by itself. */
+const IDLE_SECONDS = 5
+
+/** With a hash tag all keys are in one slot of a Redis Cluster, which BullMQ's scripts and our transactions need. */
+export function hashTagged(prefix: string): string {
+  return /\{[^}]+\}/.test(prefix) ? prefix : `{${prefix}}`
+}
+
+/** An app's configured name as part of a key: BullMQ refuses colons, and a brace would be taken for a hash tag. */
+export function keyName(app: string): string {
+  return `app-${encodeURIComponent(app.toWellFormed()).replaceAll('*', '%2A')}`
+}
+
+export class AppQueues {
+  readonly #connections: Connections
+  readonly #prefix: string
+  readonly #queues = new Map<string, AppQueue>()
+
+  constructor(connections: Connections, prefix: string) {
+    this.#connections = connections
+    this.#prefix = prefix
+  }
+
+  queueOf(app: string): AppQueue {
+    const existing = this.#queues.get(app)
+    if (existing !== undefined) return existing
+    const queue: AppQueue = new Queue(keyName(app), {
+      connection: this.#connections.commands,
+      prefix: this.#prefix,
+      // The check asks for INFO once and remembers for good when that fails; health.ts asks again and again.
+      skipVersionCheck: true,
+      streams: { events: { maxLen: EVENTS_KEPT } },
+      defaultJobOptions: { removeOnComplete: true, attempts: 1, stackTraceLimit: 0 },
+    })
+    queue.on('error', () => {})
+    this.#queues.set(app, queue)
+    return queue
+  }
+
+  /**
+   * A worker that takes jobs only when asked (https://docs.bullmq.io/patterns/manually-fetching-jobs), on the two connections given. Nothing that
+   * BullMQ decides by itself is used but its check for stalled jobs, and that never fails a job.
+   */
+  createWorker(app: string, blocking: Client, timings: Timings): AppWorker {
+    const worker: AppWorker = new Worker(
+      keyName(app),
+      null,
+      {
+        connection: this.#connections.work,
+        prefix: this.#prefix,
+        autorun: false,
+        drainDelay: IDLE_SECONDS,
+        lockDuration: timings.lockMs,
+        stalledInterval: timings.stalledCheckMs,
+        maxStalledCount: Number.MAX_SAFE_INTEGER,
+      },
+      backendOn(this.#prefix, this.#connections.work, blocking),
+    )
+    worker.on('error', () => {})
+    return worker
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#queues.values()].map((queue) => queue.close()))
+  }
+}
+
+/** BullMQ's own backend, but over connections that are ours to set up and to close. */
+function backendOn(prefix: string, work: Client, blocking: Client): BackendFactory<RedisQueueBackend> {
+  return (name, options) => {
+    const ours = { shared: true, skipVersionCheck: true }
+    const workConnection = new RedisConnection(work, { ...ours, blocking: false })
+    const blockingConnection = new RedisConnection(blocking, { ...ours, blocking: true })
+    // Unchecked, BullMQ takes Redis to be so old that it blocks in whole seconds, and delayed jobs are late by as much.
+    blockingConnection.client.then(
+      () => (blockingConnection.capabilities = { canDoubleTimeout: true, canBlockFor1Ms: false }),
+      () => {},
+    )
+    const keys = new QueueKeys(prefix)
+    const toKey = (type: string): string => keys.toKey(name, type)
+    return new RedisQueueBackend(workConnection, name, keys.getKeys(name), toKey, options, blockingConnection)
+  }
+}

@@ -1,0 +1,177 @@
+/** Deliveries that were given up: per app a list by time of death, what is known of each, and each sealed. Kept for a time, and up to a number. */
+import type { Delivery } from '../../core/delivery.ts'
+import { isJsonObject } from '../../core/json.ts'
+import { CannotOpen, type Keyring } from '../../core/seal.ts'
+import {
+  DEAD_LETTER_LIFETIME_MS,
+  DEAD_LETTERS_PER_APP,
+  MAX_BATCH,
+  type DeadLetter,
+  type DeadLetterFilter,
+} from '../../queue/delivery-queue.ts'
+import { openDeliveries } from '../../queue/envelope.ts'
+import { keyName } from './app-queues.ts'
+import type { Client } from './connection.ts'
+
+export interface NewDeadLetter {
+  readonly id: string
+  readonly reason: string
+  readonly attempts: number
+  readonly acceptedAtMs: number
+  /** Base64. What cannot be opened stays as it was stored: a whole batch can be one dead letter. */
+  readonly sealed: string
+}
+
+type Keys = readonly [deaths: string, facts: string, sealed: string]
+
+/** KEYS: deaths, facts, sealed, apps. ARGV: app, now, lifetime, most kept, then id, facts, sealed of each new one. */
+const BURY = `
+for i = 5, #ARGV, 3 do
+  redis.call('ZADD', KEYS[1], ARGV[2], ARGV[i])
+  redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+  redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 2])
+end
+if #ARGV > 4 then redis.call('SADD', KEYS[4], ARGV[1]) end
+local function drop(ids)
+  for _, id in ipairs(ids) do
+    redis.call('ZREM', KEYS[1], id)
+    redis.call('HDEL', KEYS[2], id)
+    redis.call('HDEL', KEYS[3], id)
+  end
+end
+drop(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. (ARGV[2] - ARGV[3])))
+local excess = redis.call('ZCARD', KEYS[1]) - ARGV[4]
+if excess > 0 then drop(redis.call('ZRANGE', KEYS[1], 0, excess - 1)) end
+for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[3]) end
+`
+
+export class DeadLetters {
+  readonly #client: Client
+  readonly #prefix: string
+  readonly #keyring: Keyring
+  readonly #nowMs: () => number
+
+  constructor(client: Client, prefix: string, keyring: Keyring, nowMs: () => number) {
+    this.#client = client
+    this.#prefix = prefix
+    this.#keyring = keyring
+    this.#nowMs = nowMs
+  }
+
+  /** Also forgets those whose time is over, or which are too many. Burying one twice is the same as once. */
+  async bury(app: string, letters: readonly NewDeadLetter[]): Promise<void> {
+    const keys = [...this.#keysOf(app), this.#appsKey]
+    const diedAtMs = this.#nowMs()
+    const entries = letters.flatMap(({ id, sealed, ...facts }) => [id, JSON.stringify({ ...facts, diedAtMs }), sealed])
+    const limits = [diedAtMs, DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP]
+    await this.#client.eval(BURY, keys.length, ...keys, app, ...limits, ...entries)
+  }
+
+  /** The latest first. */
+  async list(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {
+    const found: DeadLetter[] = []
+    const apps = filter.app === undefined ? await this.#client.smembers(this.#appsKey) : [filter.app]
+    for (const app of apps) {
+      const letters = await this.#matching(app, filter)
+      found.push(...letters)
+    }
+    return found.toSorted((a, b) => b.diedAtMs - a.diedAtMs).slice(0, limit)
+  }
+
+  /** Hands them, opened, to `putBack` and forgets them after. Those that cannot be opened stay. Resolves with the number of deliveries. */
+  async retry(
+    filter: DeadLetterFilter,
+    putBack: (deliveries: readonly Delivery[]) => Promise<unknown>,
+  ): Promise<number> {
+    let count = 0
+    for (const [app, letters] of await this.#byApp(filter))
+      for (let start = 0; start < letters.length; start += MAX_BATCH) {
+        const opened = await this.#open(app, letters.slice(start, start + MAX_BATCH))
+        const deliveries = opened.flatMap((letter) => letter.deliveries)
+        await putBack(deliveries)
+        await this.#forget(
+          app,
+          opened.map(({ id }) => id),
+        )
+        count += deliveries.length
+      }
+    return count
+  }
+
+  async drop(filter: DeadLetterFilter): Promise<number> {
+    let count = 0
+    for (const [app, letters] of await this.#byApp(filter)) {
+      await this.#forget(
+        app,
+        letters.map(({ id }) => id),
+      )
+      count += letters.length
+    }
+    return count
+  }
+
+  /** The key whose cardinality is the number of an app's dead letters. */
+  countKeyOf(app: string): string {
+    return this.#keysOf(app)[0]
+  }
+
+  async #byApp(filter: DeadLetterFilter): Promise<ReadonlyMap<string, readonly DeadLetter[]>> {
+    return Map.groupBy(await this.list(filter, Number.MAX_SAFE_INTEGER), ({ app }) => app)
+  }
+
+  async #matching(app: string, filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
+    await this.bury(app, [])
+    const [, facts] = this.#keysOf(app)
+    const all =
+      filter.id === undefined
+        ? Object.entries(await this.#client.hgetall(facts))
+        : [[filter.id, (await this.#client.hget(facts, filter.id)) ?? ''] as const]
+    return all
+      .map(([id, text]) => readFacts(app, id, text))
+      .filter((letter) => letter !== undefined)
+      .filter(({ reason }) => filter.reason === undefined || reason === filter.reason)
+  }
+
+  async #open(app: string, letters: readonly DeadLetter[]): Promise<{ id: string; deliveries: readonly Delivery[] }[]> {
+    const [, , sealedKey] = this.#keysOf(app)
+    const all = await this.#client.hmget(sealedKey, ...letters.map(({ id }) => id))
+    return letters.flatMap(({ id }, index) => {
+      try {
+        const sealed = Buffer.from(all[index] ?? '', 'base64')
+        return [{ id, deliveries: openDeliveries(this.#keyring, app, sealed) }]
+      } catch (error) {
+        if (error instanceof CannotOpen) return []
+        throw error
+      }
+    })
+  }
+
+  async #forget(app: string, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return
+    const [deaths, facts, sealed] = this.#keysOf(app)
+    await this.#client
+      .multi()
+      .zrem(deaths, ...ids)
+      .hdel(facts, ...ids)
+      .hdel(sealed, ...ids)
+      .exec()
+  }
+
+  #keysOf(app: string): Keys {
+    const base = `${this.#prefix}:dead:${keyName(app)}`
+    return [`${base}:deaths`, `${base}:facts`, `${base}:sealed`]
+  }
+
+  get #appsKey(): string {
+    return `${this.#prefix}:dead:apps`
+  }
+}
+
+function readFacts(app: string, id: string, text: string): DeadLetter | undefined {
+  const facts: unknown = text === '' ? undefined : JSON.parse(text)
+  if (!isJsonObject(facts)) return undefined
+  const { reason, attempts, acceptedAtMs, diedAtMs } = facts
+  if (typeof reason !== 'string' || typeof attempts !== 'number') return undefined
+  if (typeof acceptedAtMs !== 'number' || typeof diedAtMs !== 'number') return undefined
+  return { id, app, reason, attempts, acceptedAtMs, diedAtMs }
+}

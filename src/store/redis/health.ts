@@ -1,0 +1,110 @@
+/** Whether deliveries can be stored in this Redis, and whether it will keep them. */
+import type { StoreHealth } from '../../queue/delivery-queue.ts'
+import { isReady, type Client } from './connection.ts'
+import type { Writer } from './writer.ts'
+
+export interface HealthOptions {
+  /** The writer's. */
+  readonly commands: Client
+  readonly work: Client
+  readonly writer: Writer
+  /** Any key of the store: tells a Redis Cluster which node is meant. */
+  readonly probeKey: string
+  /** Persistence that is off, or not known to be on, makes the store unfit. */
+  readonly requirePersistence: boolean
+  readonly onError: (message: string) => void
+}
+
+interface Settings {
+  /** Undefined: Redis does not tell. */
+  readonly evictionPolicy: string | undefined
+  readonly hasAppendOnlyFile: boolean | undefined
+}
+
+const TICK_MS = 1000
+const TICKS_PER_CHECK = 30
+
+export class Health {
+  readonly #options: HealthOptions
+  readonly #timer: NodeJS.Timeout
+  readonly #onReady = (): void => void this.check()
+  #settings: Settings | undefined
+  #wasWritable = true
+  #ticks = 0
+
+  constructor(options: HealthOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => void this.#tick(), TICK_MS).unref()
+    options.commands.on('ready', this.#onReady)
+  }
+
+  current(): StoreHealth {
+    const { commands, writer, requirePersistence } = this.#options
+    const settings = this.#settings
+    return {
+      writable: isReady(commands) && writer.lastFailure === undefined,
+      dangers: settings === undefined ? [] : dangersOf(settings),
+      fit: settings === undefined || isFit(settings, requirePersistence),
+    }
+  }
+
+  /** Never rejects: what cannot be learnt stays as it was. */
+  async check(): Promise<void> {
+    const { work, writer, probeKey } = this.#options
+    await writer.probe()
+    if (!isReady(work)) return
+    try {
+      const replies = await work.pipeline().exists(probeKey).info('memory').info('persistence').exec()
+      const [, memory, persistence] = (replies ?? []).map(([error, reply]) => (error === null ? String(reply) : ''))
+      const appendOnly = fieldOf(persistence, 'aof_enabled')
+      this.#settings = {
+        evictionPolicy: fieldOf(memory, 'maxmemory_policy'),
+        hasAppendOnlyFile: appendOnly === undefined ? undefined : appendOnly === '1',
+      }
+    } catch {
+      // Redis went away meanwhile; `writable` says so.
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#options.commands.off('ready', this.#onReady)
+  }
+
+  async #tick(): Promise<void> {
+    const { writer, onError } = this.#options
+    this.#ticks += 1
+    if (this.#ticks % TICKS_PER_CHECK === 0) await this.check()
+    // Nobody may be adding any more, because of this very state: a success of ours is what ends it.
+    else if (writer.lastFailure !== undefined) await writer.probe()
+    const { writable } = this.current()
+    if (this.#wasWritable && !writable)
+      onError(`nothing can be stored: ${writer.lastFailure?.message ?? 'Redis is not connected'}`)
+    this.#wasWritable = writable
+  }
+}
+
+function dangersOf({ evictionPolicy, hasAppendOnlyFile }: Settings): string[] {
+  const dangers: string[] = []
+  if (evictionPolicy === undefined)
+    dangers.push(
+      'Redis does not say whether it may evict what is stored (INFO memory); set maxmemory-policy noeviction.',
+    )
+  else if (evictionPolicy !== 'noeviction')
+    dangers.push(`Redis may evict what is stored (maxmemory-policy ${evictionPolicy}); set it to noeviction.`)
+  if (hasAppendOnlyFile === undefined)
+    dangers.push('Redis does not say whether it writes to its disk (INFO persistence); set appendonly yes.')
+  else if (!hasAppendOnlyFile)
+    dangers.push('Redis loses what is stored when it ends (appendonly no); set appendonly yes.')
+  return dangers
+}
+
+function isFit({ evictionPolicy, hasAppendOnlyFile }: Settings, requirePersistence: boolean): boolean {
+  const mayEvict = evictionPolicy !== undefined && evictionPolicy !== 'noeviction'
+  return !mayEvict && (hasAppendOnlyFile === true || !requirePersistence)
+}
+
+function fieldOf(info: string | undefined, name: string): string | undefined {
+  const line = info?.split('\r\n').find((candidate) => candidate.startsWith(`${name}:`))
+  return line?.slice(name.length + 1)
+}

@@ -1,0 +1,115 @@
+/** What a BullMQ job holds: deliveries of one app and one priority, sealed as one, and in clear only what the store itself needs of them. */
+import type { JobsOptions } from 'bullmq'
+import type { Delivery, Priority } from '../../core/delivery.ts'
+import { isJsonObject, type JsonObject } from '../../core/json.ts'
+import { CannotOpen, type Keyring } from '../../core/seal.ts'
+import { MAX_BATCH, type HandedOut } from '../../queue/delivery-queue.ts'
+import { openDeliveries, sealDeliveries } from '../../queue/envelope.ts'
+
+const VERSION = 1
+
+/** Names a job that holds a single delivery of a batch: the job it was first stored in, and its place in there. */
+interface Origin extends JsonObject {
+  readonly root: string
+  readonly order: number
+}
+
+export interface JobRecord extends JsonObject {
+  readonly version: number
+  /** The depth is counted by this; in the script of depth.ts it is found by its name. */
+  readonly count: number
+  readonly attempt: number
+  /** The earliest of them. */
+  readonly acceptedAtMs: number
+  /** The latest of them. */
+  readonly expiresAtMs: number
+  /** When it could first be handed out, this time. */
+  readonly dueAtMs: number
+  /** Absent in the job that the delivery was first stored in. */
+  readonly origin?: Origin | undefined
+  /** Base64: as a JSON string in UTF-8 it is a third smaller than Latin-1. */
+  readonly sealed: string
+}
+
+/** A delivery with what its next job is named by. */
+export interface Item extends HandedOut {
+  readonly root: string
+}
+
+/** The name says nothing, so that nothing of BullMQ's tools or telemetry does. */
+export const JOB_NAME = 'deliveries'
+
+/**
+ * BullMQ hands out jobs without a priority first, then the lowest number, each in the order of storing. So a call whose retry falls due
+ * passes the events that wait, which `lifo` does not do for it: BullMQ puts what was delayed at the end of its list.
+ */
+export function jobOptions(priority: Priority): JobsOptions {
+  switch (priority) {
+    case 'call':
+      return {}
+    case 'event':
+      return { priority: 1 }
+    case 'counts':
+      return { priority: 2 }
+  }
+}
+
+export function createBatch(keyring: Keyring, app: string, deliveries: readonly Delivery[]): JobRecord {
+  const acceptedAtMs = Math.min(...deliveries.map((delivery) => delivery.acceptedAtMs))
+  return { ...createRecord(keyring, app, deliveries), attempt: 1, acceptedAtMs, dueAtMs: acceptedAtMs }
+}
+
+/** One delivery out of a batch, on its own from here on. */
+export function createSingle(keyring: Keyring, item: Item, attempt: number, dueAtMs: number): JobRecord {
+  const { delivery, root, order } = item
+  const { acceptedAtMs } = delivery
+  return { ...createRecord(keyring, delivery.app, [delivery]), attempt, acceptedAtMs, dueAtMs, origin: { root, order } }
+}
+
+function createRecord(keyring: Keyring, app: string, deliveries: readonly Delivery[]) {
+  return {
+    version: VERSION,
+    count: deliveries.length,
+    expiresAtMs: Math.max(...deliveries.map((delivery) => delivery.expiresAtMs)),
+    sealed: sealDeliveries(keyring, app, deliveries).toString('base64'),
+  }
+}
+
+/** Undefined when a newer Hushgate (or somebody else) wrote it. */
+export function readRecord(data: unknown): JobRecord | undefined {
+  if (!isJsonObject(data) || data['version'] !== VERSION) return undefined
+  const { count, attempt, acceptedAtMs, expiresAtMs, dueAtMs, sealed, origin } = data
+  if (typeof count !== 'number' || typeof attempt !== 'number' || typeof sealed !== 'string') return undefined
+  if (typeof acceptedAtMs !== 'number' || typeof expiresAtMs !== 'number' || typeof dueAtMs !== 'number')
+    return undefined
+  return { version: VERSION, count, attempt, acceptedAtMs, expiresAtMs, dueAtMs, sealed, origin: readOrigin(origin) }
+}
+
+function readOrigin(value: unknown): Origin | undefined {
+  if (!isJsonObject(value)) return undefined
+  const { root, order } = value
+  return typeof root === 'string' && typeof order === 'number' ? { root, order } : undefined
+}
+
+/** Throws CannotOpen. */
+export function openRecord(keyring: Keyring, app: string, jobId: string, record: JobRecord): readonly Item[] {
+  const { attempt, origin } = record
+  const deliveries = openDeliveries(keyring, app, Buffer.from(record.sealed, 'base64'))
+  if (deliveries.length !== record.count) throw new CannotOpen('holds another number of deliveries than it says')
+  return deliveries.map((delivery, index) => ({
+    delivery,
+    attempt,
+    root: origin?.root ?? `${jobId}-${index}`,
+    order: origin?.order ?? orderOf(jobId, index),
+  }))
+}
+
+/** Ids of jobs are counted up per app by Redis, so this grows in the order of storing. */
+export function orderOf(jobId: string, index: number): number {
+  return Number(jobId) * MAX_BATCH + index
+}
+
+/** Derived, so that a batch that is run again after a crash stores the same jobs and not more of them. Never a plain integer. */
+export function singleId(item: Item, attempt: number): string {
+  return `${item.root}-${attempt}`
+}

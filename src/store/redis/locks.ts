@@ -1,0 +1,75 @@
+/** Keeps the locks of the jobs that this process has, and tells who works on one when it is lost: then another process may have it. */
+import type { AppWorker } from './app-queues.ts'
+
+/** A job that this process was given, and the proof of it. */
+export interface HeldJob {
+  readonly id: string
+  readonly token: string
+  /** Aborts when the job is no longer ours. */
+  readonly lost: AbortSignal
+  /** Neither lost nor released. */
+  isOurs(): boolean
+  /** It was completed or given back. */
+  release(): void
+}
+
+interface Held {
+  readonly token: string
+  readonly controller: AbortController
+  renewedAtMs: number
+}
+
+export class Locks {
+  readonly #worker: AppWorker
+  readonly #lockMs: number
+  readonly #held = new Map<string, Held>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(worker: AppWorker, lockMs: number) {
+    this.#worker = worker
+    this.#lockMs = lockMs
+    // Often enough that one failed renewal is not the end of it.
+    this.#timer = setInterval(() => void this.#renew(), lockMs / 4).unref()
+  }
+
+  hold(id: string, token: string): HeldJob {
+    const held: Held = { token, controller: new AbortController(), renewedAtMs: performance.now() }
+    this.#held.set(id, held)
+    const isOurs = (): boolean => this.#held.get(id) === held
+    return {
+      id,
+      token,
+      lost: held.controller.signal,
+      isOurs,
+      release: () => {
+        if (isOurs()) this.#held.delete(id)
+      },
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  async #renew(): Promise<void> {
+    const ids = [...this.#held.keys()]
+    if (ids.length === 0) return
+    const askedAtMs = performance.now()
+    // A renewal that fails because Redis is away may be made up for as long as the lock lasts.
+    const lostIds = await this.#extend(ids).catch(() => undefined)
+    for (const id of ids) {
+      const held = this.#held.get(id)
+      if (held === undefined) continue
+      if (lostIds !== undefined && !lostIds.includes(id)) held.renewedAtMs = askedAtMs
+      else if (lostIds !== undefined || performance.now() - held.renewedAtMs > this.#lockMs) {
+        this.#held.delete(id)
+        held.controller.abort()
+      }
+    }
+  }
+
+  #extend(ids: string[]): Promise<string[]> {
+    const tokens = ids.map((id) => this.#held.get(id)?.token ?? '')
+    return this.#worker.extendJobLocks(ids, tokens, this.#lockMs)
+  }
+}

@@ -1,0 +1,122 @@
+/** The queue on Redis: which part does what. */
+import type { Delivery } from '../../core/delivery.ts'
+import type { Keyring } from '../../core/seal.ts'
+import type {
+  Consumption,
+  DeadLetter,
+  DeadLetterFilter,
+  DeliveryQueue,
+  Handler,
+  QueueDepth,
+} from '../../queue/delivery-queue.ts'
+import { keyName, type AppQueues, type Timings } from './app-queues.ts'
+import type { Connections } from './connection.ts'
+import { RedisConsumption } from './consumption.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { Depth } from './depth.ts'
+import { promptly } from './unavailable.ts'
+import type { Writer } from './writer.ts'
+
+export interface RedisQueueOptions {
+  readonly connections: Connections
+  readonly queues: AppQueues
+  readonly writer: Writer
+  readonly deadLetters: DeadLetters
+  readonly keyring: Keyring
+  readonly prefix: string
+  readonly timings: Timings
+  readonly nowMs: () => number
+  readonly onError: (message: string) => void
+}
+
+/** An operator's question over thousands of dead letters takes its time. */
+const OPERATOR_TIMEOUT_MS = 30_000
+const UNREADABLE_TOLD_EVERY_MS = 60_000
+
+export class RedisQueue implements DeliveryQueue {
+  readonly #options: RedisQueueOptions
+  readonly #consumptions = new Map<string, Consumption>()
+  readonly #depths = new Map<string, Depth>()
+  #unreadableToldAtMs = -Infinity
+
+  constructor(options: RedisQueueOptions) {
+    this.#options = options
+  }
+
+  add(deliveries: readonly Delivery[]): Promise<readonly number[]> {
+    return this.#options.writer.add(deliveries)
+  }
+
+  consume(app: string, concurrency: number, handler: Handler): Consumption {
+    if (this.#consumptions.has(app)) throw new Error(`the deliveries of ${app} are being consumed already`)
+    const { connections, queues, deadLetters, keyring, timings, nowMs, onError } = this.#options
+    const blocking = connections.openBlocking()
+    const running = new RedisConsumption({
+      app,
+      concurrency,
+      handler,
+      queue: queues.queueOf(app),
+      worker: queues.createWorker(app, blocking, timings),
+      lockMs: timings.lockMs,
+      deadLetters,
+      keyring,
+      nowMs,
+      onUnreadable: () => this.#tellUnreadable(app),
+      // Only its name: the message of a parser quotes what it could not parse.
+      onBug: (error) => onError(`deliveries of ${app} are put off: ${error instanceof Error ? error.name : 'a bug'}`),
+      disconnect: () => connections.close(blocking),
+    })
+    const consumption: Consumption = {
+      setFlow: (flow) => running.setFlow(flow),
+      stop: async (graceMs) => {
+        await running.stop(graceMs)
+        if (this.#consumptions.get(app) === consumption) this.#consumptions.delete(app)
+      },
+    }
+    this.#consumptions.set(app, consumption)
+    return consumption
+  }
+
+  depth(app: string): Promise<QueueDepth> {
+    const { connections, deadLetters, prefix, nowMs } = this.#options
+    let depth = this.#depths.get(app)
+    if (depth === undefined) {
+      const keys = { queueKeyPrefix: `${prefix}:${keyName(app)}:`, deadKey: deadLetters.countKeyOf(app) }
+      depth = new Depth(connections.work, keys, nowMs)
+      this.#depths.set(app, depth)
+    }
+    return depth.get()
+  }
+
+  listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {
+    return this.#asked(() => this.#options.deadLetters.list(filter, limit))
+  }
+
+  retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number> {
+    return this.#asked(() =>
+      this.#options.deadLetters.retry(filter, (deliveries) =>
+        this.add(deliveries.map((delivery) => ({ ...delivery, expiresAtMs }))),
+      ),
+    )
+  }
+
+  dropDead(filter: DeadLetterFilter): Promise<number> {
+    return this.#asked(() => this.#options.deadLetters.drop(filter))
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#consumptions.values()].map((consumption) => consumption.stop(0)))
+  }
+
+  #asked<T>(question: () => Promise<T>): Promise<T> {
+    return promptly(this.#options.connections.work, question, OPERATOR_TIMEOUT_MS)
+  }
+
+  #tellUnreadable(app: string): void {
+    if (performance.now() - this.#unreadableToldAtMs < UNREADABLE_TOLD_EVERY_MS) return
+    this.#unreadableToldAtMs = performance.now()
+    this.#options.onError(
+      `deliveries of ${app} cannot be opened: the key file lacks the key they were sealed with, or a newer Hushgate stored them`,
+    )
+  }
+}

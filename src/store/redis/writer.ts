@@ -1,0 +1,132 @@
+/** Stores new deliveries: all of one event-loop turn, app and priority become one job (facts/queue.md §0.2: a third of the cost for Redis). */
+import type { Delivery, Priority } from '../../core/delivery.ts'
+import type { Keyring } from '../../core/seal.ts'
+import { MAX_BATCH, StoreUnavailable } from '../../queue/delivery-queue.ts'
+import type { AppQueues } from './app-queues.ts'
+import type { Client } from './connection.ts'
+import { createBatch, JOB_NAME, jobOptions, orderOf } from './job.ts'
+import { promptly, unavailable } from './unavailable.ts'
+
+export interface WriterOptions {
+  readonly client: Client
+  readonly queues: AppQueues
+  readonly keyring: Keyring
+  /** Any key of the store: tells a Redis Cluster which node is meant. */
+  readonly probeKey: string
+  /** How many replicas must have a delivery before it counts as stored. */
+  readonly replicaAcks: number
+}
+
+interface Waiting {
+  readonly delivery: Delivery
+  readonly resolve: (order: number) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Leaves time for the write itself within STORE_TIMEOUT_MS. */
+const REPLICA_TIMEOUT_MS = 600
+const PROBE_LIFETIME_MS = 60_000
+
+export class Writer {
+  readonly #options: WriterOptions
+  readonly #writes = new Set<Promise<unknown>>()
+  #turn: Waiting[] = []
+  #lastFailure: StoreUnavailable | undefined
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+  }
+
+  /** What the last write failed by; undefined when it succeeded. */
+  get lastFailure(): StoreUnavailable | undefined {
+    return this.#lastFailure
+  }
+
+  async add(deliveries: readonly Delivery[]): Promise<readonly number[]> {
+    return Promise.all(
+      deliveries.map(
+        (delivery) =>
+          new Promise<number>((resolve, reject) => {
+            if (this.#turn.length === 0) setImmediate(() => this.#flush())
+            this.#turn.push({ delivery, resolve, reject })
+          }),
+      ),
+    )
+  }
+
+  /** A write that stores nothing of worth: whether a delivery could be stored now. */
+  async probe(): Promise<void> {
+    const { client, probeKey } = this.#options
+    await this.#write(() => client.set(probeKey, '', 'PX', PROBE_LIFETIME_MS)).catch(() => {})
+  }
+
+  /** Resolves when what was added so far is stored or refused. */
+  async settled(): Promise<void> {
+    this.#flush()
+    await Promise.all(this.#writes)
+  }
+
+  #flush(): void {
+    const turn = this.#turn
+    this.#turn = []
+    const groups = Map.groupBy(turn, ({ delivery }) => `${delivery.priority} ${delivery.app}`)
+    for (const group of groups.values())
+      for (let start = 0; start < group.length; start += MAX_BATCH)
+        this.#track(this.#storeBatch(group.slice(start, start + MAX_BATCH)))
+  }
+
+  #track(write: Promise<void>): void {
+    this.#writes.add(write)
+    void write.finally(() => this.#writes.delete(write))
+  }
+
+  async #storeBatch(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const jobId = await this.#store(batch.map(({ delivery }) => delivery))
+      for (const [index, { resolve }] of batch.entries()) resolve(orderOf(jobId, index))
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+  }
+
+  async #store(deliveries: readonly Delivery[]): Promise<string> {
+    const { queues, keyring } = this.#options
+    const { app, priority } = firstOf(deliveries)
+    const record = createBatch(keyring, app, deliveries)
+    const { id } = await this.#write(() => queues.queueOf(app).add(JOB_NAME, record, jobOptions(priority)))
+    if (id === undefined) throw new StoreUnavailable('Redis gave a job no id')
+    return id
+  }
+
+  async #write<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      const result = await promptly(this.#options.client, async () => {
+        const written = await action()
+        await this.#replicated()
+        return written
+      })
+      this.#lastFailure = undefined
+      return result
+    } catch (error) {
+      this.#lastFailure = unavailable(error)
+      throw this.#lastFailure
+    }
+  }
+
+  /** WAIT speaks of the connection it is sent on; in a Redis Cluster, the pipeline goes where its key is. */
+  async #replicated(): Promise<void> {
+    const { client, replicaAcks, probeKey } = this.#options
+    if (replicaAcks === 0) return
+    const replies = await client.pipeline().exists(probeKey).wait(replicaAcks, REPLICA_TIMEOUT_MS).exec()
+    const [error, replicas] = replies?.[1] ?? []
+    if (error instanceof Error) throw error
+    if (typeof replicas !== 'number' || replicas < replicaAcks)
+      throw new StoreUnavailable('too few replicas of Redis confirmed the write')
+  }
+}
+
+function firstOf(deliveries: readonly Delivery[]): { readonly app: string; readonly priority: Priority } {
+  const [first] = deliveries
+  if (first === undefined) throw new Error('a batch holds at least one delivery')
+  return first
+}

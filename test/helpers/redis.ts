@@ -1,0 +1,139 @@
+/** A real Redis of a test's own, on loopback, in a folder of its own; it can be killed, frozen and brought back, and does not outlive the test. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { createAuthority } from '../../src/simulators/certificate.ts'
+import type { Topology } from '../../src/store/redis/connection.ts'
+import { freePort } from './free-port.ts'
+
+export interface TestRedis {
+  readonly port: number
+  /** Where the store finds it. */
+  readonly topology: Topology
+  /** PEM file, when it speaks TLS. */
+  readonly caFile: string | undefined
+  /** A client of the test's own, connected; closed by `stop`. */
+  client(): Promise<Redis>
+  /** All that is in its append-only files. */
+  appendOnlyFiles(): Promise<Buffer>
+  kill(): Promise<void>
+  start(): Promise<void>
+  freeze(): void
+  thaw(): void
+  /** Ends it for good. */
+  stop(): Promise<void>
+}
+
+export interface TestRedisOptions {
+  /** Cluster: one node that has all slots. */
+  readonly mode?: 'single' | 'cluster' | 'tls'
+  /** Further settings, as on its command line. */
+  readonly settings?: readonly string[]
+  /** False: only a port is reserved until `start`. */
+  readonly isStarted?: boolean
+}
+
+const READY = 'Ready to accept connections'
+
+export async function startRedis({
+  mode = 'single',
+  settings = [],
+  isStarted = true,
+}: TestRedisOptions = {}): Promise<TestRedis> {
+  const port = await freePort()
+  const folder = await mkdtemp(join(tmpdir(), 'hushgate-redis-'))
+  const node = { host: '127.0.0.1', port }
+  const clients: Redis[] = []
+  const modeSettings = {
+    single: [],
+    cluster: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
+    tls: await tlsSettings(mode, folder, port),
+  }
+  const commandLine = [
+    ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''],
+    ...['--appendonly', 'yes', '--maxmemory-policy', 'noeviction', '--enable-debug-command', 'local'],
+    ...modeSettings[mode],
+    ...settings,
+  ]
+  let child: ChildProcess | undefined
+  const killNow = (): void => void child?.kill('SIGKILL')
+  process.on('exit', killNow)
+
+  const redis: TestRedis = {
+    port,
+    topology: mode === 'cluster' ? { kind: 'cluster', nodes: [node] } : { kind: 'single', node, database: 0 },
+    caFile: mode === 'tls' ? join(folder, 'ca.pem') : undefined,
+    async client() {
+      const client = new Redis({ ...node, lazyConnect: true, retryStrategy: null })
+      client.on('error', () => {})
+      clients.push(client)
+      await client.connect()
+      return client
+    },
+    async appendOnlyFiles() {
+      const files = await readdir(folder, { recursive: true, withFileTypes: true })
+      const contents = files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name)))
+      return Buffer.concat(await Promise.all(contents))
+    },
+    async kill() {
+      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+      const ended = once(child, 'exit')
+      child.kill('SIGKILL')
+      await ended
+    },
+    async start() {
+      child = await spawnRedis(commandLine)
+      if (mode === 'cluster') await assignAllSlots(await redis.client())
+    },
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
+    async stop() {
+      for (const client of clients) client.disconnect()
+      await redis.kill()
+      process.off('exit', killNow)
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+  if (isStarted) await redis.start()
+  return redis
+}
+
+async function spawnRedis(commandLine: readonly string[]): Promise<ChildProcess> {
+  const child = spawn('redis-server', commandLine, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let log = ''
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', (error) =>
+      reject(new Error('redis-server is not installed: apt-get install redis-server', { cause: error })),
+    )
+    child.once('exit', () => reject(new Error(`redis-server ended:\n${log}`)))
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      log += text
+      if (log.includes(READY)) resolve()
+    })
+  })
+  child.removeAllListeners('exit')
+  return child
+}
+
+async function assignAllSlots(client: Redis): Promise<void> {
+  if (!(await client.cluster('INFO')).includes('cluster_slots_assigned:16384'))
+    await client.cluster('ADDSLOTSRANGE', 0, 16_383)
+  while (!(await client.cluster('INFO')).includes('cluster_state:ok'))
+    await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+async function tlsSettings(mode: string, folder: string, port: number): Promise<readonly string[]> {
+  if (mode !== 'tls') return []
+  const authority = createAuthority()
+  const { key, cert } = authority.issue({ commonName: 'redis', hosts: ['127.0.0.1'] })
+  const files = { 'ca.pem': authority.certificate, 'key.pem': key, 'cert.pem': cert }
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+  return [
+    ...['--tls-port', String(port), '--port', '0', '--tls-auth-clients', 'no'],
+    ...['--tls-cert-file', join(folder, 'cert.pem'), '--tls-key-file', join(folder, 'key.pem')],
+    ...['--tls-ca-cert-file', join(folder, 'ca.pem')],
+  ]
+}
