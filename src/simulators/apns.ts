@@ -8,6 +8,7 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2'
+import type { TLSSocket } from 'node:tls'
 import type { JsonObject } from '../core/json.ts'
 import { Authorization, type ApnsKey, type Peer } from './apns-authorization.ts'
 import { listen, portOf, startFront } from './apns-front.ts'
@@ -238,9 +239,14 @@ class Simulation {
 
 /** Only of a certificate that was issued by our authority. */
 function certificateTopic(socket: ServerHttp2Session['socket']): string | undefined {
-  if (!('getPeerCertificate' in socket) || !socket.authorized) return undefined
+  if (!isTls(socket) || !socket.authorized) return undefined
   const userId: unknown = socket.getPeerCertificate().subject?.['UID']
   return typeof userId === 'string' ? userId : undefined
+}
+
+/** A session shows its socket through a proxy that answers `get`, not `in` or `instanceof`. */
+function isTls(socket: ServerHttp2Session['socket']): socket is TLSSocket {
+  return Reflect.get(socket, 'encrypted') === true
 }
 
 function ownHeaders(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {

@@ -2,7 +2,9 @@
  * One HTTP/2 connection to APNs: how many pushes it takes at once, whether it is still alive, and what became of each request on it.
  * node-apn's own client fails here (second GOAWAY, dead connection, cold start): facts/providers.md §2.2.
  */
+import { once } from 'node:events'
 import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
+import type { TLSSocket } from 'node:tls'
 import { connect, ConnectError, connectErrorOf, type Target } from './connect.ts'
 import type { Answer } from './outcome.ts'
 
@@ -53,26 +55,29 @@ export async function openSession(target: Target, startsWarm: boolean, times: Se
     http2.once('close', () => fail(new ConnectError('connection closed')))
     http2.once('remoteSettings', () => {
       signal.removeEventListener('abort', onAbort)
-      resolve(new Session(http2, startsWarm, times))
+      resolve(new Session(http2, socket, startsWarm, times))
     })
   })
 }
 
 export class Session {
   readonly #http2: ClientHttp2Session
+  readonly #socket: TLSSocket
   readonly #times: SessionTimes
   readonly #firstLimit: number
   readonly #pings: NodeJS.Timeout
   #isWarm: boolean
   #isLeaving = false
   #isSuspect = false
+  #isEnding = false
   #lastStreamId = Number.POSITIVE_INFINITY
   #taken = 0
   /** Called when it may take more than before, or no more at all. */
   onChange: () => void = () => {}
 
-  constructor(http2: ClientHttp2Session, startsWarm: boolean, times: SessionTimes) {
+  constructor(http2: ClientHttp2Session, socket: TLSSocket, startsWarm: boolean, times: SessionTimes) {
     this.#http2 = http2
+    this.#socket = socket
     this.#times = times
     this.#isWarm = startsWarm
     this.#firstLimit = this.#limit()
@@ -100,7 +105,7 @@ export class Session {
   }
 
   get isClosed(): boolean {
-    return this.#http2.destroyed
+    return this.#socket.destroyed
   }
 
   /** Whether a push was accepted on it: before that, one stream is all it gets. */
@@ -124,18 +129,16 @@ export class Session {
   /** Takes nothing new; what is in flight finishes. */
   leave(): void {
     this.#isLeaving = true
-    if (this.#taken === 0 && !this.#http2.closed) this.#http2.close()
+    if (this.#taken === 0) this.#end()
     this.onChange()
   }
 
   /** Gives it up once nothing is in flight, and resolves then. */
   async close(): Promise<void> {
-    if (this.#http2.destroyed) return
-    const closed = new Promise((resolve) => this.#http2.once('close', resolve))
-    const timer = setTimeout(() => this.#http2.destroy(), this.#times.pingMs)
-    this.#http2.close()
+    if (this.#socket.destroyed) return
+    const closed = once(this.#socket, 'close')
+    this.leave()
     await closed
-    clearTimeout(timer)
   }
 
   /** Sends one request on the stream that was taken. Always resolves. */
@@ -206,8 +209,17 @@ export class Session {
 
   #release(): void {
     this.#taken -= 1
-    if (this.#isLeaving && this.#taken === 0 && !this.#http2.closed) this.#http2.close()
+    if (this.#isLeaving && this.#taken === 0) this.#end()
     this.onChange()
+  }
+
+  /** Says goodbye. A peer that does not answer it, because it is gone, would hold the socket for ever. */
+  #end(): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    this.#http2.close()
+    const timer = setTimeout(() => this.#socket.destroy(), this.#times.pingMs)
+    this.#socket.once('close', () => clearTimeout(timer))
   }
 
   #limit(): number {
@@ -223,7 +235,7 @@ export class Session {
 
   #ping(): void {
     if (this.#http2.destroyed) return
-    const timer = setTimeout(() => this.#http2.destroy(), this.#times.pingMs).unref()
+    const timer = setTimeout(() => this.#socket.destroy(), this.#times.pingMs).unref()
     const onPong = (error: Error | null): void => {
       clearTimeout(timer)
       if (error !== null || !this.#isSuspect) return
