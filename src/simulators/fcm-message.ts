@@ -13,7 +13,7 @@ const ANDROID_FIELDS = new Set(
     .split(' ')
     .flatMap((name) => [name, name.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())]),
 )
-const RESERVED_DATA_KEYS = /^(from|message_type|notification|(google|gcm).*)$/
+const RESERVED_DATA_KEYS = /^(?:(?:from|message_type|notification)$|gcm|google)/
 const MAX_DATA_BYTES = 4096
 const MAX_TTL_SECONDS = 2_419_200
 /** What a registration token or installation ID is written with. */

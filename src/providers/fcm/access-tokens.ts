@@ -88,7 +88,7 @@ export class AccessTokens {
   #read(answer: WireAnswer | LostRequest): AccessToken | undefined {
     if (answer.kind === 'lost' || answer.status !== 200) return undefined
     const { access_token: value, expires_in: seconds = ASSERTION_SECONDS } = jsonObjectOf(answer.body) ?? {}
-    if (typeof value !== 'string' || value === '' || typeof seconds !== 'number') return undefined
+    if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value) || typeof seconds !== 'number') return undefined
     const nowMs = this.#nowMs()
     const lifetimeMs = seconds * 1000
     const renewAtMs = nowMs + Math.max(lifetimeMs - RENEW_BEFORE_MS, lifetimeMs / 2)

@@ -37,9 +37,9 @@ interface Row {
   readonly outcome: (finding: Finding) => Outcome
 }
 
-/** "Wait at least 10 seconds before the first retry": firebase.google.com/docs/cloud-messaging/scale-fcm */
+/** Google's least wait before a first retry (scale-fcm guide; facts/providers.md §5). */
 const FLOOR_MS = 10_000
-/** 429 without Retry-After: "default to 60 seconds", same page. */
+/** Google's default for a 429 without Retry-After, same place. */
 const QUOTA_FLOOR_MS = 60_000
 /** An operator has to act first. */
 const OPERATOR_FLOOR_MS = 600_000
@@ -48,7 +48,7 @@ const OPERATOR_FLOOR_MS = 600_000
 const ROWS: readonly Row[] = [
   // Accepted, whatever the body says (golden: fcm-answer-200-badjson).
   { when: ({ status }) => status >= 200 && status < 300, outcome: () => ({ kind: 'delivered' }) },
-  // EC UNREGISTERED: "the token used is no longer valid and a new one must be used". By its detail only: a wrong project is a 404 too (§1.5).
+  // EC UNREGISTERED: the app was removed, or has a new token. By its detail only: a wrong project is a 404 too (§1.5).
   { when: ({ fcmError }) => fcmError === 'UNREGISTERED', outcome: rejected },
   // EC INVALID_ARGUMENT is about a token only where the answer names it (§1.5; firebase-admin-java#1064 has the text).
   { when: isAboutTarget, outcome: rejected },
@@ -67,7 +67,7 @@ const ROWS: readonly Row[] = [
   // No FcmError: there is no such project, or the endpoint is not FCM (§1.5).
   { when: ({ status, fcmError }) => status === 404 && fcmError === undefined, outcome: blocked },
   { when: ({ status }) => status === 404, outcome: failed },
-  // EC QUOTA_EXCEEDED: of a device, a topic or the whole project, "QuotaFailure is returned to specify which". Anyone can exhaust their own device's.
+  // EC QUOTA_EXCEEDED: of a device, a topic or the whole project; QuotaFailure says which. Anyone can exhaust their own device's.
   {
     when: ({ status }) => status === 429,
     outcome: (finding) =>
@@ -82,7 +82,7 @@ const ROWS: readonly Row[] = [
     when: ({ status }) => status === 500,
     outcome: (finding) => retry(finding, { scope: 'delivery', floorMs: FLOOR_MS, ambiguous: true }),
   },
-  // EC UNAVAILABLE: "the server is overloaded"; it did not take the message.
+  // EC UNAVAILABLE: overloaded; it did not take the message.
   {
     when: ({ status }) => status === 503,
     outcome: (finding) => retry(finding, { scope: 'app', floorMs: FLOOR_MS, ambiguous: false }),

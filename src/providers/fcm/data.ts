@@ -49,7 +49,7 @@ interface Field {
 }
 
 /** Keys that Google refuses (ErrorCode reference: "from", "gcm", prefix "google"; message_type), or takes for itself. */
-const RESERVED_KEY = /^(?:from|message_type|notification|collapse_key|(?:gcm|google).*)$/
+const RESERVED_KEY = /^(?:(?:from|message_type|notification|collapse_key)$|gcm|google)/
 /** firebase-admin leaves these out of every object it copies. */
 const UNCOPIED_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 

@@ -14,19 +14,21 @@ import { outcomeOf, refusesAccessToken, type LostRequest, type WireAnswer } from
 import { before, withDeadline } from './deadline.ts'
 import { jsonObjectOf } from './json-text.ts'
 import type { FcmOptions } from './options.ts'
-import { isServiceAccount, parseServiceAccount } from './service-account.ts'
+import { isServiceAccount, parseServiceAccount, type ServiceAccount } from './service-account.ts'
 import { SingleAttemptAgent } from './single-attempt-agent.ts'
 import { ttlSeconds } from './static-options.ts'
 
 type Target = NonNullable<FcmOptions['target']>
 
-/** "Set a timeout of at least 10 seconds": firebase.google.com/docs/cloud-messaging/scale-fcm */
+/** Google's least timeout for a send (scale-fcm guide; facts/providers.md §5). */
 const DEADLINE_MS = 10_000
 const DEFAULT_CONNECTIONS = 50
 /** Google closes idle connections after some minutes, a NAT on the way sooner. */
 const IDLE_MS = 60_000
 /** No device has it, so a dry run to it tells a good credential from a bad one and nothing else (facts/providers.md §1.6). */
 const CHECK_TARGET = 'credential-check'
+/** Something in the options that the schema lets pass and the SDK does not. */
+const NOT_TAKEN = 'not accepted by firebase-admin'
 /** Registration tokens and installation IDs are printable ASCII; what is not need not be asked about. */
 const POSSIBLE_TARGET = /^[\x21-\x7e]+$/
 
@@ -36,9 +38,7 @@ export async function openSender(options: FcmOptions, context: ProviderContext):
   const projectId = options.project_id ?? account.projectId
   if (projectId === undefined) throw new Error(`${options.service_account_file}: the service account names no project`)
   const ca = options.ca_file === undefined ? undefined : await readFile(options.ca_file, 'utf8')
-  const { agent, tokenAgent } = createAgents(options, ca)
-  const tokens = new AccessTokens(account, tokenAgent, context.nowMs)
-  return new FcmSender(projectId, options.target ?? 'token', agent, tokens, tokenAgent, context.nowMs)
+  return new FcmSender(account, projectId, options, ca, context.nowMs)
 }
 
 class FcmSender implements Sender {
@@ -50,21 +50,24 @@ class FcmSender implements Sender {
   readonly #credential = new CurrentToken()
   readonly #app: App
   readonly #messaging: Messaging
+  /** What a check sends: the operator's own part of every message. */
+  readonly #fixed: JsonObject
   readonly #inFlight = new Set<Promise<Outcome>>()
   #isClosed = false
 
   constructor(
+    account: ServiceAccount,
     projectId: string,
-    target: Target,
-    agent: SingleAttemptAgent,
-    tokens: AccessTokens,
-    tokenAgent: SingleAttemptAgent,
+    options: FcmOptions,
+    ca: string | undefined,
     nowMs: () => number,
   ) {
-    this.#target = target
+    const { agent, tokenAgent } = createAgents(options, ca)
     this.#agent = agent
-    this.#tokens = tokens
     this.#tokenAgent = tokenAgent
+    this.#tokens = new AccessTokens(account, tokenAgent, nowMs)
+    this.#target = options.target ?? 'token'
+    this.#fixed = jsonObjectOf(JSON.stringify(options.options ?? {})) ?? {}
     this.#nowMs = nowMs
     // A name is taken for as long as its app lives, and a reload opens the new sender before it closes the old one.
     this.#app = initializeApp({ projectId, credential: this.#credential, httpAgent: agent }, `fcm-${randomUUID()}`)
@@ -80,10 +83,12 @@ class FcmSender implements Sender {
   }
 
   async check(signal: AbortSignal): Promise<CheckResult> {
-    const outcome = await this.#run(sdkMessage({}, this.#target, CHECK_TARGET), true, signal)
-    // Whatever FCM finds wrong with the made-up target, it has let us in.
-    const isLetIn = outcome.kind === 'delivered' || outcome.kind === 'rejected' || outcome.kind === 'failed'
-    return isLetIn ? { ok: true } : { ok: false, reason: outcome.reason }
+    const outcome = await this.#run(sdkMessage(this.#fixed, this.#target, CHECK_TARGET), true, signal)
+    // Whatever FCM finds wrong with a message to a made-up target, it has let us in.
+    if (outcome.kind === 'delivered' || outcome.kind === 'rejected') return { ok: true }
+    return outcome.kind === 'failed' && outcome.reason !== NOT_TAKEN
+      ? { ok: true }
+      : { ok: false, reason: outcome.reason }
   }
 
   async close(): Promise<void> {
@@ -113,7 +118,7 @@ class FcmSender implements Sender {
     if (token.kind !== 'token') return token
     this.#credential.token = token.value
     const answer = await this.#ask(message, dryRun, limit)
-    if (answer === undefined) return { kind: 'failed', reason: 'not accepted by firebase-admin' }
+    if (answer === undefined) return { kind: 'failed', reason: NOT_TAKEN }
     if (isSecond || !refusesAccessToken(answer)) return outcomeOf(answer, this.#nowMs())
     this.#tokens.drop(token)
     return this.#attempt(message, dryRun, limit, true)
@@ -156,9 +161,9 @@ function createAgents(options: FcmOptions, ca: string | undefined): Record<'agen
 function sdkMessage(fields: JsonObject, target: Target, key: string): SdkMessage {
   const { android } = fields
   const seconds = isJsonObject(android) ? ttlSeconds(android['ttl']) : undefined
-  const ttl =
-    seconds === undefined ? {} : { android: { ...(isJsonObject(android) ? android : {}), ttl: seconds * 1000 } }
-  const message = { ...fields, ...ttl, [target]: key }
+  const inSdkUnits =
+    isJsonObject(android) && seconds !== undefined ? { android: { ...android, ttl: seconds * 1000 } } : {}
+  const message = { ...fields, ...inSdkUnits, [target]: key }
   if (!hasTarget(message)) throw new TypeError(`an FCM message without a ${target}`)
   return message
 }

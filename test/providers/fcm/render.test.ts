@@ -269,6 +269,7 @@ describe('the data of an FCM message', () => {
     'gcm.x',
     'google.x',
     'googlex',
+    'google\\nx',
     '__proto__',
     'constructor',
   ])('does not take the key %s from the pusher', (key) => {

@@ -346,6 +346,11 @@ describe('the check of a credential', () => {
     expect(simulator.received).toMatchObject([{ token: 'credential-check', validateOnly: true }])
   })
 
+  it('finds options that the SDK does not take', async () => {
+    const sender = await openSender({ options: { apns: { payload: { aps: { alert: null } } } } })
+    expect(await sender.check(never)).toEqual({ ok: false, reason: 'not accepted by firebase-admin' })
+  })
+
   it.each<[FcmFault, string]>([
     ['oauth-refuses', 'oauth 400 invalid_grant'],
     ['permission-denied', '403 PERMISSION_DENIED'],
