@@ -25,14 +25,8 @@ export interface LoadOptions {
 /** Rejects with a ConfigError that lists every mistake. */
 export async function loadConfig({ path, kinds, env = process.env }: LoadOptions): Promise<Config> {
   const loading = startLoading(resolve(path))
-  const text = await loading.read(loading.file, [])
-  if (text !== undefined)
-    loading.source = readSource(text, env, (at, line, message) => loading.reportAt(at, line, message))
-  const written = loading.source?.value
-  // Mistakes of the YAML itself: nothing more can be said.
-  if (written === undefined) loading.throwMistakes()
-
-  const checked = checkValue(fileSchema, written ?? {}, [], loading)
+  const written = await readWritten(loading, env)
+  const checked = checkValue(fileSchema, written, [], loading)
   const sections = isJsonObject(checked) ? checked : {}
   const { properties } = fileSchema
   const { http, admin, store, queue, privacy, unknown_app: unknownApp, log } = sections
@@ -40,6 +34,7 @@ export async function loadConfig({ path, kinds, env = process.env }: LoadOptions
     ? await readStore(store, isJsonObject(written) ? written['store'] : {}, loading)
     : undefined
   const adminConfig = Value.Check(properties.admin, admin) ? await readAdmin(admin, storeConfig, loading) : undefined
+  if (Value.Check(properties.http, http) && Value.Check(properties.admin, admin)) checkPorts(http, admin, loading)
   const queueConfig = Value.Check(properties.queue, queue) ? await readQueue(queue, storeConfig, loading) : undefined
   // Of a mode that is not one, no more mistakes are to follow.
   const mode = Value.Check(properties.privacy, privacy) && !loading.isReported(['privacy']) ? privacy : 'full'
@@ -65,6 +60,22 @@ export async function loadConfig({ path, kinds, env = process.env }: LoadOptions
     apps,
     files: loading.files,
   }
+}
+
+/** The file as plain data. When it cannot be read, or is no YAML, nothing more can be said: throws. */
+async function readWritten(loading: Loading, env: Environment): Promise<unknown> {
+  const text = await loading.read(loading.file, [])
+  if (text !== undefined)
+    loading.source = readSource(text, env, (at, line, message) => loading.reportAt(at, line, message))
+  if (loading.source?.value === undefined) loading.throwMistakes()
+  return loading.source?.value ?? {}
+}
+
+/** Two listeners on one port: found here rather than when the second one starts. */
+function checkPorts(http: FileSection<'http'>, admin: FileSection<'admin'>, loading: Loading): void {
+  const isEverywhere = [http.host, admin.host].some((host) => host === '0.0.0.0' || host === '::')
+  if (http.port === 0 || http.port !== admin.port || !(isEverywhere || http.host === admin.host)) return
+  loading.report(['admin', 'port'], `is the port of http, too; give another than ${http.port}`)
 }
 
 function readHttp({ host, port, body_limit: bodyLimit, trust_proxy: trustProxy }: FileSection<'http'>): HttpConfig {

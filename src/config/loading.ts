@@ -1,5 +1,5 @@
 /** What the parts of loading share: the file being read, where its settings are, what is wrong so far, which files were looked at. */
-import { isAbsolute, resolve, dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { Findings } from './check-value.ts'
 import { ConfigError, formatPath, type Mistake, type SettingPath } from './config-error.ts'
 import { readText } from './files.ts'
@@ -30,7 +30,7 @@ export function startLoading(file: string): Loading {
     report: (path, message) => loading.reportAt(path, loading.source?.lineOf(path) ?? 1, message),
     isReported: (path) => mistakes.some((mistake) => mistake.path === formatPath(path)),
     isFromEnvironment: (path) => loading.source?.isFromEnvironment(path) ?? false,
-    resolve: (path) => (isAbsolute(path) ? path : resolve(dirname(file), path)),
+    resolve: (path) => resolve(dirname(file), path),
     read: async (path, setting) => {
       const { text, hash, problem } = await readText(path)
       files.set(path, hash)

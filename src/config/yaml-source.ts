@@ -12,7 +12,7 @@ export interface Source {
   isFromEnvironment(path: SettingPath): boolean
 }
 
-/** Text of `yaml`'s own messages quotes the file, which may hold secrets; these do not. */
+/** Not `yaml`'s own messages, which quote the file: it may hold secrets. */
 const SENTENCES: Readonly<Record<string, string>> = {
   ALIAS_PROPS: 'an alias takes no anchor or tag',
   BAD_DIRECTIVE: 'a line that starts with % is a YAML directive, and this one is not known',
@@ -22,7 +22,6 @@ const SENTENCES: Readonly<Record<string, string>> = {
   BLOCK_AS_IMPLICIT_KEY: 'a second ": " in one line: put the value in quotes, or indent the next line correctly',
   BLOCK_IN_FLOW: 'inside { } or [ ] only the short form can be used',
   COMMENT_SPACE: 'a comment needs a space before its #',
-  DUPLICATE_KEY: 'a key is given twice',
   MISSING_CHAR: 'a quote, bracket, comma or colon is missing',
   MULTILINE_IMPLICIT_KEY: 'a key must be on one line and end with ": "',
   MULTIPLE_DOCS: 'there must be one document only; delete the line ---',
@@ -46,13 +45,8 @@ export function readSource(text: string, env: Environment, report: Report): Sour
     return 1
   }
 
-  const document = parseDocument(text, {
-    lineCounter: counter,
-    prettyErrors: false,
-    uniqueKeys: false,
-    version: '1.2',
-    merge: false,
-  })
+  // Keys given twice are found below, where their path is known.
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false })
   const problems = [...document.errors, ...document.warnings]
   let lastLine = 0
   for (const { code, pos } of problems) {

@@ -85,6 +85,11 @@ const table: readonly (readonly [string, string, string])[] = [
     `${APPS}http: { body_limit: 1MB }\n`,
     '3: http.body_limit: expected a size such as 512KiB or 1MiB, from 16KiB to 16MiB, found "1MB"',
   ],
+  [
+    'one port for both',
+    `${APPS}http: { port: 5001 }\nadmin: {}\n`,
+    '4: admin.port: is the port of http, too; give another than 5001',
+  ],
   // YAML
   ['a tab', `${APPS}http:\n\tport: 1\n`, '4: : not valid YAML: a tab is used to indent; YAML allows only spaces'],
   [
