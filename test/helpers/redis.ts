@@ -27,11 +27,13 @@ export interface TestRedis {
   stop(): Promise<void>
 }
 
+type Settings = Readonly<Record<string, string | number>>
+
 export interface TestRedisOptions {
   /** Cluster: one node that has all slots. */
   readonly mode?: 'single' | 'cluster' | 'tls'
-  /** Further settings, as on its command line. */
-  readonly settings?: readonly string[]
+  /** As in redis.conf. */
+  readonly settings?: Settings
   /** False: only a port is reserved until `start`. */
   readonly isStarted?: boolean
 }
@@ -40,24 +42,24 @@ const READY = 'Ready to accept connections'
 
 export async function startRedis({
   mode = 'single',
-  settings = [],
+  settings = {},
   isStarted = true,
 }: TestRedisOptions = {}): Promise<TestRedis> {
   const port = await freePort()
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-redis-'))
   const node = { host: '127.0.0.1', port }
   const clients: Redis[] = []
-  const modeSettings = {
-    single: [],
-    cluster: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'],
-    tls: await tlsSettings(mode, folder, port),
-  }
-  const commandLine = [
-    ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''],
-    ...['--appendonly', 'yes', '--maxmemory-policy', 'noeviction', '--enable-debug-command', 'local'],
-    ...modeSettings[mode],
+  const commandLine = flags({
+    port,
+    bind: '127.0.0.1',
+    dir: folder,
+    save: '',
+    appendonly: 'yes',
+    'maxmemory-policy': 'noeviction',
+    ...(mode === 'cluster' ? { 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' } : {}),
+    ...(mode === 'tls' ? await tlsSettings(folder, port) : {}),
     ...settings,
-  ]
+  })
   let child: ChildProcess | undefined
   const killNow = (): void => void child?.kill('SIGKILL')
   process.on('exit', killNow)
@@ -125,15 +127,21 @@ async function assignAllSlots(client: Redis): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
-async function tlsSettings(mode: string, folder: string, port: number): Promise<readonly string[]> {
-  if (mode !== 'tls') return []
+async function tlsSettings(folder: string, port: number): Promise<Settings> {
   const authority = createAuthority()
   const { key, cert } = authority.issue({ commonName: 'redis', hosts: ['127.0.0.1'] })
   const files = { 'ca.pem': authority.certificate, 'key.pem': key, 'cert.pem': cert }
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
-  return [
-    ...['--tls-port', String(port), '--port', '0', '--tls-auth-clients', 'no'],
-    ...['--tls-cert-file', join(folder, 'cert.pem'), '--tls-key-file', join(folder, 'key.pem')],
-    ...['--tls-ca-cert-file', join(folder, 'ca.pem')],
-  ]
+  return {
+    port: 0,
+    'tls-port': port,
+    'tls-auth-clients': 'no',
+    'tls-cert-file': join(folder, 'cert.pem'),
+    'tls-key-file': join(folder, 'key.pem'),
+    'tls-ca-cert-file': join(folder, 'ca.pem'),
+  }
+}
+
+function flags(settings: Settings): string[] {
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
 }

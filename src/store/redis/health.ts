@@ -29,6 +29,7 @@ export class Health {
   readonly #timer: NodeJS.Timeout
   readonly #onReady = (): void => void this.check()
   #settings: Settings | undefined
+  #checking: Promise<void> | undefined
   #wasWritable = true
   #ticks = 0
 
@@ -49,7 +50,12 @@ export class Health {
   }
 
   /** Never rejects: what cannot be learnt stays as it was. */
-  async check(): Promise<void> {
+  check(): Promise<void> {
+    this.#checking ??= this.#check().finally(() => (this.#checking = undefined))
+    return this.#checking
+  }
+
+  async #check(): Promise<void> {
     const { work, writer, probeKey } = this.#options
     await writer.probe()
     if (!isReady(work)) return

@@ -23,8 +23,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** Leaves time for the write itself within STORE_TIMEOUT_MS. */
-const REPLICA_TIMEOUT_MS = 600
+/** Twice this is below STORE_TIMEOUT_MS: Redis serves a connection again only when its WAIT before is over. */
+const REPLICA_TIMEOUT_MS = 400
 const PROBE_LIFETIME_MS = 60_000
 
 export class Writer {
@@ -32,6 +32,9 @@ export class Writer {
   readonly #writes = new Set<Promise<unknown>>()
   #turn: Waiting[] = []
   #lastFailure: StoreUnavailable | undefined
+  /** The WAIT that has been sent, and the one after it for all that were written since. */
+  #waiting: Promise<void> = Promise.resolve()
+  #nextWait: Promise<void> | undefined
 
   constructor(options: WriterOptions) {
     this.#options = options
@@ -113,10 +116,21 @@ export class Writer {
     }
   }
 
+  #replicated(): Promise<void> {
+    if (this.#options.replicaAcks === 0) return Promise.resolve()
+    this.#nextWait ??= this.#waiting
+      .catch(() => {})
+      .then(() => {
+        this.#nextWait = undefined
+        this.#waiting = this.#wait()
+        return this.#waiting
+      })
+    return this.#nextWait
+  }
+
   /** WAIT speaks of the connection it is sent on; in a Redis Cluster, the pipeline goes where its key is. */
-  async #replicated(): Promise<void> {
+  async #wait(): Promise<void> {
     const { client, replicaAcks, probeKey } = this.#options
-    if (replicaAcks === 0) return
     const replies = await client.pipeline().exists(probeKey).wait(replicaAcks, REPLICA_TIMEOUT_MS).exec()
     const [error, replicas] = replies?.[1] ?? []
     if (error instanceof Error) throw error
