@@ -26,7 +26,7 @@ export interface ConsumptionPorts {
   readonly nowMs: () => number
   /** Undefined when it cannot be read. */
   readonly read: (row: DueRow) => Delivery | undefined
-  /** A handler rejected, which it must not. */
+  /** A handler rejected, or did not say what becomes of its delivery: a bug. */
   readonly onHandlerFailure: () => void
   readonly onStopped: () => void
 }
@@ -138,8 +138,10 @@ export class SqliteConsumption implements Consumption {
   }
 
   async #ask(handedOut: HandedOut): Promise<Disposition> {
-    const [disposition] = await this.#ports.handler([handedOut], this.#abort.signal).catch(() => [])
-    if (disposition !== undefined) return disposition
+    try {
+      const [disposition] = await this.#ports.handler([handedOut], this.#abort.signal)
+      if (disposition !== undefined) return disposition
+    } catch {}
     this.#ports.onHandlerFailure()
     return { kind: 'again', atMs: this.#ports.nowMs() + PUT_OFF_MS }
   }

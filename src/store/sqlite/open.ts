@@ -13,7 +13,7 @@ export interface SqliteStoreOptions {
   readonly path: string
   readonly keyring: Keyring
   readonly nowMs: () => number
-  /** `FULL` (default): what is accepted survives a power cut. `NORMAL`: the end of a crash of Hushgate, but not always a power cut. */
+  /** `FULL` (default): what is accepted survives a power cut. `NORMAL`: it survives a crash of Hushgate only. */
   readonly synchronous?: 'FULL' | 'NORMAL' | undefined
   /** The file does not grow beyond this; deliveries are then refused. */
   readonly maxBytes?: number | undefined

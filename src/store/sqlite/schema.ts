@@ -52,7 +52,7 @@ const SCHEMA = `
   create index memory_age on memory (expires_at);
 `
 
-/** Throws Refused when the operator has to do something, anything else when the disk does not obey. */
+/** Throws Refused. */
 export function openDatabase({ path, synchronous, maxBytes }: DatabaseSettings): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
@@ -125,6 +125,6 @@ function describe(error: unknown): { errcode: unknown; message: string } {
 /** Fails when there is no room for a delivery. */
 export function probeRoom(database: DatabaseSync): void {
   database.exec(`
-    insert or replace into memory (key, value, expires_at) values ('probe', hex(zeroblob(8192)), 0);
-    delete from memory where key = 'probe'`)
+    insert or replace into memory (key, value, expires_at) values ('store:probe', hex(zeroblob(8192)), 0);
+    delete from memory where key = 'store:probe'`)
 }
