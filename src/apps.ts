@@ -90,6 +90,7 @@ export class Apps {
       policy: config.policy,
       isVoip: config.options['push_type'] === 'voip',
       countsPer: kind.countsPer,
+      targetOf: (pushkey, data) => kind.targetOf?.(pushkey, data) ?? pushkey,
       render: kind.renderer(config.options),
     }
     return { config, intake, sender }

@@ -21,8 +21,6 @@ export interface HttpConfig {
   readonly host: string
   readonly port: number
   readonly bodyLimitBytes: number
-  /** As Fastify's option of the same name. */
-  readonly trustProxy: boolean | string[]
 }
 
 export interface AdminConfig {

@@ -78,8 +78,8 @@ function checkPorts(http: FileSection<'http'>, admin: FileSection<'admin'>, load
   loading.report(['admin', 'port'], `is the port of http, too; give another than ${http.port}`)
 }
 
-function readHttp({ host, port, body_limit: bodyLimit, trust_proxy: trustProxy }: FileSection<'http'>): HttpConfig {
-  return { host, port, bodyLimitBytes: parseSizeBytes(bodyLimit) ?? 0, trustProxy }
+function readHttp({ host, port, body_limit: bodyLimit }: FileSection<'http'>): HttpConfig {
+  return { host, port, bodyLimitBytes: parseSizeBytes(bodyLimit) ?? 0 }
 }
 
 async function readAdmin(

@@ -13,7 +13,6 @@ export function restartOnly(before: Config, after: Config): string[] {
     ['http.host', before.http.host !== after.http.host],
     ['http.port', before.http.port !== after.http.port],
     ['http.body_limit', before.http.bodyLimitBytes !== after.http.bodyLimitBytes],
-    ['http.trust_proxy', !isDeepStrictEqual(before.http.trustProxy, after.http.trustProxy)],
     ['admin.host', before.admin.host !== after.admin.host],
     ['admin.port', before.admin.port !== after.admin.port],
     [

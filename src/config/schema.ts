@@ -49,11 +49,6 @@ const http = section('The port that homeservers post to.', {
   host: Type.String({ description: 'Address to listen on.', default: '0.0.0.0', minLength: 1 }),
   port: wholeNumber(5000, 0, 65_535, 'Port to listen on; 0 takes any free one.'),
   body_limit: size('512KiB', '16KiB', '16MiB', 'Largest request body; a larger one is answered with 413.'),
-  trust_proxy: Type.Union([Type.Boolean(), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })], {
-    description:
-      'Believe X-Forwarded-For: true from anyone, or a list of the addresses or CIDR ranges of your proxies.',
-    default: false,
-  }),
 })
 
 const admin = section('The port for the operator: health, metrics, operations page. Not for the internet.', {

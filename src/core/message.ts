@@ -13,6 +13,8 @@ export interface PushIdentity {
   readonly id: string
   /** At most 32 base64url characters; equal for pushes of which only the last matters. */
   readonly collapseId: string
+  /** Only where the app asked for the last push per room (and not in minimal mode): equal for pushes of one room to one device. */
+  readonly roomCollapseId?: string | undefined
   readonly expiresAtMs: number
 }
 

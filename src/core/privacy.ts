@@ -1,7 +1,7 @@
 /** The privacy policy: what of a notification goes on towards a push service. Pure, and the last line that sees what is not passed on. */
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
 import type { Device, Notification } from './notification.ts'
-import { TEST_PUSH, type Counts, type Push } from './push.ts'
+import { TEST_PUSH, type Counts, type Push, type PusherOptions } from './push.ts'
 
 export type PrivacyMode = 'minimal' | 'event_id_only' | 'full'
 
@@ -39,7 +39,8 @@ export function isTestPush(notification: Notification): boolean {
 export function applyPrivacy(notification: Notification, device: Device, policy: PrivacyPolicy): Push | undefined {
   const { kind, prio, encrypted } = notification
   if (kind === 'nothing') return undefined
-  const counts = policy.counts === 'none' ? undefined : notification.counts
+  const counts = policy.counts === 'none' || hidesBadge(device) ? undefined : notification.counts
+  const pusher = pusherOptionsOf(device)
   const defaultPayload = isJsonObject(device.data['default_payload']) ? device.data['default_payload'] : {}
   const { eventId, roomId } = notification
   switch (policy.privacy) {
@@ -49,18 +50,35 @@ export function applyPrivacy(notification: Notification, device: Device, policy:
         kind,
         prio,
         encrypted,
+        pusher,
         defaultPayload: allowed(defaultPayload, [...ALWAYS_ALLOWED, ...policy.defaultPayloadAllow]),
         badge: badgeOf(counts),
         counts: policy.counts === 'exact' ? counts : undefined,
         testPush: isTestPush(notification),
       }
     case 'event_id_only':
-      return { detail: 'event_id_only', kind, prio, encrypted, defaultPayload, counts, eventId, roomId }
+      return { detail: 'event_id_only', kind, prio, encrypted, pusher, defaultPayload, counts, eventId, roomId }
     case 'full': {
       const { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content } = notification
       const about = { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content }
-      return { detail: 'full', kind, prio, encrypted, defaultPayload, counts, eventId, roomId, ...about }
+      return { detail: 'full', kind, prio, encrypted, pusher, defaultPayload, counts, eventId, roomId, ...about }
     }
+  }
+}
+
+/** A device may do without counts (MSC4076, under its stable and its unstable name). */
+function hidesBadge({ data }: Device): boolean {
+  return data['disable_badge_count'] === true || data['org.matrix.msc4076.disable_badge_count'] === true
+}
+
+/** The options of Sygnal's and Hedwig's apps (facts/peers.md §1.5). */
+function pusherOptionsOf({ data, appId }: Device): PusherOptions {
+  const shape = data['data_message']
+  const isShape = shape === 'android' || shape === 'ios'
+  return {
+    eventsOnly: data['events_only'] === true,
+    onlyLastPerRoom: Boolean(data['only_last_per_room']),
+    dataMessage: isShape ? shape : appId.endsWith('.data_message') ? 'android' : undefined,
   }
 }
 

@@ -1,5 +1,6 @@
 /** The contract of a push service: a folder of three files (index, render, sender) and one line in providers/index.ts. */
 import type { TObject } from 'typebox'
+import type { JsonObject } from './json.ts'
 import type { Message, PushIdentity, Rendered } from './message.ts'
 import type { Outcome } from './outcome.ts'
 import type { Push } from './push.ts'
@@ -17,8 +18,8 @@ export interface ProviderContext {
 export type CheckResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
 export interface Sender {
-  /** Exactly one attempt; always settles, never rejects for an answer or a network failure. When `signal` aborts, the attempt is cut off. */
-  send(message: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome>
+  /** Exactly one attempt; always settles, never rejects for an answer or a network failure. When `signal` aborts, the attempt is cut off. `target`: the pushkey, or what `targetOf` made of it. */
+  send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome>
   /** A harmless question that proves or refutes our credential (`check --online`). */
   check(signal: AbortSignal): Promise<CheckResult>
   /** When the credential itself runs out (epoch, ms), for those that do. */
@@ -43,6 +44,8 @@ export interface ProviderKind<Options = never> {
   readonly files: readonly string[]
   /** Counts-only pushes replace each other per pushkey, or per pushkey and pusher data. */
   readonly countsPer: 'pushkey' | 'pusher'
+  /** What the sender needs to reach a device, as one text; default: the pushkey itself. */
+  targetOf?(pushkey: string, data: JsonObject): string
   /** Reads what the options point to and reports every mistake; opens no connection. */
   inspect(options: Options): Promise<readonly OptionMistake[]>
   /** Pure: everything that does not change between pushes is computed once, here. */

@@ -14,6 +14,16 @@ export interface EncryptedPush {
   readonly mac: string
 }
 
+/** What the app asked for when it set its pusher (`data` beside `default_payload`); says nothing about the user. */
+export interface PusherOptions {
+  /** Web Push: no badge updates. */
+  readonly eventsOnly: boolean
+  /** Web Push: a newer push of a room takes the place of the older one. */
+  readonly onlyLastPerRoom: boolean
+  /** Hedwig: the shape of FCM messages. */
+  readonly dataMessage?: 'android' | 'ios' | undefined
+}
+
 interface PushBase {
   /** `event`: something happened. `counts`: only the badge changed, never an alert. */
   readonly kind: 'event' | 'counts'
@@ -21,6 +31,7 @@ interface PushBase {
   /** From pusher data: all of it, but in a minimal push only the keys and scalars on the app's allow-list. `{}` when there is none. */
   readonly defaultPayload: JsonObject
   readonly encrypted?: EncryptedPush | undefined
+  readonly pusher?: PusherOptions | undefined
 }
 
 /** Has no field for a room ID, event ID, sender, name, type or content. */

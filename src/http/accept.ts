@@ -1,10 +1,12 @@
 /** From a parsed notification to stored deliveries and the pushkeys to reject: the way in, up to the queue. */
 import { randomUUID } from 'node:crypto'
 import type { Delivery, Priority } from '../core/delivery.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { PushIdentity, Rendered } from '../core/message.ts'
 import type { Device, Notification } from '../core/notification.ts'
 import { applyPrivacy, isCall, isTestPush, type PrivacyPolicy } from '../core/privacy.ts'
 import type { Push } from '../core/push.ts'
+import { Secret } from '../core/secret.ts'
 
 /** A configured app, as far as the way in needs it. */
 export interface IntakeApp {
@@ -13,6 +15,8 @@ export interface IntakeApp {
   /** Every push of the app makes the phone ring. */
   readonly isVoip: boolean
   readonly countsPer: 'pushkey' | 'pusher'
+  /** What the sender needs to reach the device. */
+  readonly targetOf: (pushkey: string, data: JsonObject) => string
   readonly render: (push: Push, identity: PushIdentity) => Rendered
 }
 
@@ -104,7 +108,13 @@ function render(
   if (push === undefined) return undefined
   // In minimal mode a shorter life would tell the push service which push is a call.
   const shownExpiryMs = push.detail === 'minimal' && !app.isVoip ? nowMs + ports.maxAgeMs : expiresAtMs
-  const rendered = app.render(push, { id: names.pushId, collapseId: names.collapseId, expiresAtMs: shownExpiryMs })
+  const rendered = app.render(push, {
+    id: names.pushId,
+    collapseId: names.collapseId,
+    roomCollapseId:
+      push.detail === 'minimal' || push.pusher?.onlyLastPerRoom !== true ? undefined : names.roomCollapseId(),
+    expiresAtMs: shownExpiryMs,
+  })
   if (rendered.kind === 'nothing') {
     ports.onIntake(app.name, 'nothing_to_send')
     return undefined
@@ -113,7 +123,7 @@ function render(
     id: randomUUID(),
     app: app.name,
     priority,
-    pushkey: device.pushkey,
+    pushkey: new Secret(app.targetOf(device.pushkey.reveal(), device.data)),
     pushkeyTs: device.pushkeyTs,
     message: rendered.message,
     device: names.device,
@@ -131,6 +141,9 @@ function priorityOf(notification: Notification, app: IntakeApp): Priority {
   return app.isVoip || isCall(notification) ? 'call' : 'event'
 }
 
+/** The alphabet and length that every push service takes (RFC 8030 §5.4 is the strictest). */
+const COLLAPSE_ID_CHARACTERS = 32
+
 /** Everything by which this push is recognised later: keyed hashes, none of which can be turned back. */
 interface Names {
   readonly device: string
@@ -138,6 +151,7 @@ interface Names {
   readonly latestKey: string | undefined
   readonly pushId: string
   readonly collapseId: string
+  readonly roomCollapseId: () => string | undefined
 }
 
 function namesOf(
@@ -147,35 +161,25 @@ function namesOf(
   hash: IntakePorts['hash'],
 ): Names {
   const key = pushkey.reveal()
-  const device = hash('device', appId, key)
+  const { eventId, roomId } = notification
+  const collapseIdOf = (name: string): string => hash('collapse', name).slice(0, COLLAPSE_ID_CHARACTERS)
+  const common = {
+    device: hash('device', appId, key),
+    deduplicationKey: undefined,
+    latestKey: undefined,
+    // Keyed per pushkey: a push service that knows a room must not be able to look for it (facts/protocol.md §5.1).
+    roomCollapseId: () => (roomId === undefined ? undefined : collapseIdOf(hash('room', appId, key, roomId))),
+  }
   if (notification.kind === 'counts') {
     const latestKey = hash('latest', appId, key, app.countsPer === 'pusher' ? JSON.stringify(data) : '')
-    return {
-      device,
-      deduplicationKey: undefined,
-      latestKey,
-      pushId: randomUUID(),
-      collapseId: hash('collapse', latestKey).slice(0, 32),
-    }
+    return { ...common, latestKey, pushId: randomUUID(), collapseId: collapseIdOf(latestKey) }
   }
   // The apps' test push is sent anew each time it is asked for; without an event ID nothing says that two pushes are the same.
-  if (notification.eventId === undefined || isTestPush(notification))
-    return {
-      device,
-      deduplicationKey: undefined,
-      latestKey: undefined,
-      pushId: randomUUID(),
-      collapseId: hash('collapse', randomUUID()).slice(0, 32),
-    }
-  const deduplicationKey = hash('event', appId, key, notification.eventId)
-  const derived = Buffer.from(hash('push', deduplicationKey), 'base64url')
-  return {
-    device,
-    deduplicationKey,
-    latestKey: undefined,
-    pushId: uuidOf(derived),
-    collapseId: hash('collapse', deduplicationKey).slice(0, 32),
-  }
+  if (eventId === undefined || isTestPush(notification))
+    return { ...common, pushId: randomUUID(), collapseId: collapseIdOf(randomUUID()) }
+  const deduplicationKey = hash('event', appId, key, eventId)
+  const pushId = uuidOf(Buffer.from(hash('push', deduplicationKey), 'base64url'))
+  return { ...common, deduplicationKey, pushId, collapseId: collapseIdOf(deduplicationKey) }
 }
 
 /** A version 8 UUID (RFC 9562 §5.8) of the first 16 bytes. */

@@ -12,7 +12,7 @@ describe('loadConfig', () => {
     const config = await folder.load(APPS)
     expect(config).toEqual({
       file: folder.at('hushgate.yaml'),
-      http: { host: '0.0.0.0', port: 5000, bodyLimitBytes: 524_288, trustProxy: false },
+      http: { host: '0.0.0.0', port: 5000, bodyLimitBytes: 524_288 },
       admin: { host: '127.0.0.1', port: 5001, tokenFile: { path: folder.at('data/admin-token'), isOurs: true } },
       store: { kind: 'sqlite', file: folder.at('data/hushgate.db'), synchronous: 'full' },
       queue: {
@@ -59,13 +59,13 @@ apps:
   it('fills in environment variables, as text or as what the setting wants', async () => {
     await using folder = await configFolder()
     const yaml = `
-http: { host: "\${HOST}", port: "\${PORT}", trust_proxy: "\${TRUST}" }
+http: { host: "\${HOST}", port: "\${PORT}" }
 queue:
   max_age: \${DAYS}d
 ${APPS}`
-    const env = { HOST: '::1', PORT: '8080', TRUST: 'true', DAYS: '2' }
+    const env = { HOST: '::1', PORT: '8080', DAYS: '2' }
     const config = await folder.load(yaml, env)
-    expect(config.http).toMatchObject({ host: '::1', port: 8080, trustProxy: true })
+    expect(config.http).toMatchObject({ host: '::1', port: 8080 })
     expect(config.queue.maxAgeMs).toBe(2 * 86_400_000)
   })
 

@@ -61,11 +61,6 @@ const table: readonly (readonly [string, string, string])[] = [
     '5: store.require_persistence: expected true or false, found text',
   ],
   [
-    'trust in a number of proxies',
-    `${APPS}http: { trust_proxy: 1 }\n`,
-    '3: http.trust_proxy: expected true or false or a list of text, found a number',
-  ],
-  [
     'a duration without unit',
     `${APPS}queue: { max_age: 24 }\n`,
     `3: queue.max_age: ${DURATION}, from 1s to 28d, found a number`,

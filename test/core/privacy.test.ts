@@ -61,6 +61,7 @@ describe('minimal', () => {
       kind: 'event',
       prio: 'low',
       encrypted: undefined,
+      pusher: { eventsOnly: false, onlyLastPerRoom: false, dataMessage: undefined },
       badge: 3,
       counts: undefined,
       testPush: false,
@@ -139,6 +140,7 @@ describe('event_id_only', () => {
       kind: 'event',
       prio: 'high',
       encrypted: undefined,
+      pusher: { eventsOnly: false, onlyLastPerRoom: false, dataMessage: undefined },
       eventId: '$CANARY-event',
       roomId: '!CANARY-room',
       counts: { unread: 2 },
@@ -175,6 +177,18 @@ describe('in every mode', () => {
   it.each(modes)('%s: what the homeserver sealed for the device is passed through untouched', (mode) => {
     const encrypted = { ephemeral: 'e', ciphertext: 'c', mac: 'm' }
     expect(pushOf(notificationWith(encrypted), policy(mode))).toMatchObject({ encrypted })
+  })
+
+  it.each(
+    modes.flatMap((mode) =>
+      ['disable_badge_count', 'org.matrix.msc4076.disable_badge_count'].map((key) => [mode, key] as const),
+    ),
+  )('%s: a device that sets %s gets no counts', (mode, key) => {
+    expect(
+      JSON.stringify(
+        pushOf(notificationWith({ event_id: '$e', counts: { unread: 77 } }, { [key]: true }), policy(mode)),
+      ),
+    ).not.toContain('77')
   })
 
   it.each(modes)('%s: counts: none passes no counts', (mode) => {
