@@ -37,14 +37,17 @@ function headersOf(options: ApnsOptions, push: Push, identity: PushIdentity): Me
 function bodyOf(push: Push, style: Style, maxBytes: number): { readonly body?: string; readonly truncated: boolean } {
   const payload = payloadOf(push, style)
   if (payload === undefined) return { truncated: false }
-  const whole = stringify({ ...payload, ...push.encrypted })
-  if (whole !== undefined && Buffer.byteLength(whole) <= maxBytes) return { body: whole, truncated: false }
-  const lastResort = wakeUp({ prio: push.prio, defaultPayload: {} }, style)
   // What was sealed for the device goes whole or not at all: half a ciphertext is worth nothing (facts/protocol.md §4.2).
-  const plain = stringify(payload)
-  if (plain === undefined) return { body: JSON.stringify(lastResort), truncated: true }
-  const fits = Buffer.byteLength(plain) <= maxBytes
-  return { body: fits ? plain : fit(payload, maxBytes, lastResort), truncated: true }
+  if (push.encrypted !== undefined) {
+    const sealed = stringify({ ...payload, ...push.encrypted })
+    if (sealed !== undefined && Buffer.byteLength(sealed) <= maxBytes) return { body: sealed, truncated: false }
+  }
+  const lastResort = wakeUp({ prio: push.prio, defaultPayload: {} }, style)
+  const whole = stringify(payload)
+  if (whole === undefined) return { body: JSON.stringify(lastResort), truncated: true }
+  const bytes = Buffer.byteLength(whole)
+  if (bytes <= maxBytes) return { body: whole, truncated: push.encrypted !== undefined }
+  return { body: fit(payload, bytes, maxBytes, lastResort), truncated: true }
 }
 
 /** Undefined where it is nested too deeply to be written; only a made-up default_payload is. */
