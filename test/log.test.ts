@@ -53,7 +53,7 @@ describe('a secret', () => {
     const secret = new Secret('abc')
     const printed = [
       String(secret),
-      `${secret.toString()}`,
+      secret.toString(),
       JSON.stringify({ secret }),
       inspect(secret),
       inspect({ deep: { secret } }, { depth: 9, showHidden: true }),

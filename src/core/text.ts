@@ -1,7 +1,6 @@
 /** Cutting text to a byte budget, in linear time, without leaving half a character behind. */
 
 const ELLIPSIS = '…'
-const ELLIPSIS_BYTES = Buffer.byteLength(ELLIPSIS)
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 /** A grapheme longer than this is no letter a person reads (stacked combining marks): it may be cut at a code point. */
 const MAX_GRAPHEME_UNITS = 256
@@ -14,7 +13,7 @@ const MAX_GRAPHEME_UNITS = 256
 export function truncate(text: string, maxCost: number, costOf: (piece: string) => number = utf8Bytes): string {
   // Every UTF-16 unit costs at least one byte, so a longer prefix cannot fit and need not be measured.
   if (text.length <= maxCost && costOf(text) <= maxCost) return text
-  const budget = maxCost - Math.max(ELLIPSIS_BYTES, costOf(ELLIPSIS))
+  const budget = maxCost - costOf(ELLIPSIS)
   if (budget < 0) return ''
   const candidate = text.slice(0, budget + MAX_GRAPHEME_UNITS)
   let cost = 0

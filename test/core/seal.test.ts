@@ -34,7 +34,7 @@ describe('what is sealed', () => {
 
   it('still opens after a new key was put above the old one, with which new things are sealed', () => {
     const old = keyring(FILE).seal(PLAIN, 'app')
-    const rotated = FILE.replace('encryption', `${createEncryptionLine()}\nencryption`)
+    const rotated = FILE.replace('\nencryption ', `\n${createEncryptionLine()}\nencryption `)
     expect(keyring(rotated).open(old, 'app')).toEqual(PLAIN)
     expect(() => keyring(FILE).open(keyring(rotated).seal(PLAIN, 'app'), 'app')).toThrow(CannotOpen)
   })
