@@ -69,7 +69,7 @@ export async function startRedis({
     topology: mode === 'cluster' ? { kind: 'cluster', nodes: [node] } : { kind: 'single', node, database: 0 },
     caFile: mode === 'tls' ? join(folder, 'ca.pem') : undefined,
     async client() {
-      const client = new Redis({ ...node, lazyConnect: true, retryStrategy: null })
+      const client = new Redis({ ...node, lazyConnect: true, retryStrategy: null, maxRetriesPerRequest: null })
       client.on('error', () => {})
       clients.push(client)
       await client.connect()
@@ -103,7 +103,7 @@ export async function startRedis({
   return redis
 }
 
-async function spawnRedis(commandLine: readonly string[]): Promise<ChildProcess> {
+async function spawnRedis(commandLine: readonly string[], readyText = READY): Promise<ChildProcess> {
   const child = spawn('redis-server', commandLine, { stdio: ['ignore', 'pipe', 'inherit'] })
   let log = ''
   await new Promise<void>((resolve, reject) => {
@@ -113,7 +113,7 @@ async function spawnRedis(commandLine: readonly string[]): Promise<ChildProcess>
     child.once('exit', () => reject(new Error(`redis-server ended:\n${log}`)))
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       log += text
-      if (log.includes(READY)) resolve()
+      if (log.includes(readyText)) resolve()
     })
   })
   child.removeAllListeners('exit')
@@ -144,4 +144,47 @@ async function tlsSettings(folder: string, port: number): Promise<Settings> {
 
 function flags(settings: Settings): string[] {
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
+}
+
+export interface TestSentinel {
+  readonly topology: Topology
+  /** Resolves when it could fail over. */
+  knowsReplica(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** One sentinel that watches the master at this port and decides alone. */
+export async function startSentinel(masterPort: number): Promise<TestSentinel> {
+  const port = await freePort()
+  const folder = await mkdtemp(join(tmpdir(), 'hushgate-sentinel-'))
+  const file = join(folder, 'sentinel.conf')
+  const lines = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `dir ${folder}`,
+    `sentinel monitor main 127.0.0.1 ${masterPort} 1`,
+    'sentinel down-after-milliseconds main 500',
+    'sentinel failover-timeout main 2000',
+  ]
+  await writeFile(file, lines.join('\n'))
+  const child = await spawnRedis([file, '--sentinel'], 'Sentinel ID is')
+  const killNow = (): void => void child.kill('SIGKILL')
+  process.on('exit', killNow)
+  const client = new Redis({ host: '127.0.0.1', port })
+  client.on('error', () => {})
+  return {
+    topology: { kind: 'sentinel', sentinels: [{ host: '127.0.0.1', port }], masterName: 'main', database: 0 },
+    async knowsReplica() {
+      while (!String(await client.call('SENTINEL', 'REPLICAS', 'main')).includes('127.0.0.1'))
+        await new Promise((resolve) => setTimeout(resolve, 50))
+    },
+    async stop() {
+      client.disconnect()
+      const ended = once(child, 'exit')
+      child.kill('SIGKILL')
+      await ended
+      process.off('exit', killNow)
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
 }

@@ -100,7 +100,7 @@ describe('a store whose Redis takes no writes', () => {
   let store: Store
 
   beforeEach(async () => {
-    redis = await startRedis()
+    redis = await startRedis({ settings: { 'repl-diskless-sync-delay': 0 } })
     store = await openRedisStore({
       topology: redis.topology,
       keyring: createKeyring(),

@@ -18,8 +18,8 @@ export const DEFAULT_TIMINGS: Timings = { lockMs: 8000, stalledCheckMs: 3000 }
 
 /** BullMQ keeps a stream of events per queue, 10,000 long unless told; nothing reads it. */
 const EVENTS_KEPT = 100
-/** How long an idle worker blocks before it looks by itself. */
-const IDLE_SECONDS = 5
+/** How long an idle worker blocks before it looks by itself: BullMQ wakes nobody for a job with a priority that is given back. */
+const IDLE_SECONDS = 1
 
 /** With a hash tag all keys are in one slot of a Redis Cluster, which BullMQ's scripts and our transactions need. */
 export function hashTagged(prefix: string): string {

@@ -1,0 +1,19 @@
+/** A process that takes deliveries from a store on Redis and never ends with them; says on stdout which it was handed. */
+import { readFileSync, writeSync } from 'node:fs'
+import { Keyring, parseKeyFile } from '../../src/core/seal.ts'
+import { openRedisStore } from '../../src/store/redis/open.ts'
+
+const [, , port = '', keyFile = ''] = process.argv
+const keyring = parseKeyFile(readFileSync(keyFile, 'utf8'))
+if (!(keyring instanceof Keyring)) throw new Error(keyring.join('; '))
+
+const { queue } = await openRedisStore({
+  topology: { kind: 'single', node: { host: '127.0.0.1', port: Number(port) }, database: 0 },
+  keyring,
+  nowMs: Date.now,
+  onError: () => {},
+})
+queue.consume('com.example.app', 200, (batch) => {
+  for (const { delivery } of batch) writeSync(1, `${delivery.id}\n`)
+  return new Promise(() => {})
+})
