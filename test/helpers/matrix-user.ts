@@ -16,8 +16,8 @@ export interface MatrixUser {
   /** Resolves with the room's ID. `options`: fields of `POST /createRoom`. */
   createRoom(invited: readonly MatrixUser[], options?: Json): Promise<string>
   join(roomId: string): Promise<void>
-  invite(roomId: string, invited: MatrixUser): Promise<void>
-  /** Resolves with the event's ID. */
+  /** This and whatever sends something resolve with the event's ID. */
+  invite(roomId: string, invited: MatrixUser): Promise<string>
   send(roomId: string, type: string, content: Json): Promise<string>
   say(roomId: string, text: string): Promise<string>
   /** Offers a video call (`m.call.invite`). */
@@ -81,6 +81,8 @@ function userOf(url: string, userId: string, accessToken: string): MatrixUser {
     },
     async invite(roomId, invited) {
       await ask('POST', `/rooms/${roomId}/invite`, { user_id: invited.userId })
+      const event = await ask('GET', `/rooms/${roomId}/state/m.room.member/${invited.userId}?format=event`)
+      return String(event['event_id'])
     },
     send,
     say: (roomId, text) => send(roomId, 'm.room.message', { msgtype: 'm.text', body: text }),

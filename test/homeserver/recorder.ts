@@ -2,10 +2,12 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { isJsonObject, type JsonObject } from '../../src/core/json.ts'
 
-/** One request of the homeserver and the gateway's answer, whole. */
+/** One request of the homeserver, which is always about one device, and the gateway's answer. */
 export interface Exchange {
-  readonly request: string
+  readonly pushkey: string
+  readonly notification: JsonObject
   readonly status: number
   readonly answer: string
 }
@@ -28,7 +30,7 @@ export async function startRecorder(gatewayUrl: string): Promise<Recorder> {
     const headers = { 'content-type': request.headers['content-type'] ?? '' }
     const answered = await fetch(gatewayUrl + request.url, { method: 'POST', headers, body })
     const answer = await answered.text()
-    exchanges.push({ request: body, status: answered.status, answer })
+    exchanges.push({ ...read(body), status: answered.status, answer })
     response.writeHead(answered.status, { 'content-type': 'application/json' }).end(answer)
   }
 
@@ -49,4 +51,13 @@ export async function startRecorder(gatewayUrl: string): Promise<Recorder> {
       await once(server, 'close')
     },
   }
+}
+
+function read(body: string): { readonly pushkey: string; readonly notification: JsonObject } {
+  const { notification } = JSON.parse(body)
+  const devices: unknown = isJsonObject(notification) ? notification['devices'] : undefined
+  const device: unknown = Array.isArray(devices) && devices.length === 1 ? devices[0] : undefined
+  if (!isJsonObject(notification) || !isJsonObject(device) || typeof device['pushkey'] !== 'string')
+    throw new Error('this is not how Synapse speaks')
+  return { pushkey: device['pushkey'], notification }
 }
