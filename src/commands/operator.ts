@@ -46,7 +46,8 @@ export async function withOperator<T>(
   }
   await using store = await openStore(config, keyring, createLog({ level: 'error', format: 'text' }, stderr))
   const breaker = new Breaker(store.memory, Date.now, () => {})
-  return action({
+  // Awaited here: the store is closed when this function returns.
+  return await action({
     listDead: (filter) => store.queue.listDead(filter, MOST_LISTED),
     retryDead: (filter) => store.queue.retryDead(filter, Date.now() + config.queue.maxAgeMs),
     dropDead: (filter) => store.queue.dropDead(filter),
