@@ -106,7 +106,7 @@ export class Apps {
         send: async (delivery, signal) => {
           const sender = this.senderOf(name)
           if (sender === undefined) return { kind: 'retry', reason: 'app_removed', scope: 'delivery', ambiguous: false }
-          return sender.send(delivery.message, delivery.pushkey, signal)
+          return sender.send(delivery.message, delivery.target, signal)
         },
       }
       this.#workers.set(name, startWorker(name, worker.concurrency, ports))

@@ -11,7 +11,8 @@ export interface Delivery {
   /** The app's configured name. */
   readonly app: string
   readonly priority: Priority
-  readonly pushkey: Secret
+  /** What the sender needs to reach the device: the pushkey, or what the push service made of it and of the pusher's data. */
+  readonly target: Secret
   /** When the pusher was registered, in seconds of the homeserver's clock; absent from some homeservers. */
   readonly pushkeyTs?: number | undefined
   readonly message: Message

@@ -123,7 +123,7 @@ function render(
     id: randomUUID(),
     app: app.name,
     priority,
-    pushkey: new Secret(app.targetOf(device.pushkey.reveal(), device.data)),
+    target: new Secret(app.targetOf(device.pushkey.reveal(), device.data)),
     pushkeyTs: device.pushkeyTs,
     message: rendered.message,
     device: names.device,

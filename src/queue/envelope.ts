@@ -22,8 +22,8 @@ export function openDeliveries(keyring: Keyring, app: string, sealed: Uint8Array
 }
 
 function toJson(delivery: Delivery): JsonObject {
-  const { app: _app, pushkey, message, ...rest } = delivery
-  return { ...rest, pushkey: pushkey.reveal(), headers: message.headers, body: message.body }
+  const { app: _app, target, message, ...rest } = delivery
+  return { ...rest, target: target.reveal(), headers: message.headers, body: message.body }
 }
 
 function fromJson(app: string, json: unknown): Delivery {
@@ -32,7 +32,7 @@ function fromJson(app: string, json: unknown): Delivery {
     id: text(json, 'id'),
     app,
     priority: priority(json),
-    pushkey: new Secret(text(json, 'pushkey')),
+    target: new Secret(text(json, 'target')),
     pushkeyTs: optional(json, 'pushkeyTs', number),
     message: { headers: headers(json), body: text(json, 'body') },
     device: text(json, 'device'),

@@ -12,7 +12,7 @@ export function createDelivery(overrides: Partial<Delivery> = {}): Delivery {
     id,
     app: 'com.example.app',
     priority: 'event',
-    pushkey: new Secret(`pushkey-${id}`),
+    target: new Secret(`pushkey-${id}`),
     message: { headers: { 'apns-priority': '10' }, body: JSON.stringify({ aps: { 'mutable-content': 1 } }) },
     device: `device-${id}`,
     acceptedAtMs,

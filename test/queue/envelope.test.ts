@@ -27,8 +27,8 @@ describe('deliveries, sealed and opened', () => {
   ])('come back as they were, $name', ({ delivery }) => {
     const [opened] = openDeliveries(keyring, APP, sealDeliveries(keyring, APP, [delivery]))
     expect(opened).toEqual(delivery)
-    expect(opened?.pushkey).toBeInstanceOf(Secret)
-    expect(opened?.pushkey.reveal()).toBe(delivery.pushkey.reveal())
+    expect(opened?.target).toBeInstanceOf(Secret)
+    expect(opened?.target.reveal()).toBe(delivery.target.reveal())
   })
 
   it('keep their order', () => {

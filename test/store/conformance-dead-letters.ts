@@ -78,7 +78,7 @@ export function deadLetterConformance(bench: () => Bench): void {
       expect(await queue.retryDead({ reason: 'gone' }, expiresAtMs)).toBe(1)
       const [handed] = await received.atLeast(1)
       expect(handed?.delivery).toMatchObject({ id: delivery.id, expiresAtMs, message: delivery.message })
-      expect(handed?.delivery.pushkey.reveal()).toBe(delivery.pushkey.reveal())
+      expect(handed?.delivery.target.reveal()).toBe(delivery.target.reveal())
       expect(handed?.attempt).toBe(1)
       expect((await queue.listDead({}, 10)).map(({ reason }) => reason)).toEqual(['other'])
       expect(await queue.retryDead({ reason: 'gone' }, expiresAtMs)).toBe(0)

@@ -29,7 +29,7 @@ export function queueConformance(bench: () => Bench): void {
       for (const delivery of [sent, plain]) {
         const found = handed.find((one) => one.delivery.id === delivery.id)
         expect(found?.delivery).toEqual(delivery)
-        expect(found?.delivery.pushkey.reveal()).toBe(delivery.pushkey.reveal())
+        expect(found?.delivery.target.reveal()).toBe(delivery.target.reveal())
         expect(found?.attempt).toBe(1)
       }
     })
@@ -349,8 +349,8 @@ export function queueConformance(bench: () => Bench): void {
       const handed = [delayed, inFlight, waiting].map(({ id }) => after.all.find((one) => one.delivery.id === id))
       expect(handed.map((one) => one?.attempt)).toEqual([2, 1, 1])
       expect(handed.map((one) => one?.order)).toEqual(orders)
-      expect(handed.map((one) => one?.delivery.pushkey.reveal())).toEqual(
-        [delayed, inFlight, waiting].map(({ pushkey }) => pushkey.reveal()),
+      expect(handed.map((one) => one?.delivery.target.reveal())).toEqual(
+        [delayed, inFlight, waiting].map(({ target }) => target.reveal()),
       )
     })
   })
@@ -397,7 +397,7 @@ export function queueConformance(bench: () => Bench): void {
         header: 'CanaryHeader0123456789',
       }
       const delivery = (): Parameters<typeof createDelivery>[0] => ({
-        pushkey: new Secret(canaries.pushkey),
+        target: new Secret(canaries.pushkey),
         message: { headers: { topic: canaries.header }, body: JSON.stringify({ app_id: 'x', text: canaries.body }) },
         device: 'CanaryDevice0123456789',
         deduplicationKey: 'CanaryDedup0123456789',

@@ -103,7 +103,7 @@ describe('what can be seen in Redis', () => {
     await queue.add(
       createDeliveries(5, {
         app: APP,
-        pushkey: new Secret(canary),
+        target: new Secret(canary),
         message: { headers: { topic: canary }, body: canary },
         device: canary,
         deduplicationKey: canary,
