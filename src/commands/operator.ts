@@ -5,18 +5,10 @@ import { Breaker } from '../feedback/breaker.ts'
 import type { DeadFilter } from '../http/admin.ts'
 import { createLog } from '../log.ts'
 import { openStore } from '../open-store.ts'
-
-export interface DeadLetterRow {
-  readonly id: string
-  readonly app: string
-  readonly reason: string
-  readonly attempts: number
-  readonly acceptedAtMs: number
-  readonly diedAtMs: number
-}
+import type { DeadLetter } from '../queue/delivery-queue.ts'
 
 export interface Operator {
-  listDead(filter: DeadFilter): Promise<readonly DeadLetterRow[]>
+  listDead(filter: DeadFilter): Promise<readonly DeadLetter[]>
   retryDead(filter: DeadFilter): Promise<number>
   dropDead(filter: DeadFilter): Promise<number>
   releaseSuspected(app: string, verdict: 'confirm' | 'discard'): Promise<number>
@@ -91,7 +83,7 @@ function remoteOperator(url: string, token: string): Operator {
   }
 }
 
-function isRow(value: unknown): value is DeadLetterRow {
+function isRow(value: unknown): value is DeadLetter {
   return typeof value === 'object' && value !== null && 'id' in value && 'app' in value && 'reason' in value
 }
 
