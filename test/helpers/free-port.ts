@@ -1,14 +1,20 @@
 /** A port for those who must know theirs before they listen. */
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** A port on loopback that nobody listened on a moment ago. */
+/** A port on loopback that is free, and that the system gives to nobody who asks for any (Linux: 32768 and up). */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port was given')
-  return address.port
+  const server = createServer()
+  for (;;) {
+    const port = randomInt(10_000, 30_000)
+    try {
+      await once(server.listen(port, '127.0.0.1'), 'listening')
+    } catch {
+      continue
+    }
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }

@@ -202,14 +202,11 @@ async function expectEvent({ open, hush, android }: Phones, roomId: string, even
   expect(toHush).toEqual({ service: 'apns', token: hush.token, headers: appleHeaders, body: { aps }, status: 200 })
   const [toAndroid] = await arrived(android, 1)
   expect(toAndroid?.body).toEqual(androidWakeUp(android))
-  // Whatever there was to know about it: the homeserver had told the gateway.
-  expect(secretsIn(exchangesAbout(hush))).toContain(eventId)
-  for (const push of [toHush, toAndroid]) {
-    const seen = JSON.stringify([push?.headers, push?.body])
-    expect(
-      secretsIn(rig.recorder.exchanges).filter((secret) => secret !== android.pushkey && seen.includes(secret)),
-    ).toEqual([])
-  }
+  // All of which the homeserver had told the gateway.
+  for (const phone of [hush, android])
+    await vi.waitFor(() => expect(secretsIn(exchangesAbout(phone))).toContain(eventId), PATIENCE)
+  const seen = JSON.stringify([toHush?.headers, toHush?.body, toAndroid?.body]).replace(android.pushkey, '')
+  expect(secretsIn(rig.recorder.exchanges).filter((secret) => seen.includes(secret))).toEqual([])
 }
 
 const appleHeaders: unknown = {
