@@ -1,10 +1,11 @@
+import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../src/core/json.ts'
 import type { Message, PushIdentity } from '../../../src/core/message.ts'
 import { parseNotification } from '../../../src/core/notification.ts'
 import { applyPrivacy, type PrivacyPolicy } from '../../../src/core/privacy.ts'
 import { TEST_PUSH, type FullPush, type MinimalPush, type Push } from '../../../src/core/push.ts'
-import type { ApnsOptions } from '../../../src/providers/apns/options.ts'
+import { apnsOptions, type ApnsOptions } from '../../../src/providers/apns/options.ts'
 import { renderer } from '../../../src/providers/apns/render.ts'
 import sygnal from './sygnal.json' with { type: 'json' }
 
@@ -43,13 +44,11 @@ describe('a push with privacy: full or event_id_only', () => {
     if (!('devices' in parsed) || parsed.devices[0] === undefined) throw new Error('not a notification')
     const push = applyPrivacy(parsed, parsed.devices[0], policy)
     if (push === undefined) throw new Error('nothing to tell')
-    const { 'apns-push-type': pushType, ...others } = headers
-    const rendered = render(push, {
-      ...(pushType === undefined ? {} : { push_type: 'alert' }),
-      topic: headers['apns-topic'],
-    })
+    const { 'apns-push-type': pushType, 'apns-topic': theirTopic } = headers
+    const options = Value.Parse(apnsOptions, { topic: theirTopic, ...(pushType && { push_type: pushType }) })
+    const rendered = render(push, options)
     expect(rendered.payload).toEqual(payload)
-    expect(rendered.headers).toMatchObject(others)
+    expect(rendered.headers).toMatchObject(headers)
   })
 
   it.each<[string, FullPush['content'], (string | null)[]]>([

@@ -39,7 +39,7 @@ export interface Rig extends AsyncDisposable {
   readonly options: ApnsOptions
   readonly warnings: string[]
   /** Writes a file and returns its path. */
-  file(name: string, content: string | Buffer): string
+  readonly file: (name: string, content: string | Buffer) => string
   simulate(more?: Partial<ApnsSimulatorOptions>): Promise<ApnsSimulator>
   open(more?: Changes, limits?: Partial<Limits>): Promise<Sender>
   nowMs: () => number

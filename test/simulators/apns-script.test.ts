@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest'
+import { parseScript, ScriptedAnswers } from '../../src/simulators/script.ts'
+
+describe('an answer scripted by a device token', () => {
+  it.each([
+    ['xs503-phone', { status: 503 }],
+    ['xrUnregistered-1', { reason: 'Unregistered' }],
+    ['xs429.a2.n1-phone-1', { status: 429, retryAfter: '2', times: 1 }],
+    ['xaFri-1', { retryAfter: 'Fri' }],
+    ['xd50-1', { delayMs: 50 }],
+    ['xhang-1', { hang: true }],
+    ['xrst.n1-1', { reset: true, times: 1 }],
+    ['xs500.goaway-1', { status: 500, goaway: true }],
+    ['xs410.nobody-1', { status: 410, emptyBody: true }],
+    ['xs200.badjson-1', { status: 200, badJson: true }],
+  ])('%s: %j', (text, script) => {
+    expect(parseScript(text)).toEqual(script)
+  })
+
+  it.each(['', 'phone', 'x', 'x-1', 'xs503', 'xylophone-1', 's503-1', 'xs-1', 'xr-1'])(
+    '%j is an ordinary token',
+    (text) => {
+      expect(parseScript(text)).toBeUndefined()
+    },
+  )
+
+  it('applies as often as it says, counted per token', () => {
+    const answers = new ScriptedAnswers()
+    const statuses = (text: string) => [1, 2, 3].map(() => answers.next(text)?.status)
+    expect(statuses('xs503.n2-a')).toEqual([503, 503, undefined])
+    expect(statuses('xs503.n1-b')).toEqual([503, undefined, undefined])
+    expect(statuses('xs503-c')).toEqual([503, 503, 503])
+  })
+})
