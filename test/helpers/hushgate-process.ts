@@ -1,0 +1,152 @@
+/** Hushgate as an operator runs it: commands in a folder, signals, what is printed, exit codes. No process outlives the test run. */
+import { spawn } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createToken } from '../../src/config/keys.ts'
+import { createKeyFile } from '../../src/core/seal.ts'
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** One line of the log; `msg` is the sentence. */
+export type LogLine = Readonly<Record<string, unknown>>
+
+export interface HushgateProcess extends AsyncDisposable {
+  readonly stdout: () => string
+  /** Resolves with the `count`th line of the JSON log whose sentence contains this; rejects when the process ends without it. */
+  logged(sentence: string, count?: number): Promise<LogLine>
+  /** Resolves once standard output contains the text. */
+  printed(text: string): Promise<void>
+  /** Resolves with where it listens, once it does; a worker has no `notify`. */
+  running(): Promise<{ readonly notify: string; readonly admin: string }>
+  /** It is sent before this returns. */
+  signal(signal: NodeJS.Signals): void
+  readonly ended: Promise<Ended>
+}
+
+export interface ProcessOptions {
+  /** Where it runs. */
+  readonly folder: string
+  readonly stdin?: string
+  /** For Node itself, e.g. a module to be loaded first. */
+  readonly nodeOptions?: readonly string[]
+}
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts')
+const DEADLINE_MS = 30_000
+
+/** The process gets no environment: a proxy named in ours would be asked to reach loopback. */
+export function startHushgate(args: readonly string[], options: ProcessOptions): HushgateProcess {
+  const { folder, stdin = '', nodeOptions = [] } = options
+  const child = spawn(process.execPath, [...nodeOptions, MAIN, ...args], { cwd: folder, env: {} })
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.stdin.on('error', () => {}) // it may end without reading
+  child.stdin.end(stdin)
+  const output = new EventEmitter().setMaxListeners(0)
+  let [stdout, stderr] = ['', '']
+  let isOver = false
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+    output.emit('news')
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const ended = once(child, 'close').then((): Ended => {
+    process.off('exit', kill)
+    isOver = true
+    output.emit('news')
+    return { code: child.exitCode, signal: child.signalCode, stdout, stderr }
+  })
+
+  async function seen<T>(what: string, find: () => T | undefined): Promise<T> {
+    const signal = AbortSignal.timeout(DEADLINE_MS)
+    for (;;) {
+      const found = find()
+      if (found !== undefined) return found
+      if (isOver || signal.aborted) throw new Error(`"${what}" was never printed; this was:\n${stdout}${stderr}`)
+      await once(output, 'news', { signal }).catch(() => {})
+    }
+  }
+  const logged: HushgateProcess['logged'] = (sentence, count = 1) =>
+    seen(sentence, () => logLines(stdout).filter(({ msg }) => String(msg).includes(sentence))[count - 1])
+
+  return {
+    stdout: () => stdout,
+    logged,
+    async printed(text) {
+      await seen(text, () => (stdout.includes(text) ? true : undefined))
+    },
+    async running() {
+      const { notify, admin } = await logged('Hushgate is running')
+      return { notify: String(notify), admin: String(admin) }
+    },
+    signal: (signal) => void child.kill(signal),
+    ended,
+    async [Symbol.asyncDispose]() {
+      kill()
+      await ended
+    },
+  }
+}
+
+/** Runs a command to its end. */
+export function runHushgate(args: readonly string[], options: ProcessOptions): Promise<Ended> {
+  return startHushgate(args, options).ended
+}
+
+/** The lines of JSON in a text. */
+export function logLines(text: string): LogLine[] {
+  return text.split('\n').flatMap((line): LogLine[] => (/^\{.*\}$/.test(line) ? [JSON.parse(line)] : []))
+}
+
+export interface FolderConfig {
+  readonly appsYaml: string
+  /** The `store` section as flow YAML; default: SQLite in the folder. */
+  readonly store?: string | undefined
+  /** Default: any free port. */
+  readonly notifyPort?: number | undefined
+  readonly adminPort?: number | undefined
+  /** Further settings of the `queue` section, as flow YAML. */
+  readonly queue?: string | undefined
+  /** Further sections. */
+  readonly settings?: string | undefined
+}
+
+export interface HushgateFolder extends AsyncDisposable {
+  readonly path: string
+  at(name: string): string
+  write(name: string, text: string): Promise<void>
+  /** Writes hushgate.yaml. */
+  configure(config: FolderConfig): Promise<void>
+}
+
+/** A folder with the key and token files, and no configuration yet. */
+export async function createHushgateFolder(): Promise<HushgateFolder> {
+  const path = await mkdtemp(join(tmpdir(), 'hushgate-process-'))
+  const at = (name: string): string => join(path, name)
+  const write = (name: string, text: string): Promise<void> => writeFile(at(name), text)
+  await write('keys', createKeyFile())
+  await write('token', createToken())
+  return {
+    path,
+    at,
+    write,
+    configure: (config) => write('hushgate.yaml', configText(config)),
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  }
+}
+
+function configText({ appsYaml, store, notifyPort = 0, adminPort = 0, queue, settings = '' }: FolderConfig): string {
+  return `http: { host: 127.0.0.1, port: ${notifyPort} }
+admin: { host: 127.0.0.1, port: ${adminPort}, token_file: token }
+store: ${store ?? '{ url: "sqlite:./hushgate.db" }'}
+queue: { encryption_key_file: keys${queue === undefined ? '' : `, ${queue}`} }
+${settings}
+${appsYaml}`
+}
