@@ -11,6 +11,7 @@ const layers = [
   { folder: 'src/store/redis', ours: ['../../core/*', '../../queue/*'], packages: ['bullmq', 'ioredis', 'node:*'] },
   { folder: 'src/providers/apns', ours: ['../../core/*'], packages: ['@parse/node-apn', 'typebox', 'node:*'] },
   { folder: 'src/providers/fcm', ours: ['../../core/*'], packages: ['firebase-admin', 'typebox', 'node:*'] },
+  { folder: 'src/providers/webpush', ours: ['../../core/*'], packages: ['web-push', 'typebox', 'node:*'] },
   { folder: 'src/simulators', ours: ['../core/*'], packages: ['node-forge', 'node:*'] },
 ] as const
 
