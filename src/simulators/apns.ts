@@ -17,8 +17,6 @@ import { checkDevice, checkHeaders, checkPayload, checkTopic, deviceIn } from '.
 import type { Authority } from './certificate.ts'
 import { ScriptedAnswers, type Script } from './script.ts'
 
-export type { ApnsKey } from './apns-authorization.ts'
-
 /** One request, refused or not. */
 export interface ReceivedApnsPush {
   /** The device token in hex; '' when the path has none. */

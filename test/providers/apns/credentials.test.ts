@@ -20,7 +20,7 @@ function pkcs12(key: string, certificate: string, passphrase: string): Buffer {
   return Buffer.from(forge.asn1.toDer(asn1).getBytes(), 'binary')
 }
 
-describe("an APNs app's files", () => {
+describe("an APNs app's files", { timeout: 30_000 }, () => {
   let rig: Rig
   beforeEach(() => {
     rig = createRig()

@@ -3,7 +3,7 @@ import { createRig, message, never, pushkey, type Rig } from './rig.ts'
 
 const MINUTE_MS = 60_000
 
-describe('the provider token', () => {
+describe('the provider token', { timeout: 30_000 }, () => {
   let rig: Rig
   let passedMs = 0
   beforeEach(() => {

@@ -6,7 +6,7 @@ const delivered = { kind: 'delivered' }
 const names = (count: number, prefix = 'device'): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
 
-describe('the APNs sender', () => {
+describe('the APNs sender', { timeout: 30_000 }, () => {
   let rig: Rig
   beforeEach(() => {
     rig = createRig()
@@ -58,7 +58,7 @@ describe('the APNs sender', () => {
 
   it('does not wait for an error whose body never ends', async () => {
     const apns = await rig.simulate()
-    const sender = await rig.open({}, { answerMs: 100 })
+    const sender = await rig.open({}, { answerMs: 1000 })
     apns.setFault('endless-body')
     expect(await sender.send(message, pushkey('device'), never)).toMatchObject({ kind: 'retry', reason: 'HTTP 500' })
   })
@@ -89,7 +89,7 @@ describe('the APNs sender', () => {
 
     it('loses one attempt to a frozen connection, as ambiguous, and then uses another', async () => {
       const apns = await rig.simulate()
-      const sender = await rig.open({}, { answerMs: 200 })
+      const sender = await rig.open({}, { answerMs: 1000 })
       await sender.send(message, pushkey('warm'), never)
       apns.freeze()
       expect(await sender.send(message, pushkey('device'), never)).toMatchObject({ kind: 'retry', ambiguous: true })
@@ -99,15 +99,17 @@ describe('the APNs sender', () => {
 
     it('finds out by itself that an idle connection is dead', async () => {
       const apns = await rig.simulate()
-      const sender = await rig.open({}, { pingEveryMs: 50, pingMs: 50 })
+      const sender = await rig.open({}, { pingEveryMs: 500, pingMs: 500 })
       await sender.send(message, pushkey('warm'), never)
       apns.freeze()
-      await expect.poll(async () => sender.send(message, pushkey('device'), AbortSignal.timeout(50))).toEqual(delivered)
+      const lost = await sender.send(message, pushkey('device'), never)
+      expect(lost).toMatchObject({ kind: 'retry', reason: expect.stringMatching(/connection lost|stream reset/) })
+      expect(await sender.send(message, pushkey('device'), never)).toEqual(delivered)
     })
 
     it('gives up on TLS that never completes; nothing was sent', async () => {
       const apns = await rig.simulate()
-      const sender = await rig.open({}, { connectMs: 100 })
+      const sender = await rig.open({}, { connectMs: 1000 })
       apns.setFault('tls-stall')
       const outcome = { kind: 'retry', scope: 'app', ambiguous: false, reason: 'connecting timed out' }
       expect(await sender.send(message, pushkey('device'), never)).toEqual(outcome)
@@ -162,18 +164,20 @@ describe('the APNs sender', () => {
 
     it('counts no waiting against the time for an answer, and opens a few more connections', async () => {
       const apns = await rig.simulate({ maxStreams: 10 })
-      const sender = await rig.open({}, { answerMs: 500 })
-      const outcomes = await Promise.all(names(400, 'xd50').map((text) => sender.send(message, pushkey(text), never)))
+      const sender = await rig.open({}, { answerMs: 1500 })
+      const outcomes = await Promise.all(names(400, 'xd300').map((text) => sender.send(message, pushkey(text), never)))
       expect(outcomes.filter(({ kind }) => kind === 'delivered')).toHaveLength(400)
       expect(apns.connections).toBe(4)
     })
 
     it('ends a wait for a stream that never becomes free', async () => {
       const apns = await rig.simulate({ maxStreams: 1 })
-      const sender = await rig.open({}, { maxSessions: 1, waitMs: 50 })
-      const hanging = sender.send(message, pushkey('xhang-1'), never)
+      const sender = await rig.open({}, { maxSessions: 1, waitMs: 1000 })
+      const controller = new AbortController()
+      const hanging = sender.send(message, pushkey('xhang-1'), controller.signal)
       await until(() => apns.received.length === 1)
       expect(await sender.send(message, pushkey('device'), never)).toMatchObject({ scope: 'app', ambiguous: false })
+      controller.abort()
       expect(await hanging).toMatchObject({ ambiguous: true })
     })
   })
@@ -192,9 +196,9 @@ describe('the APNs sender', () => {
 
     it('knows that nothing was sent while it still waited', async () => {
       const apns = await rig.simulate()
-      const sender = await rig.open()
+      const sender = await rig.open({}, { connectMs: 1000 })
       apns.setFault('tls-stall')
-      expect(await sender.send(message, pushkey('device'), AbortSignal.timeout(50))).toMatchObject({
+      expect(await sender.send(message, pushkey('device'), AbortSignal.timeout(100))).toMatchObject({
         reason: 'aborted',
         ambiguous: false,
       })
