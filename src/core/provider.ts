@@ -50,6 +50,8 @@ export interface ProviderKind<Options = never> {
   inspect(options: Options): Promise<readonly OptionMistake[]>
   /** Pure: everything that does not change between pushes is computed once, here. */
   renderer(options: Options): (push: Push, identity: PushIdentity) => Rendered
+  /** The public key that an app needs to register its pusher (Web Push: applicationServerKey). Rejects when the options' file has none. */
+  publicKey?(options: Options): Promise<string>
   /** Loads the SDK; called only where pushes are sent. */
   open(options: Options, context: ProviderContext): Promise<Sender>
 }

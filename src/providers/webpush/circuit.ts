@@ -1,0 +1,45 @@
+/** Leaves a host alone that cannot be reached, so that its pushes do not each wait for it and hold up those of other hosts. */
+
+/** Failures in a row after which a host is left alone. */
+const FAILURES = 3
+const PAUSE_MS = 30_000
+/** For one request that sees whether the host is back, while the others go on waiting. */
+const PROBE_MS = 10_000
+/** More hosts than that are forgotten, the oldest first: strangers name them. */
+const MAX_HOSTS = 10_000
+
+interface Trouble {
+  failures: number
+  pausedUntilMs: number
+}
+
+export class HostCircuits {
+  readonly #nowMs: () => number
+  readonly #hosts = new Map<string, Trouble>()
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs
+  }
+
+  /** How long the host is still left alone; 0: it may be tried, and `answered` or `lost` must be told how that went. */
+  pauseMs(host: string): number {
+    const trouble = this.#hosts.get(host)
+    if (trouble === undefined || trouble.failures < FAILURES) return 0
+    const pauseMs = trouble.pausedUntilMs - this.#nowMs()
+    if (pauseMs > 0) return pauseMs
+    trouble.pausedUntilMs = this.#nowMs() + PROBE_MS
+    return 0
+  }
+
+  answered(host: string): void {
+    this.#hosts.delete(host)
+  }
+
+  lost(host: string): void {
+    const failures = (this.#hosts.get(host)?.failures ?? 0) + 1
+    this.#hosts.delete(host)
+    this.#hosts.set(host, { failures, pausedUntilMs: this.#nowMs() + PAUSE_MS })
+    const [oldest] = this.#hosts.keys()
+    if (this.#hosts.size > MAX_HOSTS && oldest !== undefined) this.#hosts.delete(oldest)
+  }
+}

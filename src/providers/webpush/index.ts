@@ -1,0 +1,21 @@
+/** Web Push (RFC 8030): browsers, and apps with a UnifiedPush distributor. */
+import type { ProviderKind } from '../../core/provider.ts'
+import { inspectWebPush } from './inspect.ts'
+import { webPushOptions, type WebPushOptions } from './options.ts'
+import { webPushRenderer } from './render.ts'
+import { targetOf } from './target.ts'
+import { publicKeyOf } from './vapid-key.ts'
+
+export type { WebPushOptions }
+
+export const webpush: ProviderKind<WebPushOptions> = {
+  options: webPushOptions,
+  files: ['vapid_private_key_file', 'ca_file'],
+  // The browser's key alone does not say where the push goes.
+  countsPer: 'pusher',
+  targetOf,
+  inspect: inspectWebPush,
+  renderer: webPushRenderer,
+  publicKey: publicKeyOf,
+  open: async (options, context) => (await import('./sender.ts')).openSender(options, context),
+}

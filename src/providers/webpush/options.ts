@@ -1,0 +1,72 @@
+/** The section of an app with `type: webpush`. */
+import Type, { type Static } from 'typebox'
+
+/** Four weeks, the longest that push services keep a message (autopush-rs; FCM: facts/providers.md §5). */
+const MAX_TTL_SECONDS = 2_419_200
+
+const options = {
+  vapid_private_key_file: Type.String({
+    minLength: 1,
+    description:
+      'The private key that the web app subscribed with (its public half is the applicationServerKey): EC P-256, as PEM or as 43 base64url characters.',
+  }),
+  vapid_subject: Type.String({
+    minLength: 1,
+    description:
+      'Where a push service reaches you when something is wrong: mailto:ops@example.com, or an https address.',
+  }),
+  ttl: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: MAX_TTL_SECONDS,
+      default: 86_400,
+      description: 'Seconds for which the push service keeps a push for a browser that is not running.',
+    }),
+  ),
+  allowed_endpoints: Type.Optional(
+    Type.Array(Type.String({ minLength: 1 }), {
+      description:
+        'Hosts of push services that pushes may go to, as globs (*.push.apple.com). Default: every public host. A pushkey whose endpoint is elsewhere is rejected.',
+    }),
+  ),
+  allow_private_endpoints: Type.Optional(
+    Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description:
+        'Hosts of push services, as globs, that may have addresses in private networks. All others must have public ones.',
+    }),
+  ),
+  allow_unencrypted: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description:
+        'Also serves UnifiedPush endpoints that were registered as a pushkey without keys. Their push server can read what the privacy mode lets through.',
+    }),
+  ),
+  max_connections: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 20,
+      description: 'Connections to each push service at once; one carries one message at a time.',
+    }),
+  ),
+  endpoint: Type.Optional(
+    Type.String({
+      pattern: '^https://[^/?#@]+/?$',
+      description:
+        'Connects to this HTTPS address, whatever host a subscription names; for tests. The host is still checked, still named in the request, and its certificate expected.',
+    }),
+  ),
+  ca_file: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'PEM file of the certificate authorities to trust for push services, instead of the public ones.',
+    }),
+  ),
+}
+
+export const webPushOptions = Type.Object(options, { additionalProperties: false })
+export type WebPushOptions = Static<typeof webPushOptions>
+
+export const DEFAULT_TTL_SECONDS = 86_400

@@ -1,0 +1,106 @@
+/** Push → headers and the JSON that is encrypted for the browser: what Sygnal 0.17 sends (golden/), fitted into RFC 8291's limit. */
+import type { PushIdentity, Rendered } from '../../core/message.ts'
+import {
+  TEST_PUSH,
+  type Counts,
+  type EncryptedPush,
+  type EventIdOnlyPush,
+  type FullPush,
+  type MinimalPush,
+  type Push,
+} from '../../core/push.ts'
+import { truncate } from '../../core/text.ts'
+import { defaultField, fit, MAX_PAYLOAD_BYTES, type Field, type Rank } from './fit.ts'
+import { DEFAULT_TTL_SECONDS, type WebPushOptions } from './options.ts'
+
+/** Sygnal's limits for fields of the content (golden: web-body-1000, web-body-1001). */
+const MAX_BODY_CHARACTERS = 1000
+const MAX_CIPHERTEXT_CHARACTERS = 2000
+
+const CONTENT_RANKS: Readonly<Record<string, Rank>> = { body: 'body', msgtype: 'kind', ciphertext: 'ciphertext' }
+
+/**
+ * Topic (RFC 8030 §5.4): of pushes with the same one that wait for a browser the last is kept. So a repeated event comes once, and, where the app
+ * wants that, only the last of a room.
+ */
+export function webPushRenderer(options: WebPushOptions): (push: Push, identity: PushIdentity) => Rendered {
+  const ttl = String(options.ttl ?? DEFAULT_TTL_SECONDS)
+
+  return (push, { collapseId, roomCollapseId }) => {
+    if (push.kind === 'counts' && push.pusher?.eventsOnly === true)
+      return { kind: 'nothing', reason: 'the app wants events only' }
+    const headers = { ttl, urgency: push.prio === 'low' ? 'low' : 'normal', topic: roomCollapseId ?? collapseId }
+    const { json, truncated } = fit(fieldsOf(push))
+    return { kind: 'message', message: { headers, body: json }, truncated }
+  }
+}
+
+function fieldsOf(push: Push): readonly Field[] {
+  const defaults = Object.entries(push.defaultPayload).map(([key, value = null]) => defaultField(key, value))
+  if (push.encrypted !== undefined) return [...defaults, ...encryptedFields(push.encrypted)]
+  if (push.detail === 'minimal') return [...defaults, ...minimalFields(push)]
+  return [...defaults, ...openFields(push)]
+}
+
+/** A wake-up: the same keys for every event, so that its shape says nothing. */
+function minimalFields({ testPush, counts }: MinimalPush): readonly Field[] {
+  return present([
+    ['sync', '1', 'kept'],
+    ['room_id', testPush ? TEST_PUSH.roomId : undefined, 'ids'],
+    ['event_id', testPush ? TEST_PUSH.eventId : undefined, 'ids'],
+    ...countFields(counts),
+  ])
+}
+
+function openFields(push: EventIdOnlyPush | FullPush): readonly Field[] {
+  const { roomId, eventId, counts } = push
+  if (push.detail === 'event_id_only')
+    return present([['room_id', roomId, 'ids'], ['event_id', eventId, 'ids'], ...countFields(counts)])
+  const { roomName, roomAlias, membership, sender, senderDisplayName, userIsTarget, type, content = {} } = push
+  const fields = present([
+    ['room_id', roomId, 'ids'],
+    ['room_name', roomName, 'names'],
+    ['room_alias', roomAlias, 'room_alias'],
+    ['membership', membership, 'kind'],
+    ['event_id', eventId, 'ids'],
+    ['sender', sender, 'names'],
+    ['sender_display_name', senderDisplayName, 'names'],
+    ['user_is_target', userIsTarget === true ? true : undefined, 'kept'],
+    ['type', type, 'kind'],
+    ...countFields(counts),
+  ])
+  return [...fields, ...Object.entries(content).flatMap(([key, value = null]) => contentField(key, value))]
+}
+
+function contentField(key: string, value: Field['value']): readonly Field[] {
+  // The body again, in markup that no notification shows.
+  if (key === 'formatted_body') return []
+  if (key === 'ciphertext' && typeof value === 'string' && value.length > MAX_CIPHERTEXT_CHARACTERS) return []
+  const kept = key === 'body' && typeof value === 'string' ? shortBody(value) : value
+  return [{ key, value: kept, rank: CONTENT_RANKS[key] ?? 'content', inContent: true, isCut: kept !== value }]
+}
+
+/** `truncate` reckons its ellipsis as three, so each character counts three: 1000 stay whole, a longer body becomes 999 and `…`. */
+function shortBody(body: string): string {
+  return truncate(body, MAX_BODY_CHARACTERS * 3, (piece) => Array.from(piece).length * 3)
+}
+
+type Entry = readonly [key: string, value: Field['value'] | undefined, rank: Rank]
+
+function countFields(counts: Counts | undefined): readonly Entry[] {
+  return [
+    ['unread', counts?.unread, 'kept'],
+    ['missed_calls', counts?.missedCalls, 'kept'],
+  ]
+}
+
+function present(entries: readonly Entry[]): readonly Field[] {
+  return entries.flatMap(([key, value, rank]) => (value === undefined ? [] : [{ key, value, rank }]))
+}
+
+/** MSC3013: nothing that is readable beside it; the three keys whole, or, when they do not fit, a bare wake-up. */
+function encryptedFields({ ephemeral, ciphertext, mac }: EncryptedPush): readonly Field[] {
+  const sealed = { ephemeral, ciphertext, mac }
+  if (Buffer.byteLength(JSON.stringify(sealed)) > MAX_PAYLOAD_BYTES) return present([['sync', '1', 'kept']])
+  return present(Object.entries(sealed).map(([key, value]) => [key, value, 'kept']))
+}

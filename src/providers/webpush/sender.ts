@@ -1,0 +1,137 @@
+/** Sends to whatever push services the browsers use: web-push encrypts and signs, the connections are ours. The only import of web-push. */
+import { readFile } from 'node:fs/promises'
+import { Agent, type AgentOptions } from 'node:https'
+import webPush from 'web-push'
+import type { Message } from '../../core/message.ts'
+import type { Outcome } from '../../core/outcome.ts'
+import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
+import type { Secret } from '../../core/secret.ts'
+import { outcomeOf } from './answers.ts'
+import { HostCircuits } from './circuit.ts'
+import { createDnsResolve, createLookup, createPublicLookup, resolveLocally, type Resolve } from './lookup.ts'
+import type { WebPushOptions } from './options.ts'
+import { post } from './request.ts'
+import { addressIn, createTargetReader, type BadTarget, type Target } from './target.ts'
+import { unifiedPushBody } from './unified-push.ts'
+import { readVapidKey, type VapidKey } from './vapid-key.ts'
+import { VapidHeaders } from './vapid.ts'
+
+const DEFAULT_CONNECTIONS = 20
+/** Idle connections are closed after this; push services keep them for about a minute. */
+const IDLE_MS = 55_000
+/** For a check: nobody's push service. */
+const EXAMPLE_ORIGIN = 'https://push.example.org'
+
+/** `resolve`: how names of hosts become addresses, before these are checked. */
+export async function openSender(
+  options: WebPushOptions,
+  { nowMs }: ProviderContext,
+  resolve: Resolve = createDnsResolve(),
+): Promise<Sender> {
+  const ca = options.ca_file === undefined ? undefined : await readFile(options.ca_file, 'utf8')
+  return new WebPushSender(await readVapidKey(options), options, createAgents(options, ca, resolve), nowMs)
+}
+
+/** Where connections are made: the place for whatever concerns all of them. */
+interface Agents {
+  /** Connects to public addresses only. */
+  readonly open: Agent
+  /** Connects to wherever the operator allows. */
+  readonly trusted: Agent
+}
+
+function createAgents(options: WebPushOptions, ca: string | undefined, resolve: Resolve): Agents {
+  const maxSockets = options.max_connections ?? DEFAULT_CONNECTIONS
+  const limits = { keepAlive: true, autoSelectFamily: true, maxSockets, maxFreeSockets: maxSockets, timeout: IDLE_MS }
+  const common: AgentOptions = { ...limits, ...(ca === undefined ? {} : { ca }) }
+  return {
+    open: new Agent({ ...common, lookup: createPublicLookup(resolve) }),
+    trusted: new Agent({ ...common, lookup: createLookup(resolveLocally) }),
+  }
+}
+
+class WebPushSender implements Sender {
+  readonly #vapid: VapidHeaders
+  readonly #agents: Agents
+  readonly #nowMs: () => number
+  readonly #circuits: HostCircuits
+  readonly #readTarget: (target: string) => Target | BadTarget
+  readonly #endpoint: URL | undefined
+  readonly #inFlight = new Set<Promise<Outcome>>()
+  #isClosed = false
+
+  constructor(key: VapidKey, options: WebPushOptions, agents: Agents, nowMs: () => number) {
+    this.#vapid = new VapidHeaders(key, options.vapid_subject, webPush.getVapidHeaders, nowMs)
+    this.#agents = agents
+    this.#nowMs = nowMs
+    this.#circuits = new HostCircuits(nowMs)
+    this.#readTarget = createTargetReader(options)
+    this.#endpoint = options.endpoint === undefined ? undefined : new URL(options.endpoint)
+  }
+
+  async send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome> {
+    if (this.#isClosed) return { kind: 'retry', reason: 'closed', scope: 'delivery', ambiguous: false, afterMs: 0 }
+    const found = this.#readTarget(target.reveal())
+    if (found.kind === 'rejected') return found
+    const pauseMs = this.#circuits.pauseMs(found.endpoint.host)
+    if (pauseMs > 0)
+      return { kind: 'retry', reason: 'host_paused', scope: 'target', ambiguous: false, floorMs: pauseMs }
+    const outcome = this.#attempt(message, found, signal)
+    this.#inFlight.add(outcome)
+    try {
+      return await outcome
+    } finally {
+      this.#inFlight.delete(outcome)
+    }
+  }
+
+  /** There is no push service to ask: each browser has its own. */
+  async check(): Promise<CheckResult> {
+    try {
+      return this.#vapid.get(EXAMPLE_ORIGIN) === '' ? { ok: false, reason: 'no signature' } : { ok: true }
+    } catch {
+      return { ok: false, reason: 'cannot sign with the VAPID key' }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.allSettled(this.#inFlight)
+    this.#agents.open.destroy()
+    this.#agents.trusted.destroy()
+  }
+
+  async #attempt(message: Message, target: Target, signal: AbortSignal): Promise<Outcome> {
+    const { endpoint, mayBePrivate } = target
+    const { host, origin, pathname, search } = endpoint
+    const { hostname, port } = this.#endpoint ?? endpoint
+    const body = bodyFor(message.body, target)
+    const answer = await post(
+      {
+        agent: mayBePrivate || this.#endpoint !== undefined ? this.#agents.trusted : this.#agents.open,
+        host: addressIn(hostname) ?? hostname,
+        port: port === '' ? '443' : port,
+        path: pathname + search,
+        headers: {
+          ...message.headers,
+          host,
+          authorization: this.#vapid.get(origin),
+          'content-encoding': 'aes128gcm',
+          'content-type': 'application/octet-stream',
+          'content-length': body.length,
+        },
+        body,
+      },
+      signal,
+    )
+    if (answer.kind === 'answer') this.#circuits.answered(host)
+    else if (!signal.aborted) this.#circuits.lost(host)
+    if (answer.kind === 'answer' && (answer.status === 401 || answer.status === 403)) this.#vapid.drop(origin)
+    return outcomeOf(answer, this.#nowMs())
+  }
+}
+
+function bodyFor(json: string, { keys }: Target): Buffer {
+  if (keys === undefined) return Buffer.from(unifiedPushBody(json))
+  return webPush.encrypt(keys.p256dh, keys.auth, json, 'aes128gcm').cipherText
+}
