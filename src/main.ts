@@ -39,7 +39,10 @@ program
 program
   .command('start', { isDefault: true })
   .description('run the gateway, or, where there is no configuration, a demonstration')
-  .action(async () => {
+  // Being the default, it is given what is no command.
+  .allowExcessArguments()
+  .action(async (_options, { args: [unknown] }: Command) => {
+    if (unknown !== undefined) program.error(`error: unknown command '${unknown}'`)
     if (existsSync(configPath())) {
       const { serve } = await import('./commands/serve.ts')
       return serve({
@@ -86,7 +89,7 @@ program
   .argument('[file]', 'a file with the body', '-')
   .action(async (file: string) => {
     const { render } = await import('./commands/render.ts')
-    const body = file === '-' ? await readAll(stdin) : readFileSync(file)
+    const body = file === '-' ? await readAll(stdin) : readGiven(file)
     process.exitCode = render({ config: await load(), kinds: providers, body, stdout, nowMs: Date.now() })
   })
 
@@ -199,6 +202,14 @@ function readVersion(): string {
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest
     ? String(manifest.version)
     : 'unknown'
+}
+
+function readGiven(file: string): Uint8Array {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    throw new OperatorError(`${file} cannot be read (${String(describeError(error)['code'])})`)
+  }
 }
 
 async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
