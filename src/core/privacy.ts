@@ -77,7 +77,7 @@ function pusherOptionsOf({ data, appId }: Device): PusherOptions {
   const isShape = shape === 'android' || shape === 'ios'
   return {
     eventsOnly: data['events_only'] === true,
-    onlyLastPerRoom: Boolean(data['only_last_per_room']),
+    onlyLastPerRoom: data['only_last_per_room'] === true,
     dataMessage: isShape ? shape : appId.endsWith('.data_message') ? 'android' : undefined,
   }
 }
