@@ -35,6 +35,7 @@ describe('the configuration of real push services', () => {
           topic: 'com.example.app',
           platform: 'production',
           token_format: 'auto',
+          push_type: 'auto',
           loc_key: 'Notification',
         },
         files: [folder.at('AuthKey.p8')],

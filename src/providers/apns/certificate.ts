@@ -20,13 +20,8 @@ const DER_SEQUENCE = 0x30
 export async function readCertificate(
   file: Buffer,
   passphrase: string | undefined,
-  nowMs: number,
 ): Promise<CertificateCredential | string> {
-  const credential =
-    file[0] === DER_SEQUENCE ? await readPkcs12(file, passphrase) : readPem(file.toString(), passphrase)
-  if (typeof credential === 'string' || credential.expiresAtMs > nowMs) return credential
-  const date = new Date(credential.expiresAtMs).toISOString().slice(0, 10)
-  return `its certificate expired on ${date}: renew it at developer.apple.com`
+  return file[0] === DER_SEQUENCE ? readPkcs12(file, passphrase) : readPem(file.toString(), passphrase)
 }
 
 function readPem(pem: string, passphrase: string | undefined): CertificateCredential | string {

@@ -104,7 +104,7 @@ async function readCertificateFile(
   const fromFile = passphraseFile === undefined ? undefined : await read(passphraseFile, 'passphrase_file', report)
   const file = await read(certificateFile, 'cert_file', report)
   if (file === undefined || (passphraseFile !== undefined && fromFile === undefined)) return undefined
-  const credential = await readCertificate(file, fromFile?.toString().replace(/\r?\n$/, '') ?? passphrase, Date.now())
+  const credential = await readCertificate(file, fromFile?.toString().replace(/\r?\n$/, '') ?? passphrase)
   if (typeof credential === 'string') {
     report('cert_file', credential)
     return undefined

@@ -2,6 +2,8 @@
 import Type, { type Static } from 'typebox'
 
 const PUSH_TYPES = [
+  'auto',
+  'none',
   'alert',
   'background',
   'voip',
@@ -68,8 +70,9 @@ const options = {
   ),
   push_type: Type.Optional(
     Type.Enum([...PUSH_TYPES], {
+      default: 'auto',
       description:
-        'Sent as apns-push-type. background wakes the app without showing anything; voip is for PushKit calls.',
+        'Sent as apns-push-type. auto says alert or background as the push is; none leaves the header out, as Sygnal does; background wakes the app without showing anything; voip is for PushKit calls.',
     }),
   ),
   loc_key: Type.Optional(
@@ -88,3 +91,8 @@ const options = {
 
 export const apnsOptions = Type.Object(options, { additionalProperties: false })
 export type ApnsOptions = Static<typeof apnsOptions>
+
+/** The push type that the app has whatever the push says; undefined where it depends on the push, or is not to be said. */
+export function fixedPushType({ push_type: pushType = 'auto' }: ApnsOptions): string | undefined {
+  return pushType === 'auto' || pushType === 'none' ? undefined : pushType
+}

@@ -1,9 +1,9 @@
 /** Push → the exact headers and JSON that APNs gets, but for the authorization and the topic of a certificate. Pure. */
-import type { JsonObject } from '../../core/json.ts'
+import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import type { Message, PushIdentity, Rendered } from '../../core/message.ts'
 import type { Push } from '../../core/push.ts'
 import { fit } from './fit.ts'
-import type { ApnsOptions } from './options.ts'
+import { fixedPushType, type ApnsOptions } from './options.ts'
 import { payloadOf, wakeUp, type Style } from './payload.ts'
 
 // Apple, "Sending notification requests to APNs": the payload's limits, before compression.
@@ -14,14 +14,17 @@ export function renderer(options: ApnsOptions): (push: Push, identity: PushIdent
   const maxBytes = options.push_type === 'voip' ? MAX_BYTES_VOIP : MAX_BYTES
   const style = { locKey: options.loc_key ?? 'Notification', background: options.push_type === 'background' }
   return (push, identity) => {
-    const { body, truncated } = bodyOf(push, style, maxBytes)
-    if (body === undefined) return { kind: 'nothing', reason: 'no alert and no counts' }
-    return { kind: 'message', message: { headers: headersOf(options, push, identity), body }, truncated }
+    const payload = payloadOf(push, style)
+    if (payload === undefined) return { kind: 'nothing', reason: 'no alert and no counts' }
+    const { body, truncated } = bodyOf(payload, push, style, maxBytes)
+    return { kind: 'message', message: { headers: headersOf(options, payload, push, identity), body }, truncated }
   }
 }
 
-function headersOf(options: ApnsOptions, push: Push, identity: PushIdentity): Message['headers'] {
-  const { topic, push_type: pushType } = options
+function headersOf(options: ApnsOptions, payload: JsonObject, push: Push, identity: PushIdentity): Message['headers'] {
+  const { topic } = options
+  const pushType =
+    options.push_type === undefined || options.push_type === 'auto' ? pushTypeOf(payload) : fixedPushType(options)
   return {
     ...(topic === undefined ? {} : { 'apns-topic': topic }),
     ...(pushType === undefined ? {} : { 'apns-push-type': pushType }),
@@ -34,9 +37,22 @@ function headersOf(options: ApnsOptions, push: Push, identity: PushIdentity): Me
   }
 }
 
-function bodyOf(push: Push, style: Style, maxBytes: number): { readonly body?: string; readonly truncated: boolean } {
-  const payload = payloadOf(push, style)
-  if (payload === undefined) return { truncated: false }
+/**
+ * Apple: "required for watchOS 6 and later, recommended" elsewhere, and one that does not match the payload may delay or drop the push. So it is
+ * left out of a push that neither shows anything nor asks for background time, which is what an app without default_payload gets.
+ */
+function pushTypeOf({ aps }: JsonObject): 'alert' | 'background' | undefined {
+  if (!isJsonObject(aps)) return undefined
+  if (['alert', 'badge', 'sound'].some((key) => aps[key] !== undefined && aps[key] !== null)) return 'alert'
+  return aps['content-available'] === 1 ? 'background' : undefined
+}
+
+function bodyOf(
+  payload: JsonObject,
+  push: Push,
+  style: Style,
+  maxBytes: number,
+): { readonly body: string; readonly truncated: boolean } {
   // What was sealed for the device goes whole or not at all: half a ciphertext is worth nothing (facts/protocol.md §4.2).
   if (push.encrypted !== undefined) {
     const sealed = stringify({ ...payload, ...push.encrypted })

@@ -6,7 +6,7 @@ import type { Secret } from '../../core/secret.ts'
 import { readAuthorities, readCredential } from './credentials.ts'
 import { deviceToken, type TokenFormat } from './device-token.ts'
 import { Environment, type Limits } from './environment.ts'
-import type { ApnsOptions } from './options.ts'
+import { fixedPushType, type ApnsOptions } from './options.ts'
 import { providerTokenFor } from './provider-token.ts'
 
 const LIMITS: Limits = {
@@ -35,6 +35,11 @@ export async function openSender(
   const credential = await readCredential(options, refuse)
   if (credential === undefined) throw new Error('no credential')
   const isCertificate = credential.kind === 'certificate'
+  // One expired certificate must not keep the other apps from starting: APNs refuses it, and this app alone waits.
+  if (isCertificate && credential.expiresAtMs <= context.nowMs())
+    context.warn(
+      `cert_file: the certificate expired on ${new Date(credential.expiresAtMs).toISOString().slice(0, 10)}; renew it at developer.apple.com`,
+    )
   const token = isCertificate ? undefined : providerTokenFor(credential, context.nowMs)
   const environmentAt = (address: string): Environment => {
     const { hostname, port } = new URL(address)
@@ -63,9 +68,10 @@ function refuse(option: string, message: string): never {
 /** What is on every push, whether it was rendered with it or not. */
 function headersOf(options: ApnsOptions, certificateTopic: string | undefined): Message['headers'] {
   const topic = options.topic ?? certificateTopic
+  const pushType = fixedPushType(options)
   return {
     ...(topic === undefined ? {} : { 'apns-topic': topic }),
-    ...(options.push_type === undefined ? {} : { 'apns-push-type': options.push_type }),
+    ...(pushType === undefined ? {} : { 'apns-push-type': pushType }),
   }
 }
 

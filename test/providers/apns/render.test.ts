@@ -16,6 +16,15 @@ const identity: PushIdentity = {
 }
 const topic = 'com.example.app'
 
+const idOnly: Push = {
+  detail: 'event_id_only',
+  kind: 'event',
+  prio: 'high',
+  defaultPayload: {},
+  eventId: '$e',
+  roomId: '!r',
+}
+
 function render(push: Push, options: ApnsOptions = {}): { headers: Message['headers']; payload: unknown } {
   const rendered = renderer({ topic, ...options })(push, identity)
   if (rendered.kind === 'nothing') return { headers: {}, payload: undefined }
@@ -45,7 +54,7 @@ describe('a push with privacy: full or event_id_only', () => {
     const push = applyPrivacy(parsed, parsed.devices[0], policy)
     if (push === undefined) throw new Error('nothing to tell')
     const { 'apns-push-type': pushType, 'apns-topic': theirTopic } = headers
-    const options = Value.Parse(apnsOptions, { topic: theirTopic, ...(pushType && { push_type: pushType }) })
+    const options = Value.Parse(apnsOptions, { topic: theirTopic, push_type: pushType ?? 'none' })
     const rendered = render(push, options)
     expect(rendered.payload).toEqual(payload)
     expect(rendered.headers).toMatchObject(headers)
@@ -206,8 +215,24 @@ describe('the headers', () => {
     })
   })
 
-  it('have no push type unless one is configured', () => {
-    expect(render(full).headers).not.toHaveProperty('apns-push-type')
+  it.each<[string, Push, string | undefined, string]>([
+    ['that shows something', full, 'alert', '10'],
+    ['that changes the badge', { ...full, kind: 'counts', counts: { unread: 0 } }, 'alert', '10'],
+    [
+      'that only asks for background time',
+      { ...idOnly, defaultPayload: { aps: { 'content-available': 1 } } },
+      'background',
+      '5',
+    ],
+    ['that does neither', idOnly, undefined, '10'],
+    ['whose aps is no object', { ...idOnly, defaultPayload: { aps: 1 } }, undefined, '10'],
+  ])('have the push type and priority of a push %s', (_what, push, pushType, priority) => {
+    const { headers } = render(push)
+    expect([headers['apns-push-type'], headers['apns-priority']]).toEqual([pushType, priority])
+  })
+
+  it("have no push type with push_type: none, as Sygnal's", () => {
+    expect(render(full, { push_type: 'none' }).headers).not.toHaveProperty('apns-push-type')
   })
 
   it('have priority 5 with prio low', () => {
