@@ -4,6 +4,8 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { loadConfig } from './config/load.ts'
+import { sygnalReader } from './config/sygnal/source.ts'
+import type { SourceReader } from './config/yaml-source.ts'
 import { OperatorError } from './commands/operator.ts'
 import { describeError } from './log.ts'
 import { providers } from './providers/index.ts'
@@ -17,6 +19,12 @@ const program = new Command('hushgate')
   .description("A Matrix push gateway that an app's own maker hosts.")
   .version(readVersion())
   .option('-c, --config <file>', 'the configuration', env['HUSHGATE_CONFIG'] ?? DEFAULT_CONFIG)
+  .option('--sygnal <file>', 'a Sygnal configuration, used as it is, in place of a configuration of our own')
+  .option('--store <url>', 'with --sygnal: the store (HUSHGATE_STORE_URL), default SQLite in the folder data')
+  .option(
+    '--encryption-key-file <file>',
+    'with --sygnal and Redis: the keys of the store (HUSHGATE_ENCRYPTION_KEY_FILE)',
+  )
   .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
 
 program
@@ -26,7 +34,7 @@ program
   .action(async ({ role }: { role: Role }) => {
     const { serve } = await import('./commands/serve.ts')
     await serve({
-      configPath: configPath(),
+      ...source(),
       role,
       env,
       version: readVersion(),
@@ -43,10 +51,11 @@ program
   .allowExcessArguments()
   .action(async (_options, { args: [unknown] }: Command) => {
     if (unknown !== undefined) program.error(`error: unknown command '${unknown}'`)
-    if (existsSync(configPath())) {
+    const { configPath } = source()
+    if (existsSync(configPath) || program.opts<SourceOptions>().sygnal !== undefined) {
       const { serve } = await import('./commands/serve.ts')
       return serve({
-        configPath: configPath(),
+        ...source(),
         role: 'all',
         env,
         version: readVersion(),
@@ -71,8 +80,10 @@ program
   .option('--online', 'also ask each push service with a harmless probe')
   .action(async (options: { online?: boolean }) => {
     const { check } = await import('./commands/check.ts')
+    const { configPath: path, readAs } = source()
     process.exitCode = await check({
-      path: configPath(),
+      path,
+      readAs,
       env,
       kinds: providers,
       stdout,
@@ -91,6 +102,15 @@ program
     const { render } = await import('./commands/render.ts')
     const body = file === '-' ? await readAll(stdin) : readGiven(file)
     process.exitCode = render({ config: await load(), kinds: providers, body, stdout, nowMs: Date.now() })
+  })
+
+program
+  .command('import')
+  .description('print the hushgate.yaml that means the same as a sygnal.yaml, with a comment on what is worth a look')
+  .argument('<file>', 'the sygnal.yaml')
+  .action(async (path: string) => {
+    const { importSygnal } = await import('./commands/import.ts')
+    process.exitCode = await importSygnal({ path, workingDirectory: process.cwd(), env, stdout })
   })
 
 program
@@ -162,12 +182,34 @@ try {
   else stderr.write(`It failed: ${JSON.stringify(describeError(error))}\n`)
 }
 
-function configPath(): string {
-  return program.opts<{ config: string }>().config
+interface SourceOptions {
+  config: string
+  sygnal?: string
+  store?: string
+  encryptionKeyFile?: string
+}
+
+/** Which file the configuration is in, and in whose form. */
+function source(): { readonly configPath: string; readonly readAs?: SourceReader } {
+  const { config, sygnal, store, encryptionKeyFile } = program.opts<SourceOptions>()
+  if (sygnal === undefined) {
+    if (store !== undefined || encryptionKeyFile !== undefined)
+      throw new OperatorError(
+        '--store and --encryption-key-file go with --sygnal; hushgate.yaml says it in store and queue',
+      )
+    return { configPath: config }
+  }
+  const readAs = sygnalReader({
+    workingDirectory: process.cwd(),
+    storeUrl: store ?? env['HUSHGATE_STORE_URL'],
+    encryptionKeyFile: encryptionKeyFile ?? env['HUSHGATE_ENCRYPTION_KEY_FILE'],
+  })
+  return { configPath: sygnal, readAs }
 }
 
 function load(): Promise<Config> {
-  return loadConfig({ path: configPath(), env, kinds: providers })
+  const { configPath: path, readAs } = source()
+  return loadConfig({ path, env, kinds: providers, readAs })
 }
 
 /** Resolves with the first signal that asks to stop; a second one ends the process at once. */
@@ -184,9 +226,8 @@ function stopRequested(): Promise<string> {
   })
 }
 
-function onReloadRequested(reload: () => void): () => void {
+function onReloadRequested(reload: () => void): void {
   process.on('SIGHUP', reload)
-  return () => void process.off('SIGHUP', reload)
 }
 
 function oneOf<const Choice extends string>(...choices: readonly Choice[]): (value: string) => Choice {

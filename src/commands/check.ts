@@ -3,7 +3,7 @@ import { ConfigError, formatMistake } from '../config/config-error.ts'
 import type { AppConfig, Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import type { ProviderKinds } from '../config/schema.ts'
-import type { Environment } from '../config/yaml-source.ts'
+import type { Environment, SourceReader } from '../config/yaml-source.ts'
 import type { CheckResult } from '../core/provider.ts'
 
 const PROBE_TIMEOUT_MS = 15_000
@@ -11,6 +11,8 @@ const PROBE_TIMEOUT_MS = 15_000
 export interface CheckOptions {
   readonly path: string
   readonly env?: Environment | undefined
+  /** For a file in another form than ours. */
+  readonly readAs?: SourceReader | undefined
   readonly kinds: ProviderKinds
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
@@ -21,16 +23,17 @@ export interface CheckOptions {
 
 /** Resolves with the exit code: 0 when nothing is wrong. */
 export async function check(options: CheckOptions): Promise<number> {
-  const { path, env, kinds, stdout, stderr, online } = options
+  const { path, env, readAs, kinds, stdout, stderr, online } = options
   let config: Config
   try {
-    config = await loadConfig({ path, kinds, env })
+    config = await loadConfig({ path, kinds, env, readAs })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     for (const mistake of error.mistakes) stderr.write(`${formatMistake(mistake)}\n`)
     return 1
   }
-  const { apps } = config
+  const { apps, warnings } = config
+  for (const warning of warnings) stderr.write(`${formatMistake(warning)}\n`)
   stdout.write(`configuration is valid: ${apps.length} ${apps.length === 1 ? 'app' : 'apps'}\n`)
   if (!online) return 0
 

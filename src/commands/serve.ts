@@ -4,6 +4,7 @@ import { ConfigError } from '../config/config-error.ts'
 import { openKeys } from '../config/keys.ts'
 import { loadConfig } from '../config/load.ts'
 import { watchFiles } from '../config/watch.ts'
+import type { SourceReader } from '../config/yaml-source.ts'
 import { openGateway, type Gateway, type Role } from '../gateway.ts'
 import { createLog, type Log } from '../log.ts'
 import { openStore } from '../open-store.ts'
@@ -11,24 +12,31 @@ import { providers } from '../providers/index.ts'
 
 export interface ServeOptions {
   readonly configPath: string
+  /** For a file in another form than ours. */
+  readonly readAs?: SourceReader | undefined
   readonly role: Role
   readonly env: Readonly<Record<string, string | undefined>>
   readonly version: string
   readonly stdout: NodeJS.WritableStream
   /** Resolves when the process is told to stop. */
   readonly stopRequested: Promise<string>
-  /** Calls back when the process is told to reload; the result unsubscribes. */
-  readonly onReloadRequested: (reload: () => void) => () => void
+  /** Calls back, from now on, when the process is told to reload. */
+  readonly onReloadRequested: (reload: () => void) => void
   readonly onStarted?: (gateway: Gateway) => void
 }
 
 /** Resolves when everything is closed. Rejects with a ConfigError before anything was started. */
 export async function serve(options: ServeOptions): Promise<void> {
-  const load = (): Promise<Config> => loadConfig({ path: options.configPath, env: options.env, kinds: providers })
+  // Heard from the first to the last moment: a signal that nobody hears ends the process. What changes before the watch begins, the watch notices.
+  let requestReload = (): void => {}
+  options.onReloadRequested(() => requestReload())
+  const { configPath, readAs, env } = options
+  const load = (): Promise<Config> => loadConfig({ path: configPath, env, kinds: providers, readAs })
   const config = await load()
   refuseRole(config, options.role)
   const { keyring, adminToken, created } = await openKeys(config)
   const log = createLog(config.log, options.stdout)
+  tellWarnings(config, log)
   for (const file of created) log.info('A key was made; keep this file with the database', { file })
   await using gateway = await openGateway(config, {
     role: options.role,
@@ -39,6 +47,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     log,
     openStore: () => openStore(config, keyring, log),
   })
+  await using reloading = startReloading(config, load, gateway, log)
+  requestReload = reloading.request
   log.info('Hushgate is running', {
     version: options.version,
     role: options.role,
@@ -47,9 +57,12 @@ export async function serve(options: ServeOptions): Promise<void> {
     apps: config.apps.length,
     store: config.store.kind,
   })
-  await using _reloading = startReloading(config, load, gateway, log, options.onReloadRequested)
   options.onStarted?.(gateway)
   log.info('Stopping: what is on its way is finished first', { signal: await options.stopRequested })
+}
+
+function tellWarnings({ warnings }: Config, log: Log): void {
+  for (const { message, path, line } of warnings) log.warn(message, { setting: path, line })
 }
 
 /** One process owns the SQLite file, so a role of its own would wait for a partner that cannot come. */
@@ -64,19 +77,16 @@ function refuseRole(config: Config, role: Role): void {
     ])
 }
 
-/** Reloads on SIGHUP and on changed files, one at a time; what comes meanwhile leads to one more. */
-function startReloading(
-  initial: Config,
-  load: () => Promise<Config>,
-  gateway: Gateway,
-  log: Log,
-  onRequested: ServeOptions['onReloadRequested'],
-): AsyncDisposable {
+interface Reloading extends AsyncDisposable {
+  readonly request: () => void
+}
+
+/** Reloads on request and on changed files, one at a time; what comes meanwhile leads to one more. */
+function startReloading(initial: Config, load: () => Promise<Config>, gateway: Gateway, log: Log): Reloading {
   let running: Promise<void> | undefined
   let isAgain = false
   let isStopped = false
   const watcher = watchFiles(initial.files, () => request())
-  const unsubscribe = onRequested(() => request())
 
   async function reload(): Promise<void> {
     try {
@@ -84,6 +94,7 @@ function startReloading(
       watcher.setFiles(next.files)
       const waiting = await gateway.reload(next)
       log.info('The configuration was reloaded', { apps: next.apps.length })
+      tellWarnings(next, log)
       for (const setting of waiting) log.warn('This setting takes effect after a restart', { setting })
     } catch (error) {
       gateway.reloadFailed()
@@ -106,9 +117,9 @@ function startReloading(
     running ??= run()
   }
   return {
+    request,
     async [Symbol.asyncDispose]() {
       isStopped = true
-      unsubscribe()
       await watcher.close()
       await running
     },

@@ -7,19 +7,16 @@ export function isGlob(name: string): boolean {
   return /[*?]/.test(name)
 }
 
-/** The name of the app for an app_id. Names must not overlap as globs (`overlap`), so that the order does not matter. */
+/** The name of the app for an app_id; undefined when none matches, and when more than one glob does, so that the order does not matter. */
 export function compileApps(names: Iterable<string>): (appId: string) => string | undefined {
-  const exact = new Set<string>()
-  const globs: { readonly name: string; readonly glob: readonly string[] }[] = []
-  for (const name of names) {
-    if (isGlob(name)) globs.push({ name, glob: Array.from(name) })
-    else exact.add(name)
-  }
+  const exact = new Set(names)
+  const globs = [...exact].filter(isGlob).map((name) => ({ name, glob: Array.from(name) }))
   return (appId) => {
     if (exact.has(appId)) return appId
     if (appId.length > MAX_APP_ID_UNITS) return undefined
     const characters = Array.from(appId)
-    return globs.find(({ glob }) => matches(glob, characters))?.name
+    const [only, second] = globs.filter(({ glob }) => matches(glob, characters))
+    return second === undefined ? only?.name : undefined
   }
 }
 

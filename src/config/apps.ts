@@ -12,17 +12,24 @@ import { didYouMean } from './sentences.ts'
 /** Names become metric labels and parts of keys in the store; an app_id itself has at most 64 characters by the spec. */
 const MAX_NAME_CHARACTERS = 128
 
+export interface AppsRules {
+  /** Of apps that do not say. */
+  readonly privacy: PrivacyMode
+  /** Two globs may match the same app_id. */
+  readonly mayOverlap: boolean
+}
+
 export async function readApps(
   value: unknown,
-  privacy: PrivacyMode,
+  { privacy, mayOverlap }: AppsRules,
   kinds: ProviderKinds,
   loading: Loading,
 ): Promise<readonly AppConfig[]> {
   if (!isJsonObject(value)) return []
   const names = Object.keys(value)
-  if (names.length === 0) loading.report(['apps'], 'has no app; name at least one')
+  if (names.length === 0 && !loading.isReported(['apps'])) loading.report(['apps'], 'has no app; name at least one')
   for (const name of names) checkName(name, loading)
-  reportOverlaps(names.filter(isGlob), loading)
+  reportOverlaps(names.filter(isGlob), mayOverlap, loading)
   const apps = await Promise.all(names.map((name) => readApp(name, value[name], privacy, kinds, loading)))
   return apps.filter((app) => app !== undefined)
 }
@@ -34,13 +41,14 @@ function checkName(name: string, loading: Loading): void {
     loading.report(['apps', name], 'an app_id has no spaces or control characters')
 }
 
-function reportOverlaps(globs: readonly string[], loading: Loading): void {
+function reportOverlaps(globs: readonly string[], areAllowed: boolean, loading: Loading): void {
   for (const [index, later] of globs.entries())
     for (const earlier of globs.slice(0, index)) {
       const example = overlap(earlier, later)
       if (example === undefined) continue
       const both = `${JSON.stringify(earlier)} and ${JSON.stringify(later)} both match ${JSON.stringify(example)}`
-      loading.report(['apps', later], `${both}; it must be clear whose push that is`)
+      if (areAllowed) loading.warn(['apps', later], `${both}; such an app_id is treated as unknown`)
+      else loading.report(['apps', later], `${both}; it must be clear whose push that is`)
     }
 }
 
@@ -74,7 +82,8 @@ async function readApp(
   const options = resolved as ProviderOptions
   // A file that cannot be read is reported already, with the same words for every provider.
   if (files.areReadable)
-    for (const { option, message } of await kind.inspect(options)) loading.report([...at, option], message)
+    for (const { option, message } of await kind.inspect(options))
+      loading.report([...at, ...option.split('.')], message)
   const { counts, default_payload_allow: defaultPayloadAllow } = checked
   return {
     name,

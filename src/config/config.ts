@@ -1,7 +1,7 @@
 /** The configuration as the rest of the house sees it: checked, in our own units, secrets unprintable. Plain data. */
 import type { PrivacyPolicy } from '../core/privacy.ts'
 import type { Secret } from '../core/secret.ts'
-import type { FileHashes } from './config-error.ts'
+import type { FileHashes, Mistake } from './config-error.ts'
 
 export interface Config {
   /** The file it was read from, absolute. */
@@ -11,10 +11,14 @@ export interface Config {
   readonly store: StoreConfig
   readonly queue: QueueConfig
   readonly unknownApp: 'drop' | 'reject'
+  /** `http://user:password@host:port` of the proxy through which push services are reached. */
+  readonly proxy?: Secret | undefined
   readonly log: LogConfig
   readonly apps: readonly AppConfig[]
   /** Every file whose change should lead to a reload, with a hash of what was in it before it was used. */
   readonly files: FileHashes
+  /** What is to be told to the operator, but no reason to refuse. */
+  readonly warnings: readonly Mistake[]
 }
 
 export interface HttpConfig {

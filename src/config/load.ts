@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { Value } from 'typebox/value'
 import { isJsonObject } from '../core/json.ts'
 import { Keyring, parseKeyFile } from '../core/seal.ts'
+import { Secret } from '../core/secret.ts'
 import { readApps } from './apps.ts'
 import { checkValue } from './check-value.ts'
 import type { AdminConfig, Config, HttpConfig, KeyFile, QueueConfig, StoreConfig } from './config.ts'
@@ -13,23 +14,40 @@ import { startLoading, type Loading } from './loading.ts'
 import { fileSchema, type FileSection, type ProviderKinds } from './schema.ts'
 import { readStore } from './store.ts'
 import { parseDurationMs, parseSizeBytes } from './units.ts'
-import { readSource, type Environment } from './yaml-source.ts'
+import { readSource, type Environment, type SourceReader } from './yaml-source.ts'
 
 export interface LoadOptions {
   readonly path: string
   readonly kinds: ProviderKinds
   /** What `${NAME}` stands for. */
   readonly env?: Environment | undefined
+  /** For a file in another form than ours. */
+  readonly readAs?: SourceReader | undefined
 }
 
 /** Rejects with a ConfigError that lists every mistake. */
-export async function loadConfig({ path, kinds, env = process.env }: LoadOptions): Promise<Config> {
+export async function loadConfig({
+  path,
+  kinds,
+  env = process.env,
+  readAs = readSource,
+}: LoadOptions): Promise<Config> {
   const loading = startLoading(resolve(path))
-  const written = await readWritten(loading, env)
+  const written = await readWritten(loading, env, readAs)
   const checked = checkValue(fileSchema, written, [], loading)
   const sections = isJsonObject(checked) ? checked : {}
   const { properties } = fileSchema
-  const { http, admin, store, queue, privacy, unknown_app: unknownApp, log } = sections
+  const {
+    http,
+    admin,
+    store,
+    queue,
+    privacy,
+    unknown_app: unknownApp,
+    overlapping_apps: overlapping,
+    proxy,
+    log,
+  } = sections
   const storeConfig = Value.Check(properties.store, store)
     ? await readStore(store, isJsonObject(written) ? written['store'] : {}, loading)
     : undefined
@@ -38,7 +56,12 @@ export async function loadConfig({ path, kinds, env = process.env }: LoadOptions
   const queueConfig = Value.Check(properties.queue, queue) ? await readQueue(queue, storeConfig, loading) : undefined
   // Of a mode that is not one, no more mistakes are to follow.
   const mode = Value.Check(properties.privacy, privacy) && !loading.isReported(['privacy']) ? privacy : 'full'
-  const apps = await readApps(sections['apps'], mode, kinds, loading)
+  const apps = await readApps(
+    sections['apps'],
+    { privacy: mode, mayOverlap: overlapping === 'unknown' },
+    kinds,
+    loading,
+  )
   loading.throwMistakes()
   if (
     storeConfig === undefined ||
@@ -56,17 +79,24 @@ export async function loadConfig({ path, kinds, env = process.env }: LoadOptions
     store: storeConfig,
     queue: queueConfig,
     unknownApp,
+    proxy: typeof proxy === 'string' ? new Secret(proxy) : undefined,
     log,
     apps,
+    warnings: loading.warnings,
     files: loading.files,
   }
 }
 
 /** The file as plain data. When it cannot be read, or is no YAML, nothing more can be said: throws. */
-async function readWritten(loading: Loading, env: Environment): Promise<unknown> {
+async function readWritten(loading: Loading, env: Environment, readAs: SourceReader): Promise<unknown> {
   const text = await loading.read(loading.file, [])
   if (text !== undefined)
-    loading.source = readSource(text, env, (at, line, message) => loading.reportAt(at, line, message))
+    loading.source = readAs(
+      text,
+      env,
+      (at, line, message) => loading.reportAt(at, line, message),
+      (at, line, message) => loading.warnAt(at, line, message),
+    )
   if (loading.source?.value === undefined) loading.throwMistakes()
   return loading.source?.value ?? {}
 }
@@ -106,7 +136,8 @@ async function readQueue(
   const encryptionKeyFile = keyFile(section.encryption_key_file, DEFAULT_KEY_FILE, store, loading)
   if (encryptionKeyFile === undefined) {
     const sentence = 'is missing: with Redis every process needs the same keys; make them with: hushgate keygen store'
-    if (store !== undefined) loading.reportAt(path, loading.source?.lineOf(['store']) ?? 1, sentence)
+    if (store !== undefined && !loading.isReported(path))
+      loading.reportAt(path, loading.source?.lineOf(['store']) ?? 1, sentence)
     return undefined
   }
   const text = await readKey(encryptionKeyFile, path, loading)

@@ -11,7 +11,11 @@ export interface Loading extends Findings {
   /** Set once the file is read; before that every mistake comes with its line. */
   source: Source | undefined
   reportAt(path: SettingPath, line: number, message: string): void
-  /** A path as it is written in the file: from the file's folder. */
+  /** Not wrong enough to refuse the configuration. */
+  readonly warnings: Mistake[]
+  warn(path: SettingPath, message: string): void
+  warnAt(path: SettingPath, line: number, message: string): void
+  /** A path as it is written in the file, made absolute. */
   resolve(path: string): string
   /** Reads a file that a setting names; undefined and reported when that cannot be done. It is watched from now on. */
   read(path: string, setting: SettingPath): Promise<string | undefined>
@@ -22,15 +26,20 @@ export interface Loading extends Findings {
 export function startLoading(file: string): Loading {
   const files = new Map<string, string | undefined>()
   const mistakes: Mistake[] = []
+  const lineOf = (path: SettingPath): number => loading.source?.lineOf(path) ?? 1
+  const nameOf = (path: SettingPath): string => formatPath(loading.source?.nameOf?.(path) ?? path)
   const loading: Loading = {
     file,
     files,
     source: undefined,
-    reportAt: (path, line, message) => mistakes.push({ path: formatPath(path), file, line, message }),
-    report: (path, message) => loading.reportAt(path, loading.source?.lineOf(path) ?? 1, message),
-    isReported: (path) => mistakes.some((mistake) => mistake.path === formatPath(path)),
+    warnings: [],
+    reportAt: (path, line, message) => mistakes.push({ path: nameOf(path), file, line, message }),
+    report: (path, message) => loading.reportAt(path, lineOf(path), message),
+    warnAt: (path, line, message) => loading.warnings.push({ path: nameOf(path), file, line, message }),
+    warn: (path, message) => loading.warnAt(path, lineOf(path), message),
+    isReported: (path) => mistakes.some((mistake) => mistake.path === nameOf(path)),
     isFromEnvironment: (path) => loading.source?.isFromEnvironment(path) ?? false,
-    resolve: (path) => resolve(dirname(file), path),
+    resolve: (path) => resolve(loading.source?.folder ?? dirname(file), path),
     read: async (path, setting) => {
       const { text, hash, problem } = await readText(path)
       files.set(path, hash)

@@ -133,6 +133,17 @@ export const fileSchema = Type.Object(
       'A push for an app that is not configured: drop it and count it, or reject its pushkey, as Sygnal does.',
       'drop',
     ),
+    overlapping_apps: choice(
+      ['refuse', 'unknown'],
+      'Globs of apps that match the same app_id: refuse the configuration, or, as Sygnal does, start with a warning and treat such an app_id as unknown.',
+      'refuse',
+    ),
+    proxy: Type.Optional(
+      Type.String({
+        description: 'HTTP proxy (CONNECT) through which push services are reached: http://user:password@host:port.',
+        pattern: '^http://',
+      }),
+    ),
     log,
     apps: Type.Record(Type.String(), Type.Unknown(), { description: APPS }),
   },

@@ -6,6 +6,10 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface Source {
   readonly value: unknown
+  /** Where relative paths begin; default: the folder of the file. */
+  readonly folder?: string | undefined
+  /** How a setting is called in the file, where that is not how it is called in `value`. */
+  nameOf?(path: SettingPath): SettingPath
   /** The line of a setting, or of the nearest thing around it that is in the file. */
   lineOf(path: SettingPath): number
   /** It came from an environment variable: always text, and not to be shown. */
@@ -13,7 +17,7 @@ export interface Source {
 }
 
 /** Not `yaml`'s own messages, which quote the file: it may hold secrets. */
-const SENTENCES: Readonly<Record<string, string>> = {
+export const NOT_YAML: Readonly<Record<string, string>> = {
   ALIAS_PROPS: 'an alias takes no anchor or tag',
   BAD_DIRECTIVE: 'a line that starts with % is a YAML directive, and this one is not known',
   BAD_DQ_ESCAPE: 'the text in double quotes has a backslash escape that does not exist; write \\\\ for a backslash',
@@ -30,7 +34,10 @@ const SENTENCES: Readonly<Record<string, string>> = {
   UNEXPECTED_TOKEN: 'something is here that cannot be',
 }
 
-type Report = (path: SettingPath, line: number, message: string) => void
+export type Report = (path: SettingPath, line: number, message: string) => void
+
+/** A file in another form than ours. `warn` is for what is only to be told. */
+export type SourceReader = (text: string, env: Environment, report: Report, warn: Report) => Source
 
 export function readSource(text: string, env: Environment, report: Report): Source {
   const counter = new LineCounter()
@@ -54,7 +61,7 @@ export function readSource(text: string, env: Environment, report: Report): Sour
     // What follows on the same line is the parser finding its way again.
     if (line === lastLine) continue
     lastLine = line
-    report([], line, `not valid YAML: ${SENTENCES[code] ?? code}${hintFor(text.split('\n')[line - 1] ?? '')}`)
+    report([], line, `not valid YAML: ${NOT_YAML[code] ?? code}${hintFor(text.split('\n')[line - 1] ?? '')}`)
   }
 
   const read = (node: ParsedNode | null, path: SettingPath): unknown => {

@@ -37,6 +37,7 @@ describe('loadConfig', () => {
         [folder.at('hushgate.yaml'), hash(APPS)],
         [folder.at('key'), hash('coo')],
       ]),
+      warnings: [],
     })
   })
 
