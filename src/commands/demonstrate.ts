@@ -45,7 +45,7 @@ ${simulators.appsYaml}`,
     version,
     stdout,
     stopRequested,
-    onReloadRequested: () => () => {},
+    onReloadRequested: () => {},
     onStarted: ({ notifyUrl, adminUrl }) => stdout.write(invitation(`${notifyUrl}${NOTIFY_PATH}`, adminUrl)),
   })
 }
