@@ -101,6 +101,7 @@ function present(entries: readonly Entry[]): readonly Field[] {
 /** MSC3013: nothing that is readable beside it; the three keys whole, or, when they do not fit, a bare wake-up. */
 function encryptedFields({ ephemeral, ciphertext, mac }: EncryptedPush): readonly Field[] {
   const sealed = { ephemeral, ciphertext, mac }
-  if (Buffer.byteLength(JSON.stringify(sealed)) > MAX_PAYLOAD_BYTES) return present([['sync', '1', 'kept']])
+  if (Buffer.byteLength(JSON.stringify(sealed)) > MAX_PAYLOAD_BYTES)
+    return [{ key: 'sync', value: '1', rank: 'kept', isCut: true }]
   return present(Object.entries(sealed).map(([key, value]) => [key, value, 'kept']))
 }
