@@ -1,0 +1,133 @@
+/** That the linter enforces the table of who may import whom (oxlint.config.ts, docs/architecture.md): shown by breaking each rule in a copy of `src`. */
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..')
+const OXLINT = join(ROOT, 'node_modules/.bin/oxlint')
+
+/** What, in which folder, and the import. */
+const FORBIDDEN = [
+  ['a sibling', 'src/http', `import { x } from '../queue/retry.ts'`],
+  ['a sibling by a detour', 'src/http', `import { x } from './../queue/retry.ts'`],
+  ['a sibling to pass it on', 'src/queue', `export { x } from '../http/accept.ts'`],
+  ['what stands above it', 'src/store/redis', `import { x } from '../../gateway.ts'`],
+  ['the other store', 'src/store/sqlite', `import { x } from '../redis/job.ts'`],
+  ['another provider', 'src/providers/apns', `import { x } from '../fcm/render.ts'`],
+  ['another provider as a type', 'src/providers/webpush', `import type { X } from '../apns/options.ts'`],
+  ['an SDK outside its home', 'src/http', `import { x } from 'firebase-admin/messaging'`],
+  ['an SDK outside its home when it is needed', 'src/http', `export const x = () => import('firebase-admin')`],
+  ["another provider's SDK", 'src/providers/fcm', `import { x } from '@parse/node-apn'`],
+  ['an SDK in a folder of a folder', 'src/http/folder', `import { x } from 'bullmq'`],
+  ['anything as a type, in the core', 'src/core', `import type { X } from '../config/config.ts'`],
+  ['the file system, in the core', 'src/core', `import { x } from 'node:fs'`],
+  ['the time of day, where nothing is of the outside', 'src/queue', `import { x } from 'node:timers'`],
+] as const
+
+const ALLOWED = [
+  ['its own files', 'src/http', `import { x } from './accept.ts'`],
+  ['the core', 'src/providers/apns', `import { x } from '../../core/json.ts'`],
+  ['the queue, where things are stored', 'src/store/redis', `import { x } from '../../queue/retry.ts'`],
+  ['its own SDK', 'src/providers/fcm', `import { x } from 'firebase-admin/messaging'`],
+  ['its own SDK when it is needed', 'src/store/redis', `export const x = () => import('bullmq')`],
+] as const
+
+/** Where the parts meet: no row of the table, so anything of ours may be imported. */
+const COMPOSED = ['src', 'src/commands', 'src/providers']
+/** Outside packages for which such a place is the home. */
+const HOMES_THERE = ['src/log.ts pino', 'src/main.ts commander']
+
+let folder: string
+/** Forbidden imports by the file that has them, as the linter explains them. */
+let findings: ReadonlyMap<string, readonly string[]>
+let sourceFolders: readonly string[]
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hushgate-architecture-'))
+  await cp(join(ROOT, 'src'), join(folder, 'src'), { recursive: true })
+  // The project's own rules; types would only cost time, and no import rule needs them.
+  const rules = `import config from '${join(ROOT, 'oxlint.config.ts')}'\n`
+  await writeFile(
+    join(folder, 'oxlint.config.ts'),
+    `${rules}export default { ...config, options: { typeAware: false } }\n`,
+  )
+  const files = await readdir(join(ROOT, 'src'), { recursive: true })
+  sourceFolders = [...new Set(files.filter(isSource).map((file) => dirname(join('src', file))))]
+  for (const [index, [, where, source]] of FORBIDDEN.entries()) await plant(`${where}/forbidden-${index}.ts`, source)
+  for (const [index, [, where, source]] of ALLOWED.entries()) await plant(`${where}/allowed-${index}.ts`, source)
+  for (const where of sourceFolders) await plant(`${where}/foreign.ts`, foreignImport(where))
+  findings = await lint()
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe('a file', () => {
+  it.each(FORBIDDEN.map(([what, where], index) => [what, where, index] as const))(
+    'that imports %s is refused in %s',
+    (_, where, index) => {
+      expect(findings.get(`${where}/forbidden-${index}.ts`)?.join()).toMatch(
+        /^src\/\S+ may import only its own files and: /,
+      )
+    },
+  )
+
+  it.each(ALLOWED.map(([what, where], index) => [what, where, index] as const))(
+    'that imports %s is fine in %s',
+    (_, where, index) => {
+      expect(findings.get(`${where}/allowed-${index}.ts`)).toBeUndefined()
+    },
+  )
+})
+
+it('every folder has its row in the table, but for those where the parts meet', () => {
+  const withoutRow = sourceFolders.filter((where) => !findings.has(`${where}/foreign.ts`))
+  expect(withoutRow.toSorted()).toEqual(COMPOSED)
+})
+
+it('the sources break no rule', () => {
+  const own = [...findings].filter(([file]) => !/\/(forbidden-\d+|allowed-\d+|foreign)\.ts$/.test(file))
+  expect(own).toEqual([])
+})
+
+it('where the parts meet, no outside package is used but those that have their home there', async () => {
+  const used: string[] = []
+  for (const where of COMPOSED)
+    for (const name of (await readdir(join(ROOT, where))).filter(isSource)) {
+      const text = await readFile(join(ROOT, where, name), 'utf8')
+      const specifiers = [...text.matchAll(/(?:\bfrom |\bimport\(|^import )'([^']+)'/gm)].map(
+        ([, specifier]) => specifier,
+      )
+      used.push(
+        ...specifiers.filter((each) => !/^(\.|node:)/.test(each ?? '')).map((each) => `${where}/${name} ${each}`),
+      )
+    }
+  expect(used.toSorted()).toEqual(HOMES_THERE)
+})
+
+function isSource(file: string): boolean {
+  return file.endsWith('.ts') && !file.endsWith('.d.ts')
+}
+
+function foreignImport(where: string): string {
+  return `import { x } from '${where === 'src/store/redis' ? 'firebase-admin' : 'bullmq'}'`
+}
+
+async function plant(file: string, source: string): Promise<void> {
+  await mkdir(dirname(join(folder, file)), { recursive: true })
+  await writeFile(join(folder, file), `${source}\n`, { flag: 'wx' })
+}
+
+async function lint(): Promise<ReadonlyMap<string, readonly string[]>> {
+  const output = await new Promise<string>((resolve) => {
+    // It ends with a failure when it finds something, which it is meant to.
+    execFile(OXLINT, ['--format', 'json', 'src'], { cwd: folder, maxBuffer: 64 * 1024 * 1024 }, (_, stdout) =>
+      resolve(stdout),
+    )
+  })
+  const { diagnostics } = JSON.parse(output)
+  const found = new Map<string, string[]>()
+  for (const { code, filename, help } of diagnostics)
+    if (code === 'eslint(no-restricted-imports)') found.set(filename, [...(found.get(filename) ?? []), help])
+  return found
+}
