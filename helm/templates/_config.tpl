@@ -1,0 +1,126 @@
+{{/* hushgate.yaml and the files it names, from .Values. */}}
+
+{{/*
+Given: folder, section. Every setting that ends in _file and says where the file comes from becomes the file's path, relative to hushgate.yaml.
+Returns JSON: options, and files as a list of path and from.
+*/}}
+{{- define "hushgate.section" -}}
+{{- $options := dict -}}
+{{- $files := list -}}
+{{- range $key, $value := .section -}}
+  {{- if and (hasSuffix "_file" $key) (kindIs "map" $value) -}}
+    {{- $path := printf "%s/%s" $.folder $key -}}
+    {{- $_ := set $options $key $path -}}
+    {{- $files = append $files (dict "path" $path "from" $value) -}}
+  {{- else if not (kindIs "invalid" $value) -}}
+    {{- $_ := set $options $key $value -}}
+  {{- end -}}
+{{- end -}}
+{{- dict "options" $options "files" $files | toJson -}}
+{{- end -}}
+
+{{/* An app's name as the name of a folder: it may be a glob, or hold a slash. */}}
+{{- define "hushgate.folder" -}}
+{{- if regexMatch "^[A-Za-z0-9][A-Za-z0-9._-]*$" . -}}
+{{- . -}}
+{{- else -}}
+{{- printf "%s-%s" (regexReplaceAll "[^A-Za-z0-9-]+" . "-" | trimAll "-") (sha256sum . | trunc 8) | trimPrefix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The store section, but for what config.store says. Returns JSON like hushgate.section. */}}
+{{- define "hushgate.store" -}}
+{{- $store := dict -}}
+{{- $kind := .Values.store.kind -}}
+{{- if eq $kind "sqlite" -}}
+  {{- $_ := set $store "url" "sqlite:/data/hushgate.db" -}}
+{{- else if eq $kind "bundledRedis" -}}
+  {{- $_ := set $store "url" (printf "redis://%s-redis:6379" (include "hushgate.fullname" .)) -}}
+  {{- with .Values.store.bundledRedis.password -}}{{- $_ := set $store "password_file" . -}}{{- end -}}
+{{- else -}}
+  {{- $redis := .Values.store.redis -}}
+  {{- $scheme := ternary "rediss" "redis" $redis.tls -}}
+  {{- if $redis.cluster -}}
+    {{- $nodes := list -}}
+    {{- range $redis.cluster -}}{{- $nodes = append $nodes (printf "%s://%s" $scheme .) -}}{{- end -}}
+    {{- $_ := set $store "cluster" $nodes -}}
+  {{- else if $redis.sentinel.hosts -}}
+    {{- $_ := set $store "url" (printf "%s+sentinel://%s/%s/%d" $scheme (join "," $redis.sentinel.hosts) $redis.sentinel.masterName (int $redis.database)) -}}
+  {{- else -}}
+    {{- $_ := set $store "url" (printf "%s://%s:%d/%d" $scheme $redis.host (int $redis.port) (int $redis.database)) -}}
+  {{- end -}}
+  {{- with $redis.username -}}{{- $_ := set $store "username" . -}}{{- end -}}
+  {{- with $redis.password -}}{{- $_ := set $store "password_file" . -}}{{- end -}}
+  {{- with $redis.ca -}}{{- $_ := set $store "ca_file" . -}}{{- end -}}
+{{- end -}}
+{{- include "hushgate.section" (dict "folder" "store" "section" $store) -}}
+{{- end -}}
+
+{{/* Everything that the gateway reads. Returns JSON: config (hushgate.yaml), and files as above. */}}
+{{- define "hushgate.model" -}}
+{{- $model := include "hushgate.section" (dict "folder" "config" "section" .Values.config) | fromJson -}}
+{{- $config := $model.options -}}
+{{- $files := $model.files -}}
+{{- range $name, $section := $config -}}
+  {{- if kindIs "map" $section -}}
+    {{- $part := include "hushgate.section" (dict "folder" $name "section" $section) | fromJson -}}
+    {{- $_ := set $config $name $part.options -}}
+    {{- $files = concat $files $part.files -}}
+  {{- end -}}
+{{- end -}}
+{{- $apps := dict -}}
+{{- range $name, $app := .Values.apps -}}
+  {{- if $app -}}
+    {{- $part := include "hushgate.section" (dict "folder" (printf "apps/%s" (include "hushgate.folder" $name)) "section" $app) | fromJson -}}
+    {{- $_ := set $apps $name $part.options -}}
+    {{- $files = concat $files $part.files -}}
+  {{- end -}}
+{{- end -}}
+{{- $store := include "hushgate.store" . | fromJson -}}
+{{- $files = concat $files $store.files -}}
+{{- $admin := dict "host" .Values.listenHost "port" 5001 -}}
+{{- with .Values.keys.adminToken -}}
+  {{- $_ := set $admin "token_file" "keys/admin-token" -}}
+  {{- $files = append $files (dict "path" "keys/admin-token" "from" .) -}}
+{{- end -}}
+{{- $queue := dict -}}
+{{- with .Values.keys.encryption -}}
+  {{- $_ := set $queue "encryption_key_file" "keys/encryption" -}}
+  {{- $files = append $files (dict "path" "keys/encryption" "from" .) -}}
+{{- end -}}
+{{- $ours := dict "http" (dict "host" .Values.listenHost "port" 5000) "admin" $admin "store" $store.options "queue" $queue "apps" $apps -}}
+{{- with .Values.extraCa -}}{{- $files = append $files (dict "path" "extra-ca.pem" "from" .) -}}{{- end -}}
+{{- dict "config" (mustMergeOverwrite $config $ours) "files" $files | toJson -}}
+{{- end -}}
+
+{{- define "hushgate.yaml" -}}
+{{- (include "hushgate.model" . | fromJson).config | toYaml -}}
+{{- end -}}
+
+{{/* The Secret that the chart makes of { value: … }: JSON from the name of a key to its content. */}}
+{{- define "hushgate.inlineSecrets" -}}
+{{- $inline := dict -}}
+{{- range (include "hushgate.model" . | fromJson).files -}}
+  {{- if hasKey .from "value" -}}{{- $_ := set $inline (.path | replace "/" "..") .from.value -}}{{- end -}}
+{{- end -}}
+{{- $inline | toJson -}}
+{{- end -}}
+
+{{/* The sources of the projected volume: one for each file, so that all of them change at once. */}}
+{{- define "hushgate.sources" -}}
+{{- $name := include "hushgate.fullname" . -}}
+- configMap:
+    name: {{ $name }}
+    items: [{ key: hushgate.yaml, path: hushgate.yaml }]
+{{- range (include "hushgate.model" . | fromJson).files }}
+{{- if .from.configMap }}
+- configMap:
+    name: {{ .from.configMap }}
+    items: [{ key: {{ .from.key | quote }}, path: {{ .path | quote }} }]
+{{- else }}
+- secret:
+    name: {{ default $name .from.secret }}
+    items: [{ key: {{ default (.path | replace "/" "..") .from.key | quote }}, path: {{ .path | quote }} }]
+{{- end }}
+{{- end }}
+{{- end -}}
