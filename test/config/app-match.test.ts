@@ -9,6 +9,14 @@ describe('compileApps', () => {
     expect(appFor('com.example.android')).toBe('com.example.*')
   })
 
+  it('knows no app for an app_id that two globs match, unless it is the name of one', () => {
+    const appFor = compileApps(['com.example.*', '*.ios', 'com.example.b.ios'])
+    expect(appFor('com.example.a.ios')).toBeUndefined()
+    expect(appFor('com.example.b.ios')).toBe('com.example.b.ios')
+    expect(appFor('com.example.a')).toBe('com.example.*')
+    expect(compileApps(['a.*', 'a?*'])('a.*')).toBe('a.*')
+  })
+
   it.each([
     ['com.example.*', 'com.example.ios.prod', true],
     ['com.example.*', 'com.example.', true],

@@ -15,19 +15,23 @@ export function printConfig({ config, notes, isProxyFromEnvironment }: Translate
   const comments = new Map<Node | undefined, string[]>()
   for (const note of notes) {
     const node = keyNode(document.contents, note.at)
-    comments.set(node, [...(comments.get(node) ?? []), ...wrap(sentenceOf(note, said))])
+    const sentence = sentenceOf(note, said)
+    comments.set(node, [...(comments.get(node) ?? []), ...(sentence === undefined ? [] : wrap(sentence))])
   }
-  for (const [node, lines] of comments) if (node !== undefined) node.commentBefore = asComment(lines)
+  for (const [node, lines] of comments)
+    if (node !== undefined && lines.length > 0) node.commentBefore = asComment(lines)
   document.commentBefore = asComment([...header, ...(comments.get(undefined) ?? [])])
   return document.toString({ lineWidth: 0 })
 }
 
-/** What was said of another app already is only pointed to. */
-function sentenceOf({ kind, path, sentence }: Note, said: Map<string, SettingPath>): string {
+/** What was said of another app already is only pointed to, and advice is not repeated. */
+function sentenceOf({ kind, path, at, sentence }: Note, said: Map<string, SettingPath>): string | undefined {
   const first = said.get(`${kind} ${sentence}`)
+  if (first !== undefined && kind === 'safer') return undefined
   if (first === undefined) said.set(`${kind} ${sentence}`, path)
-  const subject = path.length === 0 ? kind : `${kind}: ${formatPath(path)}`
-  return `${subject}: ${first === undefined ? sentence : `as said of ${formatPath(first)}`}`
+  const isInApp = at.length > 1 && at[0] === 'apps'
+  const subject = formatPath(isInApp ? path.slice(2) : path)
+  return `${subject === '' ? kind : `${kind}: ${subject}`}: ${first === undefined ? sentence : `as said of ${formatPath(first)}`}`
 }
 
 /** The key of this setting, or of the nearest thing around it; undefined for the whole file. */

@@ -25,17 +25,21 @@ export function sygnalReader({ workingDirectory, storeUrl, encryptionKeyFile }: 
       return { value: undefined, lineOf: () => file.line, isFromEnvironment: () => false }
     }
     const { config, notes, mistakes, originOf, lineOf } = file
+    const isEmpty = !Object.hasOwn(config, 'apps')
     for (const { path, message } of mistakes) report(path, lineOf(path), message)
     for (const { kind, path, sentence } of notes) if (kind === 'cannot') warn(path, lineOf(path), sentence)
     if (storeUrl?.startsWith('redis') === true && encryptionKeyFile === undefined)
       report(['queue', 'encryption_key_file'], 1, NEEDS_KEYS)
     const fromEnvironment = new Set(['store.url', file.isProxyFromEnvironment ? 'proxy' : ''])
     return {
-      value: jsonObject([
-        ...Object.entries(config),
-        ['store', storeUrl === undefined ? undefined : { url: storeUrl }],
-        ['queue', encryptionKeyFile === undefined ? undefined : { encryption_key_file: encryptionKeyFile }],
-      ]),
+      // With no app left, what is wrong is said already.
+      value: isEmpty
+        ? undefined
+        : jsonObject([
+            ...Object.entries(config),
+            ['store', storeUrl === undefined ? undefined : { url: storeUrl }],
+            ['queue', encryptionKeyFile === undefined ? undefined : { encryption_key_file: encryptionKeyFile }],
+          ]),
       folder: workingDirectory,
       nameOf: originOf,
       lineOf: (path) => lineOf(originOf(path)),

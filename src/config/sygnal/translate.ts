@@ -73,7 +73,13 @@ function translateProxy(root: JsonObject, { httpsProxy }: Surroundings, translat
   const proxy = given ?? httpsProxy
   if (proxy === undefined || proxy === '') return false
   translation.set(['proxy'], proxy, ['proxy'])
-  if (isFromEnvironment) translation.note('differs', [], ['proxy'], 'Sygnal takes it from the environment, unasked')
+  const from = isFromEnvironment ? 'as Sygnal does, it is taken from the environment. ' : ''
+  translation.note(
+    'differs',
+    ['proxy'],
+    ['proxy'],
+    `${from}Hosts in the environment variable NO_PROXY are reached without it, of which Sygnal knows nothing`,
+  )
   if (typeof proxy === 'string' && /^[^@]*%.*@/.test(proxy))
     translation.note(
       'differs',
