@@ -3,6 +3,8 @@ import { createAdminServer } from './http/admin.ts'
 import { createNotifyServer } from './http/server.ts'
 import { Apps } from './apps.ts'
 import type { Config } from './config/config.ts'
+import { ConfigError } from './config/config-error.ts'
+import { codeOf } from './config/files.ts'
 import { appsChanged, restartOnly } from './config/reload.ts'
 import type { ProviderKind } from './core/provider.ts'
 import type { Keyring } from './core/seal.ts'
@@ -177,8 +179,8 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
   try {
     await apps.apply(config.apps, new Set())
     announceApps()
-    const adminUrl = await adminServer.listen({ host: config.admin.host, port: config.admin.port })
-    const notifyUrl = await notifyServer?.listen({ host: config.http.host, port: config.http.port })
+    const adminUrl = await listen(adminServer, 'admin', config)
+    const notifyUrl = notifyServer && (await listen(notifyServer, 'http', config))
     return {
       notifyUrl,
       adminUrl,
@@ -196,6 +198,23 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+interface Server {
+  listen(address: { readonly host: string; readonly port: number }): Promise<string>
+}
+
+async function listen(server: Server, section: 'http' | 'admin', config: Config): Promise<string> {
+  const { host, port } = config[section]
+  try {
+    return await server.listen({ host, port })
+  } catch (error) {
+    const code = codeOf(error)
+    const reason = code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be listened on (${code})`
+    throw new ConfigError([
+      { path: `${section}.port`, file: config.file, message: `port ${port} of ${host} ${reason}` },
+    ])
   }
 }
 
