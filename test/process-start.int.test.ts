@@ -89,9 +89,12 @@ describe('a second process on the same SQLite file', () => {
 })
 
 describe('a port that somebody has', () => {
-  it.each(['notifyPort', 'adminPort'] as const)(
-    '(%s) ends the process, and it leaves nothing behind that hinders the next',
-    async (which) => {
+  it.each([
+    ['http.port', 'notifyPort'],
+    ['admin.port', 'adminPort'],
+  ] as const)(
+    '(%s) ends the process with a sentence, and nothing is left behind that hinders the next',
+    async (setting, which) => {
       const other = createServer().listen(0, '127.0.0.1')
       await once(other, 'listening')
       const address = other.address()
@@ -99,7 +102,7 @@ describe('a port that somebody has', () => {
       await folder.configure({ appsYaml: services.appsYaml, [which]: port })
       const { code, stdout, stderr } = await serve()
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-      expect(stderr).toContain('EADDRINUSE')
+      expect(stderr).toContain(`${setting}: port ${port} of 127.0.0.1 is in use by another program`)
       other.close()
       await folder.configure({ appsYaml: services.appsYaml, [which]: await freePort() })
       await using next = startHushgate(['serve'], { folder: folder.path })

@@ -21,8 +21,8 @@ export interface HushgateProcess extends AsyncDisposable {
   readonly stdout: () => string
   /** Resolves with the `count`th line of the JSON log whose sentence contains this; rejects when the process ends without it. */
   logged(sentence: string, count?: number): Promise<LogLine>
-  /** Resolves once standard output contains the text. */
-  printed(text: string): Promise<void>
+  /** Resolves once standard output contains the text, `count` times. */
+  printed(text: string, count?: number): Promise<void>
   /** Resolves with where it listens, once it does; a worker has no `notify`. */
   running(): Promise<{ readonly notify: string; readonly admin: string }>
   /** It is sent before this returns. */
@@ -79,8 +79,8 @@ export function startHushgate(args: readonly string[], options: ProcessOptions):
   return {
     stdout: () => stdout,
     logged,
-    async printed(text) {
-      await seen(text, () => (stdout.includes(text) ? true : undefined))
+    async printed(text, count = 1) {
+      await seen(text, () => (stdout.split(text).length > count ? true : undefined))
     },
     async running() {
       const { notify, admin } = await logged('Hushgate is running')
