@@ -55,6 +55,9 @@ export async function startRedis({
     dir: folder,
     save: '',
     appendonly: 'yes',
+    // What is acknowledged is in the page cache and survives a kill; `everysec` holds writes back while a sync is slow, for up to 2 s
+    // (redis/src/aof.c, `flushAppendOnlyFile`).
+    appendfsync: 'no',
     'maxmemory-policy': 'noeviction',
     ...(mode === 'cluster' ? { 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' } : {}),
     ...(mode === 'tls' ? await tlsSettings(folder, port) : {}),

@@ -11,7 +11,7 @@ const { queue } = await openRedisStore({
   topology: { kind: 'single', node: { host: '127.0.0.1', port: Number(port) }, database: 0 },
   keyring,
   nowMs: Date.now,
-  onError: () => {},
+  onError: (message) => void writeSync(2, message),
 })
 queue.consume('com.example.app', 200, (batch) => {
   for (const { delivery } of batch) writeSync(1, `${delivery.id}\n`)

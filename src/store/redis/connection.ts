@@ -5,7 +5,7 @@ import { STORE_TIMEOUT_MS } from '../../queue/delivery-queue.ts'
 
 export type Client = Redis | Cluster
 
-export interface Node {
+interface Node {
   readonly host: string
   readonly port: number
 }
@@ -31,8 +31,11 @@ export interface Address {
 
 /** A black hole is noticed by this silence after a command; the connection is dropped, and from then on every use fails at once. */
 const SILENCE_MS = 2000
-/** The worker may wait longer than a homeserver: an add is refused, but what is done is done and should be told once. */
-const PATIENT_MS = 4000
+/**
+ * The worker may wait longer than a homeserver, about as long as a lock lasts: a job that was fetched while nobody waited for the answer any more
+ * counts as stalled.
+ */
+const PATIENT_MS = 8000
 /** A worker blocks for at most 10 s (BullMQ's `maximumBlockTimeout`). */
 const LONGEST_BLOCK_MS = 12_000
 const LONGEST_RECONNECT_DELAY_MS = 1000

@@ -14,6 +14,7 @@ export interface ConsumptionOptions extends SettleOptions {
   readonly concurrency: number
   readonly handler: Handler
   readonly onUnreadable: () => void
+  readonly onFetchFailed: (error: unknown) => void
   readonly onBug: (error: unknown) => void
   /** Cuts the connection on which the worker waits for jobs. */
   readonly disconnect: () => void
@@ -97,7 +98,8 @@ export class RedisConsumption implements Consumption {
       const job = await worker.getNextJob(token)
       if (job?.id === undefined) return undefined
       return { job, held: this.#locks.hold(job.id, token), record: readRecord(job.data) }
-    } catch {
+    } catch (error) {
+      this.#options.onFetchFailed(error)
       await sleep(FETCH_FAILED_PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => {})
       return undefined
     }
@@ -138,8 +140,11 @@ export class RedisConsumption implements Consumption {
       const isFirst = dispositions.length === 0
       if (!isFirst && (this.#isStopping || this.#flow !== 'open')) dispositions.push(HELD)
       else {
-        const size = isFirst && isProbe ? 1 : concurrency
-        dispositions.push(...(await handler(items.slice(dispositions.length, dispositions.length + size), signal)))
+        const start = dispositions.length
+        const slice = items.slice(start, start + (isFirst && isProbe ? 1 : concurrency))
+        const results = await handler(slice, signal)
+        if (results.length !== slice.length) throw new TypeError('a handler says what becomes of each delivery')
+        dispositions.push(...results)
       }
     }
     return dispositions

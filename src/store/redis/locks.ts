@@ -47,25 +47,31 @@ export class Locks {
     }
   }
 
+  /** Without renewal nothing is ours for long: whoever still works on something is told. */
   stop(): void {
     clearInterval(this.#timer)
+    for (const id of this.#held.keys()) this.#lose(id)
   }
 
   async #renew(): Promise<void> {
-    const ids = [...this.#held.keys()]
-    if (ids.length === 0) return
     const askedAtMs = performance.now()
     // A renewal that fails because Redis is away may be made up for as long as the lock lasts.
+    for (const [id, { renewedAtMs }] of this.#held) if (askedAtMs - renewedAtMs > this.#lockMs) this.#lose(id)
+    const ids = [...this.#held.keys()]
+    if (ids.length === 0) return
     const lostIds = await this.#extend(ids).catch(() => undefined)
+    if (lostIds === undefined) return
     for (const id of ids) {
       const held = this.#held.get(id)
-      if (held === undefined) continue
-      if (lostIds !== undefined && !lostIds.includes(id)) held.renewedAtMs = askedAtMs
-      else if (lostIds !== undefined || performance.now() - held.renewedAtMs > this.#lockMs) {
-        this.#held.delete(id)
-        held.controller.abort()
-      }
+      if (lostIds.includes(id)) this.#lose(id)
+      else if (held !== undefined) held.renewedAtMs = askedAtMs
     }
+  }
+
+  #lose(id: string): void {
+    const held = this.#held.get(id)
+    this.#held.delete(id)
+    held?.controller.abort()
   }
 
   #extend(ids: string[]): Promise<string[]> {

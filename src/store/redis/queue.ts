@@ -10,11 +10,11 @@ import type {
   QueueDepth,
 } from '../../queue/delivery-queue.ts'
 import { keyName, type AppQueues, type Timings } from './app-queues.ts'
-import type { Connections } from './connection.ts'
+import { isReady, type Connections } from './connection.ts'
 import { RedisConsumption } from './consumption.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { Depth } from './depth.ts'
-import { promptly } from './unavailable.ts'
+import { promptly, unavailable } from './unavailable.ts'
 import type { Writer } from './writer.ts'
 
 export interface RedisQueueOptions {
@@ -31,13 +31,14 @@ export interface RedisQueueOptions {
 
 /** An operator's question over thousands of dead letters takes its time. */
 const OPERATOR_TIMEOUT_MS = 30_000
-const UNREADABLE_TOLD_EVERY_MS = 60_000
+/** What goes on and on is told once in so long. */
+const TOLD_EVERY_MS = 60_000
 
 export class RedisQueue implements DeliveryQueue {
   readonly #options: RedisQueueOptions
   readonly #consumptions = new Map<string, Consumption>()
   readonly #depths = new Map<string, Depth>()
-  #unreadableToldAtMs = -Infinity
+  readonly #toldAtMs = new Map<string, number>()
 
   constructor(options: RedisQueueOptions) {
     this.#options = options
@@ -61,7 +62,15 @@ export class RedisQueue implements DeliveryQueue {
       deadLetters,
       keyring,
       nowMs,
-      onUnreadable: () => this.#tellUnreadable(app),
+      onUnreadable: () =>
+        this.#tell(
+          `deliveries of ${app} cannot be opened: the key file lacks the key they were sealed with, or a newer Hushgate stored them`,
+        ),
+      onFetchFailed: (error) => {
+        // That Redis is away is told by health.ts, once for all apps.
+        if (isReady(connections.work))
+          this.#tell(`deliveries of ${app} cannot be fetched: ${unavailable(error).message}`)
+      },
       // Only its name: the message of a parser quotes what it could not parse.
       onBug: (error) => onError(`deliveries of ${app} are put off: ${error instanceof Error ? error.name : 'a bug'}`),
       disconnect: () => connections.close(blocking),
@@ -112,11 +121,10 @@ export class RedisQueue implements DeliveryQueue {
     return promptly(this.#options.connections.work, question, OPERATOR_TIMEOUT_MS)
   }
 
-  #tellUnreadable(app: string): void {
-    if (performance.now() - this.#unreadableToldAtMs < UNREADABLE_TOLD_EVERY_MS) return
-    this.#unreadableToldAtMs = performance.now()
-    this.#options.onError(
-      `deliveries of ${app} cannot be opened: the key file lacks the key they were sealed with, or a newer Hushgate stored them`,
-    )
+  #tell(message: string): void {
+    const nowMs = performance.now()
+    if (nowMs - (this.#toldAtMs.get(message) ?? -Infinity) < TOLD_EVERY_MS) return
+    this.#toldAtMs.set(message, nowMs)
+    this.#options.onError(message)
   }
 }
