@@ -21,7 +21,7 @@ const CLASSES: ReadonlyMap<string, string> = new Map([
 ])
 
 const LEGACY =
-  'Google has switched this API off (since July 2024), so nothing is delivered through it, by Sygnal neither. Make a service account in the Firebase console, and give api_version: v1, project_id and service_account_file'
+  'Google has switched this API off (since July 2024), so nothing is delivered through it, not by Sygnal either. Make a service account in the Firebase console, and give api_version: v1, project_id and service_account_file'
 const LEFT_OUT =
   'Until then this app is left out, and its pushkeys are rejected, as they are by Sygnal when Google answers 404'
 
