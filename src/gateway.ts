@@ -15,6 +15,7 @@ import { createMetrics } from './feedback/metrics.ts'
 import { Rejections } from './feedback/rejections.ts'
 import { createIntake } from './intake.ts'
 import type { Log } from './log.ts'
+import { createDial } from './network/dial.ts'
 import type { Store } from './queue/delivery-queue.ts'
 import type { Settled, WorkerPorts } from './queue/delivery-worker.ts'
 
@@ -49,6 +50,7 @@ const MOST_DEAD_LISTED = 1000
 export async function openGateway(initial: Config, ports: GatewayPorts): Promise<Gateway> {
   const { log, role, keyring, nowMs = Date.now, random = Math.random } = ports
   let config = initial
+  let dial = createDial(initial.proxy)
   const metrics = createMetrics(ports.version)
   const store = await ports.openStore()
   const breaker = new Breaker(store.memory, nowMs, (app, isOpen) => {
@@ -87,7 +89,7 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
   })
   const apps = new Apps({
     kinds: ports.kinds,
-    contextFor: (app) => ({ app, nowMs, warn: (message) => log.warn(message, { app }) }),
+    contextFor: (app) => ({ app, nowMs, dial, warn: (message) => log.warn(message, { app }) }),
     worker: role === 'http' ? undefined : { concurrency: config.queue.concurrency, portsFor },
   })
 
@@ -186,7 +188,14 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
       adminUrl,
       async reload(next) {
         const waiting = restartOnly(config, next)
-        await apps.apply(next.apps, appsChanged(config, next))
+        const dialBefore = dial
+        dial = createDial(next.proxy)
+        try {
+          await apps.apply(next.apps, appsChanged(config, next))
+        } catch (error) {
+          dial = dialBefore
+          throw error
+        }
         config = next
         announceApps()
         return waiting

@@ -4,7 +4,8 @@ import type { AppConfig, Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import type { ProviderKinds } from '../config/schema.ts'
 import type { Environment, SourceReader } from '../config/yaml-source.ts'
-import type { CheckResult } from '../core/provider.ts'
+import type { CheckResult, Dial } from '../core/provider.ts'
+import { createDial } from '../network/dial.ts'
 
 const PROBE_TIMEOUT_MS = 15_000
 
@@ -37,7 +38,8 @@ export async function check(options: CheckOptions): Promise<number> {
   stdout.write(`configuration is valid: ${apps.length} ${apps.length === 1 ? 'app' : 'apps'}\n`)
   if (!online) return 0
 
-  const probe = options.probe ?? ((app) => probeSender(app, kinds, stderr))
+  const dial = createDial(config.proxy)
+  const probe = options.probe ?? ((app) => probeSender(app, kinds, dial, stderr))
   const results = await Promise.all(apps.map(probe))
   for (const [index, { name }] of apps.entries()) {
     const result = results[index]
@@ -46,11 +48,16 @@ export async function check(options: CheckOptions): Promise<number> {
   return results.every(({ ok }) => ok) ? 0 : 1
 }
 
-async function probeSender(app: AppConfig, kinds: ProviderKinds, stderr: NodeJS.WritableStream): Promise<CheckResult> {
+async function probeSender(
+  app: AppConfig,
+  kinds: ProviderKinds,
+  dial: Dial,
+  stderr: NodeJS.WritableStream,
+): Promise<CheckResult> {
   const kind = kinds[app.kind]
   if (kind === undefined) return { ok: false, reason: `no push service is called ${app.kind}` }
   const warn = (message: string): void => void stderr.write(`${app.name}: ${message}\n`)
-  const sender = await kind.open(app.options, { app: app.name, nowMs: Date.now, warn })
+  const sender = await kind.open(app.options, { app: app.name, nowMs: Date.now, dial, warn })
   try {
     return await sender.check(AbortSignal.timeout(PROBE_TIMEOUT_MS))
   } finally {

@@ -11,14 +11,23 @@ export interface Config {
   readonly store: StoreConfig
   readonly queue: QueueConfig
   readonly unknownApp: 'drop' | 'reject'
-  /** `http://user:password@host:port` of the proxy through which push services are reached. */
-  readonly proxy?: Secret | undefined
+  readonly proxy?: ProxyConfig | undefined
   readonly log: LogConfig
   readonly apps: readonly AppConfig[]
   /** Every file whose change should lead to a reload, with a hash of what was in it before it was used. */
   readonly files: FileHashes
   /** What is to be told to the operator, but no reason to refuse. */
   readonly warnings: readonly Mistake[]
+}
+
+/** The HTTP proxy through which push services are reached. */
+export interface ProxyConfig {
+  readonly host: string
+  readonly port: number
+  /** `user:password`. */
+  readonly credentials?: Secret | undefined
+  /** Who is reached without it: the environment variable NO_PROXY. */
+  readonly noProxy?: string | undefined
 }
 
 export interface HttpConfig {

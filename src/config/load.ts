@@ -3,7 +3,6 @@ import { dirname, join, resolve } from 'node:path'
 import { Value } from 'typebox/value'
 import { isJsonObject } from '../core/json.ts'
 import { Keyring, parseKeyFile } from '../core/seal.ts'
-import { Secret } from '../core/secret.ts'
 import { readApps } from './apps.ts'
 import { checkValue } from './check-value.ts'
 import type { AdminConfig, Config, HttpConfig, KeyFile, QueueConfig, StoreConfig } from './config.ts'
@@ -12,6 +11,7 @@ import { exists } from './files.ts'
 import { DEFAULT_KEY_FILE, DEFAULT_TOKEN_FILE, parseToken } from './keys.ts'
 import { startLoading, type Loading } from './loading.ts'
 import { fileSchema, type FileSection, type ProviderKinds } from './schema.ts'
+import { readProxy } from './proxy.ts'
 import { readStore } from './store.ts'
 import { parseDurationMs, parseSizeBytes } from './units.ts'
 import { readSource, type Environment, type SourceReader } from './yaml-source.ts'
@@ -46,6 +46,7 @@ export async function loadConfig({
     unknown_app: unknownApp,
     overlapping_apps: overlapping,
     proxy,
+    proxy_file: proxyFile,
     log,
   } = sections
   const storeConfig = Value.Check(properties.store, store)
@@ -62,6 +63,7 @@ export async function loadConfig({
     kinds,
     loading,
   )
+  const proxyConfig = await readProxy({ proxy, file: proxyFile }, env, loading)
   loading.throwMistakes()
   if (
     storeConfig === undefined ||
@@ -79,7 +81,7 @@ export async function loadConfig({
     store: storeConfig,
     queue: queueConfig,
     unknownApp,
-    proxy: typeof proxy === 'string' ? new Secret(proxy) : undefined,
+    proxy: proxyConfig,
     log,
     apps,
     warnings: loading.warnings,

@@ -32,12 +32,13 @@ export function restartOnly(before: Config, after: Config): string[] {
   return changed.filter(([, isChanged]) => isChanged).map(([path]) => path)
 }
 
-/** Apps in both configurations that differ: in kind, options, policy, or the content of one of their files. They have to be opened anew. */
+/** Apps in both configurations that differ: in kind, options, policy, the content of one of their files, or the proxy. They have to be opened anew. */
 export function appsChanged(before: Config, after: Config): ReadonlySet<string> {
   const old = new Map(before.apps.map((app) => [app.name, app]))
+  const isProxyChanged = !isDeepStrictEqual(revealedProxy(before), revealedProxy(after))
   const changed = after.apps.filter((app) => {
     const was = old.get(app.name)
-    return was !== undefined && !isDeepStrictEqual(withHashes(was, before), withHashes(app, after))
+    return was !== undefined && (isProxyChanged || !isDeepStrictEqual(withHashes(was, before), withHashes(app, after)))
   })
   return new Set(changed.map(({ name }) => name))
 }
@@ -49,6 +50,10 @@ function withHashes(app: AppConfig, { files }: Config): unknown {
 /** With the password in clear: two secrets look alike from outside. */
 function revealed({ store }: Config): unknown {
   return store.kind === 'redis' ? { ...store, password: store.password?.reveal() } : store
+}
+
+function revealedProxy({ proxy }: Config): unknown {
+  return { ...proxy, credentials: proxy?.credentials?.reveal() }
 }
 
 function caFileOf({ store }: Config): string | undefined {

@@ -140,10 +140,12 @@ export const fileSchema = Type.Object(
     ),
     proxy: Type.Optional(
       Type.String({
-        description: 'HTTP proxy (CONNECT) through which push services are reached: http://user:password@host:port.',
-        pattern: '^http://',
+        description:
+          'HTTP proxy (CONNECT) for APNs, FCM, OAuth and Web Push: http://host:port or http://user:password@host:port, user and password percent-encoded. The environment variable NO_PROXY names hosts that are reached without it; loopback is not among them by itself. Never used for the store.',
+        minLength: 1,
       }),
     ),
+    proxy_file: filePath('File with the proxy, as it holds a password.'),
     log,
     apps: Type.Record(Type.String(), Type.Unknown(), { description: APPS }),
   },

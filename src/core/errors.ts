@@ -4,3 +4,29 @@
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
+
+/** No connection came about, so nothing was sent. */
+export class DialError extends Error {
+  override readonly name: string = 'DialError'
+  /** Why, without an address: a system's word (`ECONNREFUSED`) or what the proxy did (`proxy 502`). Fit for a metric's label. */
+  readonly code: string
+  /** The proxy itself is not there, so there is no way to anybody. */
+  readonly isProxyAway: boolean
+
+  constructor(code: string, isProxyAway = false) {
+    super(code)
+    this.code = code
+    this.isProxyAway = isProxyAway
+  }
+}
+
+/** The proxy does not let us through (4xx): its configuration and ours do not fit. */
+export class ProxyRefused extends DialError {
+  override readonly name = 'ProxyRefused'
+  readonly status: number
+
+  constructor(status: number) {
+    super(`proxy refused: ${status}`)
+    this.status = status
+  }
+}

@@ -11,10 +11,16 @@ export type Outcome =
   /** Proof that our own credential or configuration is refused: the whole app waits (never given on what a stranger can cause). */
   | { readonly kind: 'blocked'; readonly reason: string }
 
+/**
+ * `afterMs` of what was not sent because no connection came about: until then the app is left alone, and then one delivery tries. Short, so that
+ * all resume soon after a restart of the proxy or the end of an outage; and one attempt in this time costs nothing.
+ */
+export const RECONNECT_MS = 2000
+
 export interface Retry {
   readonly kind: 'retry'
   readonly reason: string
-  /** Milliseconds that the push service asks us to wait; 0: at once, nothing was sent. */
+  /** Milliseconds that the push service asks us to wait, or RECONNECT_MS; 0: at once, nothing was sent. */
   readonly afterMs?: number | undefined
   /** Least time to wait when `afterMs` is not given (429 and FCM have floors of their own). Default 1 s. */
   readonly floorMs?: number | undefined

@@ -1,4 +1,6 @@
 /** The contract of a push service: a folder of three files (index, render, sender) and one line in providers/index.ts. */
+import type { LookupFunction } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { TObject } from 'typebox'
 import type { JsonObject } from './json.ts'
 import type { Message, PushIdentity, Rendered } from './message.ts'
@@ -6,11 +8,18 @@ import type { Outcome } from './outcome.ts'
 import type { Push } from './push.ts'
 import type { Secret } from './secret.ts'
 
+/**
+ * Opens a TCP connection, directly or through the operator's proxy; rejects with a DialError, at the latest when `signal` aborts.
+ * `lookup`: how a direct connection finds the addresses of the host. A proxy finds them itself.
+ */
+export type Dial = (host: string, port: number, signal: AbortSignal, lookup?: LookupFunction) => Promise<Duplex>
+
 /** What every provider gets from the gateway beside its own options. */
 export interface ProviderContext {
   /** The app's configured name, for log lines. */
   readonly app: string
   readonly nowMs: () => number
+  readonly dial: Dial
   /** Warnings an operator should see. Must not carry a pushkey, a payload, or an error object of an SDK. */
   readonly warn: (message: string) => void
 }

@@ -1,10 +1,14 @@
-/** Opens a connection to APNs: TCP and TLS. The one place that dials. */
+/** Opens a connection to APNs: TLS over what is dialled for us. */
+import { isIP } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { ProxyRefused } from '../../core/errors.ts'
+import type { Dial } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 
 export interface Target {
   readonly host: string
   readonly port: number
+  readonly dial: Dial
   /** PEM of the authorities to trust instead of the public ones. */
   readonly authorities?: string | undefined
   /** The client certificate, where that is the credential. */
@@ -14,12 +18,15 @@ export interface Target {
 /** No connection came about, so nothing was sent. */
 export class ConnectError extends Error {
   override readonly name = 'ConnectError'
-  /** APNs refused our certificate during the handshake: proof about our credential, for only the real peer can say so. */
-  readonly isCertificateRefused: boolean
+  /**
+   * Proof about our credential or configuration: APNs refused our certificate during the handshake, and only the real peer can say so; or the
+   * proxy does not let us through.
+   */
+  readonly isRefused: boolean
 
-  constructor(message: string, isCertificateRefused = false) {
+  constructor(message: string, isRefused = false) {
     super(message)
-    this.isCertificateRefused = isCertificateRefused
+    this.isRefused = isRefused
   }
 }
 
@@ -31,16 +38,21 @@ export function connectErrorOf(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error
   // The message of a system error names addresses; its code says as much.
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'connection closed'
-  return new ConnectError(code, CERTIFICATE_ALERT.test(code))
+  return new ConnectError(code, error instanceof ProxyRefused || CERTIFICATE_ALERT.test(code))
 }
 
 /** Resolves when TLS is up and speaks HTTP/2; rejects with a ConnectError. */
-export function connect(target: Target, signal: AbortSignal): Promise<TLSSocket> {
-  const { host, port, authorities, identity } = target
+export async function connect(target: Target, signal: AbortSignal): Promise<TLSSocket> {
+  const { host, port, dial, authorities, identity } = target
+  const stream = await dial(host, port, signal).catch((error: unknown) => {
+    throw connectErrorOf(error)
+  })
   return new Promise((resolve, reject) => {
     const socket = connectTls({
+      socket: stream,
       host,
-      port,
+      // Neither sent nor wanted for an address (RFC 6066 §3).
+      ...(isIP(host) === 0 ? { servername: host } : {}),
       ALPNProtocols: ['h2'],
       minVersion: 'TLSv1.2',
       ...(authorities === undefined ? {} : { ca: authorities }),
@@ -52,6 +64,7 @@ export function connect(target: Target, signal: AbortSignal): Promise<TLSSocket>
     }
     const onAbort = (): void => fail(new ConnectError('connecting timed out'))
     signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
     socket.once('error', (error) => fail(connectErrorOf(error)))
     socket.once('close', () => {
       signal.removeEventListener('abort', onAbort)

@@ -1,5 +1,5 @@
 /** The connections to one APNs environment: who waits for a stream, and when another connection is opened. */
-import type { Outcome } from '../../core/outcome.ts'
+import { RECONNECT_MS, type Outcome } from '../../core/outcome.ts'
 import { connectErrorOf } from './connect.ts'
 import type { Session } from './session.ts'
 
@@ -94,15 +94,15 @@ export class Connections {
       // With another connection at work, the waiting have one to wait for.
       this.#noMoreUntilMs = performance.now() + PAUSE_MS
       if ([...this.#sessions].some((session) => session.isUsable)) return
-      const { message, isCertificateRefused } = connectErrorOf(error)
-      const lease: Lease = isCertificateRefused
+      const { message, isRefused } = connectErrorOf(error)
+      const lease: Lease = isRefused
         ? { outcome: { kind: 'blocked', reason: message } }
-        : notSent(message, 'app')
+        : notSent(message, 'app', RECONNECT_MS)
       for (const settle of this.#waiting) settle(lease)
     }
   }
 }
 
-function notSent(reason: string, scope: 'delivery' | 'app'): Lease {
-  return { outcome: { kind: 'retry', reason, scope, ambiguous: false } }
+function notSent(reason: string, scope: 'delivery' | 'app', afterMs?: number): Lease {
+  return { outcome: { kind: 'retry', reason, scope, ambiguous: false, afterMs } }
 }

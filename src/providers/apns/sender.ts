@@ -46,7 +46,7 @@ export async function openSender(
     // The brackets of an IPv6 address belong to the URL.
     const host = hostname.replaceAll(/[[\]]/g, '')
     const identity = isCertificate ? credential.tls : undefined
-    const target = { host, port: port === '' ? 443 : Number(port), authorities, identity }
+    const target = { host, port: port === '' ? 443 : Number(port), dial: context.dial, authorities, identity }
     return new Environment(target, token, context.nowMs, limits)
   }
   const production = environmentAt(options.endpoint ?? PRODUCTION)
@@ -131,9 +131,11 @@ class ApnsSender implements Sender {
     const { first, second } = this.#setup
     if (second === undefined) return first.send(message, device, signal)
     const wasInSecond = this.#inSecond.has(device)
-    const expected = await (wasInSecond ? second : first).send(message, device, signal)
+    const toFirst = (): Promise<Outcome> => first.send(message, device, signal)
+    const toSecond = async (): Promise<Outcome> => ofSecond(await second.send(message, device, signal))
+    const expected = await (wasInSecond ? toSecond() : toFirst())
     if (!isUnknownDevice(expected)) return expected
-    const other = await (wasInSecond ? first : second).send(message, device, signal)
+    const other = await (wasInSecond ? toFirst() : toSecond())
     if (isUnknownDevice(other) || wasInSecond) this.#inSecond.delete(device)
     else this.#remember(device)
     return other
@@ -149,6 +151,12 @@ class ApnsSender implements Sender {
     const { first, second } = this.#setup
     return second === undefined ? [first] : [first, second]
   }
+}
+
+/** Anybody can register a device that only the sandbox could know, so trouble with the sandbox does not make the app wait. */
+function ofSecond(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'retry' || outcome.scope !== 'app') return outcome
+  return { ...outcome, scope: 'target', afterMs: undefined, floorMs: outcome.afterMs ?? outcome.floorMs }
 }
 
 function isUnknownDevice(outcome: Outcome): boolean {

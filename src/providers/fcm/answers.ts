@@ -1,6 +1,6 @@
 /** What FCM and its token endpoint answer → Outcome. By status and details on the wire; firebase-admin's codes mix up dead tokens and wrong keys. */
 import { isJsonObject } from '../../core/json.ts'
-import { parseRetryAfter, type Outcome, type Retry } from '../../core/outcome.ts'
+import { parseRetryAfter, RECONNECT_MS, type Outcome, type Retry } from '../../core/outcome.ts'
 import { jsonObjectOf } from './json-text.ts'
 
 /** A complete answer. */
@@ -18,6 +18,8 @@ export interface LostRequest {
   readonly code: string
   /** The request may have reached the other side. */
   readonly written: boolean
+  /** The proxy does not let us through. */
+  readonly isProxyRefused?: boolean | undefined
 }
 
 /** What an answer says, taken apart. */
@@ -113,7 +115,8 @@ export function refusesAccessToken(answer: WireAnswer | LostRequest): boolean {
 
 /** Why there is no access token (RFC 6749 §5.2): a refused key is ours to repair, everything else passes. */
 export function tokenOutcome(answer: WireAnswer | LostRequest, nowMs: number): Outcome {
-  if (answer.kind === 'lost') return { kind: 'retry', reason: `oauth ${answer.code}`, scope: 'app', ambiguous: false }
+  // A token can be asked for twice.
+  if (answer.kind === 'lost') return lostOutcome({ ...answer, code: `oauth ${answer.code}`, written: false })
   const { status } = answer
   const error = word(jsonObjectOf(answer.body)?.['error'])
   const reason = `oauth ${status}${error === undefined ? '' : ` ${error}`}`
@@ -124,10 +127,14 @@ export function tokenOutcome(answer: WireAnswer | LostRequest, nowMs: number): O
   return { kind: 'retry', reason, scope: 'app', ambiguous: false, afterMs, floorMs: FLOOR_MS }
 }
 
-function lostOutcome({ code, written }: LostRequest): Outcome {
+function lostOutcome({ code, written, isProxyRefused }: LostRequest): Outcome {
+  if (isProxyRefused === true) return { kind: 'blocked', reason: code }
   if (written) return { kind: 'retry', reason: code, scope: 'delivery', ambiguous: true, floorMs: FLOOR_MS }
-  // Nothing left this house, so nothing can come twice; unless we were told to stop, the way there is blocked for all.
-  return { kind: 'retry', reason: code, scope: code === 'aborted' ? 'delivery' : 'app', ambiguous: false }
+  // Nothing left this house, so nothing can come twice.
+  if (code === 'aborted') return { kind: 'retry', reason: code, scope: 'delivery', ambiguous: false }
+  // There was no connection for it in time, though the others may be at work; else there is no way there for anybody.
+  const afterMs = code === 'deadline' ? undefined : RECONNECT_MS
+  return { kind: 'retry', reason: code, scope: 'app', ambiguous: false, afterMs }
 }
 
 function findingOf(answer: WireAnswer, nowMs: number): Finding {

@@ -1,13 +1,12 @@
 /** One attempt to hand a message to FCM, with firebase-admin's `messaging.send()`. The only import of that SDK; none of its errors leaves this file. */
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { AgentOptions } from 'node:https'
 import { deleteApp, initializeApp, type App, type Credential, type GoogleOAuthAccessToken } from 'firebase-admin/app'
 import { getMessaging, type Message as SdkMessage, type Messaging } from 'firebase-admin/messaging'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
+import type { CheckResult, Dial, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 import { AccessTokens } from './access-tokens.ts'
 import { outcomeOf, refusesAccessToken, type LostRequest, type WireAnswer } from './answers.ts'
@@ -38,7 +37,7 @@ export async function openSender(options: FcmOptions, context: ProviderContext):
   const projectId = options.project_id ?? account.projectId
   if (projectId === undefined) throw new Error(`${options.service_account_file}: the service account names no project`)
   const ca = options.ca_file === undefined ? undefined : await readFile(options.ca_file, 'utf8')
-  return new FcmSender(account, projectId, options, ca, context.nowMs)
+  return new FcmSender(account, projectId, options, createAgents(options, ca, context.dial), context.nowMs)
 }
 
 class FcmSender implements Sender {
@@ -59,10 +58,9 @@ class FcmSender implements Sender {
     account: ServiceAccount,
     projectId: string,
     options: FcmOptions,
-    ca: string | undefined,
+    { agent, tokenAgent }: Agents,
     nowMs: () => number,
   ) {
-    const { agent, tokenAgent } = createAgents(options, ca)
     this.#agent = agent
     this.#tokenAgent = tokenAgent
     this.#tokens = new AccessTokens(account, tokenAgent, nowMs)
@@ -146,13 +144,19 @@ class CurrentToken implements Credential {
   }
 }
 
-/** Where connections are made: the place for whatever concerns all of them. */
-function createAgents(options: FcmOptions, ca: string | undefined): Record<'agent' | 'tokenAgent', SingleAttemptAgent> {
-  const maxSockets = options.max_connections ?? DEFAULT_CONNECTIONS
-  const common: AgentOptions = { keepAlive: true, timeout: IDLE_MS, ...(ca === undefined ? {} : { ca }) }
+interface Agents {
+  readonly agent: SingleAttemptAgent
+  readonly tokenAgent: SingleAttemptAgent
+}
+
+function createAgents(options: FcmOptions, ca: string | undefined, dial: Dial): Agents {
+  const common = { dial, keepAlive: true, timeout: IDLE_MS, ...(ca === undefined ? {} : { ca }) }
   const endpoint = options.endpoint === undefined ? undefined : new URL(options.endpoint)
   return {
-    agent: new SingleAttemptAgent({ ...common, maxSockets, maxFreeSockets: maxSockets }, endpoint),
+    agent: new SingleAttemptAgent(
+      { ...common, maxConnections: options.max_connections ?? DEFAULT_CONNECTIONS },
+      endpoint,
+    ),
     tokenAgent: new SingleAttemptAgent(common),
   }
 }

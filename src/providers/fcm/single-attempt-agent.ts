@@ -4,8 +4,9 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
-import { Agent, type AgentOptions } from 'node:https'
 import type { Socket } from 'node:net'
+import { ProxyRefused } from '../../core/errors.ts'
+import { DialingAgent, type DialingAgentOptions } from '../dialing-agent.ts'
 import type { LostRequest, WireAnswer } from './answers.ts'
 
 /** An answer is a short JSON object; what is longer is cut off unread. */
@@ -13,27 +14,22 @@ const MAX_ANSWER_BYTES = 256 * 1024
 /** Longer than firebase-admin's limit of 60 s for a pause before a retry, so that it gives up instead. */
 const NEVER_SECONDS = '86400'
 
-/**
- * What every agent inherits and what calls `createSocket`. Undocumented, but what agent-base and others build upon;
- * test/providers/fcm/single-attempt-agent.test.ts fails the day it goes.
- */
-const addRequest: unknown = Reflect.get(Agent.prototype, 'addRequest')
-
 /** What is known of one attempt so far. */
 interface Attempt {
   request?: ClientRequest
   written: boolean
+  isProxyRefused?: boolean
   status?: number
   /** The first call counts. */
   settle(answer: WireAnswer | LostRequest): void
 }
 
-export class SingleAttemptAgent extends Agent {
+export class SingleAttemptAgent extends DialingAgent {
   readonly #attempts = new AsyncLocalStorage<Attempt>()
   readonly #endpoint: URL | undefined
 
   /** `endpoint`: where requests go, whatever host they name. */
-  constructor(options: AgentOptions, endpoint?: URL) {
+  constructor(options: DialingAgentOptions, endpoint?: URL) {
     super(options)
     this.#endpoint = endpoint
   }
@@ -65,8 +61,7 @@ export class SingleAttemptAgent extends Agent {
   }
 
   /** Called by Node for each request that uses this agent, before it has a socket. */
-  addRequest(request: ClientRequest, options: RequestOptions): void {
-    if (typeof addRequest !== 'function') throw new TypeError('this Node.js has no Agent.addRequest')
+  override addRequest(request: ClientRequest, options: RequestOptions): void {
     const attempt = this.#attempts.getStore()
     if (attempt?.request !== undefined) {
       // The library's own retry. It is given no socket, and so ends here without a trace.
@@ -74,7 +69,7 @@ export class SingleAttemptAgent extends Agent {
       return
     }
     if (attempt !== undefined) watch(attempt, request)
-    Reflect.apply(addRequest, this, [request, this.#redirected(request, options)])
+    super.addRequest(request, this.#redirected(request, options))
   }
 
   #redirected(request: ClientRequest, options: RequestOptions): RequestOptions {
@@ -93,6 +88,7 @@ function watch(attempt: Attempt, request: ClientRequest): void {
   attempt.request = request
   request.on('error', (error: NodeJS.ErrnoException) => {
     code = error.code ?? code
+    attempt.isProxyRefused = error instanceof ProxyRefused
   })
   request.once('socket', (socket) => {
     onceWritable(socket, () => {
@@ -107,7 +103,7 @@ function watch(attempt: Attempt, request: ClientRequest): void {
 /** Accepted is accepted, though the end of the answer is missing. */
 function settleUnfinished(attempt: Attempt, code: string): void {
   if (attempt.status === 200) attempt.settle({ kind: 'answer', status: 200, body: '' })
-  else attempt.settle({ kind: 'lost', code, written: attempt.written })
+  else attempt.settle({ kind: 'lost', code, written: attempt.written, isProxyRefused: attempt.isProxyRefused })
 }
 
 /** Until the TLS handshake is done, nothing of a request has left. */

@@ -12,7 +12,7 @@ describe('a connection that did not come about', () => {
     'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
     'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
   ])('proves that our certificate is refused: %s', (code) => {
-    expect(connectErrorOf(failure(code))).toMatchObject({ isCertificateRefused: true, message: code })
+    expect(connectErrorOf(failure(code))).toMatchObject({ isRefused: true, message: code })
   })
 
   it.each([
@@ -22,6 +22,6 @@ describe('a connection that did not come about', () => {
     'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR',
     'ERR_SSL_WRONG_VERSION_NUMBER',
   ])('proves nothing: %s', (code) => {
-    expect(connectErrorOf(failure(code))).toMatchObject({ isCertificateRefused: false, message: code })
+    expect(connectErrorOf(failure(code))).toMatchObject({ isRefused: false, message: code })
   })
 })

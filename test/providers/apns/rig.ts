@@ -7,6 +7,7 @@ import { Value } from 'typebox/value'
 import type { Message } from '../../../src/core/message.ts'
 import type { Sender } from '../../../src/core/provider.ts'
 import { Secret } from '../../../src/core/secret.ts'
+import { createDial } from '../../../src/network/dial.ts'
 import type { Limits } from '../../../src/providers/apns/environment.ts'
 import { apnsOptions, type ApnsOptions } from '../../../src/providers/apns/options.ts'
 import { openSender } from '../../../src/providers/apns/sender.ts'
@@ -76,7 +77,12 @@ export function createRig(): Rig {
       return simulator
     },
     async open(more = {}, limits = {}) {
-      const context = { app: 'test', nowMs: () => rig.nowMs(), warn: (text: string) => rig.warnings.push(text) }
+      const context = {
+        app: 'test',
+        nowMs: () => rig.nowMs(),
+        dial: createDial(undefined),
+        warn: (text: string) => rig.warnings.push(text),
+      }
       const endpoint = simulators[0] === undefined ? {} : { endpoint: simulators[0].url }
       const sender = await openSender(changed({ ...options, ...endpoint }, more), context, { ...LIMITS, ...limits })
       senders.push(sender)

@@ -111,7 +111,7 @@ describe('the APNs sender', { timeout: 30_000 }, () => {
       const apns = await rig.simulate()
       const sender = await rig.open({}, { connectMs: 1000 })
       apns.setFault('tls-stall')
-      const outcome = { kind: 'retry', scope: 'app', ambiguous: false, reason: 'connecting timed out' }
+      const outcome = { kind: 'retry', scope: 'app', ambiguous: false, reason: 'connecting timed out', afterMs: 2000 }
       expect(await sender.send(message, pushkey('device'), never)).toEqual(outcome)
       apns.setFault(undefined)
       expect(await sender.send(message, pushkey('device'), never)).toEqual(delivered)
@@ -121,7 +121,7 @@ describe('the APNs sender', { timeout: 30_000 }, () => {
       const apns = await rig.simulate()
       const sender = await rig.open()
       await apns.close()
-      const outcome = { kind: 'retry', reason: 'ECONNREFUSED', scope: 'app', ambiguous: false }
+      const outcome = { kind: 'retry', reason: 'ECONNREFUSED', scope: 'app', ambiguous: false, afterMs: 2000 }
       expect(await sender.send(message, pushkey('device'), never)).toEqual(outcome)
     })
 
@@ -247,6 +247,15 @@ describe('the APNs sender', { timeout: 30_000 }, () => {
       expect(await sender.send(message, pushkey('device'), never)).toEqual(delivered)
       expect(await sender.send(message, pushkey('device'), never)).toEqual(delivered)
       expect([production.received.length, sandbox.received.length]).toEqual([3, 2])
+    })
+
+    it('does not make the app wait for a sandbox that cannot be reached', async () => {
+      await rig.simulate({ knowsDevice: () => false })
+      const sandbox = await rig.simulate()
+      await sandbox.close()
+      const sender = await rig.open({ platform: 'auto', sandbox_endpoint: sandbox.url })
+      const outcome = { kind: 'retry', reason: 'ECONNREFUSED', scope: 'target', ambiguous: false, floorMs: 2000 }
+      expect(await sender.send(message, pushkey('device'), never)).toEqual(outcome)
     })
   })
 

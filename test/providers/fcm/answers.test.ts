@@ -185,7 +185,12 @@ describe('requests without an answer', () => {
       { code: 'deadline', written: true },
       { scope: 'delivery', ambiguous: true, floorMs: 10_000 },
     ],
-    ['refused', { code: 'ECONNREFUSED', written: false }, { scope: 'app', ambiguous: false }],
+    ['refused', { code: 'ECONNREFUSED', written: false }, { scope: 'app', ambiguous: false, afterMs: 2000 }],
+    [
+      'not brought about by the proxy',
+      { code: 'proxy 502', written: false },
+      { scope: 'app', ambiguous: false, afterMs: 2000 },
+    ],
     [
       'out of time before there was a connection',
       { code: 'deadline', written: false },
@@ -198,6 +203,12 @@ describe('requests without an answer', () => {
     ],
   ] as const)('%s', (_name, lost, outcome) => {
     expect(outcomeOf({ kind: 'lost', ...lost }, NOW_MS)).toEqual({ kind: 'retry', reason: lost.code, ...outcome })
+  })
+
+  it('refused by the proxy', () => {
+    const lost = { kind: 'lost', code: 'proxy refused: 407', written: false, isProxyRefused: true } as const
+    expect(outcomeOf(lost, NOW_MS)).toEqual({ kind: 'blocked', reason: 'proxy refused: 407' })
+    expect(tokenOutcome(lost, NOW_MS)).toEqual({ kind: 'blocked', reason: 'oauth proxy refused: 407' })
   })
 })
 
@@ -238,6 +249,7 @@ describe('answers of the token endpoint', () => {
       reason: 'oauth ENOTFOUND',
       scope: 'app',
       ambiguous: false,
+      afterMs: 2000,
     })
   })
 })

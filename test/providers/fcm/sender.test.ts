@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { Outcome } from '../../../src/core/outcome.ts'
 import type { Sender } from '../../../src/core/provider.ts'
 import { Secret } from '../../../src/core/secret.ts'
+import { createDial } from '../../../src/network/dial.ts'
 import { fcm, type FcmOptions } from '../../../src/providers/fcm/index.ts'
 import { createAuthority } from '../../../src/simulators/certificate.ts'
 import { createServiceAccount } from '../../../src/simulators/fcm-authorization.ts'
@@ -50,7 +51,7 @@ afterEach(async () => {
 
 async function openSender(options: Partial<FcmOptions> = {}): Promise<Sender> {
   const files = { service_account_file: join(folder, 'account.json'), ca_file: join(folder, 'ca.pem') }
-  const context = { app: 'com.example.android', nowMs: () => nowMs, warn: () => undefined }
+  const context = { app: 'com.example.android', nowMs: () => nowMs, dial: createDial(undefined), warn: () => undefined }
   const sender = await fcm.open({ ...files, endpoint: simulator.url, ...options }, context)
   open.push(sender)
   return sender
@@ -227,6 +228,7 @@ describe('an attempt without an answer', () => {
       reason: 'ECONNREFUSED',
       scope: 'app',
       ambiguous: false,
+      afterMs: 2000,
     })
   })
 
@@ -332,7 +334,13 @@ describe('access tokens', () => {
       const outcome = send(sender, 'token-1')
       while (simulator.tokenRequests === 0) await new Promise((resolve) => setImmediate(resolve))
       await vi.advanceTimersByTimeAsync(5000)
-      expect(await outcome).toEqual({ kind: 'retry', reason: 'oauth deadline', scope: 'app', ambiguous: false })
+      expect(await outcome).toEqual({
+        kind: 'retry',
+        reason: 'oauth deadline',
+        scope: 'app',
+        ambiguous: false,
+        afterMs: 2000,
+      })
     } finally {
       vi.useRealTimers()
     }

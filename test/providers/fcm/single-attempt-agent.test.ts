@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, request, type Server } from 'node:https'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDial } from '../../../src/network/dial.ts'
 import { SingleAttemptAgent } from '../../../src/providers/fcm/single-attempt-agent.ts'
 import { createAuthority } from '../../../src/simulators/certificate.ts'
 
@@ -18,7 +19,7 @@ beforeAll(async () => {
   await once(server, 'listening')
   const address = server.address()
   port = address !== null && typeof address === 'object' ? address.port : 0
-  agent = new SingleAttemptAgent({ ca: authority.certificate, keepAlive: true })
+  agent = new SingleAttemptAgent({ dial: createDial(undefined), ca: authority.certificate, keepAlive: true })
 })
 afterAll(() => {
   agent.destroy()
