@@ -82,7 +82,7 @@ function readDevice(value: unknown): Device | undefined {
     appId,
     pushkey: new Secret(pushkey),
     pushkeyTs:
-      typeof timestamp === 'number' && timestamp > 0
+      typeof timestamp === 'number' && timestamp > 0 && Number.isFinite(timestamp)
         ? Math.trunc(timestamp > MILLISECONDS_FROM ? timestamp / 1000 : timestamp)
         : undefined,
     data: shallowObject(value['data']) ?? {},
