@@ -119,7 +119,8 @@ describe('Web Push payloads, compared with Sygnal 0.17', () => {
 
   it('a long body of families and flags: cut between two of them', () => {
     const content = payloadIn(rendered(goldenCase('web-body-emoji-zwj')))['content']
-    const body = isJsonObject(content) ? String(content['body']) : ''
+    const text = isJsonObject(content) ? content['body'] : ''
+    const body = typeof text === 'string' ? text : ''
     expect(body.endsWith('…')).toBe(true)
     const graphemes = [...new Intl.Segmenter().segment(body.slice(0, -1))].map(({ segment }) => segment)
     expect(new Set(graphemes)).toEqual(new Set(['a', '👨‍👩‍👧‍👦', '🏳️‍🌈', '🇸🇪']))
@@ -256,7 +257,7 @@ describe('a payload that is too large', () => {
     }
     const result = payloadIn(render(push))
     expect(result).toMatchObject({ event_id: push.eventId, room_id: push.roomId, unread: 2 })
-    expect(String(result['room_name']).endsWith('…')).toBe(true)
+    expect(result['room_name']).toMatch(/…$/)
     expect(payloadIn(render({ ...push, eventId: '$'.repeat(4000) }))).not.toHaveProperty('event_id')
   })
 
