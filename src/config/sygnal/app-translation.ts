@@ -37,8 +37,7 @@ export class AppTranslation {
 
   /** `send_badge_counts`, which Sygnal has for APNs and FCM. */
   copyCounts(): void {
-    if (this.isTrue('send_badge_counts', true)) this.set('counts', undefined, 'send_badge_counts')
-    else this.set('counts', 'none', 'send_badge_counts')
+    this.set('counts', this.isTrue('send_badge_counts', true) ? undefined : 'none', 'send_badge_counts')
   }
 
   isTrue(key: string, fallback: boolean): boolean {

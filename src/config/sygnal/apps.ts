@@ -66,7 +66,7 @@ function whyNot(type: JsonValue): string {
   if (own !== undefined) return `${type} is a class of Sygnal itself; write type: ${own}`
   if (type === 'fcm') return 'Sygnal calls it gcm; write type: gcm'
   if (!type.includes('.')) return 'unknown to Sygnal, expected one of "apns", "gcm", "webpush"'
-  return `${type} is a pushkin of your own, in Python, which Hushgate does not run. If it only changes what is sent, see whether apns, gcm or webpush with the settings of Hushgate does the same; else take the app out of this file, and let a Sygnal serve it beside Hushgate, at the same URL behind the reverse proxy or at another`
+  return `${type} is a pushkin of your own, in Python, which Hushgate does not run. If it only changes what is sent, see whether apns, gcm or webpush with the settings of Hushgate does the same; else take the app out of this file, and let a Sygnal go on serving it, at a URL of its own`
 }
 
 /** To Sygnal, an app_id that two globs match is one that it does not know. */
