@@ -15,6 +15,8 @@ export interface LostRequest {
   readonly code: string
   /** The request may have reached the other side. */
   readonly written: boolean
+  /** The operator's proxy does not know us (407), whatever host is meant. */
+  readonly isProxyRefused?: boolean | undefined
 }
 
 /** The host's name leads into a private network. A stolen or broken DNS says so too: nobody is unregistered for it. */
@@ -74,7 +76,8 @@ function floorOf({ floorMs }: Partial<Row>, { retryAfter }: Answer, nowMs: numbe
   return askedMs === undefined || askedMs === 0 ? floorMs : askedMs
 }
 
-function lostOutcome({ code, written }: LostRequest): Outcome {
+function lostOutcome({ code, written, isProxyRefused }: LostRequest): Outcome {
+  if (isProxyRefused === true) return { kind: 'blocked', reason: code }
   if (code === PRIVATE_ADDRESS) return retry(code, { ambiguous: false, floorMs: OPERATOR_FLOOR_MS })
   return { ...retry(code, { ambiguous: written }), scope: code === ABORTED ? 'delivery' : 'target' }
 }

@@ -42,7 +42,7 @@ export function createPublicLookup(resolve: Resolve): LookupFunction {
   })
 }
 
-/** Always all addresses: the agents ask for that (`autoSelectFamily`). */
+/** Always all addresses: whoever connects asks for that (`autoSelectFamily`). */
 export function createLookup(resolve: Resolve): LookupFunction {
   return callbackify(async (host: string, _options: LookupOptions): Promise<LookupAddress[]> => {
     const addresses = await resolve(host)

@@ -1,7 +1,8 @@
 /** One HTTPS request, of which only the head of the answer counts. */
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest, type Agent } from 'node:https'
 import type { Socket } from 'node:net'
+import { ProxyRefused } from '../../core/errors.ts'
 import { ABORTED, type Answer, type LostRequest } from './answers.ts'
 
 export interface Post {
@@ -16,6 +17,8 @@ export interface Post {
 }
 
 const DEADLINE_MS = 10_000
+/** Any other refusal of a proxy may be about the host, which a stranger chose. */
+const PROXY_AUTHENTICATION_REQUIRED = 407
 /** What follows the head is read for the sake of the connection, which serves again; not longer than this. */
 const DRAIN_MS = 1000
 const DRAIN_BYTES = 64 * 1024
@@ -24,18 +27,20 @@ const DRAIN_BYTES = 64 * 1024
 export function post(
   { agent, host, port, path, headers, body }: Post,
   signal: AbortSignal,
+  deadlineMs = DEADLINE_MS,
 ): Promise<Answer | LostRequest> {
   if (signal.aborted) return Promise.resolve({ kind: 'lost', code: ABORTED, written: false })
   return new Promise((resolve) => {
     let written = false
     let code = 'closed'
+    let isProxyRefused = false
     const request = httpsRequest({ method: 'POST', agent, host, port, path, headers })
     const cutOff = (why: string): void => {
       code = why
       request.destroy()
     }
     const onAbort = (): void => cutOff(ABORTED)
-    const timer = setTimeout(() => cutOff('deadline'), DEADLINE_MS)
+    const timer = setTimeout(() => cutOff('deadline'), deadlineMs)
     signal.addEventListener('abort', onAbort)
     const settle = (answer: Answer | LostRequest): void => {
       clearTimeout(timer)
@@ -49,18 +54,15 @@ export function post(
     })
     request.on('error', (error: NodeJS.ErrnoException) => {
       if (code === 'closed') code = error.code ?? 'error'
+      isProxyRefused = error instanceof ProxyRefused && error.status === PROXY_AUTHENTICATION_REQUIRED
     })
-    request.once('close', () => settle({ kind: 'lost', code, written }))
+    request.once('close', () => settle({ kind: 'lost', code, written, isProxyRefused }))
     request.once('response', (response) => {
-      settle({ kind: 'answer', status: response.statusCode ?? 0, retryAfter: retryAfterIn(response.headers) })
+      settle({ kind: 'answer', status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] })
       drain(response)
     })
     request.end(body)
   })
-}
-
-function retryAfterIn(headers: IncomingHttpHeaders): string | undefined {
-  return headers['retry-after']
 }
 
 /** Until the TLS handshake is done, nothing of a request has left. */
