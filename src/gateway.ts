@@ -2,6 +2,7 @@
 import { createAdminServer } from './http/admin.ts'
 import { createNotifyServer } from './http/server.ts'
 import { Apps } from './apps.ts'
+import { atMostEvery } from './at-most-every.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { codeOf } from './config/files.ts'
@@ -46,6 +47,7 @@ export interface Gateway extends AsyncDisposable {
 }
 
 const MOST_DEAD_LISTED = 1000
+const PAUSE_WARNING_MS = 60_000
 
 export async function openGateway(initial: Config, ports: GatewayPorts): Promise<Gateway> {
   const { log, role, keyring, nowMs = Date.now, random = Math.random } = ports
@@ -73,6 +75,12 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
     },
     record: (delivery, outcome) => rejections.onOutcome(delivery, outcome),
     onSettled: (settled) => onSettled(settled),
+    onPaused: atMostEvery(PAUSE_WARNING_MS, nowMs, (reason) =>
+      log.warn('Deliveries wait: the push service asks for it, or cannot be reached; one tries now and then', {
+        app,
+        reason,
+      }),
+    ),
     onBlocked: (reason) => {
       metrics.blocked(app, reason !== undefined)
       if (reason === undefined) log.info('The push service takes our credential again; deliveries resume', { app })

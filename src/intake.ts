@@ -1,4 +1,5 @@
 /** The way in, put together: what `http/accept` needs from the store, the memory, the metrics and the configuration. */
+import { atMostEvery } from './at-most-every.ts'
 import { accept, type Intake as IntakeResult, type IntakeApp, type IntakePorts } from './http/accept.ts'
 import type { Config } from './config/config.ts'
 import type { Delivery } from './core/delivery.ts'
@@ -95,15 +96,6 @@ function createHighWaterMark(store: Store, highWater: () => number, nowMs: () =>
       )
     }
     return entry.isFull
-  }
-}
-
-function atMostEvery(intervalMs: number, nowMs: () => number, action: (text: string) => void): (text?: string) => void {
-  let lastMs = -Infinity
-  return (text = '') => {
-    if (nowMs() - lastMs < intervalMs) return
-    lastMs = nowMs()
-    action(text)
   }
 }
 

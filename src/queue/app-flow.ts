@@ -1,6 +1,7 @@
 /**
  * Whether an app's deliveries are handed out: all, none, or one to see whether things work again. Closed by proof that our credential is refused
- * (`blocked`) or by a push service that asked the whole app to wait; opened by the first delivery that the push service answers for good.
+ * (`blocked`), by a push service that asks the whole app to wait, or where no connection comes about; opened by the first delivery that the push
+ * service answers for good.
  */
 import type { Outcome } from '../core/outcome.ts'
 import type { Flow } from './delivery-queue.ts'
@@ -9,6 +10,8 @@ export interface AppFlowPorts {
   readonly setFlow: (flow: Flow) => void
   /** Runs `action` after `delayMs`; the result cancels it. Must not keep the process alive. */
   readonly after: (delayMs: number, action: () => void) => () => void
+  /** Told when the app begins to wait, with the reason. */
+  readonly onPaused: (reason: string) => void
   /** Told when the app becomes blocked (with the reason) and when it works again (undefined). */
   readonly onBlocked: (reason: string | undefined) => void
 }
@@ -20,7 +23,10 @@ const LONGEST_PAUSE_MS = 15 * 60_000
 export class AppFlow {
   readonly #ports: AppFlowPorts
   #state: 'open' | 'paused' | 'blocked' = 'open'
-  #cancelProbe: () => void = () => {}
+  /** Between probes, as long as nothing else is asked for. */
+  #intervalMs = PROBE_INTERVAL_MS
+  /** Undefined when none is to come: it was handed out, and its outcome is awaited. */
+  #cancelProbe: (() => void) | undefined
 
   constructor(ports: AppFlowPorts) {
     this.#ports = ports
@@ -42,9 +48,15 @@ export class AppFlow {
       outcome.scope === 'app' &&
       outcome.afterMs !== undefined &&
       outcome.afterMs > 0
-    )
+    ) {
+      if (this.#state === 'open') this.#ports.onPaused(outcome.reason)
       this.#close(this.#state === 'blocked' ? 'blocked' : 'paused', Math.min(outcome.afterMs, LONGEST_PAUSE_MS))
-    else if (this.#state !== 'open') this.#probeAfter(PROBE_INTERVAL_MS)
+    } else this.onNothingLearnt()
+  }
+
+  /** An attempt ended without a word about the way there. It may have been on its way from before, so it does not put off a probe. */
+  onNothingLearnt(): void {
+    if (this.#state !== 'open' && this.#cancelProbe === undefined) this.#probeAfter(this.#intervalMs)
   }
 
   /** What was handed out needed no attempt (superseded, expired) and so taught nothing: the next one asks. */
@@ -58,26 +70,30 @@ export class AppFlow {
   }
 
   stop(): void {
-    this.#cancelProbe()
+    this.#cancelProbe?.()
   }
 
   #open(): void {
     if (this.#state === 'open') return
     const wasBlocked = this.#state === 'blocked'
     this.#state = 'open'
-    this.#cancelProbe()
+    this.#cancelProbe?.()
     this.#ports.setFlow('open')
     if (wasBlocked) this.#ports.onBlocked(undefined)
   }
 
   #close(state: 'paused' | 'blocked', probeAfterMs: number): void {
     this.#state = state
+    this.#intervalMs = Math.min(probeAfterMs, PROBE_INTERVAL_MS)
     this.#ports.setFlow('closed')
     this.#probeAfter(probeAfterMs)
   }
 
   #probeAfter(delayMs: number): void {
-    this.#cancelProbe()
-    this.#cancelProbe = this.#ports.after(delayMs, () => this.#ports.setFlow('one'))
+    this.#cancelProbe?.()
+    this.#cancelProbe = this.#ports.after(delayMs, () => {
+      this.#cancelProbe = undefined
+      this.#ports.setFlow('one')
+    })
   }
 }

@@ -29,6 +29,7 @@ export interface WorkerPorts {
   /** Remembers what the outcome says of the pushkey; resolves when that is durable. */
   readonly record: (delivery: Delivery, outcome: Outcome) => Promise<void>
   readonly onSettled: (settled: Settled) => void
+  readonly onPaused: (reason: string) => void
   readonly onBlocked: (reason: string | undefined) => void
   /** A bug or an outage; the delivery is tried again. */
   readonly onError: (error: unknown) => void
@@ -55,6 +56,7 @@ export function startWorker(app: string, concurrency: number, ports: WorkerPorts
       const timer = setTimeout(action, delayMs).unref()
       return () => clearTimeout(timer)
     },
+    onPaused: ports.onPaused,
     onBlocked: ports.onBlocked,
   })
   consumption = ports.queue.consume(app, concurrency, (batch, signal) =>
@@ -108,6 +110,7 @@ async function settle(
     return disposition
   } catch (error) {
     ports.onError(error)
+    flow.onNothingLearnt()
     return { kind: 'again', atMs: ports.nowMs() + ERROR_DELAY_MS }
   }
 }

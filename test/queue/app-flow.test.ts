@@ -10,6 +10,7 @@ function start() {
   const timers: { delayMs: number; action: () => void; cancelled: boolean }[] = []
   const flow = new AppFlow({
     setFlow: (next) => log.push(next),
+    onPaused: (reason) => log.push(`waits for ${reason}`),
     onBlocked: (reason) => log.push(reason === undefined ? 'works again' : `blocked by ${reason}`),
     after: (delayMs, action) => {
       const timer = { delayMs, action, cancelled: false }
@@ -80,7 +81,25 @@ describe("an app's flow", () => {
     expect(flow.isBlocked).toBe(false)
     fire()
     flow.onOutcome({ kind: 'delivered' })
-    expect(log).toEqual(['closed', 'one', 'open'])
+    expect(log).toEqual(['waits for 503', 'closed', 'one', 'open'])
+  })
+
+  it('does not put off its probe for what had been on its way before', () => {
+    const { flow, pending, fire } = start()
+    flow.onOutcome(WAIT)
+    flow.onOutcome({ kind: 'retry', reason: 'connection lost', scope: 'delivery', ambiguous: true })
+    flow.onOutcome({ kind: 'failed', reason: 'PayloadTooLarge' })
+    expect(pending()).toEqual([5000])
+    fire()
+    expect(pending()).toEqual([])
+  })
+
+  it('probes again after as long a pause when the probe learnt nothing of the way there', () => {
+    const { flow, pending, fire } = start()
+    flow.onOutcome(WAIT)
+    fire()
+    flow.onOutcome({ kind: 'failed', reason: 'PayloadTooLarge' })
+    expect(pending()).toEqual([5000])
   })
 
   it.each<[string, Outcome]>([
