@@ -155,6 +155,16 @@ program
   })
 
 program
+  .command('health')
+  .description('ask the running gateway whether it is alive; the exit code is 0 or 1')
+  .option('--ready', 'whether it can accept pushes')
+  .action(async (options: { ready?: boolean }) => {
+    const { health } = await import('./commands/health.ts')
+    const { configPath: path, readAs } = source()
+    process.exitCode = await health({ path, readAs, env, isReadinessAsked: options.ready === true, stdout })
+  })
+
+program
   .command('simulate')
   .description('run simulators of APNs and FCM for building an app; prints the configuration that reaches them')
   .option('--folder <folder>', 'where their keys and certificates are put', 'data/simulators')

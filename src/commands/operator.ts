@@ -6,6 +6,7 @@ import type { DeadFilter } from '../http/admin.ts'
 import { createLog } from '../log.ts'
 import { openStore } from '../open-store.ts'
 import type { DeadLetter } from '../queue/delivery-queue.ts'
+import { adminUrl } from './admin-url.ts'
 
 export interface Operator {
   listDead(filter: DeadFilter): Promise<readonly DeadLetter[]>
@@ -27,8 +28,7 @@ export async function withOperator<T>(
   action: (operator: Operator) => Promise<T>,
 ): Promise<T> {
   const { keyring, adminToken } = await openKeys(config)
-  const host = config.admin.host === '0.0.0.0' || config.admin.host === '::' ? '127.0.0.1' : config.admin.host
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${config.admin.port}`
+  const url = adminUrl(config.admin)
   if (await isAlive(url)) {
     if (adminToken === undefined)
       throw new OperatorError(

@@ -9,6 +9,7 @@ import { openGateway, type Gateway, type Role } from '../gateway.ts'
 import { createLog, type Log } from '../log.ts'
 import { openStore } from '../open-store.ts'
 import { providers } from '../providers/index.ts'
+import { prepareDataFolder } from './data-folder.ts'
 
 export interface ServeOptions {
   readonly configPath: string
@@ -34,6 +35,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const load = (): Promise<Config> => loadConfig({ path: configPath, env, kinds: providers, readAs })
   const config = await load()
   refuseRole(config, options.role)
+  await prepareDataFolder(config, env)
   const { keyring, adminToken, created } = await openKeys(config)
   const log = createLog(config.log, options.stdout)
   tellWarnings(config, log)

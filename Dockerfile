@@ -1,0 +1,49 @@
+# Hushgate's image: Node, what runs, nothing else; no shell, no user but 65532, nothing that has to be written to but a volume at /data.
+# Build: podman build -t hushgate . (or docker build). Test: npm run test:image
+
+# By digest, so that the same commit is the same image; Renovate renews them, the release workflow refuses a base without one. Each is the
+# digest of an index of several architectures. `npm run test:image` builds on bases of its own.
+ARG BUILD_IMAGE=docker.io/library/node:24-trixie-slim@sha256:8ec5d7557396cfe32d21c3f9c13072355ceab22b584578ca4bb28af31120cffe
+ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot@sha256:9eeb7f5887d0e239e78264b06f7f11d2e14be534050481803a9e4728fcdd278e
+
+# On the machine that builds, whatever it builds for: nothing here is compiled.
+FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+# Without scripts: that of the package "node" fetches a second Node. What no program reads (source maps, types, documentation, but no licence)
+# is a third of the packages.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
+    && rm -rf node_modules/node node_modules/.bin node_modules/.package-lock.json node_modules/@types \
+    && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.md' \) \
+        ! -iname 'licen[cs]e*' ! -iname 'notice*' -delete \
+    && find node_modules -type d -empty -delete \
+    && mkdir /data
+COPY LICENSE ./
+COPY src ./src
+
+FROM ${RUNTIME_IMAGE}
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Hushgate" \
+      org.opencontainers.image.description="A Matrix push gateway that an app's own maker hosts: it forgets what it need not know." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+# HUSHGATE_IN_CONTAINER: SQLite outside a volume is refused. The compile cache makes the health check three times as cheap; where /tmp cannot be
+# written to, there is none.
+ENV NODE_ENV=production \
+    NODE_COMPILE_CACHE=/tmp/hushgate-compile-cache \
+    HUSHGATE_CONFIG=/etc/hushgate/hushgate.yaml \
+    HUSHGATE_IN_CONTAINER=1
+WORKDIR /app
+COPY --from=build /app /app
+# A new volume takes over its owner.
+COPY --from=build --chown=65532:65532 /data /data
+# A number: Kubernetes cannot tell that a name is not root.
+USER 65532:65532
+EXPOSE 5000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
+    CMD ["/nodejs/bin/node", "/app/src/main.ts", "health"]
+ENTRYPOINT ["/nodejs/bin/node", "/app/src/main.ts"]
+CMD ["serve"]
