@@ -26,7 +26,12 @@ const textMap: JsonObject = { type: 'object', additionalProperties: text }
 const quantity: JsonObject = { type: 'string', pattern: '^[0-9]+(\\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$' }
 const promDuration: JsonObject = { type: 'string', pattern: '^([0-9]+(ms|s|m|h|d))+$' }
 const file: JsonObject = { $ref: '#/definitions/file' }
-const optionalFile: JsonObject = { anyOf: [{ type: 'object', maxProperties: 0 }, file] }
+const optionalFile: JsonObject = {
+  type: 'object',
+  if: { minProperties: 1 },
+  // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema calls it so
+  then: file,
+}
 
 function closed(properties: JsonObject, rest: JsonObject = {}): JsonObject {
   return { type: 'object', additionalProperties: false, ...rest, properties }
@@ -174,20 +179,13 @@ const definitions: JsonObject = {
   file: {
     description:
       'Where a file comes from: { secret, key }, { configMap, key } for what is public, or { value }, of which the chart makes a Secret.',
-    type: 'object',
-    oneOf: [
-      closed({ secret: { type: 'string', minLength: 1 }, key: { type: 'string', minLength: 1 } }, keysOf('secret')),
-      closed(
-        { configMap: { type: 'string', minLength: 1 }, key: { type: 'string', minLength: 1 } },
-        keysOf('configMap'),
+    ...closed(
+      Object.fromEntries(
+        ['secret', 'configMap', 'key', 'value'].map((name) => [name, { type: 'string', minLength: 1 }]),
       ),
-      closed({ value: { type: 'string', minLength: 1 } }, { required: ['value'] }),
-    ],
+    ),
+    oneOf: [{ required: ['secret', 'key'] }, { required: ['configMap', 'key'] }, { required: ['value'] }],
   },
-}
-
-function keysOf(kind: string): JsonObject {
-  return { required: [kind, 'key'] }
 }
 
 export function helmSchema(): JsonObject {
@@ -213,12 +211,15 @@ function withFileReferences(schema: JsonObject): JsonObject {
 }
 
 function converted(key: string, value: JsonValue | undefined): JsonValue | undefined {
-  if (Array.isArray(value)) return value.map((item: JsonValue) => (isJsonObject(item) ? withFileReferences(item) : item))
+  if (Array.isArray(value))
+    return value.map((item: JsonValue) => (isJsonObject(item) ? withFileReferences(item) : item))
   if (!isJsonObject(value)) return value
   if (key !== 'properties') return withFileReferences(value)
   const kept = Object.entries(value).filter(([name]) => value[`${name}_file`] === undefined)
   return jsonObject(
-    kept.map(([name, property]) => [name, name.endsWith('_file') ? reference(property) : converted(name, property)] as const),
+    kept.map(
+      ([name, property]) => [name, name.endsWith('_file') ? reference(property) : converted(name, property)] as const,
+    ),
   )
 }
 

@@ -33,10 +33,7 @@ export const chartTools = {
     `kubernetes-validate-${versions['kubernetes-validate']}`,
     'bin/kubernetes-validate',
   ),
-  crds: join(
-    toolsHome,
-    `crds-${[versions['prometheus-operator'], versions.keda, versions['gateway-api']].join('-')}`,
-  ),
+  crds: join(toolsHome, `crds-${[versions['prometheus-operator'], versions.keda, versions['gateway-api']].join('-')}`),
 } as const
 
 /** A Kubernetes control plane; its kubelets are pretended (test/helm/helpers/kubelet.ts). */
