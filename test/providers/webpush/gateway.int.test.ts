@@ -1,0 +1,107 @@
+/** Web Push through the whole gateway, on SQLite: from the notification of a homeserver to what the browser reads. */
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAuthority } from '../../../src/simulators/certificate.ts'
+import { startWebPushSimulator, type Subscription, type WebPushSimulator } from '../../../src/simulators/webpush.ts'
+import { startGateway, type TestGateway } from '../../helpers/gateway.ts'
+import { until } from '../../helpers/received.ts'
+
+const WEB = 'com.example.web'
+let folder: string
+let simulator: WebPushSimulator
+let gateway: TestGateway
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hushgate-webpush-'))
+  const authority = createAuthority()
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  await writeFile(join(folder, 'ca.pem'), authority.certificate)
+  await writeFile(join(folder, 'vapid.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  simulator = await startWebPushSimulator({ authority, hosts: ['push.fake.test'] })
+  const section = `type: webpush
+    vapid_private_key_file: vapid.pem
+    vapid_subject: mailto:ops@example.org
+    endpoint: ${simulator.url}
+    ca_file: ca.pem`
+  const appsYaml = `apps:
+  ${WEB}:
+    ${section}
+  ${WEB}.full:
+    ${section}
+    privacy: full
+`
+  gateway = await startGateway({ appsYaml, folder })
+})
+afterAll(async () => {
+  await gateway.close()
+  await simulator.close()
+  await rm(folder, { recursive: true })
+})
+
+const subscribe = (name: string) => simulator.subscribe(name, { origin: 'https://push.fake.test' })
+const deviceOf = ({ p256dh, endpoint, auth }: Subscription, data: object = {}, appId = WEB) => ({
+  devices: [{ app_id: appId, pushkey: p256dh, data: { endpoint, auth, ...data } }],
+})
+const of = (name: string) => simulator.received.filter((push) => push.name === name)
+const arrived = (name: string, count = 1) => until(`${count} came for ${name}`, () => of(name).length >= count)
+const event = { room_id: '!room:example.org', prio: 'high', sender: '@alice:example.org', counts: { unread: 2 } }
+
+describe('a notification for a browser', () => {
+  it('is a padded wake-up by default', async () => {
+    const data = { default_payload: { session_id: 'abc', secret: 'x' } }
+    await gateway.notify({ ...event, event_id: '$one', ...deviceOf(subscribe('minimal'), data) })
+    await arrived('minimal')
+    const [push] = of('minimal')
+    expect(JSON.parse(push?.payload ?? '')).toEqual({ session_id: 'abc', sync: '1' })
+    expect(push).toMatchObject({ status: 201, headers: { ttl: '86400', urgency: 'normal' } })
+    expect(push?.headers['topic']).toMatch(/^[\w-]{32}$/)
+    expect(push?.body.length).toBe(1024 + 103)
+  })
+
+  it('has the topic of its room where only the last push of a room matters', async () => {
+    const phone = subscribe('last')
+    for (const [index, roomId] of ['!a:x', '!a:x', '!b:x'].entries()) {
+      const about = { ...event, room_id: roomId, event_id: `$last-${index}` }
+      await gateway.notify({ ...about, ...deviceOf(phone, { only_last_per_room: true }, `${WEB}.full`) })
+      await arrived('last', index + 1)
+    }
+    const [first, second, third] = of('last').map(({ headers }) => headers['topic'])
+    expect(second).toBe(first)
+    expect(third).not.toBe(first)
+  })
+
+  it('says the count, unless the app wants events only', async () => {
+    const [phone, other] = [subscribe('counting'), subscribe('not-counting')]
+    await gateway.notify({ counts: { unread: 0 }, ...deviceOf(other, { events_only: true }, `${WEB}.full`) })
+    await gateway.notify({ counts: { unread: 0 }, ...deviceOf(phone, {}, `${WEB}.full`) })
+    await arrived('counting')
+    expect(JSON.parse(of('counting')[0]?.payload ?? '')).toEqual({ unread: 0 })
+    expect(of('not-counting')).toEqual([])
+  })
+
+  it.each([
+    ['xs410-gone', {}],
+    ['bad-auth', { auth: '%%%' }],
+    ['at-home', { endpoint: 'https://127.0.0.1/wp/at-home' }],
+  ])('has its pushkey rejected when there is no way to it: %s', async (name, data) => {
+    const phone = subscribe(name)
+    const first = await gateway.notify({ ...event, event_id: `$${name}-1`, ...deviceOf(phone, data) })
+    expect(first.json).toEqual({ rejected: [] })
+    await until('the pushkey is known to be dead', async () => {
+      const { json } = await gateway.notify({ counts: { unread: 1 }, ...deviceOf(phone, data) })
+      return JSON.stringify(json) === JSON.stringify({ rejected: [phone.p256dh] })
+    })
+  })
+
+  it('is tried again after an outage of the push service', async () => {
+    await gateway.notify({ ...event, event_id: '$again', ...deviceOf(subscribe('xs503.a1.n1-phone')) })
+    await arrived('xs503.a1.n1-phone', 2)
+    const [first, second] = of('xs503.a1.n1-phone')
+    expect([first?.status, second?.status]).toEqual([503, 201])
+    expect(second?.headers['topic']).toBe(first?.headers['topic'])
+    expect(second?.payload).toBe(first?.payload)
+  })
+})
