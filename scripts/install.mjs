@@ -1,5 +1,6 @@
 /**
- * Installs what is missing, quietly when nothing is: the packages of the lock file (Node 24 among them), and with `--tests` a real Redis server.
+ * Installs what is missing, quietly when nothing is: the packages of the lock file (Node 24 among them), and with `--tests` a real Redis server and a real
+ * HTTP proxy.
  * Runs before `npm start`, `npm test` and `npm run check`, on whatever Node the machine has, so it uses nothing but Node itself.
  */
 import { spawnSync } from 'node:child_process'
@@ -7,6 +8,8 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 
 const MARKER = 'node_modules/.hushgate-lock'
+/** Debian's packages, each called as its program. */
+const TOOLS = ['redis-server', 'tinyproxy']
 
 const lock = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex')
 if (!existsSync(MARKER) || readFileSync(MARKER, 'utf8') !== lock) {
@@ -15,17 +18,19 @@ if (!existsSync(MARKER) || readFileSync(MARKER, 'utf8') !== lock) {
   mkdirSync('node_modules', { recursive: true })
   writeFileSync(MARKER, lock)
 }
-if (process.argv.includes('--tests') && !isInstalled('redis-server')) {
-  console.log('Installing redis-server from Debian (once) …')
-  const help = 'The tests need a real redis-server: install it with "apt-get install redis-server" as root'
-  // The service that the package would start is not wanted: the tests start their own.
+const missing = process.argv.includes('--tests') ? TOOLS.filter((name) => !isInstalled(name)) : []
+if (missing.length > 0) {
+  const names = missing.join(' ')
+  console.log(`Installing ${names} from Debian (once) …`)
+  const help = `The tests need real servers: install them with "apt-get install ${names}" as root`
+  // The services that the packages would start are not wanted: the tests start their own.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   run('apt-get', ['-qq', 'update'], help, { env })
-  run('apt-get', ['-qq', '-y', 'install', 'redis-server'], help, { env })
+  run('apt-get', ['-qq', '-y', 'install', ...missing], help, { env })
 }
 
 function isInstalled(program) {
-  return spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0
+  return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
 }
 
 function run(program, args, help, options = {}) {
