@@ -5,6 +5,7 @@ const layers = [
   // node:net and node:stream for two types: what a dialled connection is.
   { folder: 'src/core', ours: [], packages: ['typebox', 'node:crypto', 'node:net', 'node:stream'] },
   { folder: 'src/config', ours: ['../core/*'], packages: ['typebox', 'yaml', 'node:*'] },
+  { folder: 'src/config/sygnal', ours: ['../../core/*', '../*'], packages: ['yaml', 'node:*'] },
   { folder: 'src/http', ours: ['../core/*'], packages: ['fastify', 'node:*'] },
   { folder: 'src/queue', ours: ['../core/*'], packages: [] },
   { folder: 'src/feedback', ours: ['../core/*', '../queue/*'], packages: ['prom-client'] },

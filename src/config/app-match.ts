@@ -13,7 +13,8 @@ export function compileApps(names: Iterable<string>): (appId: string) => string 
   const globs = [...exact].filter(isGlob).map((name) => ({ name, glob: Array.from(name) }))
   return (appId) => {
     if (exact.has(appId)) return appId
-    if (appId.length > MAX_APP_ID_UNITS) return undefined
+    // A glob is no invitation for whatever a stranger makes up: no app has a line break in its name.
+    if (appId.length > MAX_APP_ID_UNITS || /\p{Cc}/u.test(appId)) return undefined
     const characters = Array.from(appId)
     const [only, second] = globs.filter(({ glob }) => matches(glob, characters))
     return second === undefined ? only?.name : undefined

@@ -41,6 +41,8 @@ export interface BadNotification {
 }
 
 const MAX_DEVICES = 1000
+/** Whatever is larger is no count; and it would be written with an exponent one day. */
+const LARGEST_COUNT = 2 ** 63
 /** Deeper than any real event; keeps everything that walks or writes JSON off the end of the stack. */
 const MAX_DEPTH = 100
 /** No `pushkey_ts` in seconds is that large before the year 5138: a homeserver that sends milliseconds. */
@@ -128,7 +130,7 @@ function readCounts(value: JsonValue | undefined): Counts | undefined {
 
 function count(value: JsonValue | undefined): number | undefined {
   if (typeof value !== 'number' || !(value >= 0)) return undefined
-  return Math.min(Math.trunc(value), Number.MAX_SAFE_INTEGER)
+  return Math.min(Math.trunc(value), LARGEST_COUNT)
 }
 
 /** Synapse writes `""` for what it leaves out (facts/protocol.md §1.1). Lone surrogates, which no push service takes, become U+FFFD. */

@@ -4,9 +4,10 @@ import { jsonBytes, truncate } from '../../core/text.ts'
 
 /** What gives way, in this order, each only as far as needed: what people miss least first, what the app cannot do without last. */
 const ORDER: readonly ((draft: Draft) => void)[] = [
+  // A fixed text of the pusher's, which nobody sees beside a loc-key.
+  (draft) => draft.shorten('alert', 'body'),
   (draft) => draft.shorten('args', bodyArgument(draft)),
   (draft) => draft.shortenAll('args'),
-  (draft) => draft.shorten('alert', 'body'),
   // An alert that is nothing but its text.
   (draft) => draft.shorten('aps', 'alert'),
   (draft) => draft.shortenAll('alert', ['loc-key']),
