@@ -349,25 +349,22 @@ describe('any push at all', () => {
     )
   })
 
-  it('takes linear time for the largest content', () => {
-    const big = (bytes: number): FullPush => ({
+  it('is soon done with the largest content that a homeserver can send', () => {
+    const bytes = 500_000
+    const push: FullPush = {
       ...event,
       detail: 'full',
       content: { body: 'é'.repeat(bytes / 2), other: { deep: 'x'.repeat(bytes) } },
       defaultPayload: Object.fromEntries(
         Array.from({ length: bytes / 100 }, (_, index) => [`key${index}`, 'v'.repeat(80)]),
       ),
-    })
-    const elapsedMs = (push: Push) => {
+    }
+    const elapsedMs = () => {
       const startedMs = performance.now()
       render(push)
       return performance.now() - startedMs
     }
-    const small = big(50_000)
-    const large = big(500_000)
-    elapsedMs(small)
-    const best = (push: Push) => Math.min(...Array.from({ length: 5 }, () => elapsedMs(push)))
-    // Ten times as much: quadratic time would be a hundred times as long.
-    expect(best(large)).toBeLessThan(Math.max(best(small), 1) * 80)
+    // About 20 on an idle machine; with quadratic time over half a million characters, minutes.
+    expect(Math.min(...Array.from({ length: 5 }, elapsedMs))).toBeLessThan(500)
   })
 })
