@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
+const { env } = process
+
 export const versions = {
   helm: '4.3.1',
   'helm-unittest': '1.1.2',
@@ -16,7 +18,7 @@ export const versions = {
 } as const
 
 /** Outside the checkout, so that a fresh clone does not spend the half hour again. */
-export const toolsHome = process.env['HUSHGATE_TOOLS'] ?? join(homedir(), '.cache/hushgate-tools')
+export const toolsHome = env['HUSHGATE_TOOLS'] ?? join(homedir(), '.cache/hushgate-tools')
 
 /** The version is in the name, so that a new pin is a new file and an old one is never taken for it. */
 function binary(name: string, version: string): string {

@@ -46,7 +46,11 @@ export function render(wayOfUse: string, args: readonly string[] = [], folder = 
   return runTool(chartTools.helm, ['template', RELEASE, folder, '--namespace', NAMESPACE, '--values', values, ...args])
 }
 
-export async function renderObjects(wayOfUse: string, args: readonly string[] = [], folder = chartFolder) {
+export async function renderObjects(
+  wayOfUse: string,
+  args: readonly string[] = [],
+  folder = chartFolder,
+): Promise<readonly JsonObject[]> {
   return parseObjects(await render(wayOfUse, args, folder))
 }
 

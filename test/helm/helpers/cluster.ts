@@ -1,8 +1,7 @@
 /** A real Kubernetes control plane on loopback; its nodes and their kubelets are pretended (kubelet.ts). */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { request } from 'node:https'
-import { Agent } from 'node:https'
+import { Agent, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -35,15 +34,18 @@ export async function startCluster(): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-cluster-'))
   const at = (name: string): string => join(folder, name)
   const running: LoggedProcess[] = []
-  const start = (program: string, ...args: readonly string[]): LoggedProcess => {
+  const start = (program: string, options: Readonly<Record<string, string | number>>): LoggedProcess => {
+    const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`)
     const process = startLoggedProcess(program, args, folder)
     running.unshift(process)
     return process
   }
 
-  const [etcdPort, peerPort, apiPort, managerPort, schedulerPort] = await Promise.all(
-    Array.from({ length: 5 }, () => freePort()),
-  )
+  const etcdPort = await freePort()
+  const peerPort = await freePort()
+  const apiPort = await freePort()
+  const managerPort = await freePort()
+  const schedulerPort = await freePort()
   const token = randomBytes(16).toString('hex')
   const server = `https://127.0.0.1:${apiPort}`
   const authority = createAuthority()
@@ -60,22 +62,32 @@ export async function startCluster(): Promise<Cluster> {
 
   const etcd = `http://127.0.0.1:${etcdPort}`
   const peer = `http://127.0.0.1:${peerPort}`
-  start(
-    clusterTools.etcd,
-    ...['--name=t', `--data-dir=${at('etcd')}`, '--unsafe-no-fsync'],
-    ...[`--listen-client-urls=${etcd}`, `--advertise-client-urls=${etcd}`],
-    ...[`--listen-peer-urls=${peer}`, `--initial-advertise-peer-urls=${peer}`, `--initial-cluster=t=${peer}`],
-  )
-  const apiServer = start(
-    clusterTools.apiserver,
-    ...[`--etcd-servers=${etcd}`, '--bind-address=127.0.0.1', `--secure-port=${apiPort}`],
-    ...[`--tls-cert-file=${at('server.crt')}`, `--tls-private-key-file=${at('server.key')}`],
-    ...[`--service-account-key-file=${at('accounts.key')}`, `--service-account-signing-key-file=${at('accounts.key')}`],
-    ...['--service-account-issuer=https://kubernetes.default.svc', '--service-cluster-ip-range=10.0.0.0/24'],
-    ...[`--token-auth-file=${at('tokens.csv')}`, '--authorization-mode=RBAC'],
+  start(clusterTools.etcd, {
+    name: 't',
+    'data-dir': at('etcd'),
+    'listen-client-urls': etcd,
+    'advertise-client-urls': etcd,
+    'listen-peer-urls': peer,
+    'initial-advertise-peer-urls': peer,
+    'initial-cluster': `t=${peer}`,
+    'unsafe-no-fsync': 'true',
+  })
+  const apiServer = start(clusterTools.apiserver, {
+    'etcd-servers': etcd,
+    'bind-address': '127.0.0.1',
+    'secure-port': apiPort,
+    'tls-cert-file': at('server.crt'),
+    'tls-private-key-file': at('server.key'),
+    'service-account-key-file': at('accounts.key'),
+    'service-account-signing-key-file': at('accounts.key'),
+    'service-account-issuer': 'https://kubernetes.default.svc',
+    'service-cluster-ip-range': '10.0.0.0/24',
+    'token-auth-file': at('tokens.csv'),
+    'authorization-mode': 'RBAC',
     // Loopback is refused here; nothing is ever sent to this address, which is for documentation.
-    ...['--advertise-address=192.0.2.2', '--endpoint-reconciler-type=none'],
-  )
+    'advertise-address': '192.0.2.2',
+    'endpoint-reconciler-type': 'none',
+  })
 
   const agent = new Agent({ ca: authority.certificate, keepAlive: true })
   const ask: Ask = (method, path, body) => send({ agent, url: server + path, token, method, body })
@@ -95,16 +107,17 @@ export async function startCluster(): Promise<Cluster> {
       const { status } = await ask('GET', '/readyz')
       if (status !== 200) throw new Error('not ready yet')
     }, STARTS_WITHIN_MS)
-    const shared = [`--kubeconfig=${at('kubeconfig')}`, '--leader-elect=false', '--bind-address=127.0.0.1']
-    start(
-      clusterTools.controllerManager,
-      ...[...shared, `--secure-port=${managerPort}`, `--cert-dir=${at('manager')}`],
-      ...[`--service-account-private-key-file=${at('accounts.key')}`, '--use-service-account-credentials=false'],
-    )
-    start(clusterTools.scheduler, ...shared, `--secure-port=${schedulerPort}`, `--cert-dir=${at('scheduler')}`)
+    const shared = { kubeconfig: at('kubeconfig'), 'leader-elect': 'false', 'bind-address': '127.0.0.1' }
+    start(clusterTools.controllerManager, {
+      ...shared,
+      'secure-port': managerPort,
+      'cert-dir': at('manager'),
+      'service-account-private-key-file': at('accounts.key'),
+      'use-service-account-credentials': 'false',
+    })
+    start(clusterTools.scheduler, { ...shared, 'secure-port': schedulerPort, 'cert-dir': at('scheduler') })
     kubelets = await startKubelets({ ask, create })
     const env = { KUBECONFIG: at('kubeconfig'), HOME: folder }
-    await runTool(chartTools.helm, ['version'], env)
     return { ask, create, helm: (...args) => runTool(chartTools.helm, args, env), [Symbol.asyncDispose]: close }
   } catch (error) {
     await close()

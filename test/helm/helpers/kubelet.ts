@@ -2,6 +2,7 @@
  * Two nodes that run nothing: a pod that was put on one becomes ready as soon as everything that it mounts is there, and is gone when it is to
  * go. Volumes for claims are there, too.
  */
+import { setTimeout } from 'node:timers/promises'
 import type { JsonObject, JsonValue } from '../../../src/core/json.ts'
 import { pick, pickList, pickText } from './chart.ts'
 import type { Cluster } from './cluster.ts'
@@ -17,26 +18,24 @@ const BEAT_EVERY_MS = 5000
 export async function startKubelets(api: Api): Promise<AsyncDisposable> {
   for (const name of NODES) await api.create('/api/v1/nodes', node(name))
   for (let index = 0; index < VOLUMES; index += 1) await api.create('/api/v1/persistentvolumes', volume(index))
-  let isClosed = false
-  const { promise: closed, resolve: wake } = Promise.withResolvers<void>()
+  const closing = new AbortController()
   const working = work()
 
   async function work(): Promise<void> {
     let beatAtMs = 0
-    while (!isClosed) {
+    while (!closing.signal.aborted) {
       if (Date.now() - beatAtMs > BEAT_EVERY_MS) {
         beatAtMs = Date.now()
         for (const name of NODES) await api.ask('PATCH', `/api/v1/nodes/${name}/status`, nodeStatus())
       }
       const { body } = await api.ask('GET', '/api/v1/pods')
       for (const pod of pickList(body, 'items')) await tend(api, pod)
-      await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))])
+      await setTimeout(LOOK_EVERY_MS, undefined, { signal: closing.signal }).catch(() => {})
     }
   }
   return {
     async [Symbol.asyncDispose]() {
-      isClosed = true
-      wake()
+      closing.abort()
       await working
     },
   }

@@ -8,6 +8,9 @@ import type { JsonObject, JsonValue } from '../../../src/core/json.ts'
 import { createAuthority } from '../../../src/simulators/certificate.ts'
 import { ofKind, pick, pickList, pickText } from './chart.ts'
 
+/** With what a shell or a Redis might stumble over. */
+export const EXAMPLE_PASSWORD = 'an example: $1 #2'
+
 const certificate = createAuthority().certificate
 
 /** Content for each kind of secret, by the name of its file: good enough for the gateway to accept. */
@@ -23,7 +26,7 @@ const CONTENTS: Readonly<Record<string, () => string>> = {
       token_uri: 'https://oauth2.googleapis.com/token',
     }),
   vapid_private_key_file: () => privateKey('ec'),
-  password_file: () => 'an example',
+  password_file: () => EXAMPLE_PASSWORD,
   ca_file: () => certificate,
   'extra-ca.pem': () => certificate,
   encryption: createKeyFile,
