@@ -78,6 +78,8 @@ export default defineConfig({
         'unicorn/consistent-function-scoping': 'off', // a test's small words stand where they are used
       },
     },
+    // They run before anything is installed, or beside it, and talk to whoever started them.
+    { files: ['scripts/**'], rules: { 'no-console': 'off', 'node/no-process-env': 'off' } },
     { files: ['*.config.ts'], rules: { 'import/no-default-export': 'off' } },
   ],
 })

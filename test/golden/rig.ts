@@ -87,7 +87,7 @@ export async function startRig(sygnalYaml: string): Promise<Rig> {
         ? { allow_private_endpoints: ['push.fake.test', '*.push.fake.test'] }
         : { sandbox_endpoint: apns.url }),
     }
-    return { ...app, options: Object.assign(Object.create(null), app.options, more) as never }
+    return { ...app, options: Object.assign(Object.create(null), app.options, more) }
   }
   const load = async (store: string): Promise<Config> => {
     const config = await loadConfig({
