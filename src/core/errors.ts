@@ -10,7 +10,7 @@ export class DialError extends Error {
   override readonly name: string = 'DialError'
   /** Why, without an address: a system's word (`ECONNREFUSED`) or what the proxy did (`proxy 502`). Fit for a metric's label. */
   readonly code: string
-  /** The proxy itself is not there, so there is no way to anybody. */
+  /** There is no connection to the proxy itself, so there is no way to anybody. Where it is there and fails, that may be about the host. */
   readonly isProxyAway: boolean
 
   constructor(code: string, isProxyAway = false) {

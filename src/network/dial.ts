@@ -54,7 +54,7 @@ async function connectThrough(proxy: Proxy, host: string, port: number, signal: 
   try {
     socket = await connectTcp(proxy.host, proxy.port, signal)
   } catch (error) {
-    throw proxyAway(error)
+    throw new DialError(`proxy ${codeOf(error)}`, true)
   }
   const authority = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
   return openTunnel(socket, authority, proxy.credentials, signal)
@@ -73,7 +73,7 @@ function openTunnel(
       socket.destroy()
       reject(error)
     }
-    const onAbort = (): void => fail(proxyAway(new DialError('timed out')))
+    const onAbort = (): void => fail(new DialError('proxy timed out'))
     signal.addEventListener('abort', onAbort)
     // Node bounds the head of an answer to 16 KiB, and reads no body of one to CONNECT.
     const asking = request({
@@ -82,7 +82,7 @@ function openTunnel(
       headers: { host: authority, ...authorization(credentials) },
       createConnection: () => socket,
     })
-    asking.on('error', (error) => fail(proxyAway(error)))
+    asking.on('error', (error) => fail(new DialError(`proxy ${codeOf(error)}`)))
     asking.once('connect', ({ statusCode = 0 }, _socket, head) => {
       if (statusCode < 200 || statusCode > 299) return fail(refusal(statusCode))
       // Nobody has been asked anything there yet: TLS begins with us.
@@ -103,10 +103,6 @@ function authorization(credentials: Secret | undefined): Record<string, string> 
 function refusal(status: number): DialError {
   const isRefused = status >= 400 && status <= 499 && !PASSING.has(status)
   return isRefused ? new ProxyRefused(status) : new DialError(`proxy ${status}`)
-}
-
-function proxyAway(error: unknown): DialError {
-  return new DialError(`proxy ${codeOf(error)}`, true)
 }
 
 /** The message of a system error names addresses; its code says as much. */

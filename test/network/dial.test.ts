@@ -108,27 +108,26 @@ describe('dialling through a proxy', () => {
     expect(error).toMatchObject({ status, code: `proxy refused: ${status}` })
   })
 
-  it.each<[string, ProxyAnswer, string, boolean]>([
-    ['cannot reach the host', 502, 'proxy 502', false],
-    ['is overloaded', 503, 'proxy 503', false],
-    ['gives up on the host', 504, 'proxy 504', false],
-    ['has no time', 408, 'proxy 408', false],
-    ['is asked too often', 429, 'proxy 429', false],
-    ['sends us elsewhere', 302, 'proxy 302', false],
-    ['hangs up', 'hang up', 'proxy ECONNRESET', true],
-    ['is no proxy', 'SSH-2.0-OpenSSH_9.2\r\n', 'proxy HPE_INVALID_CONSTANT', true],
+  it.each<[string, ProxyAnswer, string]>([
+    ['cannot reach the host', 502, 'proxy 502'],
+    ['is overloaded', 503, 'proxy 503'],
+    ['gives up on the host', 504, 'proxy 504'],
+    ['has no time', 408, 'proxy 408'],
+    ['is asked too often', 429, 'proxy 429'],
+    ['sends us elsewhere', 302, 'proxy 302'],
+    ['hangs up', 'hang up', 'proxy ECONNRESET'],
+    ['is no proxy', 'SSH-2.0-OpenSSH_9.2\r\n', 'proxy HPE_INVALID_CONSTANT'],
     [
       'never comes to the end of its headers',
       `HTTP/1.1 200 OK\r\na: ${'b'.repeat(100_000)}`,
       'proxy HPE_HEADER_OVERFLOW',
-      true,
     ],
-    ['says more than it should', 'HTTP/1.1 200 OK\r\n\r\nwelcome', 'proxy answer too long', false],
-  ])('fails when it %s', async (_what, answer, code, isProxyAway) => {
+    ['says more than it should', 'HTTP/1.1 200 OK\r\n\r\nwelcome', 'proxy answer too long'],
+  ])('fails when it %s', async (_what, answer, code) => {
     await using proxy = await startFakeProxy(answer)
     const error = await failureOf(through(proxy)('127.0.0.1', port, never))
     expect(error).not.toBeInstanceOf(ProxyRefused)
-    expect(error).toMatchObject({ code, message: code, isProxyAway })
+    expect(error).toMatchObject({ code, message: code, isProxyAway: false })
   })
 
   it('fails when nobody is there', async () => {
@@ -140,6 +139,7 @@ describe('dialling through a proxy', () => {
   it('does not wait longer for an answer than it may', async () => {
     await using proxy = await startFakeProxy('nothing')
     const error = await failureOf(through(proxy)('127.0.0.1', port, AbortSignal.timeout(50)))
-    expect(error).toMatchObject({ code: 'proxy timed out', isProxyAway: true })
+    // The host may be to blame for it.
+    expect(error).toMatchObject({ code: 'proxy timed out', isProxyAway: false })
   })
 })

@@ -1,5 +1,5 @@
 /** What a push service answers → Outcome. Pure. */
-import { parseRetryAfter, type Outcome, type Retry } from '../../core/outcome.ts'
+import { parseRetryAfter, RECONNECT_MS, type Outcome, type Retry } from '../../core/outcome.ts'
 
 /** The head of an answer; its body is of no use, for any stranger may have written it. */
 export interface Answer {
@@ -15,14 +15,16 @@ export interface LostRequest {
   readonly code: string
   /** The request may have reached the other side. */
   readonly written: boolean
-  /** The operator's proxy does not know us (407), whatever host is meant. */
-  readonly isProxyRefused?: boolean | undefined
+  /** The operator's proxy does not know us, or is not there, whatever host is meant. */
+  readonly proxy?: 'refuses' | 'away' | undefined
 }
 
 /** The host's name leads into a private network. A stolen or broken DNS says so too: nobody is unregistered for it. */
 export const PRIVATE_ADDRESS = 'private_address'
-/** Our own deadline, or whoever asked us to send, ended the attempt. */
+/** Whoever asked us to send ended the attempt. */
 export const ABORTED = 'aborted'
+/** The time for an answer was over. */
+export const DEADLINE = 'deadline'
 
 /** Overloaded; the least pause that FCM asks for (facts/providers.md §5). */
 const QUOTA_FLOOR_MS = 60_000
@@ -76,8 +78,9 @@ function floorOf({ floorMs }: Partial<Row>, { retryAfter }: Answer, nowMs: numbe
   return askedMs === undefined || askedMs === 0 ? floorMs : askedMs
 }
 
-function lostOutcome({ code, written, isProxyRefused }: LostRequest): Outcome {
-  if (isProxyRefused === true) return { kind: 'blocked', reason: code }
+function lostOutcome({ code, written, proxy }: LostRequest): Outcome {
+  if (proxy === 'refuses') return { kind: 'blocked', reason: code }
+  if (proxy === 'away') return { kind: 'retry', reason: code, scope: 'app', ambiguous: false, afterMs: RECONNECT_MS }
   if (code === PRIVATE_ADDRESS) return retry(code, { ambiguous: false, floorMs: OPERATOR_FLOOR_MS })
   return { ...retry(code, { ambiguous: written }), scope: code === ABORTED ? 'delivery' : 'target' }
 }

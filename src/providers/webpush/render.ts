@@ -20,16 +20,21 @@ const MAX_CIPHERTEXT_CHARACTERS = 2000
 const CONTENT_RANKS: Readonly<Record<string, Rank>> = { body: 'body', msgtype: 'kind', ciphertext: 'ciphertext' }
 
 /**
- * Topic (RFC 8030 §5.4): of pushes with the same one that wait for a browser the last is kept. So a repeated event comes once, and, where the app
- * wants that, only the last of a room.
+ * Topic (RFC 8030 §5.4): of pushes with the same one that wait for a browser the last is kept: of a room where the app wants that, and of badge
+ * updates. Events have none of their own: FCM keeps four collapse keys per device (facts/providers.md §5), and a lost push is worse than a second one.
  */
 export function webPushRenderer(options: WebPushOptions): (push: Push, identity: PushIdentity) => Rendered {
-  const ttl = String(options.ttl ?? DEFAULT_TTL_SECONDS)
+  const longestSeconds = options.ttl ?? DEFAULT_TTL_SECONDS
 
-  return (push, { collapseId, roomCollapseId }) => {
+  return (push, { collapseId, roomCollapseId, lifetimeMs }) => {
     if (push.kind === 'counts' && push.pusher?.eventsOnly === true)
       return { kind: 'nothing', reason: 'the app wants events only' }
-    const headers = { ttl, urgency: push.prio === 'low' ? 'low' : 'normal', topic: roomCollapseId ?? collapseId }
+    const topic = roomCollapseId ?? (push.kind === 'counts' ? collapseId : undefined)
+    const headers = {
+      ttl: String(Math.min(longestSeconds, Math.ceil(lifetimeMs / 1000))),
+      urgency: push.prio === 'low' ? 'low' : 'normal',
+      ...(topic === undefined ? {} : { topic }),
+    }
     const { json, truncated } = fit(fieldsOf(push))
     return { kind: 'message', message: { headers, body: json }, truncated }
   }

@@ -2,8 +2,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest, type Agent } from 'node:https'
 import type { Socket } from 'node:net'
-import { ProxyRefused } from '../../core/errors.ts'
-import { ABORTED, type Answer, type LostRequest } from './answers.ts'
+import { DialError, ProxyRefused } from '../../core/errors.ts'
+import { ABORTED, DEADLINE, type Answer, type LostRequest } from './answers.ts'
 
 export interface Post {
   readonly agent: Agent
@@ -17,8 +17,8 @@ export interface Post {
 }
 
 const DEADLINE_MS = 10_000
-/** Any other refusal of a proxy may be about the host, which a stranger chose. */
-const PROXY_AUTHENTICATION_REQUIRED = 407
+/** The proxy does not know us; tinyproxy says it with 401. Any other refusal may be about the host, which a stranger chose. */
+const UNKNOWN_TO_PROXY = new Set([401, 407])
 /** What follows the head is read for the sake of the connection, which serves again; not longer than this. */
 const DRAIN_MS = 1000
 const DRAIN_BYTES = 64 * 1024
@@ -33,14 +33,15 @@ export function post(
   return new Promise((resolve) => {
     let written = false
     let code = 'closed'
-    let isProxyRefused = false
+    let proxy: LostRequest['proxy']
     const request = httpsRequest({ method: 'POST', agent, host, port, path, headers })
     const cutOff = (why: string): void => {
-      code = why
+      // One that still waits for a connection would not close.
+      settle({ kind: 'lost', code: why, written })
       request.destroy()
     }
     const onAbort = (): void => cutOff(ABORTED)
-    const timer = setTimeout(() => cutOff('deadline'), deadlineMs)
+    const timer = setTimeout(() => cutOff(DEADLINE), deadlineMs)
     signal.addEventListener('abort', onAbort)
     const settle = (answer: Answer | LostRequest): void => {
       clearTimeout(timer)
@@ -53,16 +54,21 @@ export function post(
       })
     })
     request.on('error', (error: NodeJS.ErrnoException) => {
-      if (code === 'closed') code = error.code ?? 'error'
-      isProxyRefused = error instanceof ProxyRefused && error.status === PROXY_AUTHENTICATION_REQUIRED
+      code = error.code ?? 'error'
+      proxy = faultOfProxy(error)
     })
-    request.once('close', () => settle({ kind: 'lost', code, written, isProxyRefused }))
+    request.once('close', () => settle({ kind: 'lost', code, written, proxy }))
     request.once('response', (response) => {
       settle({ kind: 'answer', status: response.statusCode ?? 0, retryAfter: response.headers['retry-after'] })
       drain(response)
     })
     request.end(body)
   })
+}
+
+function faultOfProxy(error: Error): LostRequest['proxy'] {
+  if (error instanceof ProxyRefused) return UNKNOWN_TO_PROXY.has(error.status) ? 'refuses' : undefined
+  return error instanceof DialError && error.isProxyAway ? 'away' : undefined
 }
 
 /** Until the TLS handshake is done, nothing of a request has left. */

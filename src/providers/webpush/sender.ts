@@ -6,7 +6,7 @@ import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, Dial, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 import { DialingAgent } from '../dialing-agent.ts'
-import { outcomeOf } from './answers.ts'
+import { DEADLINE, outcomeOf, type LostRequest } from './answers.ts'
 import { HostCircuits } from './circuit.ts'
 import { createDnsResolve, createLookup, createPublicLookup, resolveLocally, type Resolve } from './lookup.ts'
 import type { WebPushOptions } from './options.ts'
@@ -124,10 +124,15 @@ class WebPushSender implements Sender {
       signal,
     )
     if (answer.kind === 'answer') this.#circuits.answered(host)
-    else if (!signal.aborted) this.#circuits.lost(host)
+    else if (!signal.aborted && isAway(answer)) this.#circuits.lost(host)
     if (answer.kind === 'answer' && (answer.status === 401 || answer.status === 403)) this.#vapid.drop(origin)
     return outcomeOf(answer, this.#nowMs())
   }
+}
+
+/** Not a connection that broke: that cost no time, and when a proxy ends, all of them break. */
+function isAway({ code, written, proxy }: LostRequest): boolean {
+  return proxy === undefined && (!written || code === DEADLINE)
 }
 
 function bodyFor(json: string, { keys }: Target): Buffer {

@@ -320,6 +320,13 @@ describe('a host that cannot be reached', () => {
     expect(await send(sender, phone)).toEqual({ kind: 'delivered' })
   })
 
+  it('is not left alone because connections to it broke', async () => {
+    const sender = await openSender()
+    for (let attempt = 0; attempt < 4; attempt += 1)
+      expect(await send(sender, simulator.subscribe('xrst-phone', atFakeHost))).toMatchObject({ reason: 'ECONNRESET' })
+    expect(await send(sender, at('push.fake.test'))).toEqual({ kind: 'delivered' })
+  })
+
   it('is asked by one push while the others wait', async () => {
     simulator.setFault('tls')
     const sender = await openSender()
@@ -423,9 +430,38 @@ describe("the operator's proxy", () => {
     [403, { kind: 'retry', scope: 'target', ambiguous: false }], // it may be about this host, which a stranger named
     [502, { kind: 'retry', scope: 'target', ambiguous: false }],
     [407, { kind: 'blocked' }], // it does not know us, whatever the host
+    [401, { kind: 'blocked' }], // the same, in the words of tinyproxy
   ])('that answers %i', async (status, outcome) => {
     using _server = await startProxy(status)
     expect(await send(await openSender({}), simulator.subscribe('phone', atFakeHost))).toMatchObject(outcome)
+  })
+
+  it('makes all wait while it is not there, and no host is held to be lost for it', async () => {
+    proxy = { host: '127.0.0.1', port: await freePort() }
+    const sender = await openSender({})
+    const phone = simulator.subscribe('phone', atFakeHost)
+    for (let attempt = 0; attempt < 4; attempt += 1)
+      expect(await send(sender, phone)).toEqual({
+        kind: 'retry',
+        reason: 'proxy ECONNREFUSED',
+        scope: 'app',
+        ambiguous: false,
+        afterMs: 2000,
+      })
+  })
+})
+
+describe('a push that waits for a connection', () => {
+  it('ends when it is cut off', async () => {
+    const sender = await openSender({ endpoint: simulator.url, max_connections: 1 })
+    const stop = new AbortController()
+    const slow = send(sender, simulator.subscribe('xd300-slow', atFakeHost))
+    await until('the first push is there', () => simulator.received.length === 1)
+    const waiting = send(sender, simulator.subscribe('waiting', atFakeHost), stop.signal)
+    stop.abort()
+    expect(await waiting).toMatchObject({ kind: 'retry', reason: 'aborted', ambiguous: false })
+    expect(await slow).toEqual({ kind: 'delivered' })
+    expect(simulator.received).toHaveLength(1)
   })
 })
 
