@@ -35,12 +35,13 @@ describe.each([
       pickText(settings, 'data', 'valkey.conf').replace('/data', join(folder, 'data')) + ours,
     )
     if (password !== undefined) await writeFile(join(folder, 'run/password/password'), password)
-    const [command = '', ...args] = pickList(redis, 'spec', 'template', 'spec', 'containers', 0, 'command').map(
-      (part) =>
-        String(part)
+    const [command = '', ...args] = pickList(redis, 'spec', 'template', 'spec', 'containers', 0, 'command')
+      .filter((part) => typeof part === 'string')
+      .map((part) =>
+        part
           .replaceAll('valkey-server', 'redis-server')
           .replaceAll(/\/(etc\/valkey|run\/password|run\/valkey)\//g, `${folder}/$1/`),
-    )
+      )
     server = startLoggedProcess(command, args, folder)
     const client = new Redis({ port, host: '127.0.0.1', lazyConnect: true, ...(password && { password }) })
     client.on('error', () => {})
