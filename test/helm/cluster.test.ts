@@ -80,6 +80,11 @@ describe.each(waysOfUse)('the release with %s', (wayOfUse) => {
     expect(missing.map(nameOf)).toEqual([])
   })
 
+  it('would let the pod of helm test in', async () => {
+    const path = `/api/v1/namespaces/${namespace}/pods?dryRun=All&fieldValidation=Strict`
+    for (const pod of rendered.filter(isHook)) await cluster.create(path, pod)
+  })
+
   it('starts other pods of the gateway, and of nothing else, when the configuration changes', async () => {
     await release('upgrade', RELEASE, ...values, '--set', 'config.queue.max_age=2h')
     const second = await pods(namespace)
