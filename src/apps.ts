@@ -8,6 +8,8 @@ import { startWorker, type AppWorker, type WorkerPorts } from './queue/delivery-
 export interface RunningApp {
   readonly config: AppConfig
   readonly intake: IntakeApp
+  /** What the app needs to register its pusher, where there is such a thing (Web Push). */
+  readonly publicKey: string | undefined
   /** Absent where nothing is sent (role http). */
   readonly sender: Sender | undefined
 }
@@ -33,9 +35,9 @@ export class Apps {
     this.#ports = ports
   }
 
-  appFor(appId: string): IntakeApp | undefined {
+  appFor(appId: string): RunningApp | undefined {
     const name = this.#match(appId)
-    return name === undefined ? undefined : this.#running.get(name)?.intake
+    return name === undefined ? undefined : this.#running.get(name)
   }
 
   list(): readonly RunningApp[] {
@@ -81,6 +83,7 @@ export class Apps {
   async #open(config: AppConfig): Promise<RunningApp> {
     const kind = this.#ports.kinds[config.kind]
     if (kind === undefined) throw new TypeError(`no push service is called ${config.kind}`)
+    const publicKey = await kind.publicKey?.(config.options)
     const sender =
       this.#ports.worker === undefined
         ? undefined
@@ -93,7 +96,7 @@ export class Apps {
       targetOf: (pushkey, data) => kind.targetOf?.(pushkey, data) ?? pushkey,
       render: kind.renderer(config.options),
     }
-    return { config, intake, sender }
+    return { config, intake, publicKey, sender }
   }
 
   #startWorkers(): void {

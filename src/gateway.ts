@@ -126,7 +126,7 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
     log,
     nowMs,
     settings: () => config,
-    appFor: (appId) => apps.appFor(appId),
+    appFor: (appId) => apps.appFor(appId)?.intake,
   })
 
   let isClosing = false
@@ -136,6 +136,7 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
       : createNotifyServer({
           bodyLimitBytes: config.http.bodyLimitBytes,
           notify: intake.notify,
+          vapidKeyFor: (appId) => apps.appFor(appId)?.publicKey,
           onAnswer: (statusCode, seconds) => metrics.notifyAnswered(statusCode, seconds),
           onError: intake.onError,
         })

@@ -123,8 +123,8 @@ program
 
 program
   .command('keygen')
-  .description('print new keys: of the store, one more encryption key for it, or a token for the admin port')
-  .argument('<what>', 'store, encryption or token', oneOf('store', 'encryption', 'token'))
+  .description('print new keys: of the store, one more encryption key for it, a token for the admin port, or the key of a Web Push app')
+  .argument('<what>', 'store, encryption, token or vapid', oneOf('store', 'encryption', 'token', 'vapid'))
   .action(async (what: string) => {
     const { keygen } = await import('./commands/keygen.ts')
     process.exitCode = keygen({ what, stdout, stderr })

@@ -1,9 +1,10 @@
 /** `hushgate keygen`: new keys, on standard output and nowhere else. */
+import { generateKeyPairSync } from 'node:crypto'
 import { createToken } from '../config/keys.ts'
 import { createEncryptionLine, createKeyFile } from '../core/seal.ts'
 
 export interface KeygenOptions {
-  /** `store`: a whole key file. `encryption`: a line for it, to rotate. `token`: for the admin port. */
+  /** `store`: a whole key file. `encryption`: a line for it, to rotate. `token`: for the admin port. `vapid`: the private key of a Web Push app. */
   readonly what: string
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
@@ -13,6 +14,7 @@ const MAKERS: ReadonlyMap<string, () => string> = new Map([
   ['store', createKeyFile],
   ['encryption', () => `${createEncryptionLine()}\n`],
   ['token', () => `${createToken()}\n`],
+  ['vapid', createVapidKey],
 ])
 
 /** The exit code, as from every command. */
@@ -24,4 +26,10 @@ export function keygen({ what, stdout, stderr }: KeygenOptions): number {
   }
   stdout.write(make())
   return 0
+}
+
+/** As PEM; the gateway tells the public half at /_hushgate/vapid/ and the app ID. */
+function createVapidKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }

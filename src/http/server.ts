@@ -7,6 +7,8 @@ export interface NotifyServerOptions {
   readonly bodyLimitBytes: number
   /** Resolves with the pushkeys to reject once everything else is durable. */
   readonly notify: (notification: Notification) => Promise<readonly string[]>
+  /** The key that a web app subscribes with; undefined for an app that is unknown or needs none. */
+  readonly vapidKeyFor: (appId: string) => string | undefined
   /** One call for each answered request on the notify path. */
   readonly onAnswer: (statusCode: number, durationSeconds: number) => void
   /** A bug or an outage. Never carries a request. */
@@ -14,6 +16,9 @@ export interface NotifyServerOptions {
 }
 
 export const NOTIFY_PATH = '/_matrix/push/v1/notify'
+/** The app ID follows. */
+const VAPID_PATH = '/_hushgate/vapid/'
+const VAPID_CACHED_SECONDS = 300
 
 /** Synapse keeps idle connections for 120 s and does not repeat a POST on one that was closed under it (facts/protocol.md §2.1). */
 const KEEP_ALIVE_TIMEOUT_MS = 130_000
@@ -51,8 +56,9 @@ export function createNotifyServer(options: NotifyServerOptions): FastifyInstanc
     return answerError(reply, 500, 'M_UNKNOWN', 'Internal server error')
   })
   server.setNotFoundHandler((request, reply) => {
-    const isKnownPath = [NOTIFY_PATH, '/health'].includes(request.url.split('?', 1)[0] ?? '')
-    if (isKnownPath) return answerError(reply, 405, 'M_UNRECOGNIZED', 'This method is not allowed here')
+    const [path = ''] = request.url.split('?', 1)
+    const isKnownPath = [NOTIFY_PATH, '/health'].includes(path) || path.startsWith(VAPID_PATH)
+    if (isKnownPath && request.method !== 'GET') return answerError(reply, 405, 'M_UNRECOGNIZED', 'This method is not allowed here')
     return answerError(reply, 404, 'M_UNRECOGNIZED', 'There is nothing at this path')
   })
 
@@ -64,6 +70,13 @@ export function createNotifyServer(options: NotifyServerOptions): FastifyInstanc
   })
   // UnifiedPush's discovery, by which apps tell a gateway from something else (facts/protocol.md §1.3).
   server.get(NOTIFY_PATH, (_request, reply) => reply.send({ gateway: 'matrix', unifiedpush: { gateway: 'matrix' } }))
+  // For web apps of any origin, under the name that MSC4174 gives it.
+  server.get<{ Params: { appId: string } }>(`${VAPID_PATH}:appId`, (request, reply) => {
+    reply.header('access-control-allow-origin', '*')
+    const vapid = options.vapidKeyFor(request.params.appId)
+    if (vapid === undefined) return answerError(reply, 404, 'M_UNRECOGNIZED', 'There is nothing at this path')
+    return reply.header('cache-control', `public, max-age=${VAPID_CACHED_SECONDS}`).send({ vapid })
+  })
   // Sygnal's probe.
   server.get('/health', (_request, reply) => reply.type('text/plain').send(''))
 

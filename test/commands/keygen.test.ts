@@ -3,6 +3,7 @@ import { keygen } from '../../src/commands/keygen.ts'
 import { parseToken } from '../../src/config/keys.ts'
 import { Keyring, parseKeyFile } from '../../src/core/seal.ts'
 import { Secret } from '../../src/core/secret.ts'
+import { parseVapidKey } from '../../src/providers/webpush/vapid-key.ts'
 import { textSink } from './text-sink.ts'
 
 function run(what: string) {
@@ -27,11 +28,18 @@ describe('hushgate keygen', () => {
     expect(parseToken(run('token').stdout)).toBeInstanceOf(Secret)
   })
 
-  it.each(['vapid', 'constructor', ''])('knows nothing of %j', (what) => {
+  it('makes a VAPID key, another each time', () => {
+    const { code, stdout } = run('vapid')
+    expect(code).toBe(0)
+    expect(parseVapidKey(stdout)).toEqual({ publicKey: expect.any(String), privateKey: expect.any(String) })
+    expect(run('vapid').stdout).not.toBe(stdout)
+  })
+
+  it.each(['webpush', 'constructor', ''])('knows nothing of %j', (what) => {
     expect(run(what)).toEqual({
       code: 1,
       stdout: '',
-      stderr: `keygen makes one of store, encryption, token, not ${JSON.stringify(what)}\n`,
+      stderr: `keygen makes one of store, encryption, token, vapid, not ${JSON.stringify(what)}\n`,
     })
   })
 })

@@ -25,6 +25,7 @@ beforeEach(async () => {
   server = createNotifyServer({
     bodyLimitBytes: 512 * 1024,
     notify: (notification) => notify(notification),
+    vapidKeyFor: (appId) => (appId === 'com.example.web' ? 'public-key' : undefined),
     onAnswer: (code) => answers.push(code),
     onError: (error) => errors.push(error),
   })
@@ -114,6 +115,10 @@ describe('a wrong request', () => {
     ['DELETE', NOTIFY_PATH, 405],
     ['OPTIONS', NOTIFY_PATH, 405],
     ['POST', '/health', 405],
+    ['POST', '/_hushgate/vapid/com.example.web', 405],
+    ['GET', '/_hushgate/vapid/com.example.ios', 404],
+    ['GET', '/_hushgate/vapid/com.example.web/more', 404],
+    ['GET', '/_hushgate/vapid/', 404],
   ])('%s %s is answered %i M_UNRECOGNIZED', async (method, path, status) => {
     const response = await fetch(url + path, { method })
     expect([response.status, await response.json()]).toEqual([
@@ -153,6 +158,18 @@ describe('the connection', () => {
 })
 
 describe('discovery', () => {
+  it('tells the public key of a web app to pages of any origin, which may keep it for minutes', async () => {
+    const response = await fetch(`${url}/_hushgate/vapid/com.example.web`)
+    expect([response.status, await response.json()]).toEqual([200, { vapid: 'public-key' }])
+    expect(response.headers.get('access-control-allow-origin')).toBe('*')
+    expect(response.headers.get('cache-control')).toBe('public, max-age=300')
+  })
+
+  it('tells a page of another origin that an app has no such key', async () => {
+    const response = await fetch(`${url}/_hushgate/vapid/com.example.ios`)
+    expect(response.headers.get('access-control-allow-origin')).toBe('*')
+  })
+
   it('GET on the notify path says that this is a gateway', async () => {
     const response = await fetch(url + NOTIFY_PATH)
     expect([response.status, await response.json()]).toEqual([
