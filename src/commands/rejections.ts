@@ -1,6 +1,6 @@
 /** `hushgate rejections APP --confirm|--discard`: the operator's word on pushkeys that were called dead suspiciously often. */
 import type { Config } from '../config/config.ts'
-import { withOperator } from './operator.ts'
+import { OperatorError, withOperator } from './operator.ts'
 
 export interface RejectionsOptions {
   readonly app: string
@@ -11,6 +11,10 @@ export interface RejectionsOptions {
 }
 
 export async function rejections({ app, verdict, config, stdout, stderr }: RejectionsOptions): Promise<void> {
+  if (!config.apps.some(({ name }) => name === app))
+    throw new OperatorError(
+      `No app is called ${app}; the configuration has ${config.apps.map(({ name }) => name).join(', ')}`,
+    )
   const released = await withOperator(config, stderr, (operator) => operator.releaseSuspected(app, verdict))
   if (released === 0) stdout.write(`No rejections of ${app} are held back\n`)
   else if (verdict === 'confirm')

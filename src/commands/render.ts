@@ -50,6 +50,7 @@ function describeDevice(
     id: '00000000-0000-8000-8000-000000000000',
     collapseId: 'derived-by-keyed-hash',
     expiresAtMs: nowMs + config.queue.maxAgeMs,
+    lifetimeMs: config.queue.maxAgeMs,
   }
   const rendered: Rendered =
     push === undefined

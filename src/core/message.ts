@@ -16,6 +16,8 @@ export interface PushIdentity {
   /** Only where the app asked for the last push per room (and not in minimal mode): equal for pushes of one room to one device. */
   readonly roomCollapseId?: string | undefined
   readonly expiresAtMs: number
+  /** The same as a time from now. */
+  readonly lifetimeMs: number
 }
 
 export type Rendered =

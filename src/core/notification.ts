@@ -2,7 +2,7 @@
  * What a homeserver posts to `/_matrix/push/v1/notify` (push gateway API v1), read leniently: a homeserver that is answered 400 stops pushing to
  * that device for a day (facts/protocol.md §1.4), so only what makes the request meaningless is refused; any other wrong type counts as absent.
  */
-import { isJsonObject, type JsonObject, type JsonValue } from './json.ts'
+import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
 import type { Counts, EncryptedPush } from './push.ts'
 import { Secret } from './secret.ts'
 
@@ -41,6 +41,12 @@ export interface BadNotification {
 }
 
 const MAX_DEVICES = 1000
+/**
+ * No push service takes more than about 5 KiB, so what is beyond this never goes anywhere; cut off here, once, it costs nothing for each of a
+ * thousand devices either.
+ */
+const MAX_TEXT_UNITS = 8192
+const MAX_ENTRIES = 512
 /** Whatever is larger is no count; and it would be written with an exponent one day. */
 const LARGEST_COUNT = 2 ** 63
 /** Deeper than any real event; keeps everything that walks or writes JSON off the end of the stack. */
@@ -87,8 +93,14 @@ function readDevice(value: unknown): Device | undefined {
       typeof timestamp === 'number' && timestamp > 0 && Number.isFinite(timestamp)
         ? Math.trunc(timestamp > MILLISECONDS_FROM ? timestamp / 1000 : timestamp)
         : undefined,
-    data: shallowObject(value['data']) ?? {},
+    data: readData(value['data']),
   }
+}
+
+function readData(value: JsonValue | undefined): JsonObject {
+  const data = shallowObject(value) ?? {}
+  const { default_payload: payload } = data
+  return isJsonObject(payload) ? { ...data, default_payload: bounded(payload) } : data
 }
 
 function readNotification(json: JsonObject, devices: readonly Device[]): Notification {
@@ -98,7 +110,7 @@ function readNotification(json: JsonObject, devices: readonly Device[]): Notific
   if (encrypted !== undefined) return { ...common, kind: 'event', encrypted }
   const eventId = text(json['event_id'])
   const type = text(json['type'])
-  const content = shallowObject(json['content'])
+  const content = bounded(shallowObject(json['content']))
   const isEvent = eventId !== undefined || type !== undefined || content !== undefined
   return {
     ...common,
@@ -135,7 +147,20 @@ function count(value: JsonValue | undefined): number | undefined {
 
 /** Synapse writes `""` for what it leaves out (facts/protocol.md §1.1). Lone surrogates, which no push service takes, become U+FFFD. */
 function text(value: JsonValue | undefined): string | undefined {
-  return typeof value === 'string' && value !== '' ? value.toWellFormed() : undefined
+  return typeof value === 'string' && value !== '' ? value.slice(0, MAX_TEXT_UNITS).toWellFormed() : undefined
+}
+
+function bounded<T extends JsonObject | undefined>(object: T): T | JsonObject {
+  if (object === undefined) return object
+  const entries = Object.entries(object)
+  const isLong = (value: JsonValue | undefined): value is string =>
+    typeof value === 'string' && value.length > MAX_TEXT_UNITS
+  if (entries.length <= MAX_ENTRIES && !entries.some(([, value]) => isLong(value))) return object
+  return jsonObject(
+    entries
+      .slice(0, MAX_ENTRIES)
+      .map(([key, value]) => [key, isLong(value) ? value.slice(0, MAX_TEXT_UNITS).toWellFormed() : value] as const),
+  )
 }
 
 /** The object, unless it is none or nested beyond all reason. */

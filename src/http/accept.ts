@@ -1,5 +1,6 @@
 /** From a parsed notification to stored deliveries and the pushkeys to reject: the way in, up to the queue. */
 import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Delivery, Priority } from '../core/delivery.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { PushIdentity, Rendered } from '../core/message.ts'
@@ -43,9 +44,18 @@ export interface IntakePorts {
   readonly nowMs: () => number
 }
 
+/** Homeservers send one. */
+const DEVICES_AT_ONCE = 20
+
 /** Resolves with the dead pushkeys of this notification when everything else is stored. */
 export async function accept(notification: Notification, ports: IntakePorts): Promise<readonly string[]> {
-  const results = await Promise.all(notification.devices.map((device) => take(notification, device, ports)))
+  const results: (Taken | 'rejected' | 'skipped')[] = []
+  for (let start = 0; start < notification.devices.length; start += DEVICES_AT_ONCE) {
+    // A thousand devices of one request must not hold up everybody else's.
+    if (start > 0) await nextTurn()
+    const devices = notification.devices.slice(start, start + DEVICES_AT_ONCE)
+    results.push(...(await Promise.all(devices.map((device) => take(notification, device, ports)))))
+  }
   const taken = results.filter((result) => typeof result === 'object')
   if (taken.length > 0) await ports.store(taken.map(({ delivery }) => delivery))
   for (const { delivery, rendered } of taken) ports.onIntake(delivery.app, 'queued', rendered)
@@ -76,7 +86,8 @@ async function take(
     ports.onIntake(app.name, 'nothing_to_send')
     return 'skipped'
   }
-  const names = namesOf(notification, device, app, ports.hash)
+  const target = app.targetOf(device.pushkey.reveal(), device.data)
+  const names = namesOf(notification, device, target, app, ports.hash)
   const { deduplicationKey } = names
   const [admission, isKnown] = await Promise.all([
     ports.admit({ app: app.name, device: names.device, pushkeyTs: device.pushkeyTs, kind }),
@@ -90,14 +101,14 @@ async function take(
     ports.onIntake(app.name, 'duplicate')
     return 'skipped'
   }
-  return render(notification, device, app, names, admission === 'probe', ports) ?? 'skipped'
+  return render(notification, device, app, { names, target }, admission === 'probe', ports) ?? 'skipped'
 }
 
 function render(
   notification: Notification,
   device: Device,
   app: IntakeApp,
-  names: Names,
+  { names, target }: { readonly names: Names; readonly target: string },
   probesDead: boolean,
   ports: IntakePorts,
 ): Taken | undefined {
@@ -106,14 +117,15 @@ function render(
   const expiresAtMs = nowMs + (priority === 'call' ? ports.callMaxAgeMs : ports.maxAgeMs)
   const push = applyPrivacy(notification, device, app.policy)
   if (push === undefined) return undefined
-  // In minimal mode a shorter life would tell the push service which push is a call.
-  const shownExpiryMs = push.detail === 'minimal' && !app.isVoip ? nowMs + ports.maxAgeMs : expiresAtMs
+  // A shorter life tells the push service which push is a call, which is the type's to tell.
+  const shownExpiryMs = push.detail === 'full' || app.isVoip ? expiresAtMs : nowMs + ports.maxAgeMs
   const rendered = app.render(push, {
     id: names.pushId,
     collapseId: names.collapseId,
     roomCollapseId:
       push.detail === 'minimal' || push.pusher?.onlyLastPerRoom !== true ? undefined : names.roomCollapseId(),
     expiresAtMs: shownExpiryMs,
+    lifetimeMs: shownExpiryMs - nowMs,
   })
   if (rendered.kind === 'nothing') {
     ports.onIntake(app.name, 'nothing_to_send')
@@ -123,7 +135,7 @@ function render(
     id: randomUUID(),
     app: app.name,
     priority,
-    target: new Secret(app.targetOf(device.pushkey.reveal(), device.data)),
+    target: new Secret(target),
     pushkeyTs: device.pushkeyTs,
     message: rendered.message,
     device: names.device,
@@ -156,28 +168,29 @@ interface Names {
 
 function namesOf(
   notification: Notification,
-  { appId, pushkey, data }: Device,
+  { appId, data }: Device,
+  target: string,
   app: IntakeApp,
   hash: IntakePorts['hash'],
 ): Names {
-  const key = pushkey.reveal()
   const { eventId, roomId } = notification
   const collapseIdOf = (name: string): string => hash('collapse', name).slice(0, COLLAPSE_ID_CHARACTERS)
   const common = {
-    device: hash('device', appId, key),
+    // By all that it takes to reach the device: who knows only a part of it cannot have it called dead, or an event called known.
+    device: hash('device', appId, target),
     deduplicationKey: undefined,
     latestKey: undefined,
     // Keyed per pushkey: a push service that knows a room must not be able to look for it (facts/protocol.md §5.1).
-    roomCollapseId: () => (roomId === undefined ? undefined : collapseIdOf(hash('room', appId, key, roomId))),
+    roomCollapseId: () => (roomId === undefined ? undefined : collapseIdOf(hash('room', appId, target, roomId))),
   }
   if (notification.kind === 'counts') {
-    const latestKey = hash('latest', appId, key, app.countsPer === 'pusher' ? JSON.stringify(data) : '')
+    const latestKey = hash('latest', appId, target, app.countsPer === 'pusher' ? JSON.stringify(data) : '')
     return { ...common, latestKey, pushId: randomUUID(), collapseId: collapseIdOf(latestKey) }
   }
   // The apps' test push is sent anew each time it is asked for; without an event ID nothing says that two pushes are the same.
   if (eventId === undefined || isTestPush(notification))
     return { ...common, pushId: randomUUID(), collapseId: collapseIdOf(randomUUID()) }
-  const deduplicationKey = hash('event', appId, key, eventId)
+  const deduplicationKey = hash('event', appId, target, eventId)
   const pushId = uuidOf(Buffer.from(hash('push', deduplicationKey), 'base64url'))
   return { ...common, deduplicationKey, pushId, collapseId: collapseIdOf(deduplicationKey) }
 }

@@ -196,3 +196,31 @@ describe('values', () => {
     )
   })
 })
+
+describe('what no push service could take', () => {
+  it('is cut off once, so that a thousand devices do not cost a thousand times as much', () => {
+    const content = {
+      body: 'x'.repeat(400_000),
+      ...Object.fromEntries(Array.from({ length: 2000 }, (_, index) => [`k${index}`, 'v'])),
+    }
+    const parsed = accepted({
+      room_name: 'r'.repeat(100_000),
+      content,
+      devices: [
+        {
+          app_id: 'a',
+          pushkey: 'p',
+          data: { default_payload: { text: 'y'.repeat(100_000) }, other: 'z'.repeat(9000) },
+        },
+      ],
+    })
+    expect(String(parsed.content?.['body'])).toHaveLength(8192)
+    expect(Object.keys(parsed.content ?? {})).toHaveLength(512)
+    expect(parsed.roomName).toHaveLength(8192)
+    expect(parsed.devices[0]?.data).toEqual({ default_payload: { text: 'y'.repeat(8192) }, other: 'z'.repeat(9000) })
+  })
+
+  it('leaves no half a character behind', () => {
+    expect(accepted({ room_name: `${'r'.repeat(8191)}😀` }).roomName?.isWellFormed()).toBe(true)
+  })
+})

@@ -4,7 +4,12 @@ import { isJsonObject, type JsonObject } from '../../../src/core/json.ts'
 import type { FullPush, Push } from '../../../src/core/push.ts'
 import { renderer } from '../../../src/providers/apns/render.ts'
 
-const identity = { id: '11111111-2222-4333-8444-555555555555', collapseId: 'c', expiresAtMs: 1_800_000_000_000 }
+const identity = {
+  id: '11111111-2222-4333-8444-555555555555',
+  collapseId: 'c',
+  expiresAtMs: 1_800_000_000_000,
+  lifetimeMs: 86_400_000,
+}
 const MAX_BYTES = 4096
 const MAX_BYTES_VOIP = 5120
 

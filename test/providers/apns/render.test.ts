@@ -13,6 +13,7 @@ const identity: PushIdentity = {
   id: '11111111-2222-4333-8444-555555555555',
   collapseId: 'abcdefghijklmnopqrstuvwxyz012345',
   expiresAtMs: 1_800_000_000_999,
+  lifetimeMs: 86_400_000,
 }
 const topic = 'com.example.app'
 

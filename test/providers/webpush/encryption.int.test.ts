@@ -69,7 +69,12 @@ describe('an encrypted push', () => {
   ])('of %s is read by http_ece as it was rendered', async (_what, roomName) => {
     const { endpoint, p256dh, auth, privateKey } = simulator.subscribe(`phone-${roomName.length}`)
     const push = { detail: 'full', kind: 'event', prio: 'high', defaultPayload: {}, roomName } as const
-    const rendered = webpush.renderer(options)(push, { id: '-', collapseId: 'topic', expiresAtMs: 0 })
+    const rendered = webpush.renderer(options)(push, {
+      id: '-',
+      collapseId: 'topic',
+      expiresAtMs: 0,
+      lifetimeMs: 86_400_000,
+    })
     if (rendered.kind !== 'message') throw new Error(rendered.reason)
     const target = new Secret(webpush.targetOf?.(p256dh, { endpoint, auth }) ?? '')
     expect(await sender.send(rendered.message, target, AbortSignal.timeout(10_000))).toEqual({ kind: 'delivered' })

@@ -28,7 +28,7 @@ interface GoldenCase {
 const golden: readonly GoldenCase[] = JSON.parse(
   readFileSync(new URL('../../fixtures/sygnal-webpush.json', import.meta.url), 'utf8'),
 )
-const identity: PushIdentity = { id: '-', collapseId: 'collapse-id', expiresAtMs: 0 }
+const identity: PushIdentity = { id: '-', collapseId: 'collapse-id', expiresAtMs: 0, lifetimeMs: 86_400_000 }
 const TTL_OF_APP: Readonly<Record<string, number>> = { 'com.example.web': 900, 'com.example.web.any': 60 }
 
 /** Where we differ on purpose. */
@@ -150,8 +150,15 @@ describe('the headers of a Web Push', () => {
     expect(messageIn(render(event, { ttl: 0 })).headers).toMatchObject({ ttl: '0' })
   })
 
-  it('have a topic by which a repeated push takes the place of the first', () => {
-    expect(messageIn(render(event)).headers).toMatchObject({ topic: 'collapse-id' })
+  it('have a topic by which a badge update takes the place of the one before, and events none: each is to come', () => {
+    expect(messageIn(render({ ...event, kind: 'counts', counts: { unread: 1 } })).headers).toMatchObject({
+      topic: 'collapse-id',
+    })
+    expect(messageIn(render(event)).headers).not.toHaveProperty('topic')
+  })
+
+  it('let the push service keep a call no longer than it rings', () => {
+    expect(messageIn(render(event, {}, { lifetimeMs: 59_500 })).headers).toMatchObject({ ttl: '60' })
   })
 
   it('have the topic of the room where only its last push matters', () => {
