@@ -21,6 +21,8 @@ export interface TestGatewayOptions {
   /** A folder that outlives the gateway, for tests that start it again. */
   readonly folder?: string
   readonly nowMs?: () => number
+  /** What the configuration sees of the environment. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface Answer {
@@ -54,7 +56,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   await writeFile(join(folder, 'keys'), createKeyFile(), { flag: 'wx' }).catch(() => {})
   await writeFile(join(folder, 'token'), createEncryptionLine().replaceAll(' ', '-'), { flag: 'wx' }).catch(() => {})
   await write()
-  const load = () => loadConfig({ path: configPath, env: {}, kinds: providers })
+  const load = () => loadConfig({ path: configPath, env: options.env ?? {}, kinds: providers })
   const config = await load()
   const lines: string[] = []
   const output = new Writable({

@@ -1,0 +1,114 @@
+/** Simulated APNs, FCM and Web Push with an app of each, each reached under a name of its own, so that a proxy's log tells them apart. */
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { EventEmitter, once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startSimulators } from '../../src/commands/simulators.ts'
+import { createAuthority } from '../../src/simulators/certificate.ts'
+import { startWebPushSimulator } from '../../src/simulators/webpush.ts'
+
+export const SERVICES = ['apns', 'fcm', 'webpush'] as const
+export type Service = (typeof SERVICES)[number]
+
+/** The apps' names in the configuration. */
+export const APPS: Readonly<Record<Service, string>> = {
+  apns: 'com.example.ios',
+  fcm: 'com.example.android',
+  webpush: 'com.example.web',
+}
+
+export interface Arrival {
+  readonly service: Service
+  /** The notification's, as `notice` made it. */
+  readonly token: string
+  readonly atMs: number
+}
+
+export interface Notice {
+  readonly token: string
+  readonly notification: object
+}
+
+export interface EveryPushService extends AsyncDisposable {
+  readonly appsYaml: string
+  /** `host:port` of each, and of FCM's token endpoint. */
+  readonly addresses: Readonly<Record<Service | 'oauth', string>>
+  readonly arrivals: readonly Arrival[]
+  /** A notification with a device of each of these services. */
+  notice(services?: readonly Service[]): Notice
+  /** Resolves when all of these have come to each of those. */
+  allArrived(notices: readonly Notice[], services?: readonly Service[], withinMs?: number): Promise<void>
+}
+
+const ARRIVAL_MS = 30_000
+
+export async function startEveryPushService(): Promise<EveryPushService> {
+  const folder = await mkdtemp(join(tmpdir(), 'hushgate-services-'))
+  const arrivals: Arrival[] = []
+  const arriving = new EventEmitter().setMaxListeners(0)
+  const add = (service: Service, token: string): void => {
+    arrivals.push({ service, token, atMs: Date.now() })
+    arriving.emit('push')
+  }
+  const simulators = await startSimulators({
+    folder,
+    onApplePush: ({ token }) => add('apns', Buffer.from(token, 'hex').toString()),
+    onGooglePush: ({ token }) => add('fcm', token),
+  })
+  const authority = createAuthority()
+  const browsers = await startWebPushSimulator({ authority, onPush: ({ name }) => add('webpush', name) })
+  await writeFile(join(folder, 'web-ca.pem'), authority.certificate)
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  await writeFile(join(folder, 'vapid.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  const account: { token_uri: string } = JSON.parse(await readFile(join(folder, 'service-account.json'), 'utf8'))
+  const fcmAddress = new URL(simulators.fcmUrl)
+
+  const notice = (services: readonly Service[] = SERVICES): Notice => {
+    const token = randomUUID()
+    const devices = services.map((service) => {
+      if (service === 'apns') return { app_id: APPS.apns, pushkey: Buffer.from(token).toString('base64') }
+      if (service === 'fcm') return { app_id: APPS.fcm, pushkey: token }
+      const { p256dh, auth, endpoint } = browsers.subscribe(token, { origin: `https://localhost:${browsers.port}` })
+      return { app_id: APPS.webpush, pushkey: p256dh, data: { endpoint, auth } }
+    })
+    const notification = { event_id: `$${token}`, room_id: '!room:example.org', prio: 'high', devices }
+    return { token, notification }
+  }
+
+  return {
+    appsYaml: `${simulators.appsYaml.replace(simulators.fcmUrl, `https://localhost:${fcmAddress.port}`)}
+  ${APPS.webpush}:
+    type: webpush
+    vapid_private_key_file: ${join(folder, 'vapid.pem')}
+    vapid_subject: mailto:ops@example.org
+    allow_private_endpoints: [localhost]
+    ca_file: ${join(folder, 'web-ca.pem')}
+`,
+    addresses: {
+      apns: new URL(simulators.apnsUrl).host,
+      fcm: `localhost:${fcmAddress.port}`,
+      oauth: new URL(account.token_uri).host,
+      webpush: `localhost:${browsers.port}`,
+    },
+    arrivals,
+    notice,
+    async allArrived(notices, services = SERVICES, withinMs = ARRIVAL_MS) {
+      const missing = new Set(notices.flatMap(({ token }) => services.map((service) => `${service} ${token}`)))
+      const signal = AbortSignal.timeout(withinMs)
+      for (let seen = 0; ;) {
+        for (; seen < arrivals.length; seen += 1) missing.delete(`${arrivals[seen]?.service} ${arrivals[seen]?.token}`)
+        if (missing.size === 0) return
+        await once(arriving, 'push', { signal }).catch(() => {
+          const byService = Map.groupBy(missing, (name) => name.split(' ')[0])
+          const counts = [...byService].map(([service, names]) => `${names.length} to ${service}`)
+          throw new Error(`of ${notices.length} notifications, these did not come: ${counts.join(', ')}`)
+        })
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([simulators[Symbol.asyncDispose](), browsers.close()])
+      await rm(folder, { recursive: true })
+    },
+  }
+}
