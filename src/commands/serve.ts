@@ -29,8 +29,8 @@ export interface ServeOptions {
 /** Resolves when everything is closed. Rejects with a ConfigError before anything was started. */
 export async function serve(options: ServeOptions): Promise<void> {
   // Heard from the first to the last moment: a signal that nobody hears ends the process. What changes before the watch begins, the watch notices.
-  let requestReload = (): void => {}
-  options.onReloadRequested(() => requestReload())
+  let requestReload: (() => void) | undefined
+  options.onReloadRequested(() => requestReload?.())
   const { configPath, readAs, env } = options
   const load = (): Promise<Config> => loadConfig({ path: configPath, env, kinds: providers, readAs })
   const config = await load()
