@@ -123,7 +123,9 @@ program
 
 program
   .command('keygen')
-  .description('print new keys: of the store, one more encryption key for it, a token for the admin port, or the key of a Web Push app')
+  .description(
+    'print new keys: of the store, one more encryption key for it, a token for the admin port, or the key of a Web Push app',
+  )
   .argument('<what>', 'store, encryption, token or vapid', oneOf('store', 'encryption', 'token', 'vapid'))
   .action(async (what: string) => {
     const { keygen } = await import('./commands/keygen.ts')
@@ -166,7 +168,7 @@ program
 
 program
   .command('simulate')
-  .description('run simulators of APNs and FCM for building an app; prints the configuration that reaches them')
+  .description('run simulators of APNs, FCM and Web Push for building an app; prints the configuration that reaches them')
   .option('--folder <folder>', 'where their keys and certificates are put', 'data/simulators')
   .action(async ({ folder }: { folder: string }) => {
     const { simulate } = await import('./commands/simulate.ts')

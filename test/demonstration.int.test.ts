@@ -22,7 +22,7 @@ async function paste(line: string): Promise<string> {
 
 describe('the demonstration', () => {
   it.each(['an empty folder', 'the same folder again'])(
-    'in %s shows what Apple and Google are told, and stops at Ctrl-C',
+    'in %s shows what Apple, Google and a browser are told, and stops at Ctrl-C',
     async () => {
       await using demonstration = startHushgate(['start'], { folder })
       await demonstration.printed('Stop: Ctrl-C')
@@ -35,12 +35,16 @@ describe('the demonstration', () => {
 
       await demonstration.printed('Apple received', 2)
       await demonstration.printed('Google received', 2)
+      await demonstration.printed('Browser received', 2)
       demonstration.signal('SIGINT')
       const { code, stdout, stderr } = await demonstration.ended
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       const shown = stdout.slice(invited)
       expect(shown.match(/Apple received\n/g)).toHaveLength(2)
       expect(shown.match(/Google received\n/g)).toHaveLength(2)
+      expect(shown).toMatch(
+        /Browser received\n {4}ttl: 86400\n {4}urgency: normal\n {4}encrypted: 1127 bytes\n {4}\{"sync":"1"\}\n/,
+      )
       expect(shown).toContain('apns-topic: com.example.app')
       expect(shown).not.toMatch(/!family|\$event|@alice|See you at eight/)
     },

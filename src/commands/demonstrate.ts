@@ -1,10 +1,12 @@
-/** `npm start` where nothing is configured: the gateway on SQLite, simulated Apple and Google, and a notification to paste. */
+/** `npm start` where nothing is configured: the gateway on SQLite, simulated Apple, Google and a browser, and a notification to paste. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { once } from 'node:events'
 import { NOTIFY_PATH } from '../http/server.ts'
 import { serve } from './serve.ts'
+import type { JsonObject } from '../core/json.ts'
+import { describeBrowserPush, startSimulatedBrowser } from './simulated-browser.ts'
 import { describePush, startSimulators } from './simulators.ts'
 
 export interface DemonstrateOptions {
@@ -24,6 +26,10 @@ export async function demonstrate({ folder, env, version, stdout, stopRequested 
     onApplePush: ({ headers, payload }) => stdout.write(describePush('Apple', apnsHeaders(headers), payload)),
     onGooglePush: ({ message }) => stdout.write(describePush('Google', {}, message)),
   })
+  await using browser = await startSimulatedBrowser({
+    folder,
+    onPush: (push) => stdout.write(describeBrowserPush('Browser', push)),
+  })
   const [notifyPort, adminPort] = [await freePort(PORTS.notify), await freePort(PORTS.admin)]
   const configPath = join(folder, 'hushgate.yaml')
   writeFileSync(
@@ -33,7 +39,7 @@ http: { host: 127.0.0.1, port: ${notifyPort} }
 admin: { host: 127.0.0.1, port: ${adminPort} }
 store: { url: "sqlite:./hushgate.db" }
 log: { format: text }
-${simulators.appsYaml}`,
+${simulators.appsYaml}${browser.appYaml}`,
   )
   stdout.write(
     `There is no hushgate.yaml here, so this is a demonstration with simulated push services (${configPath}).\n`,
@@ -46,15 +52,16 @@ ${simulators.appsYaml}`,
     stdout,
     stopRequested,
     onReloadRequested: () => {},
-    onStarted: ({ notifyUrl, adminUrl }) => stdout.write(invitation(`${notifyUrl}${NOTIFY_PATH}`, adminUrl)),
+    onStarted: ({ notifyUrl, adminUrl }) =>
+      stdout.write(invitation(`${notifyUrl}${NOTIFY_PATH}`, adminUrl, browser.device)),
   })
 }
 
-function invitation(url: string, adminUrl: string): string {
+function invitation(url: string, adminUrl: string, browser: JsonObject): string {
   // The apps' event ID differs each time, or the second paste would be recognised as the same event and sent once.
-  const body = `{"notification":{"event_id":"$event-'$RANDOM$RANDOM'","room_id":"!family:example.org","type":"m.room.message","sender":"@alice:example.org","content":{"msgtype":"m.text","body":"See you at eight"},"counts":{"unread":2},"devices":[{"app_id":"com.example.ios","pushkey":"${'5e'.repeat(32)}"},{"app_id":"com.example.android","pushkey":"demonstration-token"}]}}`
+  const body = `{"notification":{"event_id":"$event-'$RANDOM$RANDOM'","room_id":"!family:example.org","type":"m.room.message","sender":"@alice:example.org","content":{"msgtype":"m.text","body":"See you at eight"},"counts":{"unread":2},"devices":[{"app_id":"com.example.ios","pushkey":"${'5e'.repeat(32)}"},{"app_id":"com.example.android","pushkey":"demonstration-token"},${JSON.stringify(browser)}]}}`
   return `
-Paste this into another terminal, as a homeserver would send it, and see here what Apple and Google are told:
+Paste this into another terminal, as a homeserver would send it, and see here what Apple, Google and a browser are told:
 
 curl ${url} -d '${body}'
 

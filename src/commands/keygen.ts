@@ -29,7 +29,7 @@ export function keygen({ what, stdout, stderr }: KeygenOptions): number {
 }
 
 /** As PEM; the gateway tells the public half at /_hushgate/vapid/ and the app ID. */
-function createVapidKey(): string {
+export function createVapidKey(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }

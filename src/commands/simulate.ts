@@ -1,4 +1,5 @@
 /** `hushgate simulate`: push services to build an app against, without an account anywhere. */
+import { describeBrowserPush, startSimulatedBrowser } from './simulated-browser.ts'
 import { describePush, startSimulators } from './simulators.ts'
 
 export interface SimulateOptions {
@@ -15,8 +16,13 @@ export async function simulate({ folder, stdout, stopRequested }: SimulateOption
     onGooglePush: ({ message, status }) =>
       stdout.write(describePush(`Google (answered ${status ?? 'nothing'})`, {}, message)),
   })
-  stdout.write(
-    `# APNs and FCM are simulated on ${simulators.apnsUrl} and ${simulators.fcmUrl}; reach them with this configuration:\n${simulators.appsYaml}`,
-  )
+  await using browser = await startSimulatedBrowser({
+    folder,
+    onPush: (push) => stdout.write(describeBrowserPush(`Browser (answered ${push.status ?? 'nothing'})`, push)),
+  })
+  stdout.write(`# APNs, FCM and Web Push are simulated on ${simulators.apnsUrl}, ${simulators.fcmUrl} and ${browser.pushServiceUrl}.
+# A browser is subscribed: ${JSON.stringify(browser.device)}
+# Reach them with this configuration:
+${simulators.appsYaml}${browser.appYaml}`)
   await stopRequested
 }

@@ -58,7 +58,8 @@ export function createNotifyServer(options: NotifyServerOptions): FastifyInstanc
   server.setNotFoundHandler((request, reply) => {
     const [path = ''] = request.url.split('?', 1)
     const isKnownPath = [NOTIFY_PATH, '/health'].includes(path) || path.startsWith(VAPID_PATH)
-    if (isKnownPath && request.method !== 'GET') return answerError(reply, 405, 'M_UNRECOGNIZED', 'This method is not allowed here')
+    if (isKnownPath && request.method !== 'GET')
+      return answerError(reply, 405, 'M_UNRECOGNIZED', 'This method is not allowed here')
     return answerError(reply, 404, 'M_UNRECOGNIZED', 'There is nothing at this path')
   })
 

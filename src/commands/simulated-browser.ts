@@ -1,0 +1,53 @@
+/** A simulated browser behind a push service of its own, subscribed to a sample web app: for `simulate` and the demonstration. */
+import { writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { JsonObject } from '../core/json.ts'
+import { createAuthority } from '../simulators/certificate.ts'
+import { startWebPushSimulator, type ReceivedWebPush } from '../simulators/webpush.ts'
+import { createVapidKey } from './keygen.ts'
+import { describePush } from './simulators.ts'
+
+export interface SimulatedBrowser extends AsyncDisposable {
+  /** The app's lines of the `apps` section. */
+  readonly appYaml: string
+  readonly pushServiceUrl: string
+  /** As a homeserver names it in a notification. */
+  readonly device: JsonObject
+}
+
+export interface SimulatedBrowserOptions {
+  /** Where the key and the certificate are put; it is there. */
+  readonly folder: string
+  readonly onPush: (push: ReceivedWebPush) => void
+}
+
+const APP = 'com.example.web'
+
+export async function startSimulatedBrowser({ folder, onPush }: SimulatedBrowserOptions): Promise<SimulatedBrowser> {
+  const path = (name: string): string => resolve(join(folder, name))
+  const authority = createAuthority()
+  writeFileSync(path('web-ca.pem'), authority.certificate)
+  writeFileSync(path('vapid.pem'), createVapidKey(), { mode: 0o600 })
+  const simulator = await startWebPushSimulator({ authority, onPush })
+  const { p256dh, auth, endpoint } = simulator.subscribe('browser')
+  const appYaml = `  ${APP}:
+    type: webpush
+    vapid_private_key_file: ${JSON.stringify(path('vapid.pem'))}
+    vapid_subject: mailto:ops@example.com
+    allow_private_endpoints: [${new URL(endpoint).hostname}]
+    ca_file: ${JSON.stringify(path('web-ca.pem'))}
+`
+  return {
+    appYaml,
+    pushServiceUrl: simulator.url,
+    device: { app_id: APP, pushkey: p256dh, data: { endpoint, auth } },
+    [Symbol.asyncDispose]: () => simulator.close(),
+  }
+}
+
+/** What the browser read, below what its push service could see. */
+export function describeBrowserPush(who: string, { headers, body, payload = 'null' }: ReceivedWebPush): string {
+  const { ttl = '', urgency = '', topic } = headers
+  const seen = { ttl, urgency, ...(topic === undefined ? {} : { topic }), encrypted: `${body.length} bytes` }
+  return describePush(who, seen, JSON.parse(payload))
+}
