@@ -12,14 +12,16 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # Without scripts: that of the package "node" fetches a second Node. What no program reads (source maps, types, documentation, but no licence)
 # is a third of the packages.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
-    && rm -rf node_modules/node node_modules/.bin node_modules/.package-lock.json node_modules/@types \
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --no-update-notifier \
+    && rm -rf package-lock.json node_modules/node node_modules/.bin node_modules/.package-lock.json node_modules/@types \
     && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.md' \) \
         ! -iname 'licen[cs]e*' ! -iname 'notice*' -delete \
     && find node_modules -type d -empty -delete \
     && mkdir /data
 COPY LICENSE ./
 COPY src ./src
+# Whatever they were in the checkout.
+RUN chmod -R a=rX,u+w /app
 
 FROM ${RUNTIME_IMAGE}
 ARG VERSION=unknown

@@ -1,5 +1,5 @@
 /** Hushgate as an operator runs it: commands in a folder, signals, what is printed, exit codes. No process outlives the test run. */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -44,7 +44,11 @@ const DEADLINE_MS = 30_000
 /** The process gets no environment: a proxy named in ours would be asked to reach loopback. */
 export function startHushgate(args: readonly string[], options: ProcessOptions): HushgateProcess {
   const { folder, stdin = '', nodeOptions = [] } = options
-  const child = spawn(process.execPath, [...nodeOptions, MAIN, ...args], { cwd: folder, env: {} })
+  return follow(spawn(process.execPath, [...nodeOptions, MAIN, ...args], { cwd: folder, env: {} }), stdin)
+}
+
+/** What is known of a process that runs Hushgate, or that prints what it prints (a container engine). */
+export function follow(child: ChildProcessWithoutNullStreams, stdin = ''): HushgateProcess {
   const kill = (): void => void child.kill('SIGKILL')
   process.once('exit', kill)
   child.stdin.on('error', () => {}) // it may end without reading

@@ -20,6 +20,8 @@ export interface ReceivedPush {
 
 export interface PushServices extends AsyncDisposable {
   readonly appsYaml: string
+  /** Where the keys and certificates are that it names. */
+  readonly folder: string
   readonly received: readonly ReceivedPush[]
   /** All that came for this pushkey so far. */
   of(token: string): ReceivedPush[]
@@ -46,6 +48,7 @@ export async function startPushServices(): Promise<PushServices> {
   const of = (token: string): ReceivedPush[] => received.filter((push) => push.token === token)
   return {
     appsYaml: simulators.appsYaml,
+    folder,
     received,
     of,
     async waitFor(token, count, status) {

