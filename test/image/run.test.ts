@@ -1,4 +1,5 @@
 /** The image at work: notifications in, pushes out at the simulators, and what becomes of them when its container stops. */
+import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { freePort } from '../helpers/free-port.ts'
 import { metricValue } from '../helpers/gateway.ts'
@@ -37,7 +38,7 @@ afterEach(async () => {
 })
 
 const onSqlite = (): string => '{ url: "sqlite:/data/hushgate.db" }'
-const onRedis = (): string => `{ url: "redis://127.0.0.1:${redis.port}" }`
+const onRedis = (): string => `{ url: "redis://127.0.0.1:${redis.port}", prefix: ${JSON.stringify(randomUUID())} }`
 
 const mounted = (): ContainerOptions => ({ configFolder: config.path, folders: [services.folder] })
 const onVolume = (): ContainerOptions => ({ ...mounted(), volume: volume.name })
