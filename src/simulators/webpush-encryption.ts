@@ -18,7 +18,9 @@ const LAST_RECORD = 2
 export function createSubscriptionSecrets(): SubscriptionSecrets {
   const pair = createECDH(CURVE)
   const p256dh = pair.generateKeys('base64url')
-  return { p256dh, auth: randomBytes(16).toString('base64url'), privateKey: pair.getPrivateKey('base64url') }
+  // Node leaves out zeros in front, which a JWK must have (RFC 7518 §6.2.2.1).
+  const privateKey = Buffer.from(pair.getPrivateKey('hex').padStart(64, '0'), 'hex').toString('base64url')
+  return { p256dh, auth: randomBytes(16).toString('base64url'), privateKey }
 }
 
 /** The plaintext of one aes128gcm record; undefined when it was not encrypted for this subscription. */

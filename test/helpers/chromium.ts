@@ -1,0 +1,175 @@
+/** Debian's Chromium without a window, driven by its own protocol (CDP). It reaches nothing but this machine. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isJsonObject, type JsonObject, type JsonValue } from '../../src/core/json.ts'
+
+export interface PageOptions {
+  /** Pixels. */
+  readonly width: number
+  readonly height: number
+  /** Runs before anything of the page does. */
+  readonly script?: string
+}
+
+export interface Chromium extends AsyncDisposable {
+  /** What the user answers when this origin asks for notifications. */
+  allowNotifications(origin: string): Promise<void>
+  open(url: string, options: PageOptions): Promise<Page>
+}
+
+export interface Page {
+  /** The value, or what the promise resolves with, as JSON; rejects with what was thrown. */
+  evaluate(expression: string): Promise<unknown>
+  /** Wakes the service worker with a push, as the browser does once it has decrypted it. */
+  push(payload: string): Promise<void>
+  /** PNG. */
+  screenshot(): Promise<Buffer>
+  /** Errors and warnings in the console, uncaught exceptions, what a policy has blocked. */
+  readonly problems: readonly string[]
+  /** Every URL that was asked for. */
+  readonly requests: readonly string[]
+}
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+  '--remote-debugging-port=0',
+]
+const START_MS = 30_000
+
+export async function startChromium(): Promise<Chromium> {
+  const profile = await mkdtemp(join(tmpdir(), 'hushgate-chromium-'))
+  const child = spawn('chromium', [...FLAGS, `--user-data-dir=${profile}`], {
+    env: { PATH: process.env['PATH'], HOME: profile, LANG: 'C.UTF-8' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const kill = (): void => void child.kill('SIGKILL')
+  process.once('exit', kill)
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  const protocol = await connect(await addressOf(child))
+
+  return {
+    async allowNotifications(origin) {
+      await protocol.send('Browser.grantPermissions', { origin, permissions: ['notifications'] })
+    },
+    open: (url, options) => openPage(protocol, url, options),
+    async [Symbol.asyncDispose]() {
+      await protocol.send('Browser.close')
+      await ended
+      process.off('exit', kill)
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+async function openPage(protocol: Protocol, url: string, { width, height, script }: PageOptions): Promise<Page> {
+  const { targetId = null } = await protocol.send('Target.createTarget', { url: 'about:blank' })
+  const { sessionId } = await protocol.send('Target.attachToTarget', { targetId, flatten: true })
+  const send = (method: string, parameters: JsonObject = {}) => protocol.send(method, parameters, sessionId)
+  const problems: string[] = []
+  const requests: string[] = []
+  let registrationId = ''
+  protocol.onEvent((method, parameters) => {
+    const { type, args, entry, exceptionDetails, request, registrations } = parameters
+    if (method === 'Runtime.consoleAPICalled' && (type === 'error' || type === 'warning'))
+      problems.push(JSON.stringify(args))
+    if (method === 'Runtime.exceptionThrown') problems.push(JSON.stringify(exceptionDetails))
+    if (method === 'Log.entryAdded') problems.push(JSON.stringify(entry))
+    if (method === 'Network.requestWillBeSent' && isJsonObject(request)) requests.push(textOf(request['url']))
+    if (method === 'ServiceWorker.workerRegistrationUpdated' && Array.isArray(registrations))
+      for (const each of registrations) if (isJsonObject(each)) registrationId = textOf(each['registrationId'])
+  })
+  for (const domain of ['Page', 'Runtime', 'Log', 'Network', 'ServiceWorker']) await send(`${domain}.enable`)
+  await send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 2, mobile: true })
+  if (script !== undefined) await send('Page.addScriptToEvaluateOnNewDocument', { source: script })
+  const loaded = new Promise<void>((resolve) => {
+    protocol.onEvent((method) => method === 'Page.loadEventFired' && resolve())
+  })
+  await send('Page.navigate', { url })
+  await loaded
+
+  return {
+    problems,
+    requests,
+    async evaluate(expression) {
+      const answer = await send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true })
+      if (answer['exceptionDetails'] !== undefined) throw new Error(JSON.stringify(answer['exceptionDetails']))
+      return isJsonObject(answer['result']) ? answer['result']['value'] : undefined
+    },
+    async push(payload) {
+      const { origin } = new URL(url)
+      await send('ServiceWorker.deliverPushMessage', { origin, registrationId, data: payload })
+    },
+    async screenshot() {
+      const { data } = await send('Page.captureScreenshot', { captureBeyondViewport: true })
+      return Buffer.from(textOf(data), 'base64')
+    },
+  }
+}
+
+interface Protocol {
+  /** Resolves with the result; rejects with the browser's own words. */
+  send(method: string, parameters?: JsonObject, sessionId?: JsonValue): Promise<JsonObject>
+  onEvent(listener: (method: string, parameters: JsonObject) => void): void
+}
+
+async function connect(address: string): Promise<Protocol> {
+  const socket = new WebSocket(address)
+  await once(socket, 'open')
+  const waiting = new Map<number, PromiseWithResolvers<JsonObject>>()
+  const listeners: ((method: string, parameters: JsonObject) => void)[] = []
+  let lastId = 0
+  socket.addEventListener('message', ({ data }) => {
+    const { id, method, params = {}, result = {}, error }: JsonObject = JSON.parse(String(data))
+    const call = waiting.get(Number(id))
+    waiting.delete(Number(id))
+    if (error !== undefined) call?.reject(new Error(JSON.stringify(error)))
+    else if (isJsonObject(result)) call?.resolve(result)
+    if (typeof method === 'string' && isJsonObject(params)) for (const listen of listeners) listen(method, params)
+  })
+  return {
+    send(method, params = {}, sessionId) {
+      const call = Promise.withResolvers<JsonObject>()
+      waiting.set((lastId += 1), call)
+      socket.send(JSON.stringify({ id: lastId, method, params, sessionId }))
+      return call.promise
+    },
+    onEvent: (listener) => void listeners.push(listener),
+  }
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : ''
+}
+
+/** It says on its error output where it listens. */
+function addressOf(chromium: ChildProcess): Promise<string> {
+  let text = ''
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      chromium.kill('SIGKILL')
+      reject(new Error(`Chromium does not start:\n${text}`))
+    }, START_MS)
+    chromium.once('error', (cause) => {
+      clearTimeout(timer)
+      reject(new Error('This needs Chromium: install it with "apt-get install chromium" as root', { cause }))
+    })
+    chromium.stderr?.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      const [, address] = /DevTools listening on (ws:\S+)/.exec(text) ?? []
+      if (address === undefined) return
+      clearTimeout(timer)
+      resolve(address)
+    })
+  })
+}
