@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startHushgate } from './helpers/hushgate-process.ts'
+import { createHushgateFolder, runHushgate, startHushgate } from './helpers/hushgate-process.ts'
 
 const ROOM = '!family:example.org'
 
@@ -53,5 +53,19 @@ describe('the demonstration', () => {
   it('leaves everything in data/demonstration', async () => {
     expect(await readdir(folder)).toEqual(['data'])
     expect(await readdir(join(folder, 'data'))).toEqual(['demonstration'])
+  })
+})
+
+describe('hushgate simulate', () => {
+  it('prints a configuration that is right, and a browser that is subscribed', async () => {
+    await using home = await createHushgateFolder()
+    const simulate = startHushgate(['simulate'], { folder: home.path })
+    await simulate.printed('web-ca.pem')
+    const printed = simulate.stdout()
+    await home.write('hushgate.yaml', printed)
+    expect(await runHushgate(['check', '--online'], { folder: home.path })).toMatchObject({ code: 0, stderr: '' })
+    expect(printed).toMatch(/^# A browser is subscribed: \{"app_id":"com.example.web","pushkey":"B[\w-]{86}"/m)
+    simulate.signal('SIGTERM')
+    expect(await simulate.ended).toMatchObject({ code: 0, stderr: '' })
   })
 })

@@ -78,8 +78,7 @@ describe('the example web app', () => {
     const { page, subscription } = await openExample('phone')
     await press(page, 'subscribe')
     await says(page, 'Subscribed. Send yourself a message from another account.')
-    const parsed = parseVapidKey(vapidKey)
-    expect(await page.evaluate('subscribedWith')).toBe(typeof parsed === 'string' ? undefined : parsed.publicKey)
+    expect(await page.evaluate('subscribedWith')).toBe(publicKeyOf(vapidKey))
     expect(homeserver.requests.at(-1)).toEqual({
       authorization: 'Bearer syt_secret',
       pusher: {
@@ -198,6 +197,26 @@ describe('the example web app', () => {
   })
 })
 
+describe('the key of an app', () => {
+  const keyOf = async (app: string): Promise<unknown> => (await fetch(`${gateway.url}/_hushgate/vapid/${app}`)).json()
+
+  it('is told under each app ID that the app has', async () => {
+    expect(await keyOf('com.example.web.ids')).toEqual({ vapid: publicKeyOf(vapidKey) })
+    expect(await keyOf('com.example.web.any')).toEqual({ vapid: publicKeyOf(vapidKey) })
+    expect(await keyOf('com.example.web')).toEqual({ errcode: 'M_UNRECOGNIZED', error: expect.any(String) })
+  })
+
+  it('is another one after a reload with another file', async () => {
+    const next = createVapidKey()
+    await writeFile(join(folder, 'vapid.pem'), next)
+    await gateway.reload({})
+    expect(await keyOf('com.example.web.ids')).toEqual({ vapid: publicKeyOf(next) })
+    await writeFile(join(folder, 'vapid.pem'), vapidKey)
+    await gateway.reload({})
+    expect(await keyOf('com.example.web.ids')).toEqual({ vapid: publicKeyOf(vapidKey) })
+  })
+})
+
 describe('decrypt.js', () => {
   let page: Page
   beforeAll(async () => {
@@ -233,6 +252,11 @@ describe('decrypt.js', () => {
     await expect(decryptedIn(page, record(), somebody)).rejects.toThrow('OperationError')
   })
 })
+
+function publicKeyOf(privateKey: string): string {
+  const key = parseVapidKey(privateKey)
+  return typeof key === 'string' ? '' : key.publicKey
+}
 
 /** The page at the width of a small phone, in a browser that is subscribed as the simulator says. `script` runs after that was prepared. */
 async function openExample(name: string, script = ''): Promise<{ page: Page; subscription: Subscription }> {
