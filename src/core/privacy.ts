@@ -42,6 +42,7 @@ export function applyPrivacy(notification: Notification, device: Device, policy:
   const counts = policy.counts === 'none' || hidesBadge(device) ? undefined : notification.counts
   const pusher = pusherOptionsOf(device)
   const defaultPayload = isJsonObject(device.data['default_payload']) ? device.data['default_payload'] : {}
+  const clientName = clientNameOf(device)
   const { eventId, roomId } = notification
   switch (policy.privacy) {
     case 'minimal':
@@ -57,11 +58,34 @@ export function applyPrivacy(notification: Notification, device: Device, policy:
         testPush: isTestPush(notification),
       }
     case 'event_id_only':
-      return { detail: 'event_id_only', kind, prio, encrypted, pusher, defaultPayload, counts, eventId, roomId }
+      return {
+        detail: 'event_id_only',
+        kind,
+        prio,
+        encrypted,
+        pusher,
+        clientName,
+        defaultPayload,
+        counts,
+        eventId,
+        roomId,
+      }
     case 'full': {
       const { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content } = notification
       const about = { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content }
-      return { detail: 'full', kind, prio, encrypted, pusher, defaultPayload, counts, eventId, roomId, ...about }
+      return {
+        detail: 'full',
+        kind,
+        prio,
+        encrypted,
+        pusher,
+        clientName,
+        defaultPayload,
+        counts,
+        eventId,
+        roomId,
+        ...about,
+      }
     }
   }
 }
@@ -80,6 +104,11 @@ function pusherOptionsOf({ data, appId }: Device): PusherOptions {
     onlyLastPerRoom: data['only_last_per_room'] === true,
     dataMessage: isShape ? shape : appId.endsWith('.data_message') ? 'android' : undefined,
   }
+}
+
+function clientNameOf({ data }: Device): string | undefined {
+  const name = data['client_name']
+  return typeof name === 'string' && isSmallScalar(name) ? name : undefined
 }
 
 /** What an app's badge shows: unread and missed calls together; undefined when neither was sent. */

@@ -49,6 +49,8 @@ export interface EventIdOnlyPush extends PushBase {
   readonly detail: 'event_id_only'
   readonly eventId?: string | undefined
   readonly roomId?: string | undefined
+  /** What the app calls the account that this pusher is of (`data.client_name`, FluffyChat). */
+  readonly clientName?: string | undefined
   readonly counts?: Counts | undefined
 }
 
@@ -56,6 +58,7 @@ export interface FullPush extends PushBase {
   readonly detail: 'full'
   readonly eventId?: string | undefined
   readonly roomId?: string | undefined
+  readonly clientName?: string | undefined
   readonly counts?: Counts | undefined
   readonly type?: string | undefined
   readonly sender?: string | undefined

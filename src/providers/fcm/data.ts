@@ -1,4 +1,5 @@
 /** The `data` of a message: strings by key, fitted into what FCM takes. */
+import type { EncryptedPush } from '../../core/push.ts'
 import { truncate, utf8Bytes } from '../../core/text.ts'
 
 /** Keys plus values: firebase.google.com/docs/cloud-messaging/customize-messages/set-message-type */
@@ -81,6 +82,15 @@ export class DataBuilder {
   /** Something of ours: short, and never left out. */
   addKept(key: string, value: string): void {
     this.#set(key, { value, rank: 'kept', isText: false })
+  }
+
+  /** MSC3013: the three keys whole, or, when they do not fit beside what is kept, a bare wake-up. */
+  addEncrypted({ ephemeral, ciphertext, mac }: EncryptedPush, maxBytes: number): void {
+    const encrypted = Object.entries({ ephemeral, ciphertext, mac })
+    const kept = [...this.#fields].filter(([, { rank }]) => rank === 'kept').map(([key, { value }]) => [key, value])
+    const bytes = [...encrypted, ...kept].flat().reduce((sum, text) => sum + utf8Bytes(text), 0)
+    this.#cut ||= bytes > maxBytes
+    for (const [key, value] of bytes > maxBytes ? [['sync', '1'] as const] : encrypted) this.addKept(key, value)
   }
 
   /** Fits everything into `maxBytes` and says whether anything had to give. */

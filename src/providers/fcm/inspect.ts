@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { isJsonObject } from '../../core/json.ts'
 import type { OptionMistake } from '../../core/provider.ts'
+import { hedwigBytes } from './hedwig.ts'
 import type { FcmOptions } from './options.ts'
 import { isServiceAccount, parseServiceAccount } from './service-account.ts'
 import { MAX_TTL_SECONDS, staticBytes, ttlSeconds } from './static-options.ts'
@@ -12,10 +13,17 @@ const MESSAGE_FIELDS = new Set(['notification', 'android', 'webpush', 'apns', 'f
 const TARGETS = new Set(['token', 'fid', 'topic', 'condition'])
 /** Leaves room for the IDs of an event, which Synapse allows 255 bytes each, and for what the app itself needs. */
 const MAX_STATIC_BYTES = 2048
+const TOO_LARGE = "leaves too little of FCM's 4096 bytes for the push itself"
 
 export async function inspectFcm(options: FcmOptions): Promise<readonly OptionMistake[]> {
   const [account, authorities] = await Promise.all([serviceAccountMistakes(options), authorityMistakes(options)])
-  return [...account, ...authorities, ...endpointMistakes(options), ...messageMistakes(options.options ?? {})]
+  return [
+    ...account,
+    ...authorities,
+    ...endpointMistakes(options),
+    ...messageMistakes(options.options ?? {}),
+    ...hedwigMistakes(options),
+  ]
 }
 
 async function serviceAccountMistakes(options: FcmOptions): Promise<readonly OptionMistake[]> {
@@ -56,8 +64,21 @@ function messageMistakes(message: Readonly<Record<string, unknown>>): readonly O
   }
   const { android } = message
   if (isJsonObject(android)) mistakes.push(...androidMistakes(android))
-  if (staticBytes(message) > MAX_STATIC_BYTES)
-    mistakes.push({ option: 'options', message: `leaves too little of FCM's 4096 bytes for the push itself` })
+  if (staticBytes(message) > MAX_STATIC_BYTES) mistakes.push({ option: 'options', message: TOO_LARGE })
+  return mistakes
+}
+
+function hedwigMistakes({ payload_style: style, hedwig, options = {} }: FcmOptions): readonly OptionMistake[] {
+  if (style !== 'hedwig')
+    return hedwig === undefined ? [] : [{ option: 'hedwig', message: 'has no effect without payload_style: hedwig' }]
+  const mistakes: OptionMistake[] = []
+  const { notification, apns, android } = options
+  const message = 'is written by payload_style: hedwig; say it under "hedwig"'
+  if (notification !== undefined) mistakes.push({ option: 'options.notification', message })
+  if (apns !== undefined) mistakes.push({ option: 'options.apns', message })
+  if (isJsonObject(android) && android['notification'] !== undefined)
+    mistakes.push({ option: 'options.android.notification', message })
+  if (hedwigBytes(hedwig ?? {}) > MAX_STATIC_BYTES) mistakes.push({ option: 'hedwig', message: TOO_LARGE })
   return mistakes
 }
 

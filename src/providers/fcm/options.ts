@@ -1,5 +1,6 @@
 /** The section of an app with `type: fcm`. */
 import Type, { type Static } from 'typebox'
+import { hedwigOptions } from './hedwig-options.ts'
 
 const options = {
   service_account_file: Type.String({
@@ -26,6 +27,13 @@ const options = {
         "Merged into every message, as Sygnal's fcm_options: android, apns, webpush, notification, fcm_options, written as in Google's REST reference. The gateway itself writes data, android.priority and the target.",
     }),
   ),
+  payload_style: Type.Optional(
+    Type.Union([Type.Literal('sygnal'), Type.Literal('hedwig')], {
+      default: 'sygnal',
+      description: "How messages are written: as Sygnal's, or as Hedwig's for apps made for it, such as FluffyChat.",
+    }),
+  ),
+  hedwig: Type.Optional(hedwigOptions),
   badge_pushes: Type.Optional(
     Type.Union([Type.Literal('drop'), Type.Literal('send')], {
       default: 'drop',

@@ -1,18 +1,12 @@
 /** Push → the FCM message without its target: what Sygnal 0.17 sends (golden/), fitted into FCM's limits; the privacy of minimal pushes kept. */
 import { isJsonObject } from '../../core/json.ts'
 import type { Rendered } from '../../core/message.ts'
-import {
-  TEST_PUSH,
-  type Counts,
-  type EncryptedPush,
-  type EventIdOnlyPush,
-  type FullPush,
-  type MinimalPush,
-  type Push,
-} from '../../core/push.ts'
+import { type Counts, type EventIdOnlyPush, type FullPush, type Push } from '../../core/push.ts'
 import { DataBuilder, MAX_DATA_BYTES } from './data.ts'
+import { hedwigRenderer } from './hedwig.ts'
 import type { FcmOptions } from './options.ts'
 import { staticBytes } from './static-options.ts'
+import { addDefaults, addWakeUp } from './wake-up.ts'
 
 /**
  * No collapse key: collapsible messages are limited to a burst of 20 per device (facts/protocol.md §3.1). No ttl unless the options have
@@ -22,11 +16,14 @@ export function fcmRenderer(options: FcmOptions): (push: Push) => Rendered {
   const fixed = options.options ?? {}
   const android = isJsonObject(fixed['android']) ? fixed['android'] : {}
   const maxBytes = MAX_DATA_BYTES - staticBytes(fixed)
+  const hedwig =
+    options.payload_style === 'hedwig' ? hedwigRenderer(options.hedwig ?? {}, { message: fixed, android }) : undefined
   const dropsBadges = options.badge_pushes !== 'send'
 
   return (push) => {
     if (push.kind === 'counts' && dropsBadges) return { kind: 'nothing', reason: 'badge pushes are off' }
     if (push.kind === 'counts' && !hasCounts(push)) return { kind: 'nothing', reason: 'no counts' }
+    if (hedwig !== undefined) return hedwig(push)
     const { data, truncated } = dataOf(push, maxBytes)
     const priority = push.prio === 'low' ? 'normal' : 'high'
     const body = JSON.stringify({ ...fixed, android: { ...android, priority }, data })
@@ -42,28 +39,15 @@ function hasCounts(push: Push): boolean {
 type Data = ReturnType<DataBuilder['build']>
 
 function dataOf(push: Push, maxBytes: number): Data {
-  if (push.encrypted !== undefined) return encryptedData(push, push.encrypted, maxBytes)
   const data = new DataBuilder()
   addDefaults(data, push)
-  if (push.detail === 'minimal') addMinimal(data, push)
-  else addOpen(data, push)
+  // MSC3013: nothing that is readable beside it.
+  if (push.encrypted !== undefined) data.addEncrypted(push.encrypted, maxBytes)
+  else if (push.detail === 'minimal') {
+    addWakeUp(data, push)
+    addCounts(data, push.counts, true)
+  } else addOpen(data, push)
   return data.build(maxBytes)
-}
-
-/** Minimal: only scalars, as the policy promises; what is nested (`aps`) is for APNs. */
-function addDefaults(data: DataBuilder, push: Push): void {
-  for (const [key, value] of Object.entries(push.defaultPayload))
-    if (push.detail !== 'minimal' || typeof value !== 'object') data.addDefault(key, value)
-}
-
-/** A wake-up: the same keys for every event, so that its shape says nothing. */
-function addMinimal(data: DataBuilder, push: MinimalPush): void {
-  data.addKept('sync', '1')
-  if (push.testPush) {
-    data.addText('event_id', TEST_PUSH.eventId)
-    data.addText('room_id', TEST_PUSH.roomId)
-  }
-  addCounts(data, push.counts, true)
 }
 
 function addOpen(data: DataBuilder, push: EventIdOnlyPush | FullPush): void {
@@ -91,22 +75,4 @@ function addCounts(data: DataBuilder, counts: Counts | undefined, withZero: bool
   const { unread, missedCalls } = counts ?? {}
   if (unread !== undefined && (withZero || unread !== 0)) data.addKept('unread', String(unread))
   if (missedCalls !== undefined && (withZero || missedCalls !== 0)) data.addKept('missed_calls', String(missedCalls))
-}
-
-/** MSC3013: nothing that is readable beside it; the three keys whole, or, when they do not fit, a bare wake-up. */
-function encryptedData(push: Push, encrypted: EncryptedPush, maxBytes: number): Data {
-  const data = new DataBuilder()
-  addDefaults(data, push)
-  const { ephemeral, ciphertext, mac } = encrypted
-  const sealed = { ephemeral, ciphertext, mac }
-  const sealedBytes = Object.entries(sealed).reduce(
-    (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value),
-    0,
-  )
-  if (sealedBytes > maxBytes) {
-    data.addKept('sync', '1')
-    return { ...data.build(maxBytes), truncated: true }
-  }
-  for (const [key, value] of Object.entries(sealed)) data.addKept(key, value)
-  return data.build(maxBytes)
 }

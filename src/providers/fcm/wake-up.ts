@@ -1,0 +1,21 @@
+/** What both payload styles put into the data of a push, so that neither says more than the policy in minimal mode. */
+import { TEST_PUSH, type MinimalPush, type Push } from '../../core/push.ts'
+import type { DataBuilder } from './data.ts'
+
+/** Minimal: only scalars, as the policy promises; what is nested (`aps`) is for APNs. */
+export function addDefaults(data: DataBuilder, push: Push): void {
+  for (const [key, value] of Object.entries(push.defaultPayload))
+    if (push.detail !== 'minimal' || typeof value !== 'object') data.addDefault(key, value)
+}
+
+/** The same keys for every event, so that its shape says nothing. */
+export function addWakeUp(data: DataBuilder, push: MinimalPush): void {
+  data.addKept('sync', '1')
+  if (push.sealed !== undefined) {
+    data.addKept('hushgate_kid', push.sealed.kid)
+    data.addKept('hushgate_sealed', push.sealed.record)
+  }
+  if (!push.testPush) return
+  data.addText('event_id', TEST_PUSH.eventId)
+  data.addText('room_id', TEST_PUSH.roomId)
+}
