@@ -141,7 +141,7 @@ export const fileSchema = Type.Object(
     proxy: Type.Optional(
       Type.String({
         description:
-          'HTTP proxy (CONNECT) for APNs, FCM, OAuth and Web Push: http://host:port or http://user:password@host:port, user and password percent-encoded. The environment variable NO_PROXY names hosts that are reached without it; loopback is not among them by itself. Never used for the store.',
+          'HTTP proxy (CONNECT) for APNs, FCM, OAuth and Web Push: http://host:port or http://user:password@host:port, user and password percent-encoded. The environment variable NO_PROXY names hosts that are reached without it; loopback is not among them by itself. Names of Web Push hosts are resolved by the proxy, so it must not let through to your own network. Never used for the store.',
         minLength: 1,
       }),
     ),

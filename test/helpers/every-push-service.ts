@@ -35,8 +35,8 @@ export interface EveryPushService extends AsyncDisposable {
   /** `host:port` of each, and of FCM's token endpoint. */
   readonly addresses: Readonly<Record<Service | 'oauth', string>>
   readonly arrivals: readonly Arrival[]
-  /** A notification with a device of each of these services. */
-  notice(services?: readonly Service[]): Notice
+  /** A notification with a device of each service, which answers after this time. */
+  notice(answerDelayMs?: number): Notice
   /** Resolves when all of these have come to each of those. */
   allArrived(notices: readonly Notice[], services?: readonly Service[], withinMs?: number): Promise<void>
 }
@@ -64,9 +64,9 @@ export async function startEveryPushService(): Promise<EveryPushService> {
   const account: { token_uri: string } = JSON.parse(await readFile(join(folder, 'service-account.json'), 'utf8'))
   const fcmAddress = new URL(simulators.fcmUrl)
 
-  const notice = (services: readonly Service[] = SERVICES): Notice => {
-    const token = randomUUID()
-    const devices = services.map((service) => {
+  const notice = (answerDelayMs = 0): Notice => {
+    const token = `xd${answerDelayMs}-${randomUUID()}`
+    const devices = SERVICES.map((service) => {
       if (service === 'apns') return { app_id: APPS.apns, pushkey: Buffer.from(token).toString('base64') }
       if (service === 'fcm') return { app_id: APPS.fcm, pushkey: token }
       const { p256dh, auth, endpoint } = browsers.subscribe(token, { origin: `https://localhost:${browsers.port}` })
