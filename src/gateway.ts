@@ -7,6 +7,7 @@ import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { codeOf } from './config/files.ts'
 import { appsChanged, restartOnly } from './config/reload.ts'
+import { privacyStatement } from './core/privacy-statement.ts'
 import type { ProviderKind } from './core/provider.ts'
 import type { Keyring } from './core/seal.ts'
 import type { Secret } from './core/secret.ts'
@@ -19,6 +20,7 @@ import type { Log } from './log.ts'
 import { createDial } from './network/dial.ts'
 import type { Store } from './queue/delivery-queue.ts'
 import type { Settled, WorkerPorts } from './queue/delivery-worker.ts'
+import { openSeal } from './sealing/seal.ts'
 
 export type Role = 'all' | 'http' | 'worker'
 
@@ -122,6 +124,7 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
     rejections,
     deduplication,
     keyring,
+    seal: await openSeal(),
     metrics,
     log,
     nowMs,
@@ -137,6 +140,7 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
           bodyLimitBytes: config.http.bodyLimitBytes,
           notify: intake.notify,
           vapidKeyFor: (appId) => apps.appFor(appId)?.publicKey,
+          privacyStatement: () => privacyStatement({ apps: config.apps, ...config.queue }),
           onAnswer: (statusCode, seconds) => metrics.notifyAnswered(statusCode, seconds),
           onError: intake.onError,
         })

@@ -2,6 +2,8 @@
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { StoreUnavailable } from '../core/errors.ts'
 import { parseNotification, type Notification } from '../core/notification.ts'
+import type { PrivacyStatement } from '../core/privacy-statement.ts'
+import { PAGE_HEADERS, privacyPage } from './privacy-page.ts'
 
 export interface NotifyServerOptions {
   readonly bodyLimitBytes: number
@@ -9,6 +11,8 @@ export interface NotifyServerOptions {
   readonly notify: (notification: Notification) => Promise<readonly string[]>
   /** The key that a web app subscribes with; undefined for an app that is unknown or needs none. */
   readonly vapidKeyFor: (appId: string) => string | undefined
+  /** What the gateway learns, keeps and passes on, as it is configured now. */
+  readonly privacyStatement: () => PrivacyStatement
   /** One call for each answered request on the notify path. */
   readonly onAnswer: (statusCode: number, durationSeconds: number) => void
   /** A bug or an outage. Never carries a request. */
@@ -19,6 +23,9 @@ export const NOTIFY_PATH = '/_matrix/push/v1/notify'
 /** The app ID follows. */
 const VAPID_PATH = '/_hushgate/vapid/'
 const VAPID_CACHED_SECONDS = 300
+const PRIVACY_PATH = '/_hushgate/privacy'
+/** Whether a policy changed is worth knowing soon. */
+const PRIVACY_CACHED_SECONDS = 60
 
 /** Synapse keeps idle connections for 120 s and does not repeat a POST on one that was closed under it (facts/protocol.md §2.1). */
 const KEEP_ALIVE_TIMEOUT_MS = 130_000
@@ -57,7 +64,7 @@ export function createNotifyServer(options: NotifyServerOptions): FastifyInstanc
   })
   server.setNotFoundHandler((request, reply) => {
     const [path = ''] = request.url.split('?', 1)
-    const isKnownPath = [NOTIFY_PATH, '/health'].includes(path) || path.startsWith(VAPID_PATH)
+    const isKnownPath = [NOTIFY_PATH, '/health', '/', PRIVACY_PATH].includes(path) || path.startsWith(VAPID_PATH)
     if (isKnownPath && request.method !== 'GET')
       return answerError(reply, 405, 'M_UNRECOGNIZED', 'This method is not allowed here')
     return answerError(reply, 404, 'M_UNRECOGNIZED', 'There is nothing at this path')
@@ -78,6 +85,19 @@ export function createNotifyServer(options: NotifyServerOptions): FastifyInstanc
     if (vapid === undefined) return answerError(reply, 404, 'M_UNRECOGNIZED', 'There is nothing at this path')
     return reply.header('cache-control', `public, max-age=${VAPID_CACHED_SECONDS}`).send({ vapid })
   })
+  server.get(PRIVACY_PATH, (_request, reply) =>
+    reply
+      .header('access-control-allow-origin', '*')
+      .header('cache-control', `public, max-age=${PRIVACY_CACHED_SECONDS}`)
+      .send(options.privacyStatement()),
+  )
+  server.get('/', (_request, reply) =>
+    reply
+      .headers(PAGE_HEADERS)
+      .header('cache-control', `public, max-age=${PRIVACY_CACHED_SECONDS}`)
+      .type('text/html; charset=utf-8')
+      .send(privacyPage(options.privacyStatement())),
+  )
   // Sygnal's probe.
   server.get('/health', (_request, reply) => reply.type('text/plain').send(''))
 

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { StoreUnavailable } from '../../src/core/errors.ts'
 import type { Notification } from '../../src/core/notification.ts'
+import { privacyStatement } from '../../src/core/privacy-statement.ts'
 import { createNotifyServer, NOTIFY_PATH } from '../../src/http/server.ts'
 
 const BODY = JSON.stringify({ notification: { event_id: '$e', devices: [{ app_id: 'a', pushkey: 'p' }] } })
@@ -26,6 +27,7 @@ beforeEach(async () => {
     bodyLimitBytes: 512 * 1024,
     notify: (notification) => notify(notification),
     vapidKeyFor: (appId) => (appId === 'com.example.web' ? 'public-key' : undefined),
+    privacyStatement: () => privacyStatement({ apps: [], maxAgeMs: 1000, callMaxAgeMs: 1000 }),
     onAnswer: (code) => answers.push(code),
     onError: (error) => errors.push(error),
   })
@@ -107,7 +109,10 @@ describe('a wrong request', () => {
   )
 
   it.each([
-    ['GET', '/', 404],
+    ['GET', '/nothing', 404],
+    ['POST', '/', 405],
+    ['POST', '/_hushgate/privacy', 405],
+    ['GET', '/_hushgate/privacy/', 404],
     ['POST', '/_matrix/push/v1/notify/', 404],
     ['POST', '//_matrix/push/v1/notify', 404],
     ['POST', '/_matrix/push/v2/notify', 404],
