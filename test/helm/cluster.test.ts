@@ -45,10 +45,10 @@ beforeAll(async () => {
     const definition: unknown = parse(readFileSync(join(chartTools.crds, file), 'utf8'))
     await cluster.create(definitions, isJsonObject(definition) ? definition : {})
   }
+  // Accepted is not yet served.
   await vi.waitFor(async () => {
-    const { body } = await cluster.ask('GET', definitions)
-    const waiting = pickList(body, 'items').filter((each) => !isEstablished(each))
-    if (waiting.length > 0) throw new Error('not all definitions are established yet')
+    const answers = await Promise.all(COLLECTIONS.map((collection) => cluster.ask('GET', pathOf(collection))))
+    if (answers.some(({ status }) => status !== 200)) throw new Error('not every kind is served yet')
   }, 30_000)
 })
 afterAll(() => cluster[Symbol.asyncDispose]())
@@ -157,9 +157,9 @@ describe('the namespace', () => {
   })
 })
 
-function isEstablished(definition: JsonValue): boolean {
-  const conditions = pickList(definition, 'status', 'conditions')
-  return conditions.some((each) => pick(each, 'type') === 'Established' && pick(each, 'status') === 'True')
+function pathOf([version, collection]: readonly string[], namespace?: string): string {
+  const root = version === 'v1' ? '/api/v1' : `/apis/${version}`
+  return namespace === undefined ? `${root}/${collection}` : `${root}/namespaces/${namespace}/${collection}`
 }
 
 async function createNamespace(name: string): Promise<void> {
@@ -220,9 +220,8 @@ function expectPods(there: readonly JsonObject[], rendered: readonly JsonObject[
 /** Everything in the namespace that the release, or something of the release, has made. */
 async function everything(namespace: string): Promise<readonly JsonObject[]> {
   const lists = await Promise.all(
-    COLLECTIONS.map(async ([version, collection]) => {
-      const root = version === 'v1' ? '/api/v1' : `/apis/${version}`
-      const { status, body } = await cluster.ask('GET', `${root}/namespaces/${namespace}/${collection}`)
+    COLLECTIONS.map(async (collection) => {
+      const { status, body } = await cluster.ask('GET', pathOf(collection, namespace))
       expect({ collection, status }).toMatchObject({ status: 200 })
       const kind = pickText(body, 'kind').replace(/List$/, '')
       return objectsOf(body).map((object) => ({ ...object, kind }))

@@ -44,8 +44,7 @@ export async function startKubelets(api: Api): Promise<AsyncDisposable> {
 async function tend(api: Api, pod: JsonValue): Promise<void> {
   if (pick(pod, 'spec', 'nodeName') === undefined) return
   const path = `/api/v1/namespaces/${pickText(pod, 'metadata', 'namespace')}/pods/${pickText(pod, 'metadata', 'name')}`
-  if (pick(pod, 'metadata', 'deletionTimestamp') !== undefined)
-    await api.ask('DELETE', path, { kind: 'DeleteOptions', apiVersion: 'v1', gracePeriodSeconds: 0 })
+  if (pick(pod, 'metadata', 'deletionTimestamp') !== undefined) await api.ask('DELETE', `${path}?gracePeriodSeconds=0`)
   else if (pick(pod, 'status', 'phase') === 'Pending' && (await hasWhatItMounts(api, pod)))
     await api.ask('PATCH', `${path}/status`, { status: runningStatus(pod) })
 }
