@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+/** These have commands and configurations of their own: they install what takes minutes. */
+const OTHERS = ['test/homeserver/**', 'test/image/**', 'test/helm/**']
+
 export default defineConfig({
   test: {
     projects: [
@@ -7,7 +10,9 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.int.test.ts', 'test/homeserver/**'],
+          exclude: ['test/**/*.int.test.ts', ...OTHERS],
+          // Ten times what the slowest takes: a busy machine is not a broken one.
+          testTimeout: 30_000,
         },
       },
       // Real Redis, real SQLite files, child processes. `npm test` installs what they need; a missing tool fails the test.
@@ -15,7 +20,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/**/*.int.test.ts'],
-          exclude: ['test/homeserver/**'],
+          exclude: OTHERS,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
