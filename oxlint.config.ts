@@ -9,6 +9,7 @@ const layers = [
   { folder: 'src/http', ours: ['../core/*'], packages: ['fastify', 'node:*'] },
   { folder: 'src/queue', ours: ['../core/*'], packages: [] },
   { folder: 'src/feedback', ours: ['../core/*', '../queue/*'], packages: ['prom-client'] },
+  { folder: 'src/sealing', ours: ['../core/*'], packages: ['web-push'] },
   { folder: 'src/network', ours: ['../core/*'], packages: ['node:*'] },
   { folder: 'src/store/sqlite', ours: ['../../core/*', '../../queue/*'], packages: ['node:*'] },
   { folder: 'src/store/redis', ours: ['../../core/*', '../../queue/*'], packages: ['bullmq', 'ioredis', 'node:*'] },

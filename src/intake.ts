@@ -7,6 +7,7 @@ import { StoreUnavailable } from './core/errors.ts'
 import type { Rendered } from './core/message.ts'
 import type { Notification } from './core/notification.ts'
 import type { Keyring } from './core/seal.ts'
+import type { Seal } from './core/sealed.ts'
 import type { Deduplication } from './feedback/deduplication.ts'
 import type { Metrics } from './feedback/metrics.ts'
 import type { Rejections } from './feedback/rejections.ts'
@@ -18,6 +19,7 @@ export interface IntakeParts {
   readonly rejections: Rejections
   readonly deduplication: Deduplication
   readonly keyring: Keyring
+  readonly seal: Seal
   readonly metrics: Metrics
   readonly log: Log
   readonly nowMs: () => number
@@ -38,12 +40,14 @@ const UNKNOWN_APP_WARNING_MS = 60_000
 const REFUSED_WARNING_MS = 1000
 
 export function createIntake(parts: IntakeParts): Intake {
-  const { store, rejections, deduplication, keyring, metrics, log, nowMs, settings, appFor } = parts
+  const { store, rejections, deduplication, keyring, seal, metrics, log, nowMs, settings, appFor } = parts
   const isFull = createHighWaterMark(store, () => settings().queue.highWater, nowMs)
   const ports: Omit<IntakePorts, 'unknownApp' | 'maxAgeMs' | 'callMaxAgeMs'> = {
     appFor,
     hash: (purpose, ...values) => keyring.hash(purpose, ...values),
     admit: (device) => rejections.admit(device),
+    seal,
+    onSealing: (app, key) => metrics.deviceKeySeen(app, key),
     isKnownEvent: (key) => deduplication.isKnown(key),
     store: storeAll,
     onIntake,

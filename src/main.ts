@@ -101,7 +101,7 @@ program
   .action(async (file: string) => {
     const { render } = await import('./commands/render.ts')
     const body = file === '-' ? await readAll(stdin) : readGiven(file)
-    process.exitCode = render({ config: await load(), kinds: providers, body, stdout, nowMs: Date.now() })
+    process.exitCode = await render({ config: await load(), kinds: providers, body, stdout, nowMs: Date.now() })
   })
 
 program
@@ -168,7 +168,9 @@ program
 
 program
   .command('simulate')
-  .description('run simulators of APNs, FCM and Web Push for building an app; prints the configuration that reaches them')
+  .description(
+    'run simulators of APNs, FCM and Web Push for building an app; prints the configuration that reaches them',
+  )
   .option('--folder <folder>', 'where their keys and certificates are put', 'data/simulators')
   .action(async ({ folder }: { folder: string }) => {
     const { simulate } = await import('./commands/simulate.ts')

@@ -3,8 +3,10 @@ import { compileApps } from '../config/app-match.ts'
 import type { Config } from '../config/config.ts'
 import type { Rendered } from '../core/message.ts'
 import { parseNotification, type Device, type Notification } from '../core/notification.ts'
-import { applyPrivacy } from '../core/privacy.ts'
+import { applyPrivacy, sealFor } from '../core/privacy.ts'
 import type { ProviderKind } from '../core/provider.ts'
+import type { Seal } from '../core/sealed.ts'
+import { openSeal } from '../sealing/seal.ts'
 
 export interface RenderOptions {
   readonly config: Config
@@ -16,7 +18,7 @@ export interface RenderOptions {
 }
 
 /** Resolves with the exit code. */
-export function render({ config, kinds, body, stdout, nowMs }: RenderOptions): number {
+export async function render({ config, kinds, body, stdout, nowMs }: RenderOptions): Promise<number> {
   const notification = parseNotification(body)
   if ('errcode' in notification) {
     stdout.write(`The gateway would answer 400 ${notification.errcode}: ${notification.error}\n`)
@@ -25,8 +27,9 @@ export function render({ config, kinds, body, stdout, nowMs }: RenderOptions): n
   stdout.write(
     `The homeserver sent ${body.byteLength} bytes: all of it is in the gateway's memory until it is answered, then gone.\n`,
   )
+  const seal = await openSeal()
   for (const [index, device] of notification.devices.entries())
-    stdout.write(`\nDevice ${index + 1}\n${describeDevice(notification, device, config, kinds, nowMs)}`)
+    stdout.write(`\nDevice ${index + 1}\n${describeDevice(notification, device, config, kinds, seal, nowMs)}`)
   return 0
 }
 
@@ -35,6 +38,7 @@ function describeDevice(
   device: Device,
   config: Config,
   kinds: RenderOptions['kinds'],
+  seal: Seal,
   nowMs: number,
 ): string {
   const name = compileApps(config.apps.map((app) => app.name))(device.appId)
@@ -45,7 +49,12 @@ function describeDevice(
   const lines = [
     `  app           ${app.name} (${app.kind}, privacy: ${app.policy.privacy}, counts: ${app.policy.counts})`,
   ]
-  const push = applyPrivacy(notification, device, app.policy)
+  const sealing = sealFor(notification, device, app.policy, seal, nowMs)
+  if (sealing?.key === 'valid')
+    lines.push('  device        event_id, room_id, unread count, priority and time, sealed to its own key')
+  if (sealing?.key === 'invalid')
+    lines.push('  device        its hushgate_key is none: it is told no more than in minimal mode')
+  const push = applyPrivacy(notification, device, app.policy, sealing?.block)
   const identity = {
     id: '00000000-0000-8000-8000-000000000000',
     collapseId: 'derived-by-keyed-hash',

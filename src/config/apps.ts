@@ -85,11 +85,12 @@ async function readApp(
     for (const { option, message } of await kind.inspect(options))
       loading.report([...at, ...option.split('.')], message)
   const { counts, default_payload_allow: defaultPayloadAllow } = checked
+  const sealed = kind.isEndToEnd === true ? 'ignored' : checked.sealed
   return {
     name,
     kind: type,
     options,
-    policy: { privacy: checked.privacy ?? defaultPrivacy, counts, defaultPayloadAllow },
+    policy: { privacy: checked.privacy ?? defaultPrivacy, counts, defaultPayloadAllow, sealed },
     files: files.paths,
   }
 }

@@ -169,6 +169,11 @@ export const appCommon = Type.Object({
     description: 'Dotted keys of default_payload that minimal passes on beside the usual ones, such as aps.category.',
     default: [],
   }),
+  sealed: choice(
+    ['optional', 'required'],
+    "What a push says can be sealed to a key that the device's pusher holds (docs/for-app-makers.md): optional does so where there is one, required keeps devices without one to minimal. Web Push needs neither.",
+    'optional',
+  ),
 })
 
 /** The section of an app of one kind. */

@@ -4,6 +4,7 @@
  */
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
 import type { Counts, EncryptedPush } from './push.ts'
+import { DEVICE_KEY, hasDeviceKey } from './sealed.ts'
 import { Secret } from './secret.ts'
 
 export interface Notification {
@@ -98,9 +99,14 @@ function readDevice(value: unknown): Device | undefined {
 }
 
 function readData(value: JsonValue | undefined): JsonObject {
-  const data = shallowObject(value) ?? {}
+  const data = shallowObject(value) ?? withoutDepth(value)
   const { default_payload: payload } = data
   return isJsonObject(payload) ? { ...data, default_payload: bounded(payload) } : data
+}
+
+/** Whatever is beyond all reason counts as absent; but that there was a key for the device must not be forgotten (`core/sealed.ts`). */
+function withoutDepth(value: JsonValue | undefined): JsonObject {
+  return isJsonObject(value) && hasDeviceKey(value) ? { [DEVICE_KEY]: null } : {}
 }
 
 function readNotification(json: JsonObject, devices: readonly Device[]): Notification {
@@ -153,14 +159,16 @@ function text(value: JsonValue | undefined): string | undefined {
 function bounded<T extends JsonObject | undefined>(object: T): T | JsonObject {
   if (object === undefined) return object
   const entries = Object.entries(object)
-  const isLong = (value: JsonValue | undefined): value is string =>
-    typeof value === 'string' && value.length > MAX_TEXT_UNITS
   if (entries.length <= MAX_ENTRIES && !entries.some(([, value]) => isLong(value))) return object
   return jsonObject(
     entries
       .slice(0, MAX_ENTRIES)
       .map(([key, value]) => [key, isLong(value) ? value.slice(0, MAX_TEXT_UNITS).toWellFormed() : value] as const),
   )
+}
+
+function isLong(value: JsonValue | undefined): value is string {
+  return typeof value === 'string' && value.length > MAX_TEXT_UNITS
 }
 
 /** The object, unless it is none or nested beyond all reason. */

@@ -2,6 +2,7 @@
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
 import type { Device, Notification } from './notification.ts'
 import { TEST_PUSH, type Counts, type Push, type PusherOptions } from './push.ts'
+import { deviceKeyOf, hasDeviceKey, plaintextOf, type Seal, type SealedBlock } from './sealed.ts'
 
 export type PrivacyMode = 'minimal' | 'event_id_only' | 'full'
 
@@ -12,6 +13,8 @@ export interface PrivacyPolicy {
   readonly counts: 'badge' | 'exact' | 'none'
   /** Dotted keys of `default_payload` that minimal passes on beside `ALWAYS_ALLOWED`. */
   readonly defaultPayloadAllow: readonly string[]
+  /** Whether a device's own key counts: `required` keeps devices without one to minimal, too. */
+  readonly sealed: 'ignored' | 'optional' | 'required'
 }
 
 /** Keys of `default_payload` that tell nothing about the user: `cs` and `session_id` are random per session (facts/protocol.md §3). */
@@ -35,16 +38,45 @@ export function isTestPush(notification: Notification): boolean {
   return notification.eventId === TEST_PUSH.eventId
 }
 
-/** What is left for one device; undefined when the notification says nothing. */
-export function applyPrivacy(notification: Notification, device: Device, policy: PrivacyPolicy): Push | undefined {
+/** What an event says to a device alone. */
+export interface Sealing {
+  readonly key: 'valid' | 'invalid' | 'missing'
+  /** With a valid key. */
+  readonly block?: SealedBlock | undefined
+}
+
+/** Undefined where there is nothing to seal: a badge is for the phone itself to show, and what the homeserver sealed passes through untouched. */
+export function sealFor(
+  notification: Notification,
+  device: Device,
+  policy: PrivacyPolicy,
+  seal: Seal,
+  nowMs: number,
+): Sealing | undefined {
+  if (policy.sealed === 'ignored' || notification.kind !== 'event' || notification.encrypted !== undefined)
+    return undefined
+  if (!hasDeviceKey(device.data)) return { key: 'missing' }
+  const key = deviceKeyOf(device.data)
+  const { unread } = countsFor(notification, device, policy) ?? {}
+  const block = key === undefined ? undefined : seal(key, plaintextOf(notification, unread, nowMs))
+  return block === undefined ? { key: 'invalid' } : { key: 'valid', block }
+}
+
+/** What is left for one device, with what was sealed for it; undefined when the notification says nothing. */
+export function applyPrivacy(
+  notification: Notification,
+  device: Device,
+  policy: PrivacyPolicy,
+  sealed?: SealedBlock,
+): Push | undefined {
   const { kind, prio, encrypted } = notification
   if (kind === 'nothing') return undefined
-  const counts = policy.counts === 'none' || hidesBadge(device) ? undefined : notification.counts
+  const counts = countsFor(notification, device, policy)
   const pusher = pusherOptionsOf(device)
   const defaultPayload = isJsonObject(device.data['default_payload']) ? device.data['default_payload'] : {}
   const clientName = clientNameOf(device)
   const { eventId, roomId } = notification
-  switch (policy.privacy) {
+  switch (modeFor(device, policy)) {
     case 'minimal':
       return {
         detail: 'minimal',
@@ -53,9 +85,13 @@ export function applyPrivacy(notification: Notification, device: Device, policy:
         encrypted,
         pusher,
         defaultPayload: allowed(defaultPayload, [...ALWAYS_ALLOWED, ...policy.defaultPayloadAllow]),
-        badge: badgeOf(counts),
-        counts: policy.counts === 'exact' ? counts : undefined,
-        testPush: isTestPush(notification),
+        ...(sealed === undefined
+          ? {
+              badge: badgeOf(counts),
+              counts: policy.counts === 'exact' ? counts : undefined,
+              testPush: isTestPush(notification),
+            }
+          : { testPush: false, sealed }),
       }
     case 'event_id_only':
       return {
@@ -88,6 +124,16 @@ export function applyPrivacy(notification: Notification, device: Device, policy:
       }
     }
   }
+}
+
+/** A device that offers a key, be it one or not, must never be sent in clear what it wants sealed. */
+function modeFor({ data }: Device, { privacy, sealed }: PrivacyPolicy): PrivacyMode {
+  const isForced = sealed === 'required' || (sealed === 'optional' && hasDeviceKey(data))
+  return isForced ? 'minimal' : privacy
+}
+
+function countsFor(notification: Notification, device: Device, policy: PrivacyPolicy): Counts | undefined {
+  return policy.counts === 'none' || hidesBadge(device) ? undefined : notification.counts
 }
 
 /** A device may do without counts (MSC4076, under its stable and its unstable name). */

@@ -53,6 +53,8 @@ export interface ProviderKind<Options = never> {
   readonly files: readonly string[]
   /** Counts-only pushes replace each other per pushkey, or per pushkey and pusher data. */
   readonly countsPer: 'pushkey' | 'pusher'
+  /** Its messages are encrypted to the device anyway, so a device's own key (`hushgate_key`) is not needed. */
+  readonly isEndToEnd?: boolean | undefined
   /** What the sender needs to reach a device, as one text; default: the pushkey itself. */
   targetOf?(pushkey: string, data: JsonObject): string
   /** Reads what the options point to and reports every mistake; opens no connection. */

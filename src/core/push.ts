@@ -1,5 +1,6 @@
 /** What is left of a notification for one device after the privacy policy: the only thing that renderers ever see. */
 import type { JsonObject } from './json.ts'
+import type { SealedBlock } from './sealed.ts'
 
 /** Numbers as the homeserver sent them; 0 and absent differ (0 clears a badge). */
 export interface Counts {
@@ -43,6 +44,8 @@ export interface MinimalPush extends PushBase {
   readonly counts?: Counts | undefined
   /** The apps' own test of the chain: its room and event ID are public constants, `TEST_PUSH`. */
   readonly testPush: boolean
+  /** What only the device can open. Then nothing of it stands in clear: neither counts nor the test push's constants. */
+  readonly sealed?: SealedBlock | undefined
 }
 
 export interface EventIdOnlyPush extends PushBase {

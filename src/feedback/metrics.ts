@@ -10,6 +10,8 @@ interface AppLabels {
 
 const RESULTS = ['delivered', 'rejected', 'failed', 'expired', 'duplicate', 'superseded', 'pushkey_dead'] as const
 const INTAKES = ['queued', 'rejected', 'duplicate', 'nothing_to_send'] as const
+/** What event pushes find in the pusher's data (`hushgate_key`). */
+const DEVICE_KEYS = ['valid', 'invalid', 'missing'] as const
 const SEND_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const DELAY_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600]
 const PAYLOAD_BYTES = [128, 256, 512, 1024, 2048, 3072, 4096]
@@ -31,6 +33,7 @@ export interface Metrics {
   notifyAnswered(statusCode: number, seconds: number): void
   deviceReceived(app: string | undefined, intake: (typeof INTAKES)[number] | 'unknown_app'): void
   messageRendered(app: string, bytes: number, truncated: boolean): void
+  deviceKeySeen(app: string, key: (typeof DEVICE_KEYS)[number]): void
   settled(settlement: Settlement): void
   blocked(app: string, isBlocked: boolean): void
   suspected(app: string, isSuspected: boolean): void
@@ -73,6 +76,11 @@ export function createMetrics(version: string): Metrics {
     'hushgate_payloads_truncated_total',
     'Messages that had to be shortened to fit the push service.',
     ['app'],
+  )
+  const deviceKeys = counter(
+    'hushgate_device_keys_total',
+    'Event pushes of apps that can have them sealed to the device, by what its pusher holds as hushgate_key.',
+    ['app', 'key'],
   )
   const outcomes = counter('hushgate_outcomes_total', 'Deliveries by how they ended, each once.', [
     'app',
@@ -156,6 +164,7 @@ export function createMetrics(version: string): Metrics {
         for (const outcome of RESULTS) outcomes.inc({ ...labels(name), outcome }, 0)
         for (const each of [attempts, retries]) each.inc(labels(name), 0)
         truncated.inc({ app: name }, 0)
+        for (const key of DEVICE_KEYS) deviceKeys.inc({ app: name, key }, 0)
         blockedGauge.set(labels(name), 0)
         suspectedGauge.set(labels(name), 0)
       }
@@ -166,6 +175,7 @@ export function createMetrics(version: string): Metrics {
       payload.observe({ app }, bytes)
       if (isTruncated) truncated.inc({ app })
     },
+    deviceKeySeen: (app, key) => deviceKeys.inc({ app, key }),
     settled({ app, result, reason, isFinal, sendSeconds, endToEndSeconds }) {
       if (sendSeconds !== undefined) {
         attempts.inc(labels(app))

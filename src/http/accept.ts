@@ -5,8 +5,9 @@ import type { Delivery, Priority } from '../core/delivery.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { PushIdentity, Rendered } from '../core/message.ts'
 import type { Device, Notification } from '../core/notification.ts'
-import { applyPrivacy, isCall, isTestPush, type PrivacyPolicy } from '../core/privacy.ts'
+import { applyPrivacy, isCall, isTestPush, sealFor, type PrivacyPolicy, type Sealing } from '../core/privacy.ts'
 import type { Push } from '../core/push.ts'
+import type { Seal } from '../core/sealed.ts'
 import { Secret } from '../core/secret.ts'
 
 /** A configured app, as far as the way in needs it. */
@@ -37,6 +38,9 @@ export interface IntakePorts {
     pushkeyTs: number | undefined
     kind: 'event' | 'counts'
   }) => Promise<'alive' | 'dead' | 'probe'>
+  /** Encrypts for a device's own key. */
+  readonly seal: Seal
+  readonly onSealing: (app: string, key: Sealing['key']) => void
   readonly isKnownEvent: (deduplicationKey: string) => Promise<boolean>
   /** Resolves when all are durable; rejects with StoreUnavailable, also when an app's queue is full. */
   readonly store: (deliveries: readonly Delivery[]) => Promise<void>
@@ -115,7 +119,9 @@ function render(
   const nowMs = ports.nowMs()
   const priority = priorityOf(notification, app)
   const expiresAtMs = nowMs + (priority === 'call' ? ports.callMaxAgeMs : ports.maxAgeMs)
-  const push = applyPrivacy(notification, device, app.policy)
+  const sealing = sealFor(notification, device, app.policy, ports.seal, nowMs)
+  if (sealing !== undefined) ports.onSealing(app.name, sealing.key)
+  const push = applyPrivacy(notification, device, app.policy, sealing?.block)
   if (push === undefined) return undefined
   // A shorter life tells the push service which push is a call, which is the type's to tell.
   const shownExpiryMs = push.detail === 'full' || app.isVoip ? expiresAtMs : nowMs + ports.maxAgeMs
@@ -184,7 +190,9 @@ function namesOf(
     roomCollapseId: () => (roomId === undefined ? undefined : collapseIdOf(hash('room', appId, target, roomId))),
   }
   if (notification.kind === 'counts') {
-    const latestKey = hash('latest', appId, target, app.countsPer === 'pusher' ? JSON.stringify(data) : '')
+    // With the app's configured name: each has an order of its own, and an app that is renamed begins anew.
+    const perPusher = app.countsPer === 'pusher' ? JSON.stringify(data) : ''
+    const latestKey = hash('latest', app.name, appId, target, perPusher)
     return { ...common, latestKey, pushId: randomUUID(), collapseId: collapseIdOf(latestKey) }
   }
   // The apps' test push is sent anew each time it is asked for; without an event ID nothing says that two pushes are the same.

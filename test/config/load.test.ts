@@ -29,7 +29,7 @@ describe('loadConfig', () => {
           name: 'com.example.good',
           kind: 'pigeon',
           options: { key_file: folder.at('key'), wings: 2, push_type: 'alert' },
-          policy: { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [] },
+          policy: { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' },
           files: [folder.at('key')],
         },
       ],
@@ -51,9 +51,9 @@ apps:
   c: { type: parrot, key_file: key, push_type: voip }
 `)
     expect(apps.map(({ name, kind, policy }) => [name, kind, policy])).toEqual([
-      ['a', 'pigeon', { privacy: 'event_id_only', counts: 'badge', defaultPayloadAllow: [] }],
-      ['b', 'pigeon', { privacy: 'full', counts: 'none', defaultPayloadAllow: ['aps.category'] }],
-      ['c', 'parrot', { privacy: 'event_id_only', counts: 'badge', defaultPayloadAllow: [] }],
+      ['a', 'pigeon', { privacy: 'event_id_only', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' }],
+      ['b', 'pigeon', { privacy: 'full', counts: 'none', defaultPayloadAllow: ['aps.category'], sealed: 'optional' }],
+      ['c', 'parrot', { privacy: 'event_id_only', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' }],
     ])
   })
 

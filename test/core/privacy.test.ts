@@ -38,7 +38,7 @@ function notificationWith(fields: object, data: object = {}): Notification {
 }
 
 function policy(privacy: PrivacyMode, more: Partial<PrivacyPolicy> = {}): PrivacyPolicy {
-  return { privacy, counts: 'badge', defaultPayloadAllow: [], ...more }
+  return { privacy, counts: 'badge', defaultPayloadAllow: [], sealed: 'optional', ...more }
 }
 
 function pushOf(notification: Notification, chosen: PrivacyPolicy) {

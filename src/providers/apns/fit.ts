@@ -2,6 +2,8 @@
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import { jsonBytes, truncate } from '../../core/text.ts'
 
+const SEALED = ['hushgate_kid', 'hushgate_sealed']
+
 /** What gives way, in this order, each only as far as needed: what people miss least first, what the app cannot do without last. */
 const ORDER: readonly ((draft: Draft) => void)[] = [
   // A fixed text of the pusher's, which nobody sees beside a loc-key.
@@ -11,11 +13,11 @@ const ORDER: readonly ((draft: Draft) => void)[] = [
   // An alert that is nothing but its text.
   (draft) => draft.shorten('aps', 'alert'),
   (draft) => draft.shortenAll('alert', ['loc-key']),
-  (draft) => draft.drop('payload', ['aps', 'room_id', 'event_id', 'unread_count', 'missed_calls']),
+  (draft) => draft.drop('payload', ['aps', 'room_id', 'event_id', 'unread_count', 'missed_calls', ...SEALED]),
   (draft) => draft.drop('aps', ['alert', 'badge', 'mutable-content', 'content-available']),
   (draft) => draft.drop('alert', ['loc-key']),
   // Longer than any real ID (255 bytes; Matrix specification, "Identifier Grammar"), or it would have fitted by now.
-  (draft) => draft.drop('payload', ['aps', 'unread_count', 'missed_calls']),
+  (draft) => draft.drop('payload', ['aps', 'unread_count', 'missed_calls', ...SEALED]),
 ]
 
 /** `payload`, which takes `bytes` as JSON, as JSON of at most `maxBytes`; `lastResort` where nothing else helps. */

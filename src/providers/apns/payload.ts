@@ -63,6 +63,8 @@ function minimalPayload(push: MinimalPush, style: Style): JsonObject {
     ...Object.entries(rest),
     ['aps', { ...(isJsonObject(aps) ? aps : {}), ...(push.badge === undefined ? {} : { badge: push.badge }) }],
     ...countEntries(push.counts),
+    ['hushgate_kid', push.sealed?.kid],
+    ['hushgate_sealed', push.sealed?.record],
     ['room_id', push.testPush ? TEST_PUSH.roomId : undefined],
     ['event_id', push.testPush ? TEST_PUSH.eventId : undefined],
   ])

@@ -9,6 +9,8 @@ import { payloadOf, wakeUp, type Style } from './payload.ts'
 // Apple, "Sending notification requests to APNs": the payload's limits, before compression.
 const MAX_BYTES = 4096
 const MAX_BYTES_VOIP = 5120
+/** A badge update with the largest number. */
+const BADGE_BYTES = '{"aps":{"badge":18446744073709552000}}'.length
 
 export function renderer(options: ApnsOptions): (push: Push, identity: PushIdentity) => Rendered {
   const maxBytes = options.push_type === 'voip' ? MAX_BYTES_VOIP : MAX_BYTES
@@ -62,6 +64,7 @@ function bodyOf(
   const whole = stringify(payload)
   if (whole === undefined) return { body: JSON.stringify(lastResort), truncated: true }
   const bytes = Buffer.byteLength(whole)
+  if (push.detail === 'minimal' && push.kind === 'counts') return { body: whole.padEnd(BADGE_BYTES), truncated: false }
   if (bytes <= maxBytes) return { body: whole, truncated: push.encrypted !== undefined }
   return { body: fit(payload, bytes, maxBytes, lastResort), truncated: true }
 }

@@ -12,6 +12,7 @@ export const webpush: ProviderKind<WebPushOptions> = {
   options: webPushOptions,
   files: ['vapid_private_key_file', 'ca_file'],
   // The browser's key alone does not say where the push goes.
+  isEndToEnd: true,
   countsPer: 'pusher',
   targetOf,
   inspect: inspectWebPush,

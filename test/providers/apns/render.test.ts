@@ -47,7 +47,7 @@ const full: FullPush = {
 }
 
 describe('a push with privacy: full or event_id_only', () => {
-  const policy: PrivacyPolicy = { privacy: 'full', counts: 'badge', defaultPayloadAllow: [] }
+  const policy: PrivacyPolicy = { privacy: 'full', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' }
 
   it.each(sygnal)("is as Sygnal's: $name ($what)", ({ notification, headers, payload }) => {
     const parsed = parseNotification(Buffer.from(JSON.stringify({ notification })))
