@@ -22,6 +22,8 @@ const PRODUCTION = 'https://api.push.apple.com'
 const SANDBOX = 'https://api.sandbox.push.apple.com'
 /** With `platform: auto`, devices known to be in the sandbox; beyond that, the oldest costs one more request. */
 const MAX_SANDBOX_DEVICES = 50_000
+/** Somebody has to repair something first. */
+const OPERATOR_FLOOR_MS = 600_000
 /** A device that does not exist. */
 const NO_DEVICE = '0'.repeat(64)
 
@@ -153,8 +155,13 @@ class ApnsSender implements Sender {
   }
 }
 
-/** Anybody can register a device that only the sandbox could know, so trouble with the sandbox does not make the app wait. */
+/**
+ * Anybody can register a device that only the sandbox could know, so trouble with the sandbox does not make the app wait: not even a refusal of
+ * our credential, for Apple has keys and certificates that are good for production alone (403 BadEnvironmentKeyInToken).
+ */
 function ofSecond(outcome: Outcome): Outcome {
+  if (outcome.kind === 'blocked')
+    return { kind: 'retry', reason: outcome.reason, scope: 'target', ambiguous: false, floorMs: OPERATOR_FLOOR_MS }
   if (outcome.kind !== 'retry' || outcome.scope !== 'app') return outcome
   return { ...outcome, scope: 'target', afterMs: undefined, floorMs: outcome.afterMs ?? outcome.floorMs }
 }

@@ -257,6 +257,14 @@ describe('the APNs sender', { timeout: 30_000 }, () => {
       const outcome = { kind: 'retry', reason: 'ECONNREFUSED', scope: 'target', ambiguous: false, floorMs: 2000 }
       expect(await sender.send(message, pushkey('device'), never)).toEqual(outcome)
     })
+
+    // Apple's keys can be made for production alone, and any stranger can name a device that production does not know.
+    it('does not block the app when the sandbox alone refuses its credential, nor reject the device', async () => {
+      await rig.simulate({ knowsDevice: () => false })
+      const sandbox = await rig.simulate({ keys: [] })
+      const sender = await rig.open({ platform: 'auto', sandbox_endpoint: sandbox.url })
+      expect(await sender.send(message, pushkey('device'), never)).toMatchObject({ kind: 'retry', scope: 'target' })
+    })
   })
 
   describe('with a certificate', () => {
