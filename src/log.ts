@@ -51,7 +51,10 @@ export function describeError(error: unknown): LogFacts {
     'code' in error && typeof error.code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(error.code)
       ? error.code
       : undefined
-  const frame = error.stack?.split('\n').find((line) => /^\s+at /.test(line))
+  // After the message, of which a line may look like a frame.
+  const { stack = '', message } = error
+  const frames = stack.slice(Math.max(0, stack.indexOf(message)) + message.length)
+  const frame = frames.split('\n').find((line) => /^\s+at /.test(line))
   return {
     error: error.name,
     code,

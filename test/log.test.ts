@@ -33,6 +33,12 @@ describe('the log', () => {
     expect(text).not.toContain('abc')
   })
 
+  it('does not take a line of the message for the place', () => {
+    const { at } = describeError(new Error('refused:\n    at @alice:example.org'))
+    expect(at).toContain('log.test.ts')
+    expect(at).not.toContain('alice')
+  })
+
   it.each(['a string abc', { token: 'abc' }, null])('describes whatever else was thrown by its type: %j', (thrown) => {
     expect(JSON.stringify(describeError(thrown))).not.toContain('abc')
   })
