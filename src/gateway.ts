@@ -155,23 +155,34 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
       ]
       return { isReady: !isClosing && writable && fit, reasons }
     },
-    metrics: () => {
+    metrics: async () => {
       const { writable, dangers } = store.health()
       metrics.storeHealth(writable, dangers.length)
+      await showSuspected()
       return metrics.expose((app) => store.queue.depth(app).catch(() => undefined))
     },
     listDead: (filter) => store.queue.listDead(filter, MOST_DEAD_LISTED),
     retryDead: (filter) => store.queue.retryDead(filter, nowMs() + config.queue.maxAgeMs),
     dropDead: (filter) => store.queue.dropDead(filter),
-    listSuspected: async () => {
-      const all = await Promise.all(
-        apps.list().map(async ({ config: { name } }) => ({ app: name, windows: await breaker.windows(name) })),
-      )
-      return all.filter(({ windows }) => windows.some((window) => window.isDiscarded !== true))
-    },
+    listSuspected: async () =>
+      (await suspectedApps()).filter(({ isSuspected }) => isSuspected).map(({ app, windows }) => ({ app, windows })),
     releaseSuspected: (app, verdict) => breaker.release(app, verdict),
     onError: (error) => log.error('A request on the admin port failed', error),
   })
+
+  function suspectedApps() {
+    return Promise.all(
+      apps.list().map(async ({ config: { name: app } }) => {
+        const windows = await breaker.windows(app)
+        return { app, windows, isSuspected: windows.some((window) => window.isDiscarded !== true) }
+      }),
+    )
+  }
+
+  /** As the store has it: another process may have tripped the breaker, or this one before it was started again. */
+  async function showSuspected(): Promise<void> {
+    for (const { app, isSuspected } of await suspectedApps().catch(() => [])) metrics.suspected(app, isSuspected)
+  }
 
   function announceApps(): void {
     metrics.setApps(apps.list().map(({ config: { name, kind } }) => ({ name, provider: kind })))

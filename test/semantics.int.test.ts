@@ -194,6 +194,15 @@ describe.each(STORES)('on %s', (store) => {
       for (const key of keys) await services.waitFor(key.token, 1, 200)
     })
 
+    it('goes on alarming after a reload and after a restart, as it goes on holding them back', async () => {
+      await trip()
+      await gateway.reload({})
+      expect(await suspected()).toBe(1)
+      await gateway.close()
+      await start()
+      expect(await suspected()).toBe(1)
+    })
+
     it('lets a delivery to one of them prove that it lives', async () => {
       const [key] = await trip()
       if (key === undefined) throw new Error('no key')
@@ -336,6 +345,18 @@ describe.each(STORES)('on %s', (store) => {
         [{ aps: { badge: 5 } }, 503],
         [{ aps: { badge: 0 } }, 200],
       ])
+    })
+
+    // On Redis each configured name has a queue, and so an order, of its own.
+    it('is sent after the operator gave its app another name', async () => {
+      const { token, apns } = newPushkey()
+      for (const unread of [1, 2, 3]) {
+        await gateway.notify({ counts: { unread }, ...ios(apns) })
+        await services.waitFor(token, unread)
+      }
+      await gateway.reload({ appsYaml: services.appsYaml.replace(`${IOS}:`, `${IOS.slice(0, -1)}?:`) })
+      await gateway.notify({ counts: { unread: 0 }, ...ios(apns) })
+      expect((await services.waitFor(token, 4)).at(-1)?.body).toEqual({ aps: { badge: 0 } })
     })
   })
 

@@ -59,7 +59,8 @@ export class Rejections {
     if (outcome.kind === 'delivered') {
       // Only a push that was sent in spite of a tombstone can refute one.
       const refuted = delivery.probesDead === true ? this.#memory.delete(tombstoneKey(device)) : undefined
-      await Promise.all([refuted, this.#breaker.onVerdict(app, device, false)])
+      // It has arrived: what cannot be written down of that is not worth sending it a second time.
+      await Promise.allSettled([refuted, this.#breaker.onVerdict(app, device, false)])
     } else if (outcome.kind === 'rejected') {
       const existing = await this.#read(device)
       await this.#write(device, bury(existing, delivery.pushkeyTs, outcome.sinceMs, this.#nowMs()))
