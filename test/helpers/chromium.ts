@@ -74,12 +74,14 @@ export async function startChromium(): Promise<Chromium> {
 
 async function openPage(protocol: Protocol, url: string, { width, height, script }: PageOptions): Promise<Page> {
   const { targetId = null } = await protocol.send('Target.createTarget', { url: 'about:blank' })
-  const { sessionId } = await protocol.send('Target.attachToTarget', { targetId, flatten: true })
+  const sessionId = textOf((await protocol.send('Target.attachToTarget', { targetId, flatten: true }))['sessionId'])
   const send = (method: string, parameters: JsonObject = {}) => protocol.send(method, parameters, sessionId)
+  const loaded = Promise.withResolvers<void>()
   const problems: string[] = []
   const requests: string[] = []
   let registrationId = ''
-  protocol.onEvent((method, parameters) => {
+  protocol.listen(sessionId, (method, parameters) => {
+    if (method === 'Page.loadEventFired') loaded.resolve()
     const { type, args, entry, exceptionDetails, request, registrations } = parameters
     if (method === 'Runtime.consoleAPICalled' && (type === 'error' || type === 'warning'))
       problems.push(JSON.stringify(args))
@@ -92,11 +94,8 @@ async function openPage(protocol: Protocol, url: string, { width, height, script
   for (const domain of ['Page', 'Runtime', 'Log', 'Network', 'ServiceWorker']) await send(`${domain}.enable`)
   await send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 2, mobile: true })
   if (script !== undefined) await send('Page.addScriptToEvaluateOnNewDocument', { source: script })
-  const loaded = new Promise<void>((resolve) => {
-    protocol.onEvent((method) => method === 'Page.loadEventFired' && resolve())
-  })
   await send('Page.navigate', { url })
-  await loaded
+  await loaded.promise
 
   return {
     problems,
@@ -117,25 +116,28 @@ async function openPage(protocol: Protocol, url: string, { width, height, script
   }
 }
 
+type Listener = (method: string, parameters: JsonObject) => void
+
 interface Protocol {
   /** Resolves with the result; rejects with the browser's own words. */
-  send(method: string, parameters?: JsonObject, sessionId?: JsonValue): Promise<JsonObject>
-  onEvent(listener: (method: string, parameters: JsonObject) => void): void
+  send(method: string, parameters?: JsonObject, sessionId?: string): Promise<JsonObject>
+  /** Calls back for each event of this session. */
+  listen(sessionId: string, listener: Listener): void
 }
 
 async function connect(address: string): Promise<Protocol> {
   const socket = new WebSocket(address)
   await once(socket, 'open')
   const waiting = new Map<number, PromiseWithResolvers<JsonObject>>()
-  const listeners: ((method: string, parameters: JsonObject) => void)[] = []
+  const listeners = new Map<string, Listener>()
   let lastId = 0
   socket.addEventListener('message', ({ data }) => {
-    const { id, method, params = {}, result = {}, error }: JsonObject = JSON.parse(String(data))
+    const { id, method, params = {}, result = {}, error, sessionId = '' }: JsonObject = JSON.parse(String(data))
     const call = waiting.get(Number(id))
     waiting.delete(Number(id))
     if (error !== undefined) call?.reject(new Error(JSON.stringify(error)))
     else if (isJsonObject(result)) call?.resolve(result)
-    if (typeof method === 'string' && isJsonObject(params)) for (const listen of listeners) listen(method, params)
+    if (isJsonObject(params)) listeners.get(textOf(sessionId))?.(textOf(method), params)
   })
   return {
     send(method, params = {}, sessionId) {
@@ -144,7 +146,7 @@ async function connect(address: string): Promise<Protocol> {
       socket.send(JSON.stringify({ id: lastId, method, params, sessionId }))
       return call.promise
     },
-    onEvent: (listener) => void listeners.push(listener),
+    listen: (sessionId, listener) => void listeners.set(sessionId, listener),
   }
 }
 
