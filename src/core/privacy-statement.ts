@@ -1,14 +1,13 @@
 /** What this gateway learns, keeps and passes on, per app: the ledger under the policies in use. Public: holds no secret, no path and no number of users. */
+import { KEPT, type Kept } from './kept.ts'
 import {
   FIELDS,
   fieldNames,
-  KEPT,
   LEARNED,
   learnedOf,
   PARTIES,
   PARTY_WORDS,
   type Field,
-  type Kept,
   type Learned,
   type Party,
   type PartyWords,

@@ -1,0 +1,55 @@
+/** What the gateway stores, for how long and why: the part of the ledger that is about time. Data, no behaviour. */
+
+/** One kind of entry in the store. `lifetime`: in words; the numbers are asserted where they are used (test/retention.int.test.ts). */
+export interface Kept {
+  readonly what: string
+  readonly readable: string
+  readonly lifetime: string
+  readonly why: string
+}
+
+export const KEPT: readonly Kept[] = [
+  {
+    what: 'a push that is on its way',
+    readable: 'nothing of it; beside it the name of the app, priority, times, number of attempts',
+    lifetime:
+      'until it is sent; at most queue.max_age (calls: queue.call_max_age), while its app is configured and its push service takes our credential',
+    why: 'Nothing is lost when the push service or the gateway is away',
+  },
+  {
+    what: 'a push that was given up',
+    readable: 'the same, and the reason',
+    lifetime: '7 days, at most 10,000 per app',
+    why: 'The operator can find out why, and send it again',
+  },
+  {
+    what: 'that an event was sent to a device',
+    readable: 'a keyed hash of app, pushkey and event ID; a random ID',
+    lifetime: '24 hours',
+    why: 'Homeservers repeat themselves; the device shall not ring twice',
+  },
+  {
+    what: 'which badge of a device is the latest',
+    readable: 'a keyed hash of app and pushkey; a number',
+    lifetime: '24 hours',
+    why: 'An old number must not replace a newer one',
+  },
+  {
+    what: 'that a pushkey is dead',
+    readable: 'a keyed hash of app and pushkey; times, also when it was registered again',
+    lifetime: '30 days',
+    why: 'The homeserver is told, so that it stops',
+  },
+  {
+    what: 'how many pushkeys were called dead in the last minutes',
+    readable: 'keyed hashes, in sets that can only be counted',
+    lifetime: '6 minutes',
+    why: 'A wrong setting must not unregister every user',
+  },
+  {
+    what: 'when too many pushkeys of an app were called dead',
+    readable: 'the name of the app, times',
+    lifetime: '30 days',
+    why: 'The operator says whether it was a mistake',
+  },
+]
