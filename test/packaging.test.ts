@@ -1,0 +1,132 @@
+/** What an operator gets beside the gateway: documents that are not stale, examples that fit it and each other, workflows that download what is meant. */
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Value } from 'typebox/value'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { mistakesIn } from '../scripts/check-release.ts'
+import { configurationDoc, writeConfiguration } from '../scripts/write-configuration-doc.ts'
+import { configSchema } from '../src/config/schema.ts'
+import { isJsonObject, type JsonObject } from '../src/core/json.ts'
+import { providers } from '../src/providers/index.ts'
+
+const CHECKOUT = join(import.meta.dirname, '..')
+const read = (path: string): string => readFileSync(join(CHECKOUT, path), 'utf8')
+
+function readYaml(path: string): JsonObject {
+  const value: unknown = parse(read(path))
+  return isJsonObject(value) ? value : {}
+}
+
+/** What the paths lead to; undefined where there is nothing. */
+function at(value: unknown, ...path: readonly string[]): unknown {
+  return path.reduce<unknown>((inner, name) => (isJsonObject(inner) ? inner[name] : undefined), value)
+}
+
+describe('docs/configuration.md', () => {
+  it('says what the schema says; renew it with: npm run schema', () => {
+    expect(readFileSync(configurationDoc, 'utf8')).toBe(writeConfiguration())
+  })
+})
+
+describe('the documents', () => {
+  it.each(['README.md', ...globSync('docs/*.md', { cwd: CHECKOUT })])('%s links only to files that exist', (path) => {
+    const links = [...read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link ?? '')
+    expect(links.filter((link) => !existsSync(join(CHECKOUT, dirname(path), link)))).toEqual([])
+  })
+})
+
+describe('the examples', () => {
+  it.each(['compose/hushgate/hushgate.yaml', 'systemd/hushgate.yaml'])('%s is valid', (path) => {
+    expect(Value.Errors(configSchema(providers), readYaml(`config/examples/${path}`))).toEqual([])
+  })
+
+  it('the systemd unit loads the credentials that its configuration reads', () => {
+    const unit = read('config/examples/systemd/hushgate.service')
+    const loaded = [...unit.matchAll(/^LoadCredential=([^:]+):\/etc\/hushgate\/credentials\/\1$/gm)].map(
+      ([, name]) => name,
+    )
+    const used = read('config/examples/systemd/hushgate.yaml').matchAll(/\$\{CREDENTIALS_DIRECTORY\}\/(\S+)/g)
+    expect(loaded).toEqual([...used].map(([, name]) => name))
+    expect(loaded.length).toBeGreaterThan(1)
+  })
+
+  it('the compose file runs this version, as the tests of the image run it', () => {
+    const { services } = readYaml('config/examples/compose/compose.yaml')
+    const { version } = JSON.parse(read('package.json'))
+    expect(at(services, 'hushgate')).toMatchObject({
+      image: `ghcr.io/hushgate/hushgate:${version}`,
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+      volumes: ['./hushgate:/etc/hushgate:ro'],
+    })
+  })
+
+  it('the compose file lets nobody but the gateway reach Redis', () => {
+    const { services, networks } = readYaml('config/examples/compose/compose.yaml')
+    expect(at(networks, 'redis')).toEqual({ internal: true })
+    expect(at(services, 'redis', 'networks')).toEqual(['redis'])
+    expect(at(services, 'redis')).not.toHaveProperty('ports')
+  })
+})
+
+describe('a release', () => {
+  const written = new Map(
+    ['package.json', 'helm/Chart.yaml', 'config/examples/compose/compose.yaml', 'Dockerfile'].map((path) => [
+      path,
+      read(path),
+    ]),
+  )
+  const { version } = JSON.parse(read('package.json'))
+  const tag = `v${version}`
+  const changelog = `## Unreleased\n\n## ${version} - 2026-12-01\n\n- What changed.\n`
+  const mistakes = (path: string, text: string, of = tag): readonly string[] =>
+    mistakesIn(of, (asked) =>
+      asked === path ? text : asked === 'CHANGELOG.md' ? changelog : (written.get(asked) ?? ''),
+    )
+
+  it('is made when everything says the same version and the bases have digests', () => {
+    expect(mistakes('CHANGELOG.md', changelog)).toEqual([])
+  })
+
+  it.each([
+    [
+      'another version than the chart',
+      'helm/Chart.yaml',
+      (text: string) => text.replace(`\nversion: ${version}`, '\nversion: 9.9.9'),
+    ],
+    [
+      'another version than the package',
+      'package.json',
+      (text: string) => text.replace(`"version": "${version}"`, '"version": "9.9.9"'),
+    ],
+    [
+      'another version than the compose file',
+      'config/examples/compose/compose.yaml',
+      (text: string) => text.replace(`hushgate:${version}`, 'hushgate:9.9.9'),
+    ],
+    ['a base without a digest', 'Dockerfile', (text: string) => text.replace(/@sha256:\w+/, '')],
+    ['changes that are not released', 'CHANGELOG.md', () => changelog.replace('Unreleased', 'Unreleased\n\n- More.')],
+    ['no changes at all', 'CHANGELOG.md', () => '## Unreleased\n'],
+  ])('is refused with %s', (_what, path, change) => {
+    expect(mistakes(path, change(written.get(path) ?? ''))).toHaveLength(1)
+  })
+
+  it.each(['main', 'v1', '1.2.3', 'v1.2.3.4'])('is not made of %s', (of) => {
+    expect(mistakes('', '', of)).toEqual([`${of} is not a tag of a release, such as v1.2.3`])
+  })
+})
+
+describe('the workflows', () => {
+  it.each(globSync('.github/workflows/*.yml', { cwd: CHECKOUT }))(
+    '%s take actions by commit, with few rights',
+    (path) => {
+      const { permissions } = readYaml(path)
+      expect(permissions).toEqual({ contents: 'read' })
+      const uses = [...read(path).matchAll(/uses: (.*)/g)].map(([, action]) => action ?? '')
+      expect(uses.length).toBeGreaterThan(0)
+      expect(uses.filter((action) => !/^(\.\/.*|[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+.*)$/.test(action))).toEqual([])
+    },
+  )
+})
