@@ -30,7 +30,7 @@ export async function readProxy(
 }
 
 /** What the URL says, or a sentence about what is wrong with it. */
-export function parseProxyUrl(text: string): ProxyConfig | string {
+function parseProxyUrl(text: string): ProxyConfig | string {
   if (/^https:/i.test(text))
     return `TLS to the proxy is not supported; ${FORM}. What goes through it is encrypted by itself`
   if (/^socks/i.test(text)) return `SOCKS is not supported; ${FORM}`

@@ -75,6 +75,7 @@ function openTunnel(
     }
     const onAbort = (): void => fail(new DialError('proxy timed out'))
     signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
     // Node bounds the head of an answer to 16 KiB, and reads no body of one to CONNECT.
     const asking = request({
       method: 'CONNECT',

@@ -15,6 +15,8 @@ export interface DialingAgentOptions extends Omit<AgentOptions, 'maxSockets' | '
   /** Connections to one host and port at once; the others wait. */
   readonly maxConnections?: number | undefined
   readonly lookup?: LookupFunction | undefined
+  /** For TCP, a proxy's answer and TLS together. */
+  readonly connectMs?: number | undefined
 }
 
 interface Waiting {
@@ -30,12 +32,11 @@ interface Line {
 
 type OnConnection = NonNullable<Parameters<Agent['createConnection']>[1]>
 
-/** For TCP, a proxy's answer and TLS. */
 const CONNECT_MS = 4000
 
 /**
  * What every agent inherits and what calls `createConnection`. Undocumented, but what agent-base and others build upon;
- * test/providers/fcm/single-attempt-agent.test.ts fails the day it goes.
+ * test/providers/dialing-agent.test.ts fails the day it goes.
  */
 const addRequest: unknown = Reflect.get(Agent.prototype, 'addRequest')
 
@@ -43,13 +44,15 @@ export class DialingAgent extends Agent {
   readonly #dial: Dial
   readonly #lookup: LookupFunction | undefined
   readonly #maxConnections: number
+  readonly #connectMs: number
   readonly #lines = new Map<string, Line>()
 
-  constructor({ dial, maxConnections = Infinity, lookup, ...options }: DialingAgentOptions) {
+  constructor({ dial, maxConnections = Infinity, lookup, connectMs = CONNECT_MS, ...options }: DialingAgentOptions) {
     super({ ...options, maxFreeSockets: maxConnections })
     this.#dial = dial
     this.#lookup = lookup
     this.#maxConnections = maxConnections
+    this.#connectMs = connectMs
   }
 
   /** Called by Node for each request that uses this agent, before it has a socket. */
@@ -71,7 +74,7 @@ export class DialingAgent extends Agent {
   }
 
   async #connect(options: RequestOptions): Promise<Duplex> {
-    const limit = AbortSignal.timeout(CONNECT_MS)
+    const limit = AbortSignal.timeout(this.#connectMs)
     const socket = await this.#dial(options.host ?? '', Number(options.port), limit, this.#lookup)
     const overSocket: RequestOptions & Pick<ConnectionOptions, 'socket'> = { ...options, socket }
     const connection = super.createConnection(overSocket)
