@@ -15,7 +15,7 @@ const DEVICE_KEYS = ['valid', 'invalid', 'missing'] as const
 const SEND_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const DELAY_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600]
 const PAYLOAD_BYTES = [128, 256, 512, 1024, 2048, 3072, 4096]
-/** A vocabulary that a push service may grow; beyond this many reasons per process the rest is "other". */
+/** A vocabulary that a push service may grow (Web Push: any stranger's); beyond this many reasons of an app the rest is "other". */
 const MAX_REASONS = 100
 
 export interface Settlement {
@@ -145,9 +145,11 @@ export function createMetrics(version: string): Metrics {
   )
 
   const providers = new Map<string, string>()
-  const knownReasons = new Set<string>()
+  const reasonsOfApps = new Map<string, Set<string>>()
   const labels = (app: string) => ({ app, provider: providers.get(app) ?? 'unknown' })
-  const bounded = (reason: string) => {
+  const bounded = (app: string, reason: string) => {
+    const knownReasons = reasonsOfApps.get(app) ?? new Set<string>()
+    reasonsOfApps.set(app, knownReasons)
     const isKnown = knownReasons.has(reason) || knownReasons.size < MAX_REASONS
     if (isKnown) knownReasons.add(reason)
     return isKnown ? reason : 'other'
@@ -181,7 +183,7 @@ export function createMetrics(version: string): Metrics {
         attempts.inc(labels(app))
         sendDuration.observe(labels(app), sendSeconds)
       }
-      if (reason !== undefined) reasons.inc({ ...labels(app), outcome: result, reason: bounded(reason) })
+      if (reason !== undefined) reasons.inc({ ...labels(app), outcome: result, reason: bounded(app, reason) })
       if (isFinal) outcomes.inc({ ...labels(app), outcome: result === 'retry' ? 'expired' : result })
       else if (result === 'retry') retries.inc(labels(app))
       if (result === 'delivered') delay.observe(labels(app), endToEndSeconds)

@@ -59,9 +59,9 @@ export class AppFlow {
     if (this.#state !== 'open' && this.#cancelProbe === undefined) this.#probeAfter(this.#intervalMs)
   }
 
-  /** What was handed out needed no attempt (superseded, expired) and so taught nothing: the next one asks. */
+  /** What was handed out needed no attempt (superseded, expired) and so taught nothing: if it was the probe, the next one asks. */
   onNotAttempted(): void {
-    this.probeNow()
+    if (this.#cancelProbe === undefined) this.probeNow()
   }
 
   /** After a reload: the credential may be a new one. */
@@ -78,6 +78,7 @@ export class AppFlow {
     const wasBlocked = this.#state === 'blocked'
     this.#state = 'open'
     this.#cancelProbe?.()
+    this.#cancelProbe = undefined
     this.#ports.setFlow('open')
     if (wasBlocked) this.#ports.onBlocked(undefined)
   }

@@ -84,9 +84,8 @@ async function settle(
     const { delivery, attempt } = handedOut
     const unwanted = await reasonNotToSend(handedOut, ports)
     if (unwanted !== undefined) {
-      // An expired event is kept for the operator; an old badge, an old ring or a second copy is of no use to anybody.
-      const isKept = unwanted === 'expired' && delivery.priority === 'event'
-      const disposition: Disposition = isKept ? { kind: 'dead', reason: 'expired' } : { kind: 'done' }
+      const disposition: Disposition =
+        unwanted === 'expired' ? ofExpired(delivery, { kind: 'dead', reason: 'expired' }) : { kind: 'done' }
       flow.onNotAttempted()
       ports.onSettled({
         delivery,
@@ -104,7 +103,8 @@ async function settle(
     flow.onOutcome(outcome)
     await ports.record(delivery, outcome)
     const circumstances = { attempt, nowMs: ports.nowMs(), expiresAtMs: delivery.expiresAtMs, random: ports.random() }
-    const disposition = dispositionOf(outcome, circumstances)
+    const next = dispositionOf(outcome, circumstances)
+    const disposition = outcome.kind === 'retry' ? ofExpired(delivery, next) : next
     const reason = outcome.kind === 'delivered' ? undefined : outcome.reason
     ports.onSettled({ delivery, attempt, result: outcome.kind, reason, disposition: disposition.kind, sendMs })
     return disposition
@@ -113,6 +113,11 @@ async function settle(
     flow.onNothingLearnt()
     return { kind: 'again', atMs: ports.nowMs() + ERROR_DELAY_MS }
   }
+}
+
+/** An event is kept for the operator; an old badge or an old ring is of no use to anybody, and must not be sent after newer ones. */
+function ofExpired({ priority }: Delivery, disposition: Disposition): Disposition {
+  return disposition.kind === 'dead' && priority !== 'event' ? { kind: 'done' } : disposition
 }
 
 async function reasonNotToSend(handedOut: HandedOut, ports: WorkerPorts): Promise<Unwanted | 'expired' | undefined> {

@@ -84,11 +84,14 @@ describe("an app's flow", () => {
     expect(log).toEqual(['waits for 503', 'closed', 'one', 'open'])
   })
 
-  it('does not put off its probe for what had been on its way before', () => {
+  it('neither puts off nor hurries its probe for what had been on its way before', () => {
     const { flow, pending, fire } = start()
     flow.onOutcome(WAIT)
     flow.onOutcome({ kind: 'retry', reason: 'connection lost', scope: 'delivery', ambiguous: true })
     flow.onOutcome({ kind: 'failed', reason: 'PayloadTooLarge' })
+    expect(pending()).toEqual([5000])
+    // A badge that another has overtaken, handed out together with what was told to wait.
+    flow.onNotAttempted()
     expect(pending()).toEqual([5000])
     fire()
     expect(pending()).toEqual([])
