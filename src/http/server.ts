@@ -30,6 +30,8 @@ const PRIVACY_CACHED_SECONDS = 60
 /** Synapse keeps idle connections for 120 s and does not repeat a POST on one that was closed under it (facts/protocol.md §2.1). */
 const KEEP_ALIVE_TIMEOUT_MS = 130_000
 const REQUEST_TIMEOUT_MS = 30_000
+/** What has arrived is answered within a second. */
+const STOP_GRACE_MS = 2000
 
 export function createNotifyServer(options: NotifyServerOptions): FastifyInstance {
   const server = fastify({
@@ -100,6 +102,13 @@ export function createNotifyServer(options: NotifyServerOptions): FastifyInstanc
   )
   // Sygnal's probe.
   server.get('/health', (_request, reply) => reply.type('text/plain').send(''))
+
+  // Node enforces no time limit on a server that closes, so one request that trickles in would keep the process from stopping for ever.
+  server.addHook('preClose', (done) => {
+    const timer = setTimeout(() => server.server.closeAllConnections(), STOP_GRACE_MS)
+    server.server.once('close', () => clearTimeout(timer))
+    done()
+  })
 
   server.addHook('onResponse', (request, reply, done) => {
     if (request.routeOptions.url === NOTIFY_PATH && request.method === 'POST')

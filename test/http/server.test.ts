@@ -160,6 +160,15 @@ describe('the connection', () => {
   it('is given up when a request takes longer than 30 s to arrive', () => {
     expect([server.server.requestTimeout, server.server.headersTimeout]).toEqual([30_000, 30_000])
   })
+
+  it('does not keep the process from stopping by a request that never ends', { timeout: 20_000 }, async () => {
+    const socket = await open()
+    socket.on('error', () => {})
+    socket.write(`POST ${NOTIFY_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{`)
+    expect((await post(BODY)).status).toBe(200)
+    await server.close()
+    if (!socket.closed) await once(socket, 'close')
+  })
 })
 
 describe('discovery', () => {
