@@ -347,6 +347,12 @@ describe.each(STORES)('on %s', (store) => {
       ])
     })
 
+    it('that may not be tried again before its time is over is not kept: a newer one will tell', async () => {
+      await gateway.notify({ counts: { unread: 5 }, ...ios(newPushkey('s503.a100000').apns) })
+      await settled(IOS, 'expired', 1)
+      expect((await gateway.admin('/api/dead')).json).toEqual({ dead: [] })
+    })
+
     // On Redis each configured name has a queue, and so an order, of its own.
     it('is sent after the operator gave its app another name', async () => {
       const { token, apns } = newPushkey()
