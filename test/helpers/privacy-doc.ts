@@ -1,0 +1,126 @@
+/** The parts of docs/privacy.md that are made from the ledger, and the tests that its table names. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { KEPT } from '../../src/core/kept.ts'
+import {
+  FIELDS,
+  fieldNames,
+  LEARNED,
+  learnedOf,
+  PARTY_WORDS,
+  type Learned,
+  type LedgerPolicy,
+} from '../../src/core/ledger.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+export const PRIVACY_DOC = join(ROOT, 'docs/privacy.md')
+export const PRIVACY_SCHEMA = join(ROOT, 'config/privacy.schema.json')
+
+/** Short, for cells. */
+const SHORT: Readonly<Record<Learned, string>> = {
+  as_sent: 'as sent',
+  sum_as_badge: 'sum',
+  keyed_hash: 'keyed hash',
+  short_hash: 'short hash',
+  app_name: 'app name',
+  sealed: 'sealed',
+  category: 'whether a call',
+  aggregate: 'in totals',
+}
+
+const COUNTS = ['badge', 'exact', 'none'] as const
+
+/** The document with its generated parts as they must be. */
+export function withLedger(markdown: string): string {
+  const parts = { parties: partiesTable(), words: wordsTable(), fields: fieldsTable(), kept: keptTable() }
+  return Object.entries(parts).reduce((text, [name, table]) => {
+    const between = new RegExp(`(<!-- ${name} -->\n)[^]*?(<!-- end -->)`)
+    if (!between.test(text)) throw new Error(`docs/privacy.md has no place for "${name}"`)
+    return text.replace(between, (_, start: string, end: string) => `${start}${table}\n${end}`)
+  }, markdown)
+}
+
+/** File and name of each test in the table of what a third party could do. */
+export function testsNamedIn(markdown: string): readonly { readonly file: string; readonly name: string }[] {
+  return [...markdown.matchAll(/`(test\/[^`]+\.ts)` “([^”]+)”/g)].map(([, file, name]) => ({
+    file: String(file),
+    name: String(name),
+  }))
+}
+
+/** Whether a test (or a group of tests) of exactly that name is in that file. */
+export function isTest({ file, name }: { readonly file: string; readonly name: string }): boolean {
+  const path = join(ROOT, file)
+  return existsSync(path) && ["'", '"', '`'].some((quote) => readFileSync(path, 'utf8').includes(quote + name + quote))
+}
+
+function partiesTable(): string {
+  return table(
+    ['Party', 'Keeps it'],
+    Object.values(PARTY_WORDS).map(({ name, kept }) => [name, kept]),
+  )
+}
+
+function wordsTable(): string {
+  const isLearned = (name: string): name is Learned => Object.hasOwn(LEARNED, name)
+  return table(
+    ['Word', 'Means'],
+    Object.keys(LEARNED)
+      .filter(isLearned)
+      .map((name) => [SHORT[name], LEARNED[name]]),
+  )
+}
+
+function fieldsTable(): string {
+  const modes = ['minimal', 'event_id_only', 'full'] as const
+  const head = [
+    'Field',
+    'What it is',
+    'Store',
+    'Log',
+    'Metrics',
+    ...modes.map((mode) => `Push service, ${mode}`),
+    'Why',
+  ]
+  return table(
+    head,
+    fieldNames().map((field) => {
+      const at = (party: 'store' | 'log' | 'metrics', policy: LedgerPolicy) => words(learnedOf(field, party, policy))
+      const most: LedgerPolicy = { privacy: 'full', counts: 'exact' }
+      const least: LedgerPolicy = { privacy: 'minimal', counts: 'badge' }
+      const [atMost, atLeast] = [at('store', most), at('store', least)]
+      const { what, why } = FIELDS[field]
+      return [
+        `\`${field}\``,
+        what,
+        atMost === atLeast ? atMost : `minimal: ${atLeast}; full: ${atMost}`,
+        at('log', most),
+        at('metrics', most),
+        ...modes.map((privacy) => pushServiceCell(field, privacy)),
+        why,
+      ]
+    }),
+  )
+}
+
+function pushServiceCell(field: Parameters<typeof learnedOf>[0], privacy: LedgerPolicy['privacy']): string {
+  const cells = COUNTS.map((counts) => words(learnedOf(field, 'push_service', { privacy, counts })))
+  return new Set(cells).size === 1
+    ? (cells[0] ?? '')
+    : COUNTS.map((counts, index) => `counts ${counts}: ${cells[index]}`).join('; ')
+}
+
+function keptTable(): string {
+  return table(
+    ['In the store', 'Readable without the key file', 'Kept', 'Why'],
+    KEPT.map(({ what, readable, lifetime, why }) => [what, readable, lifetime, why]),
+  )
+}
+
+function words(learned: readonly Learned[]): string {
+  return learned.map((each) => SHORT[each]).join(', ') || 'nothing'
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+}
