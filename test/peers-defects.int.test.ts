@@ -265,7 +265,6 @@ describe.each(STORES)('on %s', (store) => {
     it('14b: opens a connection for each message; Hushgate uses one again', async () => {
       const fcmHost = new URL(/endpoint: (\S+)/.exec(appsYaml.split(`  ${ANDROID}:`)[1] ?? '')?.[1] ?? '').host
       await using proxy = await startProxy()
-      await proxy.start()
       await gateway.close()
       const settings = `proxy: http://127.0.0.1:${proxy.port}`
       gateway = await startGateway({ store: stores.section(store), appsYaml, settings })

@@ -45,6 +45,7 @@ describe('the configuration of real push services', () => {
         options: {
           service_account_file: folder.at('sa.json'),
           target: 'token',
+          payload_style: 'sygnal',
           badge_pushes: 'drop',
           max_connections: 50,
           options: { android: { ttl: '3600s' } },

@@ -252,6 +252,23 @@ describe("the limit of FCM, in Hedwig's shapes", () => {
     expect(data).not.toHaveProperty('content')
   })
 
+  it('leaves room for what is sealed to the device beside the largest texts', () => {
+    const hedwig = { notification_title: 't'.repeat(256), notification_body: '<count>'.repeat(36) }
+    const sealed = { kid: 'k'.repeat(22), record: 'r'.repeat(1503) }
+    const push = {
+      detail: 'minimal',
+      kind: 'event',
+      prio: 'high',
+      defaultPayload: {},
+      testPush: false,
+      sealed,
+    } as const
+    const pusher = { eventsOnly: false, onlyLastPerRoom: false, dataMessage: 'ios' } as const
+    const message = fcmRenderer({ service_account_file: '-', payload_style: 'hedwig', hedwig })({ ...push, pusher })
+    const body = expect.stringContaining(`"hushgate_sealed":"${sealed.record}"`)
+    expect(message).toMatchObject({ message: { body }, truncated: false })
+  })
+
   it('is kept, with strings only, whatever comes', () => {
     const short = fc.string({ unit: 'binary', maxLength: 40 })
     const text = fc.tuple(short, fc.constantFrom(1, 1, 50, 200)).map(([piece, times]) => piece.repeat(times))

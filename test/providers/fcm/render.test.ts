@@ -81,7 +81,12 @@ function rendered(one: GoldenCase): unknown {
   if (!('devices' in notification)) throw new Error(one.name)
   const [device] = notification.devices
   if (device === undefined || 'mistake' in device) throw new Error(one.name)
-  const push = applyPrivacy(notification, device, { privacy: 'full', counts: 'exact', defaultPayloadAllow: [], sealed: 'optional' })
+  const push = applyPrivacy(notification, device, {
+    privacy: 'full',
+    counts: 'exact',
+    defaultPayloadAllow: [],
+    sealed: 'optional',
+  })
   if (push === undefined) return null
   const options = OPTIONS_OF_APP[one.body.notification.devices[0]?.app_id ?? ''] ?? {}
   const result = fcmRenderer({ service_account_file: '-', badge_pushes: 'send', options })(push)
