@@ -1,6 +1,6 @@
 /**
  * Installs what is missing, quietly when nothing is: the packages of the lock file (Node 24 among them), and with `--tests` a real Redis server, a real
- * HTTP proxy and a real browser.
+ * HTTP proxy, a real browser and a JDK.
  * Runs before `npm start`, `npm test` and `npm run check`, on whatever Node the machine has, so it uses nothing but Node itself.
  */
 import { spawnSync } from 'node:child_process'
@@ -8,8 +8,13 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 
 const MARKER = 'node_modules/.hushgate-lock'
-/** Debian's packages, each called as its program. */
-const TOOLS = ['redis-server', 'tinyproxy', 'chromium']
+/** Programs, and the packages of Debian that have them. */
+const TOOLS = new Map([
+  ['redis-server', 'redis-server'],
+  ['tinyproxy', 'tinyproxy'],
+  ['chromium', 'chromium'],
+  ['javac', 'default-jdk-headless'],
+])
 
 const lock = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex')
 if (!existsSync(MARKER) || readFileSync(MARKER, 'utf8') !== lock) {
@@ -18,11 +23,13 @@ if (!existsSync(MARKER) || readFileSync(MARKER, 'utf8') !== lock) {
   mkdirSync('node_modules', { recursive: true })
   writeFileSync(MARKER, lock)
 }
-const missing = process.argv.includes('--tests') ? TOOLS.filter((name) => !isInstalled(name)) : []
+const missing = process.argv.includes('--tests')
+  ? [...TOOLS].filter(([program]) => !isInstalled(program)).map(([, name]) => name)
+  : []
 if (missing.length > 0) {
   const names = missing.join(' ')
   console.log(`Installing ${names} from Debian (once) …`)
-  const help = `The tests need real servers and a browser: install them with "apt-get install ${names}" as root`
+  const help = `The tests need real servers, a browser and a JDK: install them with "apt-get install ${names}" as root`
   // The services that the packages would start are not wanted: the tests start their own.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   run('apt-get', ['-qq', 'update'], help, { env })
