@@ -37,12 +37,14 @@ async function bodyOf(service: Service, app: string, about: object, key?: unknow
   expect(await gateway.notify({ ...about, devices })).toEqual({ status: 200, json: { rejected: [] } })
   const [push] = await services.waitFor(pushkey.token, 1)
   const body = service === 'fcm' && isJsonObject(push?.body) ? push.body['data'] : push?.body
-  return isJsonObject(body) ? body : expect.fail('no body')
+  if (!isJsonObject(body)) throw new Error('no body')
+  return body
 }
 
 function opened(body: JsonObject): unknown {
-  const record = body['hushgate_sealed']
-  return JSON.parse(decrypt(Buffer.from(String(record), 'base64url'), secrets)?.toString() ?? 'null')
+  const { hushgate_sealed: record } = body
+  if (typeof record !== 'string') throw new Error('nothing is sealed')
+  return JSON.parse(decrypt(Buffer.from(record, 'base64url'), secrets)?.toString() ?? 'null')
 }
 
 describe.each(SERVICES)('for %s', (service) => {
