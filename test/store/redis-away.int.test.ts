@@ -138,6 +138,22 @@ describe('a store whose Redis takes no writes', () => {
     await until('it is writable', () => store.health().writable)
   })
 
+  it('refuses what is new while there is still room to hand out what it has', async () => {
+    await store.queue.add(createDeliveries(5))
+    const admin = await redis.client()
+    // Beside it, the buffers of connections that come and go count for nothing.
+    await admin.setrange('ballast', 32 * 1024 * 1024, 'x')
+    const used = Number(/used_memory:(\d+)/.exec(await admin.info('memory'))?.[1])
+    await admin.config('SET', 'maxmemory', String(Math.round(used * 1.05)))
+    await until('it is not writable', () => !store.health().writable)
+    const received = new Received()
+    store.queue.consume(APP, 10, received.handler)
+    await received.atLeast(5)
+    await admin.del('ballast')
+    await admin.config('SET', 'maxmemory', '0')
+    await until('it is writable', () => store.health().writable)
+  })
+
   it('refuses when fewer replicas confirm than must', async () => {
     const strict = await openRedisStore({
       topology: redis.topology,

@@ -21,6 +21,14 @@ interface Settings {
   readonly hasAppendOnlyFile: boolean | undefined
 }
 
+/**
+ * Room that nothing new may take: a Redis at its `maxmemory` hands out nothing either (BullMQ moves jobs with commands that it then refuses), so a
+ * backlog that has filled it could never be sent.
+ */
+const RESERVED_BYTES = 16 * 1024 * 1024
+const RESERVED_SHARE = 0.1
+const NEARLY_FULL = 'Redis is full but for the room that is needed to empty the queue (maxmemory)'
+
 const TICK_MS = 1000
 const TICKS_PER_CHECK = 30
 
@@ -29,6 +37,7 @@ export class Health {
   readonly #timer: NodeJS.Timeout
   readonly #onReady = (): void => void this.check()
   #settings: Settings | undefined
+  #hasRoom = true
   #checking: Promise<void> | undefined
   #wasWritable = true
   #ticks = 0
@@ -43,7 +52,7 @@ export class Health {
     const { commands, writer, requirePersistence } = this.#options
     const settings = this.#settings
     return {
-      writable: isReady(commands) && writer.lastFailure === undefined,
+      writable: isReady(commands) && writer.lastFailure === undefined && this.#hasRoom,
       dangers: settings === undefined ? [] : dangersOf(settings),
       fit: settings === undefined || isFit(settings, requirePersistence),
     }
@@ -63,6 +72,7 @@ export class Health {
       const replies = await work.pipeline().exists(probeKey).info('memory').info('persistence').exec()
       const [, memory, persistence] = (replies ?? []).map(([error, reply]) => (error === null ? String(reply) : ''))
       const appendOnly = fieldOf(persistence, 'aof_enabled')
+      this.#hasRoom = hasRoom(memory)
       this.#settings = {
         evictionPolicy: fieldOf(memory, 'maxmemory_policy'),
         hasAppendOnlyFile: appendOnly === undefined ? undefined : appendOnly === '1',
@@ -82,11 +92,27 @@ export class Health {
     this.#ticks += 1
     if (this.#ticks % TICKS_PER_CHECK === 0) await this.check()
     // Nobody may be adding any more, because of this very state: a success of ours is what ends it.
-    else if (writer.lastFailure !== undefined) await writer.probe()
+    else {
+      if (writer.lastFailure !== undefined) await writer.probe()
+      await this.#measure()
+    }
     const { writable } = this.current()
     if (this.#wasWritable && !writable)
-      onError(`nothing can be stored: ${writer.lastFailure?.message ?? 'Redis is not connected'}`)
+      onError(
+        `nothing can be stored: ${writer.lastFailure?.message ?? (this.#hasRoom ? 'Redis is not connected' : NEARLY_FULL)}`,
+      )
     this.#wasWritable = writable
+  }
+
+  async #measure(): Promise<void> {
+    const { work, probeKey } = this.#options
+    if (!isReady(work)) return
+    try {
+      const [, [error, memory] = []] = (await work.pipeline().exists(probeKey).info('memory').exec()) ?? []
+      this.#hasRoom = hasRoom(error === null ? String(memory) : undefined)
+    } catch {
+      // As in `check`.
+    }
   }
 }
 
@@ -108,6 +134,13 @@ function dangersOf({ evictionPolicy, hasAppendOnlyFile }: Settings): string[] {
 function isFit({ evictionPolicy, hasAppendOnlyFile }: Settings, requirePersistence: boolean): boolean {
   const mayEvict = evictionPolicy !== undefined && evictionPolicy !== 'noeviction'
   return !mayEvict && (hasAppendOnlyFile === true || !requirePersistence)
+}
+
+/** True where Redis does not tell, or has no limit. */
+function hasRoom(memory: string | undefined): boolean {
+  const used = Number(fieldOf(memory, 'used_memory') ?? 0)
+  const most = Number(fieldOf(memory, 'maxmemory') ?? 0)
+  return most === 0 || used < most - Math.min(RESERVED_BYTES, most * RESERVED_SHARE)
 }
 
 function fieldOf(info: string | undefined, name: string): string | undefined {
