@@ -15,6 +15,7 @@ import { Breaker } from './feedback/breaker.ts'
 import { Deduplication } from './feedback/deduplication.ts'
 import { createMetrics } from './feedback/metrics.ts'
 import { Rejections } from './feedback/rejections.ts'
+import { forgetDevice } from './forget.ts'
 import { createIntake } from './intake.ts'
 import type { Log } from './log.ts'
 import { createDial } from './network/dial.ts'
@@ -167,6 +168,7 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
     listSuspected: async () =>
       (await suspectedApps()).filter(({ isSuspected }) => isSuspected).map(({ app, windows }) => ({ app, windows })),
     releaseSuspected: (app, verdict) => breaker.release(app, verdict),
+    forget: (device) => forgetDevice(device, { config, kinds: ports.kinds, keyring, memory: store.memory }),
     onError: (error) => log.error('A request on the admin port failed', error),
   })
 

@@ -6,6 +6,7 @@ import { ConfigError } from './config/config-error.ts'
 import { loadConfig } from './config/load.ts'
 import { sygnalReader } from './config/sygnal/source.ts'
 import type { SourceReader } from './config/yaml-source.ts'
+import { readAll, readGiven } from './commands/input.ts'
 import { OperatorError } from './commands/operator.ts'
 import { describeError } from './log.ts'
 import { providers } from './providers/index.ts'
@@ -157,6 +158,22 @@ program
   })
 
 program
+  .command('forget')
+  .description('forget what is remembered about a device; its pushkey is read from standard input unless it is given')
+  .requiredOption('--app <app_id>', 'the app_id of its pusher')
+  .option('--pushkey <pushkey>', 'the pushkey (which then is in the history of the shell)')
+  .option('--data <json>', "the pusher's data, for Web Push")
+  .action(async ({ app: appId, pushkey, data }: { app: string; pushkey?: string; data?: string }) => {
+    const { forget } = await import('./commands/forget.ts')
+    const given =
+      pushkey ??
+      Buffer.from(await readAll(stdin))
+        .toString()
+        .trim()
+    await forget({ appId, pushkey: given, data, config: await load(), stdout, stderr })
+  })
+
+program
   .command('health')
   .description('ask the running gateway whether it is alive; the exit code is 0 or 1')
   .option('--ready', 'whether it can accept pushes')
@@ -257,18 +274,4 @@ function readVersion(): string {
   return typeof manifest === 'object' && manifest !== null && 'version' in manifest
     ? String(manifest.version)
     : 'unknown'
-}
-
-function readGiven(file: string): Uint8Array {
-  try {
-    return readFileSync(file)
-  } catch (error) {
-    throw new OperatorError(`${file} cannot be read (${String(describeError(error)['code'])})`)
-  }
-}
-
-async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of stream) chunks.push(chunk)
-  return Buffer.concat(chunks)
 }

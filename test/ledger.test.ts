@@ -19,7 +19,7 @@ describe('docs/privacy.md', () => {
         .filter((line) => line.startsWith('| '))
         .slice(2) ?? []
     expect(rows.length).toBeGreaterThan(9)
-    for (const row of rows) expect(testsNamedIn(row), row).not.toEqual([])
+    expect(rows.filter((row) => testsNamedIn(row).length === 0)).toEqual([])
   })
 
   it.each(testsNamedIn(markdown))('calls on a test that exists: $file “$name”', (named) => {

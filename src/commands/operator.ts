@@ -1,10 +1,13 @@
 /** What the operator's commands do, through the running gateway's admin API, or on the store itself when none runs. */
 import type { Config } from '../config/config.ts'
 import { openKeys } from '../config/keys.ts'
+import { isJsonObject } from '../core/json.ts'
 import { Breaker } from '../feedback/breaker.ts'
 import type { DeadFilter } from '../http/admin.ts'
+import { forgetDevice, type ForgottenDevice, type Forgotten } from '../forget.ts'
 import { createLog } from '../log.ts'
 import { openStore } from '../open-store.ts'
+import { providers } from '../providers/index.ts'
 import type { DeadLetter } from '../queue/delivery-queue.ts'
 import { adminUrl } from './admin-url.ts'
 
@@ -13,6 +16,8 @@ export interface Operator {
   retryDead(filter: DeadFilter): Promise<number>
   dropDead(filter: DeadFilter): Promise<number>
   releaseSuspected(app: string, verdict: 'confirm' | 'discard'): Promise<number>
+  /** Undefined where no app is configured for it. */
+  forget(device: ForgottenDevice): Promise<Forgotten | undefined>
 }
 
 /** The running gateway refused; the sentence is for the operator. */
@@ -44,6 +49,7 @@ export async function withOperator<T>(
     retryDead: (filter) => store.queue.retryDead(filter, Date.now() + config.queue.maxAgeMs),
     dropDead: (filter) => store.queue.dropDead(filter),
     releaseSuspected: (app, verdict) => breaker.release(app, verdict),
+    forget: (device) => forgetDevice(device, { config, kinds: providers, keyring, memory: store.memory }),
   })
 }
 
@@ -80,6 +86,11 @@ function remoteOperator(url: string, token: string): Operator {
     retryDead: async (filter) => numberOf((await call('/api/dead/retry', filter))['retried']),
     dropDead: async (filter) => numberOf((await call('/api/dead/drop', filter))['dropped']),
     releaseSuspected: async (app, verdict) => numberOf((await call('/api/rejections', { app, verdict }))['released']),
+    async forget({ appId, pushkey, data }) {
+      const { forgotten } = await call('/api/forget', { app_id: appId, pushkey: pushkey.reveal(), data })
+      if (!isJsonObject(forgotten)) return undefined
+      return { death: forgotten['death'] === true, latestBadge: forgotten['latestBadge'] === true }
+    },
   }
 }
 

@@ -23,6 +23,13 @@ export class Deduplication {
     if (delivery.latestKey !== undefined) await this.#memory.raise(latestKey(delivery.latestKey), order, LIFETIME_MS)
   }
 
+  /** Resolves with whether anything was there. What is known of events goes by its lifetime: its names cannot be found without the event IDs. */
+  async forgetLatest(key: string): Promise<boolean> {
+    const isKnown = (await this.#memory.get(latestKey(key))) !== undefined
+    await this.#memory.delete(latestKey(key))
+    return isKnown
+  }
+
   /** Before it is sent: whether this delivery is the one for its event, and no later one has overtaken it. */
   async claim({ delivery, order }: HandedOut): Promise<'send' | 'duplicate' | 'superseded'> {
     if (delivery.deduplicationKey !== undefined) {

@@ -53,6 +53,13 @@ export class Rejections {
     return judgement.kind === 'dead'
   }
 
+  /** Resolves with whether the device was remembered as dead. */
+  async forget(device: string): Promise<boolean> {
+    const isKnown = (await this.#read(device)) !== undefined
+    await this.#memory.delete(tombstoneKey(device))
+    return isKnown
+  }
+
   /** Resolves when what the outcome says of the pushkey is durable. */
   async onOutcome(delivery: Delivery, outcome: Outcome): Promise<void> {
     const { app, device } = delivery

@@ -182,17 +182,14 @@ function namesOf(
   const { eventId, roomId } = notification
   const collapseIdOf = (name: string): string => hash('collapse', name).slice(0, COLLAPSE_ID_CHARACTERS)
   const common = {
-    // By all that it takes to reach the device: who knows only a part of it cannot have it called dead, or an event called known.
-    device: hash('device', appId, target),
+    device: deviceHash(appId, target, hash),
     deduplicationKey: undefined,
     latestKey: undefined,
     // Keyed per pushkey: a push service that knows a room must not be able to look for it (facts/protocol.md §5.1).
     roomCollapseId: () => (roomId === undefined ? undefined : collapseIdOf(hash('room', appId, target, roomId))),
   }
   if (notification.kind === 'counts') {
-    // With the app's configured name: each has an order of its own, and an app that is renamed begins anew.
-    const perPusher = app.countsPer === 'pusher' ? JSON.stringify(data) : ''
-    const latestKey = hash('latest', app.name, appId, target, perPusher)
+    const latestKey = latestHash({ appId, data }, target, app, hash)
     return { ...common, latestKey, pushId: randomUUID(), collapseId: collapseIdOf(latestKey) }
   }
   // The apps' test push is sent anew each time it is asked for; without an event ID nothing says that two pushes are the same.
@@ -201,6 +198,21 @@ function namesOf(
   const deduplicationKey = hash('event', appId, target, eventId)
   const pushId = uuidOf(Buffer.from(hash('push', deduplicationKey), 'base64url'))
   return { ...common, deduplicationKey, pushId, collapseId: collapseIdOf(deduplicationKey) }
+}
+
+/** By all that it takes to reach the device: who knows only a part of it cannot have it called dead, or an event called known. */
+export function deviceHash(appId: string, target: string, hash: IntakePorts['hash']): string {
+  return hash('device', appId, target)
+}
+
+/** With the app's configured name: each has an order of its own, and an app that is renamed begins anew. */
+export function latestHash(
+  { appId, data }: Pick<Device, 'appId' | 'data'>,
+  target: string,
+  { name, countsPer }: Pick<IntakeApp, 'name' | 'countsPer'>,
+  hash: IntakePorts['hash'],
+): string {
+  return hash('latest', name, appId, target, countsPer === 'pusher' ? JSON.stringify(data) : '')
 }
 
 /** A version 8 UUID (RFC 9562 §5.8) of the first 16 bytes. */

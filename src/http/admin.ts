@@ -2,7 +2,8 @@
 import { timingSafeEqual, createHash } from 'node:crypto'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { StoreUnavailable } from '../core/errors.ts'
-import type { Secret } from '../core/secret.ts'
+import type { JsonObject } from '../core/json.ts'
+import { Secret } from '../core/secret.ts'
 
 /** Which dead letters. */
 export interface DeadFilter {
@@ -21,6 +22,12 @@ export interface AdminPorts {
   readonly dropDead: (filter: DeadFilter) => Promise<number>
   readonly listSuspected: () => Promise<readonly object[]>
   readonly releaseSuspected: (app: string, verdict: 'confirm' | 'discard') => Promise<number>
+  /** What there was; undefined where no app is configured for the device. */
+  readonly forget: (device: {
+    readonly appId: string
+    readonly pushkey: Secret
+    readonly data: JsonObject
+  }) => Promise<object | undefined>
   readonly onError: (error: unknown) => void
 }
 
@@ -73,6 +80,13 @@ export function createAdminServer(ports: AdminPorts): FastifyInstance {
         released: await ports.releaseSuspected(body.app, body.verdict),
       }),
     )
+    api.post<{ Body: { app_id: string; pushkey: string; data?: JsonObject } }>(
+      '/api/forget',
+      { schema: { body: FORGET } },
+      async ({ body: { app_id: appId, pushkey, data = {} } }) => ({
+        forgotten: (await ports.forget({ appId, pushkey: new Secret(pushkey), data })) ?? null,
+      }),
+    )
     done()
   })
   return server
@@ -83,6 +97,13 @@ const RELEASE = {
   additionalProperties: false,
   required: ['app', 'verdict'],
   properties: { app: { type: 'string' }, verdict: { enum: ['confirm', 'discard'] } },
+} as const
+
+const FORGET = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['app_id', 'pushkey'],
+  properties: { app_id: { type: 'string' }, pushkey: { type: 'string' }, data: { type: 'object' } },
 } as const
 
 function isAuthorized(request: FastifyRequest, token: Secret | undefined): boolean {

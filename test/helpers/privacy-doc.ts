@@ -55,7 +55,7 @@ export function isTest({ file, name }: { readonly file: string; readonly name: s
 }
 
 function partiesTable(): string {
-  return table(
+  return asTable(
     ['Party', 'Keeps it'],
     Object.values(PARTY_WORDS).map(({ name, kept }) => [name, kept]),
   )
@@ -63,7 +63,7 @@ function partiesTable(): string {
 
 function wordsTable(): string {
   const isLearned = (name: string): name is Learned => Object.hasOwn(LEARNED, name)
-  return table(
+  return asTable(
     ['Word', 'Means'],
     Object.keys(LEARNED)
       .filter(isLearned)
@@ -82,7 +82,7 @@ function fieldsTable(): string {
     ...modes.map((mode) => `Push service, ${mode}`),
     'Why',
   ]
-  return table(
+  return asTable(
     head,
     fieldNames().map((field) => {
       const at = (party: 'store' | 'log' | 'metrics', policy: LedgerPolicy) => words(learnedOf(field, party, policy))
@@ -111,7 +111,7 @@ function pushServiceCell(field: Parameters<typeof learnedOf>[0], privacy: Ledger
 }
 
 function keptTable(): string {
-  return table(
+  return asTable(
     ['In the store', 'Readable without the key file', 'Kept', 'Why'],
     KEPT.map(({ what, readable, lifetime, why }) => [what, readable, lifetime, why]),
   )
@@ -121,6 +121,6 @@ function words(learned: readonly Learned[]): string {
   return learned.map((each) => SHORT[each]).join(', ') || 'nothing'
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+function asTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
 }

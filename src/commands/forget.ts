@@ -1,0 +1,41 @@
+/** `hushgate forget`: removes what is remembered about a device, and says what goes by itself. */
+import type { Config } from '../config/config.ts'
+import type { JsonObject } from '../core/json.ts'
+import { isJsonObject } from '../core/json.ts'
+import { Secret } from '../core/secret.ts'
+import { OperatorError, withOperator } from './operator.ts'
+
+export interface ForgetOptions {
+  readonly appId: string
+  readonly pushkey: string
+  /** JSON of the pusher's data. */
+  readonly data?: string | undefined
+  readonly config: Config
+  readonly stdout: NodeJS.WritableStream
+  readonly stderr: NodeJS.WritableStream
+}
+
+export async function forget({ appId, pushkey, data, config, stdout, stderr }: ForgetOptions): Promise<void> {
+  if (pushkey === '') throw new OperatorError('No pushkey was given: say --pushkey, or write it to standard input')
+  const device = { appId, pushkey: new Secret(pushkey), data: readData(data) }
+  const forgotten = await withOperator(config, stderr, (operator) => operator.forget(device))
+  if (forgotten === undefined)
+    throw new OperatorError(
+      `No app is configured for ${appId}; the configuration has ${config.apps.map(({ name }) => name).join(', ')}`,
+    )
+  stdout.write(`That it is dead: ${forgotten.death ? 'forgotten' : 'was not remembered'}\n`)
+  stdout.write(`Its latest badge: ${forgotten.latestBadge ? 'forgotten' : 'was not remembered'}\n`)
+  stdout.write(
+    'Which events it was sent goes within 24 hours: hashes that cannot be found without the event IDs. What waits for it goes when it is sent or expires; ' +
+      'what was given up, after 7 days, or with: hushgate dead drop\n',
+  )
+}
+
+function readData(text: string | undefined): JsonObject {
+  if (text === undefined) return {}
+  try {
+    const data: unknown = JSON.parse(text)
+    if (isJsonObject(data)) return data
+  } catch {}
+  throw new OperatorError("--data is no JSON object; it is the pusher's data, as the homeserver has it")
+}

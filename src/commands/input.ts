@@ -1,0 +1,18 @@
+/** What a command is given: a file, or standard input. */
+import { readFileSync } from 'node:fs'
+import { describeError } from '../log.ts'
+import { OperatorError } from './operator.ts'
+
+export function readGiven(file: string): Uint8Array {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    throw new OperatorError(`${file} cannot be read (${String(describeError(error)['code'])})`)
+  }
+}
+
+export async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}

@@ -1,0 +1,69 @@
+/** `hushgate forget`: what is remembered about a device goes, and what is said of it beside. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createHushgateFolder, runHushgate, startHushgate } from './helpers/hushgate-process.ts'
+import { freePort } from './helpers/free-port.ts'
+import { newPushkey, startPushServices, type PushServices } from './helpers/push-services.ts'
+import { until } from './helpers/received.ts'
+
+const IOS = 'com.example.ios'
+
+let services: PushServices
+beforeAll(async () => {
+  services = await startPushServices()
+})
+afterAll(() => services[Symbol.asyncDispose]())
+
+let folder: Awaited<ReturnType<typeof createHushgateFolder>>
+beforeEach(async () => {
+  folder = await createHushgateFolder()
+  await folder.configure({ appsYaml: services.appsYaml, adminPort: await freePort() })
+})
+afterEach(() => folder[Symbol.asyncDispose]())
+
+const forget = (stdin: string, ...args: readonly string[]) =>
+  runHushgate(['forget', '--app', IOS, ...args], { folder: folder.path, stdin })
+
+async function notify(url: string, notification: object): Promise<unknown> {
+  const response = await fetch(`${url}/_matrix/push/v1/notify`, {
+    method: 'POST',
+    body: JSON.stringify({ notification }),
+  })
+  return response.json()
+}
+
+describe('hushgate forget', () => {
+  it('forgets a dead pushkey and its latest badge, beside a running gateway and without one', async () => {
+    const { token, apns } = newPushkey('rUnregistered')
+    const devices = [{ app_id: IOS, pushkey: apns }]
+    const event = { event_id: '$event', devices }
+    await using gateway = startHushgate(['serve'], { folder: folder.path })
+    const { notify: url } = await gateway.running()
+    const isDead = async () => JSON.stringify(await notify(url, event)) === JSON.stringify({ rejected: [apns] })
+
+    await notify(url, { counts: { unread: 1 }, devices })
+    await until('the pushkey is known to be dead', isDead)
+    const { code, stdout, stderr } = await forget(`${apns}\n`)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^That it is dead: forgotten\nIts latest badge: forgotten\n.*within 24 hours/)
+    expect(stdout).not.toContain(apns)
+    expect((await forget(apns)).stdout).toMatch(/^That it is dead: was not remembered\nIts latest badge: was not/)
+
+    // It is tried again, and found dead again.
+    await notify(url, { ...event, event_id: '$next' })
+    await services.waitFor(token, 2)
+    await until('the pushkey is known to be dead again', isDead)
+    gateway.signal('SIGTERM')
+    await gateway.ended
+    const alone = await forget('', '--pushkey', apns)
+    expect(alone.stdout).toMatch(/^That it is dead: forgotten\n/)
+  })
+
+  it.each([
+    ['an app that is not configured', 'key', ['--app', 'com.example.other'], /^No app is configured for com\.example/],
+    ['no pushkey', ' \n', [], /^No pushkey was given/],
+    ['data that is no object', 'key', ['--data', '[1]'], /^--data is no JSON object/],
+  ] as const)('of %s says so', async (_, stdin, args, message) => {
+    const { code, stdout, stderr } = await forget(stdin, ...args)
+    expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(message) })
+  })
+})
