@@ -283,6 +283,18 @@ describe.each(STORES)('on %s', (store) => {
       expect(services.of(token)).toHaveLength(1)
     })
 
+    it('goes to each of two accounts on one phone, which differ in their pusher data', async () => {
+      const { token, apns } = newPushkey()
+      const about = event()
+      for (const cs of ['one', 'two', 'one'])
+        await gateway.notify({ ...about, ...ios(apns, { data: { default_payload: { cs } } }) })
+      const pushes = await services.waitFor(token, 2)
+      expect(pushes.map(({ body }) => body)).toMatchObject([{ cs: 'one' }, { cs: 'two' }])
+      expect(
+        metricValue(await gateway.metrics(), 'hushgate_devices_received_total', { app: IOS, intake: 'duplicate' }),
+      ).toBe(1)
+    })
+
     it('goes to another device, and under another pushkey, all the same', async () => {
       const [one, two] = [newPushkey(), newPushkey()]
       const about = event()

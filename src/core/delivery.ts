@@ -18,7 +18,7 @@ export interface Delivery {
   readonly message: Message
   /** Keyed hash of (app_id, pushkey): what the memory of dead pushkeys knows of the device. */
   readonly device: string
-  /** Keyed hash of (app_id, pushkey, event_id); absent where the same push may come twice on purpose. */
+  /** Keyed hash of (app_id, target, pusher data, event_id); absent where the same push may come twice on purpose. */
   readonly deduplicationKey?: string | undefined
   /** Counts-only: a later stored delivery with the same key makes this one pointless. */
   readonly latestKey?: string | undefined

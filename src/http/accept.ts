@@ -195,7 +195,8 @@ function namesOf(
   // The apps' test push is sent anew each time it is asked for; without an event ID nothing says that two pushes are the same.
   if (eventId === undefined || isTestPush(notification))
     return { ...common, pushId: randomUUID(), collapseId: collapseIdOf(randomUUID()) }
-  const deduplicationKey = hash('event', appId, target, eventId)
+  // Two accounts on one phone have one pushkey, and mostly pusher data of their own: each is told of an event in a room that both are in.
+  const deduplicationKey = hash('event', appId, target, JSON.stringify(data), eventId)
   const pushId = uuidOf(Buffer.from(hash('push', deduplicationKey), 'base64url'))
   return { ...common, deduplicationKey, pushId, collapseId: collapseIdOf(deduplicationKey) }
 }
