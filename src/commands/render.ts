@@ -2,6 +2,7 @@
 import { compileApps } from '../config/app-match.ts'
 import type { Config } from '../config/config.ts'
 import type { Rendered } from '../core/message.ts'
+import { fieldNames, LEARNED, learnedOf, type LedgerPolicy, type Party } from '../core/ledger.ts'
 import { parseNotification, type Device, type Notification } from '../core/notification.ts'
 import { applyPrivacy, sealFor } from '../core/privacy.ts'
 import type { ProviderKind } from '../core/provider.ts'
@@ -67,14 +68,26 @@ function describeDevice(
       : kind.renderer(app.options)(push, identity)
   if (rendered.kind === 'nothing') return [...lines, `  sent          nothing: ${rendered.reason}`, ''].join('\n')
   const { headers, body } = rendered.message
+  const policy = sealing === undefined ? app.policy : { ...app.policy, privacy: 'minimal' as const }
   lines.push(
-    `  store         the message below and the pushkey, sealed (AES-256-GCM); in clear: app "${app.name}", priority, times, attempts`,
-    `                keyed hashes of app_id, pushkey and event ID (nothing can be read back from them)`,
-    `  log, metrics  app "${app.name}", outcome, 8 hex digits of a keyed hash of the pushkey`,
+    `  store         app "${app.name}", priority, times, attempts; the message below and the pushkey, sealed`,
+    ...learnedLines(['store'], policy),
+    `  log, metrics  app "${app.name}", outcome`,
+    ...learnedLines(['log', 'metrics'], policy),
     `  push service  the pushkey (it is its own), and ${Buffer.byteLength(body)} bytes${rendered.truncated ? ', shortened to fit' : ''}:`,
     ...Object.entries(headers).map(([header, value]) => `                ${header}: ${value}`),
     `                ${body}`,
     '',
   )
   return lines.join('\n')
+}
+
+/** What the ledger says of these parties: which fields they learn, and how much of them. */
+function learnedLines(parties: readonly Party[], policy: LedgerPolicy): readonly string[] {
+  const found = fieldNames().flatMap((field) =>
+    [...new Set(parties.flatMap((party) => learnedOf(field, party, policy)))].map((learned) => ({ field, learned })),
+  )
+  return [...Map.groupBy(found, ({ learned }) => learned)].map(
+    ([learned, fields]) => `                of ${fields.map(({ field }) => field).join(', ')}: ${LEARNED[learned]}`,
+  )
 }
