@@ -2,6 +2,7 @@
  * The ledger (src/core/ledger.ts) as it is observed: a gateway per policy, a value of its own in each field, and a search through the store, the
  * log, the metrics and what APNs and FCM receive. It equals the ledger as declared, or the document is wrong.
  */
+import { createECDH, randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -43,7 +44,7 @@ const TRACES: Partial<Record<Field, readonly string[]>> = {
     [
       ...(['event_id', 'room_id', 'type', 'sender', 'sender_display_name', 'room_name', 'room_alias'] as const),
       ...(['membership', 'content', 'encrypted', 'app_id', 'pushkey', 'default_payload_allowed'] as const),
-      ...(['default_payload', 'pusher_data', 'tweaks', 'unknown'] as const),
+      ...(['default_payload', 'device_key', 'pusher_data', 'tweaks', 'unknown'] as const),
     ].map((field) => [field, [valueOf(field)]]),
   ),
   unread: [String(NUMBERS.unread)],
@@ -70,10 +71,19 @@ const EVENT = {
 const ENCRYPTED = ['ephemeral', 'ciphertext', 'mac'].map((name) => [name, `${valueOf('encrypted')}${name}`])
 const INVITATION = { ...EVENT, type: 'm.room.member', membership: 'invite' }
 
+/** Its name has exactly 22 characters. */
+const DEVICE_KEY = {
+  v: 1,
+  kid: valueOf('device_key').padEnd(22, 'x'),
+  p256dh: createECDH('prime256v1').generateKeys('base64url'),
+  auth: randomBytes(16).toString('base64url'),
+}
+
 /** Each is posted for a device of each push service. */
 const NOTIFICATIONS = {
   event: EVENT,
   encrypted: { ...EVENT, ...Object.fromEntries(ENCRYPTED) },
+  sealed: EVENT,
   counts: { counts: EVENT.counts },
   call: { ...EVENT, type: 'm.call.invite' },
   quiet: { ...EVENT, prio: 'low' },
@@ -81,7 +91,16 @@ const NOTIFICATIONS = {
   otherInvitation: { ...INVITATION, user_is_target: false },
 } as const
 type Name = keyof typeof NOTIFICATIONS
-const NAMES: readonly Name[] = ['event', 'encrypted', 'counts', 'call', 'quiet', 'invitation', 'otherInvitation']
+const NAMES: readonly Name[] = [
+  'event',
+  'encrypted',
+  'sealed',
+  'counts',
+  'call',
+  'quiet',
+  'invitation',
+  'otherInvitation',
+]
 const DYING = 'dying'
 type DeviceName = Name | typeof DYING
 const DEVICES: readonly DeviceName[] = [...NAMES, DYING]
@@ -189,11 +208,13 @@ function contains(bytes: Buffer, text: string): boolean {
 
 /** Names under which it may be found again, by whoever has the key. */
 function hashesOf(field: Field, keyring: Keyring): readonly string[] {
-  const each = (hash: (appId: string, target: string) => string) =>
-    SERVICES.flatMap((service) => DEVICES.map((name) => hash(appIdOf(service), pushkeyOf(service, name).pushkey)))
+  const each = (hash: (appId: string, target: string, data: string) => string) =>
+    SERVICES.flatMap((service) =>
+      DEVICES.map((name) => hash(appIdOf(service), pushkeyOf(service, name).pushkey, JSON.stringify(dataOf(name)))),
+    )
   if (field === 'pushkey' || field === 'app_id') return deviceHashes(keyring)
   if (field === 'event_id') {
-    const keys = each((appId, target) => keyring.hash('event', appId, target, EVENT.event_id))
+    const keys = each((appId, target, data) => keyring.hash('event', appId, target, data, EVENT.event_id))
     return [...keys, ...keys.map((key) => keyring.hash('collapse', key).slice(0, 32))]
   }
   if (field === 'room_id') {
@@ -284,6 +305,14 @@ function openStored(path: string, keyring: Keyring): Observed['opened'] {
     })
 }
 
+function dataOf(name: DeviceName): object {
+  return {
+    brand: valueOf('pusher_data'),
+    ...(name === 'sealed' ? { hushgate_key: DEVICE_KEY } : {}),
+    default_payload: { cs: valueOf('default_payload_allowed'), other: valueOf('default_payload') },
+  }
+}
+
 /** From an address of its own. */
 async function post({ url }: TestGateway, notification: object, name: DeviceName): Promise<void> {
   const devices = SERVICES.map((service) => ({
@@ -291,10 +320,7 @@ async function post({ url }: TestGateway, notification: object, name: DeviceName
     pushkey: pushkeyOf(service, name).pushkey,
     pushkey_ts: PUSHKEY_TS,
     tweaks: { sound: valueOf('tweaks') },
-    data: {
-      brand: valueOf('pusher_data'),
-      default_payload: { cs: valueOf('default_payload_allowed'), other: valueOf('default_payload') },
-    },
+    data: dataOf(name),
   }))
   const status = await new Promise<number | undefined>((resolve, reject) => {
     const headers = { 'user-agent': valueOf('source_address') }

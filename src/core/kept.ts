@@ -24,7 +24,7 @@ export const KEPT: readonly Kept[] = [
   },
   {
     what: 'that an event was sent to a device',
-    readable: 'a keyed hash of app, pushkey and event ID; a random ID',
+    readable: 'a keyed hash of app, pushkey, registration and event ID; a random ID',
     lifetime: '24 hours',
     why: 'Homeservers repeat themselves; the device shall not ring twice',
   },

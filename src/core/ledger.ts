@@ -167,6 +167,12 @@ export const FIELDS = {
     store: NOT_KEPT,
     why: 'The app asked for it when it registered',
   },
+  device_key: {
+    what: 'the random name of the key that your device made for its pushes (hushgate_key)',
+    pushService: ALWAYS,
+    store: NOT_KEPT,
+    why: 'By it the app finds the account to which a push belongs; the key itself goes nowhere',
+  },
   pusher_data: { what: 'the other settings of the registration', pushService: NEVER, store: NOT_KEPT, why: IGNORED },
   tweaks: { what: 'how your push rules want it shown (tweaks)', pushService: NEVER, store: NOT_KEPT, why: IGNORED },
   unknown: {
