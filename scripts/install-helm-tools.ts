@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isJsonObject } from '../src/core/json.ts'
 import { chartTools, clusterTools, hasClusterTools, toolsHome, versions } from './helm-tools.ts'
 
 const { stdout, stderr, env } = process
@@ -44,8 +45,7 @@ function installWrapped(targets: readonly string[], wrapper: Wrapper): void {
 }
 
 function installKubernetes(): void {
-  const { apiserver, controllerManager, scheduler } = clusterTools
-  const targets = [apiserver, controllerManager, scheduler]
+  const targets = [clusterTools.apiserver, clusterTools.controllerManager, clusterTools.scheduler]
   if (targets.every((target) => existsSync(target))) return
   const version = versions.kubernetes
   const staging = `v${version.replace(/^1/, '0')}`
@@ -131,8 +131,7 @@ function inFolder(work: (folder: string) => void): void {
 
 function goModule(name: string, version: string, what: 'Dir' | 'GoMod'): string {
   const answer: unknown = JSON.parse(run('go', ['mod', 'download', '-json', `${name}@v${version}`], { cwd: '/' }))
-  const path = typeof answer === 'object' && answer !== null ? Object.entries(answer).find(([key]) => key === what) : []
-  return String(path?.[1])
+  return isJsonObject(answer) ? String(answer[what]) : ''
 }
 
 function run(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {

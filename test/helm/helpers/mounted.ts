@@ -27,6 +27,7 @@ const CONTENTS: Readonly<Record<string, () => string>> = {
     }),
   vapid_private_key_file: () => privateKey('ec'),
   password_file: () => EXAMPLE_PASSWORD,
+  proxy_file: () => 'http://push:an%20example@192.0.2.20:3128',
   ca_file: () => certificate,
   'extra-ca.pem': () => certificate,
   encryption: createKeyFile,
