@@ -131,7 +131,8 @@ function inFolder(work: (folder: string) => void): void {
 
 function goModule(name: string, version: string, what: 'Dir' | 'GoMod'): string {
   const answer: unknown = JSON.parse(run('go', ['mod', 'download', '-json', `${name}@v${version}`], { cwd: '/' }))
-  return isJsonObject(answer) ? String(answer[what]) : ''
+  const path = isJsonObject(answer) ? answer[what] : undefined
+  return typeof path === 'string' ? path : ''
 }
 
 function run(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
