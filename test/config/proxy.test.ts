@@ -51,9 +51,14 @@ describe('proxy', () => {
   ])('may not be %j', async (url, sentence) => {
     await using folder = await configFolder()
     expect(await folder.mistakes(`${APPS}proxy: ${JSON.stringify(url)}\n`)).toEqual([`3: proxy: ${sentence}`])
-    await folder.write('proxy-url', url)
-    if (url !== '')
-      expect(await folder.mistakes(`${APPS}proxy_file: proxy-url\n`)).toEqual([`3: proxy_file: ${sentence}`])
+  })
+
+  it('may not be wrong in a file either', async () => {
+    await using folder = await configFolder()
+    await folder.write('proxy-url', 'socks5://proxy:1080')
+    expect(await folder.mistakes(`${APPS}proxy_file: proxy-url\n`)).toEqual([
+      `3: proxy_file: SOCKS is not supported; ${FORM}`,
+    ])
   })
 
   it('comes from a file, too, which is watched; and is printed nowhere', async () => {

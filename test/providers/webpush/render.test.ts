@@ -55,7 +55,12 @@ function rendered(one: GoldenCase): Rendered | undefined {
   if (!('devices' in notification)) throw new Error(one.name)
   const [device] = notification.devices
   if (device === undefined) throw new Error(one.name)
-  const push = applyPrivacy(notification, device, { privacy: 'full', counts: 'exact', defaultPayloadAllow: [], sealed: 'optional' })
+  const push = applyPrivacy(notification, device, {
+    privacy: 'full',
+    counts: 'exact',
+    defaultPayloadAllow: [],
+    sealed: 'optional',
+  })
   const ttl = TTL_OF_APP[device.appId] ?? 0
   return push === undefined ? undefined : render(push, { ttl })
 }
