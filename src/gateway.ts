@@ -134,6 +134,12 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
   })
 
   let isClosing = false
+  const stated = ({ name, kind, policy, options }: Config['apps'][number]) => ({
+    name,
+    kind,
+    policy,
+    passesPusherData: ports.kinds[kind]?.passesPusherData?.(options) === true,
+  })
   const notifyServer =
     role === 'worker'
       ? undefined
@@ -141,7 +147,7 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
           bodyLimitBytes: config.http.bodyLimitBytes,
           notify: intake.notify,
           vapidKeyFor: (appId) => apps.appFor(appId)?.publicKey,
-          privacyStatement: () => privacyStatement({ apps: config.apps, ...config.queue }),
+          privacyStatement: () => privacyStatement({ apps: config.apps.map(stated), ...config.queue }),
           onAnswer: (statusCode, seconds) => metrics.notifyAnswered(statusCode, seconds),
           onError: intake.onError,
         })

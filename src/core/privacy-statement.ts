@@ -38,7 +38,13 @@ export interface PrivacyStatement {
 }
 
 export interface StatementInput {
-  readonly apps: readonly { readonly name: string; readonly kind: string; readonly policy: PrivacyPolicy }[]
+  readonly apps: readonly {
+    readonly name: string
+    readonly kind: string
+    readonly policy: PrivacyPolicy
+    /** Some of the settings of the registration reach the push service (Hedwig's shapes). */
+    readonly passesPusherData?: boolean | undefined
+  }[]
   readonly maxAgeMs: number
   readonly callMaxAgeMs: number
 }
@@ -54,14 +60,20 @@ export function privacyStatement({ apps, maxAgeMs, callMaxAgeMs }: StatementInpu
     fields: byField((field) => FIELDS[field].what),
     kept: KEPT,
     kept_at_most_seconds: { push: Math.ceil(maxAgeMs / 1000), call: Math.ceil(callMaxAgeMs / 1000) },
-    apps: apps.map(({ name, kind, policy }) => ({
+    apps: apps.map(({ name, kind, policy, passesPusherData }) => ({
       app: name,
       push_service: kind,
       privacy: policy.privacy,
       counts: policy.counts,
       default_payload_allow: policy.defaultPayloadAllow,
       encrypted_for_device: ENCRYPTED_BY_PROTOCOL.has(kind),
-      learns: byField((field) => byParty((party) => learnedOf(field, party, policy))),
+      learns: byField((field) =>
+        byParty((party) =>
+          field === 'pusher_data' && party === 'push_service' && passesPusherData
+            ? ['as_sent']
+            : learnedOf(field, party, policy),
+        ),
+      ),
     })),
   }
 }

@@ -57,6 +57,8 @@ export interface ProviderKind<Options = never> {
   readonly isEndToEnd?: boolean | undefined
   /** What the sender needs to reach a device, as one text; default: the pushkey itself. */
   targetOf?(pushkey: string, data: JsonObject): string
+  /** Some of the pusher's own settings reach the push service, too: the privacy statement says so. */
+  passesPusherData?(options: Options): boolean
   /** Reads what the options point to and reports every mistake; opens no connection. */
   inspect(options: Options): Promise<readonly OptionMistake[]>
   /** Pure: everything that does not change between pushes is computed once, here. */

@@ -34,6 +34,13 @@ beforeEach(async () => {
 afterEach(() => server.close())
 
 describe('GET /_hushgate/privacy', () => {
+  it("says that some of the pusher's settings are passed on where an app has Hedwig's shapes", () => {
+    const app = { name: 'com.example.hedwig', kind: 'fcm', policy: POLICY }
+    const learnt = (apps: Parameters<typeof privacyStatement>[0]['apps']) =>
+      privacyStatement({ apps, maxAgeMs: 1, callMaxAgeMs: 1 }).apps.map(({ learns }) => learns.pusher_data.push_service)
+    expect(learnt([app, { ...app, passesPusherData: true }])).toEqual([[], ['as_sent']])
+  })
+
   it('tells pages of any origin what is passed on, by a schema that is published', async () => {
     const response = await fetch(`${url}/_hushgate/privacy`)
     expect(response.headers.get('access-control-allow-origin')).toBe('*')

@@ -11,6 +11,8 @@ export const fcm: ProviderKind<FcmOptions> = {
   files: ['service_account_file', 'ca_file'],
   // A badge update's data carries what the pusher's data says, so two pushers of one token are told apart.
   countsPer: 'pusher',
+  // Hedwig's shapes name the account (client_name) and the platform (data_message).
+  passesPusherData: (options) => options.payload_style === 'hedwig',
   inspect: inspectFcm,
   renderer: fcmRenderer,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),
