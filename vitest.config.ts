@@ -9,6 +9,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          setupFiles: ['test/helpers/seed.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.int.test.ts', ...OTHERS],
           // Ten times what the slowest takes: a busy machine is not a broken one.
@@ -19,6 +20,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          setupFiles: ['test/helpers/seed.ts'],
           include: ['test/**/*.int.test.ts'],
           exclude: OTHERS,
           testTimeout: 60_000,
