@@ -72,58 +72,28 @@ export function applyPrivacy(
   const { kind, prio, encrypted } = notification
   if (kind === 'nothing') return undefined
   const counts = countsFor(notification, device, policy)
-  const pusher = pusherOptionsOf(device)
   const defaultPayload = isJsonObject(device.data['default_payload']) ? device.data['default_payload'] : {}
-  const clientName = clientNameOf(device)
-  const { eventId, roomId } = notification
-  switch (modeFor(device, policy)) {
-    case 'minimal':
-      return {
-        detail: 'minimal',
-        kind,
-        prio,
-        encrypted,
-        pusher,
-        defaultPayload: allowed(defaultPayload, [...ALWAYS_ALLOWED, ...policy.defaultPayloadAllow]),
-        ...(sealed === undefined
-          ? {
-              badge: badgeOf(counts),
-              counts: policy.counts === 'exact' ? counts : undefined,
-              testPush: isTestPush(notification),
-            }
-          : { testPush: false, sealed }),
-      }
-    case 'event_id_only':
-      return {
-        detail: 'event_id_only',
-        kind,
-        prio,
-        encrypted,
-        pusher,
-        clientName,
-        defaultPayload,
-        counts,
-        eventId,
-        roomId,
-      }
-    case 'full': {
-      const { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content } = notification
-      const about = { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content }
-      return {
-        detail: 'full',
-        kind,
-        prio,
-        encrypted,
-        pusher,
-        clientName,
-        defaultPayload,
-        counts,
-        eventId,
-        roomId,
-        ...about,
-      }
+  const always = { kind, prio, encrypted, pusher: pusherOptionsOf(device) }
+  const mode = modeFor(device, policy)
+  if (mode === 'minimal')
+    return {
+      detail: 'minimal',
+      ...always,
+      defaultPayload: allowed(defaultPayload, [...ALWAYS_ALLOWED, ...policy.defaultPayloadAllow]),
+      ...(sealed === undefined
+        ? {
+            badge: badgeOf(counts),
+            counts: policy.counts === 'exact' ? counts : undefined,
+            testPush: isTestPush(notification),
+          }
+        : { testPush: false, sealed }),
     }
-  }
+  const { eventId, roomId } = notification
+  const withIds = { ...always, clientName: clientNameOf(device), defaultPayload, counts, eventId, roomId }
+  if (mode === 'event_id_only') return { detail: 'event_id_only', ...withIds }
+  const { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content } = notification
+  const about = { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content }
+  return { detail: 'full', ...withIds, ...about }
 }
 
 /** A device that offers a key, be it one or not, must never be sent in clear what it wants sealed. */
