@@ -1,0 +1,39 @@
+/**
+ * When a push may leave: later than it came only where the app's operator asks for it, so that whoever sees pushes leave learns less about which came
+ * together (facts: MSC3359). Pure; calls and the apps' test push never come here.
+ */
+
+/** What an app asks for; times in ms. */
+export interface Timing {
+  /** Minimal mode: of the wake-ups of one registration within this time, the first leaves at once and the last at its end. */
+  readonly coalesceMs?: number | undefined
+  /** Everything leaves on ticks this far apart, in random order. */
+  readonly releaseEveryMs?: number | undefined
+}
+
+export interface WakeUp {
+  readonly atMs: number
+  /** Of those that leave at the same time only the last one stored is sent. */
+  readonly isTrailing: boolean
+}
+
+/** `lastAtMs`: when the latest planned wake-up of this registration leaves or left; the result's `atMs` is what to remember next. */
+export function planWakeUp(nowMs: number, lastAtMs: number | undefined, windowMs: number): WakeUp {
+  if (lastAtMs === undefined || nowMs >= lastAtMs + windowMs) return { atMs: nowMs, isTrailing: false }
+  return { atMs: nowMs < lastAtMs ? lastAtMs : lastAtMs + windowMs, isTrailing: true }
+}
+
+export interface Release {
+  /** The tick it belongs to: all that may be shown to a push service of when it came. */
+  readonly tickMs: number
+  /** Shortly after the tick; the random part is what shuffles. */
+  readonly atMs: number
+}
+
+const LONGEST_SPREAD_MS = 1000
+
+/** Ticks are multiples of the interval since the epoch, so that all replicas have the same. `random` in [0, 1), from a CSPRNG. */
+export function nextRelease(readyAtMs: number, everyMs: number, random: number): Release {
+  const tickMs = Math.ceil(readyAtMs / everyMs) * everyMs
+  return { tickMs, atMs: tickMs + Math.floor(random * Math.min(everyMs / 10, LONGEST_SPREAD_MS)) }
+}
