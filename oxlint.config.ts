@@ -16,12 +16,12 @@ const layers = [
   { folder: 'src/providers/apns', ours: ['../../core/*'], packages: ['@parse/node-apn', 'typebox', 'node:*'] },
   {
     folder: 'src/providers/fcm',
-    ours: ['../../core/*', '../dialing-agent.ts'],
+    ours: ['../../core/*', '../authority.ts', '../dialing-agent.ts'],
     packages: ['firebase-admin', 'typebox', 'node:*'],
   },
   {
     folder: 'src/providers/webpush',
-    ours: ['../../core/*', '../dialing-agent.ts'],
+    ours: ['../../core/*', '../authority.ts', '../dialing-agent.ts'],
     packages: ['web-push', 'typebox', 'node:*'],
   },
   { folder: 'src/simulators', ours: ['../core/*'], packages: ['node-forge', 'node:*'] },

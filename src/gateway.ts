@@ -2,7 +2,6 @@
 import { createAdminServer } from './http/admin.ts'
 import { createNotifyServer } from './http/server.ts'
 import { Apps } from './apps.ts'
-import { atMostEvery } from './at-most-every.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { codeOf } from './config/files.ts'
@@ -17,10 +16,10 @@ import { createMetrics } from './feedback/metrics.ts'
 import { Rejections } from './feedback/rejections.ts'
 import { forgetDevice } from './forget.ts'
 import { createIntake } from './intake.ts'
+import { createOutflow } from './outflow.ts'
 import type { Log } from './log.ts'
 import { createDial } from './network/dial.ts'
 import type { Store } from './queue/delivery-queue.ts'
-import type { Settled, WorkerPorts } from './queue/delivery-worker.ts'
 import { openSeal } from './sealing/seal.ts'
 
 export type Role = 'all' | 'http' | 'worker'
@@ -50,7 +49,6 @@ export interface Gateway extends AsyncDisposable {
 }
 
 const MOST_DEAD_LISTED = 1000
-const PAUSE_WARNING_MS = 60_000
 
 export async function openGateway(initial: Config, ports: GatewayPorts): Promise<Gateway> {
   const { log, role, keyring, nowMs = Date.now, random = Math.random } = ports
@@ -70,55 +68,12 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
   const rejections = new Rejections(store.memory, breaker, nowMs)
   const deduplication = new Deduplication(store.memory)
 
-  const portsFor = (app: string): Omit<WorkerPorts, 'send'> => ({
-    queue: store.queue,
-    claim: async (handedOut) => {
-      const [claim, isDead] = await Promise.all([deduplication.claim(handedOut), rejections.isDead(handedOut.delivery)])
-      return isDead ? 'pushkey_dead' : claim
-    },
-    record: (delivery, outcome) => rejections.onOutcome(delivery, outcome),
-    onSettled: (settled) => onSettled(settled),
-    onPaused: atMostEvery(PAUSE_WARNING_MS, nowMs, (reason) =>
-      log.warn('Deliveries wait: the push service asks for it, or cannot be reached; one tries now and then', {
-        app,
-        reason,
-      }),
-    ),
-    onBlocked: (reason) => {
-      metrics.blocked(app, reason !== undefined)
-      if (reason === undefined) log.info('The push service takes our credential again; deliveries resume', { app })
-      else
-        log.error(
-          'The push service refuses our credential or configuration; deliveries wait until it works again',
-          undefined,
-          { app, reason },
-        )
-    },
-    onError: (error) => log.error('A delivery is tried again after an error of our own', error, { app }),
-    nowMs,
-    random,
-  })
+  const portsFor = createOutflow({ store, rejections, deduplication, metrics, log, nowMs, random })
   const apps = new Apps({
     kinds: ports.kinds,
     contextFor: (app) => ({ app, nowMs, dial, warn: (message) => log.warn(message, { app }) }),
     worker: role === 'http' ? undefined : { concurrency: config.queue.concurrency, portsFor },
   })
-
-  function onSettled({ delivery, attempt, result, reason, disposition, sendMs }: Settled): void {
-    const isFinal = disposition === 'done' || disposition === 'dead'
-    const endToEndSeconds = (nowMs() - delivery.acceptedAtMs) / 1000
-    metrics.settled({
-      app: delivery.app,
-      result,
-      reason,
-      isFinal,
-      sendSeconds: sendMs === undefined ? undefined : sendMs / 1000,
-      endToEndSeconds,
-    })
-    const facts = { app: delivery.app, device: shortHash(delivery.device), attempt, result, reason, next: disposition }
-    if (disposition === 'dead') log.warn('A delivery was given up', facts)
-    else log.debug('A delivery was handled', facts)
-  }
 
   const intake = createIntake({
     store,
@@ -257,8 +212,4 @@ async function listen(server: Server, section: 'http' | 'admin', config: Config)
       { path: `${section}.port`, file: config.file, message: `port ${port} of ${host} ${reason}` },
     ])
   }
-}
-
-function shortHash(hash: string): string {
-  return Buffer.from(hash, 'base64url').toString('hex', 0, 4)
 }

@@ -1,8 +1,7 @@
 /** The mistakes in an FCM section that its schema cannot express; opens files, no connection. */
-import { X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { isJsonObject } from '../../core/json.ts'
 import type { OptionMistake } from '../../core/provider.ts'
+import { authorityMistakes, textOf } from '../authority.ts'
 import { hedwigBytes } from './hedwig.ts'
 import type { FcmOptions } from './options.ts'
 import { isServiceAccount, parseServiceAccount } from './service-account.ts'
@@ -16,7 +15,10 @@ const MAX_STATIC_BYTES = 2048
 const TOO_LARGE = "leaves too little of FCM's 4096 bytes for the push itself"
 
 export async function inspectFcm(options: FcmOptions): Promise<readonly OptionMistake[]> {
-  const [account, authorities] = await Promise.all([serviceAccountMistakes(options), authorityMistakes(options)])
+  const [account, authorities] = await Promise.all([
+    serviceAccountMistakes(options),
+    authorityMistakes(options.ca_file),
+  ])
   return [
     ...account,
     ...authorities,
@@ -36,14 +38,6 @@ async function serviceAccountMistakes(options: FcmOptions): Promise<readonly Opt
   if (options.project_id === undefined && account.projectId === undefined)
     return [{ option: 'project_id', message: 'is needed: the service account names no project' }]
   return []
-}
-
-async function authorityMistakes({ ca_file: file }: FcmOptions): Promise<readonly OptionMistake[]> {
-  const option = 'ca_file'
-  if (file === undefined) return []
-  const text = await textOf(file)
-  if (text === undefined) return [{ option, message: `cannot read ${file}` }]
-  return isCertificate(text) ? [] : [{ option, message: `${file} holds no PEM certificate` }]
 }
 
 function endpointMistakes({ endpoint }: FcmOptions): readonly OptionMistake[] {
@@ -94,20 +88,4 @@ function androidMistakes(android: Readonly<Record<string, unknown>>): readonly O
       message: `must be whole seconds such as "3600s", at most "${MAX_TTL_SECONDS}s" (28 days)`,
     })
   return mistakes
-}
-
-function isCertificate(text: string): boolean {
-  try {
-    return new X509Certificate(text).raw.length > 0
-  } catch {
-    return false
-  }
-}
-
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch {
-    return undefined
-  }
 }

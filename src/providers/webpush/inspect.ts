@@ -1,7 +1,6 @@
 /** The mistakes in a Web Push section that its schema cannot express; opens files, no connection. */
-import { X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { OptionMistake } from '../../core/provider.ts'
+import { authorityMistakes, textOf } from '../authority.ts'
 import type { WebPushOptions } from './options.ts'
 import { parseVapidKey } from './vapid-key.ts'
 
@@ -9,7 +8,7 @@ const MAIL_ADDRESS = /^mailto:[^\s<>@]+@[^\s<>@]+$/
 const HOST_GLOB = /^(?:[\w*?.-]+|\[[\da-f:.*?]+\])$/i
 
 export async function inspectWebPush(options: WebPushOptions): Promise<readonly OptionMistake[]> {
-  const [key, authorities] = await Promise.all([keyMistakes(options), authorityMistakes(options)])
+  const [key, authorities] = await Promise.all([keyMistakes(options), authorityMistakes(options.ca_file)])
   return [
     ...key,
     ...subjectMistakes(options),
@@ -44,32 +43,8 @@ function hostMistakes(option: string, globs: readonly string[]): readonly Option
     .map((glob) => ({ option, message: `${JSON.stringify(glob)} is not the name of a host, such as *.push.apple.com` }))
 }
 
-async function authorityMistakes({ ca_file: file }: WebPushOptions): Promise<readonly OptionMistake[]> {
-  const option = 'ca_file'
-  if (file === undefined) return []
-  const text = await textOf(file)
-  if (text === undefined) return [{ option, message: `cannot read ${file}` }]
-  return isCertificate(text) ? [] : [{ option, message: `${file} holds no PEM certificate` }]
-}
-
 function endpointMistakes({ endpoint }: WebPushOptions): readonly OptionMistake[] {
   return endpoint === undefined || URL.canParse(endpoint)
     ? []
     : [{ option: 'endpoint', message: 'is not an https address such as https://127.0.0.1:8443' }]
-}
-
-function isCertificate(text: string): boolean {
-  try {
-    return new X509Certificate(text).raw.length > 0
-  } catch {
-    return false
-  }
-}
-
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch {
-    return undefined
-  }
 }
