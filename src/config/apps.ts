@@ -8,6 +8,7 @@ import type { AppConfig, ProviderOptions } from './config.ts'
 import type { Loading } from './loading.ts'
 import { appCommon, appSchema, type ProviderKinds } from './schema.ts'
 import { didYouMean } from './sentences.ts'
+import { reportTimingMistakes, timingOf } from './timing.ts'
 
 /** Names become metric labels and parts of keys in the store; an app_id itself has at most 64 characters by the spec. */
 const MAX_NAME_CHARACTERS = 128
@@ -15,13 +16,15 @@ const MAX_NAME_CHARACTERS = 128
 export interface AppsRules {
   /** Of apps that do not say. */
   readonly privacy: PrivacyMode
+  /** Undefined where it is wrong, which is reported. */
+  readonly maxAgeMs: number | undefined
   /** Two globs may match the same app_id. */
   readonly mayOverlap: boolean
 }
 
 export async function readApps(
   value: unknown,
-  { privacy, mayOverlap }: AppsRules,
+  rules: AppsRules,
   kinds: ProviderKinds,
   loading: Loading,
 ): Promise<readonly AppConfig[]> {
@@ -29,8 +32,8 @@ export async function readApps(
   const names = Object.keys(value)
   if (names.length === 0 && !loading.isReported(['apps'])) loading.report(['apps'], 'has no app; name at least one')
   for (const name of names) checkName(name, loading)
-  reportOverlaps(names.filter(isGlob), mayOverlap, loading)
-  const apps = await Promise.all(names.map((name) => readApp(name, value[name], privacy, kinds, loading)))
+  reportOverlaps(names.filter(isGlob), rules.mayOverlap, loading)
+  const apps = await Promise.all(names.map((name) => readApp(name, value[name], rules, kinds, loading)))
   return apps.filter((app) => app !== undefined)
 }
 
@@ -55,7 +58,7 @@ function reportOverlaps(globs: readonly string[], areAllowed: boolean, loading: 
 async function readApp(
   name: string,
   section: unknown,
-  defaultPrivacy: PrivacyMode,
+  { privacy: defaultPrivacy, maxAgeMs }: AppsRules,
   kinds: ProviderKinds,
   loading: Loading,
 ): Promise<AppConfig | undefined> {
@@ -73,6 +76,7 @@ async function readApp(
       [...at, 'privacy' in checked ? 'privacy' : 'push_type'],
       'a VoIP push cannot be minimal: iOS ends an app that does not report the call it was woken for, and the app cannot know the call without its event ID; set privacy: event_id_only',
     )
+  reportTimingMistakes(checked, { at, isMinimal: privacy === 'minimal', maxAgeMs }, loading)
   const common = new Set(['type', ...Object.keys(appCommon.properties)])
   const own = jsonObject(Object.entries(checked).filter(([key]) => !common.has(key)))
   const resolved = withAbsolutePaths(own, kind.files, loading)
@@ -84,13 +88,14 @@ async function readApp(
   if (files.areReadable)
     for (const { option, message } of await kind.inspect(options))
       loading.report([...at, ...option.split('.')], message)
-  const { counts, default_payload_allow: defaultPayloadAllow } = checked
+  const { counts, default_payload_allow: defaultPayloadAllow, placeholder_ids: placeholderIds } = checked
   const sealed = kind.isEndToEnd === true ? 'ignored' : checked.sealed
   return {
     name,
     kind: type,
     options,
-    policy: { privacy: checked.privacy ?? defaultPrivacy, counts, defaultPayloadAllow, sealed },
+    policy: { privacy: checked.privacy ?? defaultPrivacy, counts, defaultPayloadAllow, sealed, placeholderIds },
+    timing: timingOf(checked),
     files: files.paths,
   }
 }

@@ -1,5 +1,6 @@
 /** The configuration as the rest of the house sees it: checked, in our own units, secrets unprintable. Plain data. */
 import type { PrivacyPolicy } from '../core/privacy.ts'
+import type { Timing } from '../core/release.ts'
 import type { Secret } from '../core/secret.ts'
 import type { FileHashes, Mistake } from './config-error.ts'
 
@@ -116,6 +117,7 @@ export interface AppConfig {
   /** File paths are absolute, defaults filled in. */
   readonly options: ProviderOptions
   readonly policy: PrivacyPolicy
+  readonly timing: Timing
   /** The files among the options, absolute. */
   readonly files: readonly string[]
 }

@@ -59,7 +59,7 @@ export async function loadConfig({
   const mode = Value.Check(properties.privacy, privacy) && !loading.isReported(['privacy']) ? privacy : 'full'
   const apps = await readApps(
     sections['apps'],
-    { privacy: mode, mayOverlap: overlapping === 'unknown' },
+    { privacy: mode, maxAgeMs: queueConfig?.maxAgeMs, mayOverlap: overlapping === 'unknown' },
     kinds,
     loading,
   )

@@ -25,8 +25,12 @@ function filePath(description: string) {
   return Type.Optional(Type.String({ description, minLength: 1 }))
 }
 
-function duration(fallback: string, minimum: string, maximum: string, description: string) {
-  const text = Type.String({ description, default: fallback, pattern: DURATION_PATTERN })
+function duration(fallback: string | undefined, minimum: string, maximum: string, description: string) {
+  const text = Type.String({
+    description,
+    ...(fallback === undefined ? {} : { default: fallback }),
+    pattern: DURATION_PATTERN,
+  })
   return Type.Refine(text, isBetween(parseDurationMs, minimum, maximum), () => `from ${minimum} to ${maximum}`)
 }
 
@@ -173,6 +177,27 @@ export const appCommon = Type.Object({
     ['optional', 'required'],
     "What a push says can be sealed to a key that the device's pusher holds (docs/for-app-makers.md): optional does so where there is one, required keeps devices without one to minimal. Web Push needs neither.",
     'optional',
+  ),
+  placeholder_ids: Type.Boolean({
+    description:
+      'Minimal pushes of events carry a random event_id and room_id, new ones each time, for apps that drop a push without them.',
+    default: false,
+  }),
+  coalesce: Type.Optional(
+    duration(
+      undefined,
+      '1s',
+      '10m',
+      'Of the minimal pushes of events to one device within this time, the first leaves at once and the last at its end; those between are not sent. Never for calls. Default: each is sent.',
+    ),
+  ),
+  release_every: Type.Optional(
+    duration(
+      undefined,
+      '1s',
+      '10m',
+      'All pushes but calls leave together, this often, in random order, so that the push service learns less of who writes to whom. Default: each leaves at once.',
+    ),
   ),
 })
 

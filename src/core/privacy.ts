@@ -15,6 +15,8 @@ export interface PrivacyPolicy {
   readonly defaultPayloadAllow: readonly string[]
   /** Whether a device's own key counts: `required` keeps devices without one to minimal, too. */
   readonly sealed: 'ignored' | 'optional' | 'required'
+  /** Minimal pushes of events carry random IDs. */
+  readonly placeholderIds?: boolean | undefined
 }
 
 /** Keys of `default_payload` that tell nothing about the user: `cs` and `session_id` are random per session (facts/protocol.md §3). */

@@ -29,7 +29,14 @@ describe('loadConfig', () => {
           name: 'com.example.good',
           kind: 'pigeon',
           options: { key_file: folder.at('key'), wings: 2, push_type: 'alert' },
-          policy: { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' },
+          policy: {
+            privacy: 'minimal',
+            counts: 'badge',
+            defaultPayloadAllow: [],
+            sealed: 'optional',
+            placeholderIds: false,
+          },
+          timing: {},
           files: [folder.at('key')],
         },
       ],
@@ -51,9 +58,39 @@ apps:
   c: { type: parrot, key_file: key, push_type: voip }
 `)
     expect(apps.map(({ name, kind, policy }) => [name, kind, policy])).toEqual([
-      ['a', 'pigeon', { privacy: 'event_id_only', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' }],
-      ['b', 'pigeon', { privacy: 'full', counts: 'none', defaultPayloadAllow: ['aps.category'], sealed: 'optional' }],
-      ['c', 'parrot', { privacy: 'event_id_only', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' }],
+      [
+        'a',
+        'pigeon',
+        {
+          privacy: 'event_id_only',
+          counts: 'badge',
+          defaultPayloadAllow: [],
+          sealed: 'optional',
+          placeholderIds: false,
+        },
+      ],
+      [
+        'b',
+        'pigeon',
+        {
+          privacy: 'full',
+          counts: 'none',
+          defaultPayloadAllow: ['aps.category'],
+          sealed: 'optional',
+          placeholderIds: false,
+        },
+      ],
+      [
+        'c',
+        'parrot',
+        {
+          privacy: 'event_id_only',
+          counts: 'badge',
+          defaultPayloadAllow: [],
+          sealed: 'optional',
+          placeholderIds: false,
+        },
+      ],
     ])
   })
 

@@ -253,6 +253,36 @@ const table: readonly (readonly [string, string, string])[] = [
     '5: apps["a.b"].push_type: a VoIP push cannot be minimal: iOS ends an app that does not report the call it was woken for, and the app cannot know the call without its event ID; set privacy: event_id_only',
   ],
   [
+    'coalescing of pushes that are not minimal',
+    'privacy: full\napps:\n  a.b:\n    type: pigeon\n    key_file: key\n    coalesce: 30s\n',
+    '6: apps["a.b"].coalesce: is only for privacy: minimal, where one push says as much as the next; set that, or delete the line',
+  ],
+  [
+    'placeholders for IDs that are passed on',
+    'apps:\n  a.b:\n    type: pigeon\n    key_file: key\n    privacy: event_id_only\n    placeholder_ids: true\n',
+    '6: apps["a.b"].placeholder_ids: is only for privacy: minimal, as other modes pass on the real IDs; set that, or delete the line',
+  ],
+  [
+    'calls that wait for a tick',
+    'apps:\n  a.b:\n    type: pigeon\n    key_file: key\n    privacy: full\n    push_type: voip\n    release_every: 1s\n',
+    '7: apps["a.b"].release_every: is not for push_type: voip, as a call must ring at once; delete the line',
+  ],
+  [
+    'coalescing for longer than pushes are kept',
+    'queue: { max_age: 30s }\napps:\n  a.b:\n    type: pigeon\n    key_file: key\n    coalesce: 30s\n',
+    '6: apps["a.b"].coalesce: must be shorter than queue.max_age, or pushes expire before they leave',
+  ],
+  [
+    'ticks that are too far apart',
+    'apps:\n  a.b:\n    type: pigeon\n    key_file: key\n    release_every: 11m\n',
+    `5: apps["a.b"].release_every: ${DURATION}, from 1s to 10m, found "11m"`,
+  ],
+  [
+    'a mode that is none, of which no more follows',
+    'privacy: most\napps:\n  a.b:\n    type: pigeon\n    key_file: key\n    coalesce: 30s\n',
+    '1: privacy: expected one of "minimal", "event_id_only", "full", found "most"',
+  ],
+  [
     'a space in a name',
     'apps:\n  "a b": { type: pigeon, key_file: key }\n',
     '2: apps["a b"]: an app_id has no spaces or control characters',

@@ -38,6 +38,7 @@ export const policy = fc.record({
   counts: fc.constantFrom('badge', 'exact', 'none'),
   defaultPayloadAllow: fc.constant([]),
   sealed: fc.constantFrom('optional', 'required'),
+  placeholderIds: fc.boolean(),
 } satisfies Record<keyof PrivacyPolicy, unknown>)
 
 const IDENTITY: PushIdentity = {

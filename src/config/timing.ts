@@ -1,0 +1,51 @@
+/** When an app's pushes may leave, and what of that cannot be: `coalesce`, `release_every`, `placeholder_ids`. */
+import type { JsonObject } from '../core/json.ts'
+import type { Timing } from '../core/release.ts'
+import type { Loading } from './loading.ts'
+import { parseDurationMs } from './units.ts'
+
+interface TimedApp {
+  readonly at: readonly string[]
+  readonly isMinimal: boolean
+  readonly maxAgeMs: number | undefined
+}
+
+/** What the schema of the section cannot say; of a setting that is wrong already, nothing more. */
+export function reportTimingMistakes(
+  section: JsonObject,
+  { at, isMinimal, maxAgeMs }: TimedApp,
+  loading: Loading,
+): void {
+  const report = (option: string, message: string): void => {
+    if (!loading.isReported([...at, option])) loading.report([...at, option], message)
+  }
+  const isModeKnown = !loading.isReported(['privacy']) && !loading.isReported([...at, 'privacy'])
+  if (isModeKnown && !isMinimal) {
+    if (section['coalesce'] !== undefined)
+      report(
+        'coalesce',
+        'is only for privacy: minimal, where one push says as much as the next; set that, or delete the line',
+      )
+    if (section['placeholder_ids'] === true)
+      report(
+        'placeholder_ids',
+        'is only for privacy: minimal, as other modes pass on the real IDs; set that, or delete the line',
+      )
+  }
+  for (const option of ['coalesce', 'release_every']) {
+    const delayMs = durationOf(section[option])
+    if (delayMs === undefined) continue
+    if (section['push_type'] === 'voip')
+      report(option, 'is not for push_type: voip, as a call must ring at once; delete the line')
+    else if (maxAgeMs !== undefined && delayMs >= maxAgeMs)
+      report(option, 'must be shorter than queue.max_age, or pushes expire before they leave')
+  }
+}
+
+export function timingOf(section: { readonly coalesce?: string; readonly release_every?: string }): Timing {
+  return { coalesceMs: durationOf(section.coalesce), releaseEveryMs: durationOf(section.release_every) }
+}
+
+function durationOf(value: unknown): number | undefined {
+  return typeof value === 'string' ? parseDurationMs(value) : undefined
+}
