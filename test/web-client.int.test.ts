@@ -15,6 +15,7 @@ import { startWebPushSimulator, type Subscription, type WebPushSimulator } from 
 import { startChromium, type Chromium, type Page } from './helpers/chromium.ts'
 import { startGateway, type TestGateway } from './helpers/gateway.ts'
 import { until } from './helpers/received.ts'
+import { typescriptExample } from './helpers/typescript-example.ts'
 
 const EXAMPLE = join(import.meta.dirname, '../config/examples/web')
 /** For whoever wants to see it. */
@@ -217,7 +218,7 @@ describe('the key of an app', () => {
   })
 })
 
-describe('decrypt.js', () => {
+describe('the TypeScript example for app makers', () => {
   let page: Page
   beforeAll(async () => {
     ;({ page } = await openExample('decrypt'))
@@ -321,7 +322,7 @@ async function decryptedIn(
   { p256dh, auth, privateKey }: Pick<Subscription, 'p256dh' | 'auth' | 'privateKey'>,
 ): Promise<string> {
   return String(
-    await page.evaluate(`import('/decrypt.js').then(async ({ decrypt }) => {
+    await page.evaluate(`import('/hushgate-sealed.js').then(async ({ decrypt }) => {
       const record = Uint8Array.fromBase64('${body.toString('base64')}')
       return new TextDecoder().decode(await decrypt(record, ${JSON.stringify({ p256dh, auth, privateKey })}))
     })`),
@@ -406,7 +407,10 @@ function startWebsite(connectsTo: readonly string[]): Promise<Website> {
   ].join('; ')
   const answer = async ({ url = '' }: IncomingMessage, response: ServerResponse): Promise<void> => {
     const name = url === '/' ? 'index.html' : url.slice(1)
-    const body = await readFile(join(EXAMPLE, name)).catch(() => undefined)
+    const body =
+      name === 'hushgate-sealed.js'
+        ? await typescriptExample()
+        : await readFile(join(EXAMPLE, name)).catch(() => undefined)
     if (body === undefined) return void response.writeHead(404).end()
     response.writeHead(200, { 'content-type': TYPES[extname(name)], 'content-security-policy': policy }).end(body)
   }

@@ -1,13 +1,14 @@
-/** What the gateway seals, in the hands of the examples for app makers (config/examples): JavaScript in Chromium, Java on a JVM, Python. Swift cannot run here. */
+/** What the gateway seals, in the hands of the examples for app makers (config/examples): TypeScript in Chromium, Java on a JVM, Python. Swift cannot run here. */
 import { execFileSync } from 'node:child_process'
 import { createPrivateKey } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { once } from 'node:events'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDeviceKeys, openSealed } from '../../config/examples/typescript/hushgate-sealed.ts'
 import { installPython } from '../../scripts/install-python.ts'
 import { apns } from '../../src/providers/apns/index.ts'
 import { openSeal } from '../../src/sealing/seal.ts'
@@ -17,6 +18,7 @@ import {
   type SubscriptionSecrets,
 } from '../../src/simulators/webpush-encryption.ts'
 import { startChromium } from '../helpers/chromium.ts'
+import { typescriptExample } from '../helpers/typescript-example.ts'
 import { event, policy, recordOf, sealed, secrets } from './random-pushes.ts'
 
 const EXAMPLES = join(import.meta.dirname, '../../config/examples')
@@ -47,10 +49,10 @@ beforeAll(async () => {
 }, TIMEOUT_MS)
 
 describe('what is sealed for 1,000 random notifications opens', () => {
-  it('with decrypt.js in Chromium', { timeout: TIMEOUT_MS }, async () => {
-    const script = await readFile(join(EXAMPLES, 'web/decrypt.js'))
+  it('with hushgate-sealed.ts in Chromium', { timeout: TIMEOUT_MS }, async () => {
+    const script = await typescriptExample()
     const server = createServer((request, response) => {
-      const isScript = request.url === '/decrypt.js'
+      const isScript = request.url === '/hushgate-sealed.js'
       response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
       response.end(isScript ? script : '<!doctype html><title>Sealed</title><link rel="icon" href="data:">')
     })
@@ -60,15 +62,21 @@ describe('what is sealed for 1,000 random notifications opens', () => {
     await using chromium = await startChromium()
     const page = await chromium.open(`http://127.0.0.1:${port}/`, { width: 360, height: 640 })
     const opened = await page.evaluate(`(async () => {
-      const { decrypt } = await import('/decrypt.js')
-      const bytes = (text) => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (one) => one.charCodeAt(0))
-      const all = ${JSON.stringify(records)}.map((record) => decrypt(bytes(record), ${JSON.stringify(secrets)}))
-      return (await Promise.all(all)).map((plaintext) => JSON.parse(new TextDecoder().decode(plaintext)))
+      const { openSealed } = await import('/hushgate-sealed.js')
+      return Promise.all(${JSON.stringify(records)}.map((record) => openSealed(record, ${JSON.stringify(secrets)})))
     })()`)
     server.close()
     server.closeAllConnections()
     expect(opened).toEqual(said)
     expect(page.problems).toEqual([])
+  })
+
+  it('with hushgate-sealed.ts, when it is for a key pair that was made by it', async () => {
+    const keys = await createDeviceKeys()
+    const seal = await openSeal()
+    const push = { v: 1, prio: 'high', ts: 1_790_000_000_000 }
+    const block = seal({ kid: 'x', ...keys }, Buffer.from(JSON.stringify(push).padEnd(1024)))
+    expect(await openSealed(block?.record ?? '', keys)).toEqual(push)
   })
 
   it('with open_sealed.py', { timeout: TIMEOUT_MS }, () => {
