@@ -43,6 +43,9 @@ export function createLog(options: LogOptions, output: NodeJS.WritableStream): L
   }
 }
 
+/** `at name (file:line:column)`, or without a name. */
+const FRAME = /^\s+at (?:[^()]+ (?:\[as [^\]]+\] )?\()?[^()\s]+:\d+:\d+\)?$/
+
 /** An error without its message: messages of other people's code quote what they were given. */
 export function describeError(error: unknown): LogFacts {
   if (error === undefined) return {}
@@ -51,18 +54,26 @@ export function describeError(error: unknown): LogFacts {
     'code' in error && typeof error.code === 'string' && /^[A-Z][A-Z0-9_]{1,40}$/.test(error.code)
       ? error.code
       : undefined
-  // After the message, of which a line may look like a frame.
-  const { stack = '', message } = error
-  const frames = stack.slice(Math.max(0, stack.indexOf(message)) + message.length)
-  const frame = frames.split('\n').find((line) => /^\s+at /.test(line))
-  return {
-    error: error.name,
-    code,
-    at: frame
-      ?.trim()
-      .replace(/^at /, '')
-      .replace(/\(?(?:file:\/\/)?\/.*\/(src|node_modules)\//, '($1/'),
-  }
+  return { error: nameOf(error), code, at: placeOf(error) }
+}
+
+/** A name is a word, also one that other people's code has set. */
+function nameOf({ name }: Error): string {
+  return /^[A-Za-z]\w{0,60}$/.test(name) ? name : 'Error'
+}
+
+/** Undefined where the message in the stack is not the message any more: then a line of it may look like a frame. */
+function placeOf({ stack = '', message }: Error): string | undefined {
+  const start = stack.indexOf(message)
+  if (start < 0) return undefined
+  const frame = stack
+    .slice(start + message.length)
+    .split('\n')
+    .find((line) => FRAME.test(line))
+  return frame
+    ?.trim()
+    .replace(/^at /, '')
+    .replace(/\(?(?:file:\/\/)?\/.*\/(src|node_modules)\//, '($1/')
 }
 
 function textLine(line: string): string {

@@ -39,6 +39,16 @@ describe('the log', () => {
     expect(at).not.toContain('alice')
   })
 
+  it('takes no place from a stack whose message was replaced', () => {
+    const error = new Error('refused:\n    at @alice (file:///x:1:2)')
+    error.message = 'Refused'
+    expect(JSON.stringify(describeError(error))).not.toContain('alice')
+  })
+
+  it('leaves out a name that is no name', () => {
+    expect(describeError(Object.assign(new Error('x'), { name: 'of @alice' }))).toMatchObject({ error: 'Error' })
+  })
+
   it.each(['a string abc', { token: 'abc' }, null])('describes whatever else was thrown by its type: %j', (thrown) => {
     expect(JSON.stringify(describeError(thrown))).not.toContain('abc')
   })

@@ -1,6 +1,7 @@
 /** What an answer of APNs means, as a table. Pure: status, reason and headers in, `Outcome` out. */
 import { isJsonObject } from '../../core/json.ts'
 import { parseRetryAfter, type Outcome, type Retry } from '../../core/outcome.ts'
+import { wordOf } from './words.ts'
 
 export interface Answer {
   readonly status: number
@@ -75,7 +76,7 @@ export function outcomeOf(answer: Answer, nowMs: number): Outcome {
   }
 }
 
-/** The reason becomes a metric's label, so only what looks like one of Apple's words is kept. */
+/** The reason becomes a metric's label, so only Apple's own words are kept. */
 export function parseBody(body: string): {
   readonly reason?: string | undefined
   readonly timestamp?: number | undefined
@@ -89,7 +90,7 @@ export function parseBody(body: string): {
   if (!isJsonObject(parsed)) return {}
   const { reason, timestamp } = parsed
   return {
-    reason: typeof reason === 'string' && /^[A-Za-z]{1,64}$/.test(reason) ? reason : undefined,
+    reason: wordOf(reason),
     timestamp: typeof timestamp === 'number' && timestamp > 0 ? timestamp : undefined,
   }
 }

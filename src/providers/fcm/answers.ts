@@ -2,6 +2,7 @@
 import { isJsonObject } from '../../core/json.ts'
 import { parseRetryAfter, RECONNECT_MS, type Outcome, type Retry } from '../../core/outcome.ts'
 import { jsonObjectOf } from './json-text.ts'
+import { wordOf } from './words.ts'
 
 /** A complete answer. */
 export interface WireAnswer {
@@ -118,8 +119,8 @@ export function tokenOutcome(answer: WireAnswer | LostRequest, nowMs: number): O
   // A token can be asked for twice.
   if (answer.kind === 'lost') return lostOutcome({ ...answer, code: `oauth ${answer.code}`, written: false })
   const { status } = answer
-  const error = word(jsonObjectOf(answer.body)?.['error'])
-  const reason = `oauth ${status}${error === undefined ? '' : ` ${error}`}`
+  const error = nameIn(jsonObjectOf(answer.body)?.['error'])
+  const reason = withWord(`oauth ${status}`, error)
   // 400, 403: with an OAuth error, else it is not the token endpoint that speaks.
   if (status === 401 || status === 404 || ((status === 400 || status === 403) && error !== undefined))
     return { kind: 'blocked', reason }
@@ -142,11 +143,10 @@ function findingOf(answer: WireAnswer, nowMs: number): Finding {
   const { status: name, message, details } = isJsonObject(error) ? error : {}
   const list = Array.isArray(details) ? details.filter(isJsonObject) : []
   const ofType = (type: string) => list.filter((detail) => detail['@type'] === `type.googleapis.com/${type}`)
-  const fcmError = word(ofType('google.firebase.fcm.v1.FcmError')[0]?.['errorCode'])
-  const said = fcmError ?? word(name)
+  const fcmError = nameIn(ofType('google.firebase.fcm.v1.FcmError')[0]?.['errorCode'])
   return {
     status: answer.status,
-    reason: said === undefined ? `${answer.status}` : `${answer.status} ${said}`,
+    reason: withWord(`${answer.status}`, fcmError ?? name),
     fcmError,
     message: typeof message === 'string' ? message : '',
     fields: ofType('google.rpc.BadRequest').flatMap((detail) => texts(detail['fieldViolations'], 'field')),
@@ -186,7 +186,12 @@ function texts(list: unknown, name: string): readonly string[] {
   return list.flatMap((item) => (isJsonObject(item) && typeof item[name] === 'string' ? [item[name]] : []))
 }
 
-/** Google's words are names, never text with data in it. */
-function word(value: unknown): string | undefined {
+function withWord(status: string, said: unknown): string {
+  const word = wordOf(said)
+  return word === undefined ? status : `${status} ${word}`
+}
+
+/** That there is a name counts, also where it is new to us. */
+function nameIn(value: unknown): string | undefined {
   return typeof value === 'string' && /^[A-Za-z_]{1,40}$/.test(value) ? value : undefined
 }

@@ -60,7 +60,7 @@ describe('what an answer of APNs means', () => {
   it.each<[number, string, Expected]>([
     [400, '', failed],
     [400, '<html>', failed],
-    [400, '{"reason":"BrandNew"}', { ...failed, reason: 'BrandNew' }],
+    [400, '{"reason":"BrandNew"}', { ...failed, reason: 'HTTP 400' }],
     [403, '<html>', retry({ scope: 'delivery', floorMs: MINUTE_MS })],
     [408, '', retry({ scope: 'delivery' })],
     [410, '', rejected],
@@ -89,7 +89,10 @@ describe('what an answer of APNs means', () => {
   })
 
   it('does not make a label of what is not a word of Apple', () => {
-    const body = JSON.stringify({ reason: 'see https://example.org/@user' })
-    expect(outcomeOf({ status: 400, body }, NOW_MS)).toEqual({ kind: 'failed', reason: 'HTTP 400' })
+    for (const reason of ['see https://example.org/@user', 'Alice'])
+      expect(outcomeOf({ status: 400, body: JSON.stringify({ reason }) }, NOW_MS)).toEqual({
+        kind: 'failed',
+        reason: 'HTTP 400',
+      })
   })
 })
