@@ -41,7 +41,7 @@ export async function forgetDevice(
   if (app === undefined || kind === undefined) return undefined
   const target = kind.targetOf?.(pushkey.reveal(), data) ?? pushkey.reveal()
   const hash = (purpose: string, ...parts: readonly string[]): string => keyring.hash(purpose, ...parts)
-  const rejections = new Rejections(memory, new Breaker(memory, Date.now, () => {}), Date.now)
+  const rejections = new Rejections(memory, new Breaker(memory, Date.now, () => {}), keyring, Date.now)
   const [death, latestBadge] = await Promise.all([
     rejections.forget(deviceHash(appId, target, hash)),
     new Deduplication(memory).forgetLatest(

@@ -65,7 +65,7 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
         { app },
       )
   })
-  const rejections = new Rejections(store.memory, breaker, nowMs)
+  const rejections = new Rejections(store.memory, breaker, keyring, nowMs)
   const deduplication = new Deduplication(store.memory)
 
   const portsFor = createOutflow({ store, rejections, deduplication, metrics, log, nowMs, random })

@@ -152,6 +152,7 @@ function learnedBy(field: Field, party: Party, observed: Observed): Learned[] {
     ],
     ['app_name', field === 'app_id' && SERVICES.some((service) => view.includes(APPS[service]))],
     ['category', field === 'type' && party === 'store' && observed.opened.some(({ priority }) => priority === 0)],
+    ['rounded', field === 'length' && party === 'store' && haveRoundedLengths(observed)],
     ['aggregate', party === 'metrics' && isCounted(field, observed.metrics)],
   ]
   return found.filter(([, isFound]) => isFound).map(([learned]) => learned)
@@ -162,7 +163,6 @@ function isKnownOtherwise(field: Field, party: Party, { views, opened }: Observe
   if (party === 'push_service' && (field === 'time' || field === 'length')) return views.push_service.length > 0
   if (party === 'push_service') return changesMessage(field, { opened })
   if (field === 'time') return party === 'log' ? /"time":"2/.test(views.log.toString()) : party === 'store'
-  if (field === 'length' && party === 'store') return new Set(opened.map(({ sealedBytes }) => sealedBytes)).size > 1
   return false
 }
 
@@ -186,6 +186,12 @@ function changesMessage(field: Field, { opened }: Pick<Observed, 'opened'>): boo
     })
     return one !== other
   })
+}
+
+/** Not all the same, but in steps. */
+function haveRoundedLengths({ opened }: Observed): boolean {
+  const lengths = [...new Set(opened.map(({ sealedBytes }) => sealedBytes))]
+  return lengths.length > 1 && lengths.every((length) => (length - Math.min(...lengths)) % 1024 === 0)
 }
 
 function isCounted(field: Field, metrics: string): boolean {
@@ -221,6 +227,8 @@ function hashesOf(field: Field, keyring: Keyring): readonly string[] {
     const rooms = each((appId, target) => keyring.hash('room', appId, target, EVENT.room_id))
     return [...rooms, ...rooms.map((room) => keyring.hash('collapse', room).slice(0, 32))]
   }
+  if (field === 'pushkey_ts')
+    return deviceHashes(keyring).map((device) => keyring.hash('registration', device, String(PUSHKEY_TS)))
   return []
 }
 

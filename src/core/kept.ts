@@ -36,7 +36,8 @@ export const KEPT: readonly Kept[] = [
   },
   {
     what: 'that a pushkey is dead',
-    readable: 'a keyed hash of app and pushkey; times, also when it was registered again',
+    readable:
+      'a keyed hash of app and pushkey, and of its registration when it was registered again; times, in minutes',
     lifetime: '30 days',
     why: 'The homeserver is told, so that it stops',
   },

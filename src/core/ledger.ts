@@ -38,6 +38,7 @@ export const LEARNED = {
   app_name: 'the name of the app in the configuration',
   sealed: 'what the push service gets of it, encrypted; unreadable without the key file',
   category: 'only whether it is a call',
+  rounded: 'only rounded up to whole KiB',
   aggregate: 'only as a part of counts and histograms of the whole app',
 } as const
 export type Learned = keyof typeof LEARNED
@@ -152,8 +153,8 @@ export const FIELDS = {
   pushkey_ts: {
     what: 'when your device registered',
     pushService: NEVER,
-    store: ['as_sent', 'sealed'],
-    why: 'Tells a device that came back from one that is gone; readable only beside the hash of one that came back',
+    store: ['keyed_hash', 'sealed'],
+    why: 'Tells a device that came back from one that is gone',
   },
   default_payload_allowed: {
     what: "the app's own constants that are on its allow-list (default_payload)",
@@ -201,7 +202,7 @@ export const FIELDS = {
     what: 'how long the message for the push service is',
     pushService: ALWAYS,
     isOutside: true,
-    store: ['as_sent'],
+    store: ['rounded'],
     metrics: ['aggregate'],
     why: 'In minimal mode it tells nothing: every push of a device is the same but for the badge',
   },

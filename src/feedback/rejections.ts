@@ -1,6 +1,7 @@
 /** Remembers dead pushkeys by keyed hash, so that homeservers are told at their next request (as the spec recommends), and forgets those that live. */
 import type { Delivery } from '../core/delivery.ts'
 import type { Outcome } from '../core/outcome.ts'
+import type { Keyring } from '../core/seal.ts'
 import type { Memory } from '../queue/delivery-queue.ts'
 import { opinionOf, type Breaker } from './breaker.ts'
 import {
@@ -25,11 +26,13 @@ export interface KnownDevice {
 export class Rejections {
   readonly #memory: Memory
   readonly #breaker: Breaker
+  readonly #keyring: Keyring
   readonly #nowMs: () => number
 
-  constructor(memory: Memory, breaker: Breaker, nowMs: () => number) {
+  constructor(memory: Memory, breaker: Breaker, keyring: Keyring, nowMs: () => number) {
     this.#memory = memory
     this.#breaker = breaker
+    this.#keyring = keyring
     this.#nowMs = nowMs
   }
 
@@ -70,7 +73,8 @@ export class Rejections {
       await Promise.allSettled([refuted, this.#breaker.onVerdict(app, device, false)])
     } else if (outcome.kind === 'rejected') {
       const existing = await this.#read(device)
-      await this.#write(device, bury(existing, delivery.pushkeyTs, outcome.sinceMs, this.#nowMs()))
+      const registration = this.#registrationOf(device, delivery.pushkeyTs)
+      await this.#write(device, bury(existing, registration, outcome.sinceMs, this.#nowMs()))
       await this.#breaker.onVerdict(app, device, true)
     }
   }
@@ -80,7 +84,13 @@ export class Rejections {
     if (tombstone === undefined) return { kind: 'alive' }
     const opinion = opinionOf(await this.#breaker.windows(app), tombstone.recordedMs)
     if (opinion === 'discarded') return { kind: 'alive' }
-    return judge(tombstone, { pushkeyTs, kind, isSuspected: opinion === 'suspected' }, this.#nowMs())
+    const registration = this.#registrationOf(device, pushkeyTs)
+    return judge(tombstone, { pushkeyTs, registration, kind, isSuspected: opinion === 'suspected' }, this.#nowMs())
+  }
+
+  /** Of the device too, so that equal times of two devices do not show. */
+  #registrationOf(device: string, pushkeyTs: number | undefined): string | undefined {
+    return pushkeyTs === undefined ? undefined : this.#keyring.hash('registration', device, String(pushkeyTs))
   }
 
   async #read(device: string): Promise<Tombstone | undefined> {

@@ -8,8 +8,8 @@ export interface Tombstone {
   readonly deathMs: number
   /** When we wrote it down. */
   readonly recordedMs: number
-  /** The `pushkey_ts` under which it was last taken for alive again. */
-  readonly revivedBy?: number | undefined
+  /** The registration under which it was last taken for alive again. */
+  readonly revivedBy?: string | undefined
   /** Since then nothing said that it is dead. */
   readonly isRevived: boolean
   /** The last probe of a pushkey without `pushkey_ts`. */
@@ -18,6 +18,8 @@ export interface Tombstone {
 
 export interface DeviceState {
   readonly pushkeyTs: number | undefined
+  /** A keyed hash of device and `pushkey_ts`: remembered in its place, since whoever has a homeserver's database could look that up. */
+  readonly registration: string | undefined
   /** Only event pushes revive or probe. */
   readonly kind: 'event' | 'counts'
   /** The breaker does not believe this tombstone. */
@@ -31,56 +33,59 @@ export type Judgement =
   | { readonly kind: 'probe'; readonly next?: Tombstone }
 
 export const TOMBSTONE_LIFETIME_MS = 30 * 24 * 3600_000
+const MINUTE_MS = 60_000
 /** `pushkey_ts` is another machine's clock, in whole seconds. */
 const CLOCK_SLACK_MS = 60_000
 const PROBE_INTERVAL_MS = 24 * 3600_000
 
 export function judge(tombstone: Tombstone | undefined, device: DeviceState, nowMs: number): Judgement {
   if (tombstone === undefined) return { kind: 'alive' }
-  const { pushkeyTs } = device
-  if (tombstone.isRevived && pushkeyTs === tombstone.revivedBy) return { kind: 'probe' }
+  const { pushkeyTs, registration } = device
+  if (tombstone.isRevived && registration === tombstone.revivedBy) return { kind: 'probe' }
   if (device.isSuspected) return { kind: 'probe' }
   if (device.kind === 'counts') return { kind: 'dead' }
   if (pushkeyTs === undefined) {
     if (nowMs - Math.max(tombstone.recordedMs, tombstone.probedMs ?? 0) < PROBE_INTERVAL_MS) return { kind: 'dead' }
     return { kind: 'probe', next: { ...tombstone, probedMs: nowMs } }
   }
-  if (pushkeyTs * 1000 < tombstone.deathMs - CLOCK_SLACK_MS || pushkeyTs === tombstone.revivedBy)
+  if (pushkeyTs * 1000 < tombstone.deathMs - CLOCK_SLACK_MS || registration === tombstone.revivedBy)
     return { kind: 'dead' }
-  return { kind: 'probe', next: { ...tombstone, revivedBy: pushkeyTs, isRevived: true } }
+  return { kind: 'probe', next: { ...tombstone, revivedBy: registration, isRevived: true } }
 }
 
 /** The tombstone after a push service said that the pushkey is dead (since `sinceMs`, if it said). */
 export function bury(
   existing: Tombstone | undefined,
-  pushkeyTs: number | undefined,
+  registration: string | undefined,
   sinceMs: number | undefined,
   nowMs: number,
 ): Tombstone {
   // Dead again under the registration that revived it: the push service's own date would revive it for ever.
-  const diedAgain = pushkeyTs !== undefined && pushkeyTs === existing?.revivedBy
+  const diedAgain = registration !== undefined && registration === existing?.revivedBy
   const deathMs = diedAgain ? nowMs : Math.min(sinceMs ?? nowMs, nowMs)
   return { deathMs, recordedMs: nowMs, revivedBy: existing?.revivedBy, isRevived: false }
 }
 
+/** Times in whole minutes, rounded down: nothing here needs more, and who compares them with other records learns less. */
 export function encodeTombstone({ deathMs, recordedMs, revivedBy, isRevived, probedMs }: Tombstone): string {
-  return JSON.stringify([deathMs, recordedMs, revivedBy ?? null, isRevived, probedMs ?? null])
+  const probed = probedMs === undefined ? null : minutes(probedMs)
+  return JSON.stringify([minutes(deathMs), minutes(recordedMs), revivedBy ?? null, isRevived, probed])
+}
+
+function minutes(ms: number): number {
+  return Math.floor(ms / MINUTE_MS)
 }
 
 export function decodeTombstone(text: string): Tombstone | undefined {
   const value: unknown = JSON.parse(text)
   if (!Array.isArray(value)) return undefined
-  const [deathMs, recordedMs, revivedBy, isRevived, probedMs]: unknown[] = value
-  if (typeof deathMs !== 'number' || typeof recordedMs !== 'number') return undefined
+  const [death, recorded, revivedBy, isRevived, probed]: unknown[] = value
+  if (typeof death !== 'number' || typeof recorded !== 'number') return undefined
   return {
-    deathMs,
-    recordedMs,
-    revivedBy: optionalNumber(revivedBy),
+    deathMs: death * MINUTE_MS,
+    recordedMs: recorded * MINUTE_MS,
+    revivedBy: typeof revivedBy === 'string' ? revivedBy : undefined,
     isRevived: isRevived === true,
-    probedMs: optionalNumber(probedMs),
+    probedMs: typeof probed === 'number' ? probed * MINUTE_MS : undefined,
   }
-}
-
-function optionalNumber(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined
 }

@@ -5,11 +5,21 @@ import { CannotOpen, type Keyring } from '../core/seal.ts'
 import { Secret } from '../core/secret.ts'
 
 const VERSION = 1
+/** What is sealed has a length in such steps: whoever sees the store and knows what was written in a room must not find it by its length. */
+const STEP_BYTES = 1024
 const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
 
 /** Deliveries of one app, sealed as one. The app is not written down but authenticated: nothing sealed for one app opens for another. */
 export function sealDeliveries(keyring: Keyring, app: string, deliveries: readonly Delivery[]): Buffer {
-  return keyring.seal(Buffer.from(JSON.stringify({ v: VERSION, deliveries: deliveries.map(toJson) })), app)
+  return keyring.seal(padded(JSON.stringify({ v: VERSION, deliveries: deliveries.map(toJson) })), app)
+}
+
+/** With spaces, which JSON ignores. */
+function padded(json: string): Buffer {
+  const bytes = Buffer.byteLength(json)
+  const buffer = Buffer.alloc(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES, ' ')
+  buffer.write(json)
+  return buffer
 }
 
 /** Throws CannotOpen: the key is gone, the seal does not match, or a newer Hushgate wrote it. */

@@ -25,6 +25,7 @@ const SHORT: Readonly<Record<Learned, string>> = {
   app_name: 'app name',
   sealed: 'sealed',
   category: 'whether a call',
+  rounded: 'rounded',
   aggregate: 'in totals',
 }
 

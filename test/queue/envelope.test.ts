@@ -37,6 +37,13 @@ describe('deliveries, sealed and opened', () => {
     expect(opened.map(({ id }) => id)).toEqual(deliveries.map(({ id }) => id))
   })
 
+  it('are as long as others of about their size, so that nobody finds a message by its length', () => {
+    const lengthOf = (characters: number) =>
+      sealDeliveries(keyring, APP, [createDelivery({ message: { headers: {}, body: 'ü'.repeat(characters) } })]).length
+    expect(new Set([1, 2, 30, 200].map(lengthOf)).size).toBe(1)
+    expect(lengthOf(712) - lengthOf(200)).toBe(1024)
+  })
+
   it('do not open for another app, or with another key', () => {
     const sealed = sealDeliveries(keyring, APP, [createDelivery()])
     expect(() => openDeliveries(keyring, 'other', sealed)).toThrow(CannotOpen)
