@@ -89,12 +89,10 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
   })
 
   let isClosing = false
-  const stated = ({ name, kind, policy, options }: Config['apps'][number]) => ({
-    name,
-    kind,
-    policy,
-    passesPusherData: ports.kinds[kind]?.passesPusherData?.(options) === true,
-  })
+  const stated = (app: Config['apps'][number]) => {
+    const kind = ports.kinds[app.kind]
+    return kind === undefined ? [] : [{ ...app, ledger: kind.ledger(app.options) }]
+  }
   const notifyServer =
     role === 'worker'
       ? undefined
@@ -102,7 +100,7 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
           bodyLimitBytes: config.http.bodyLimitBytes,
           notify: intake.notify,
           vapidKeyFor: (appId) => apps.appFor(appId)?.publicKey,
-          privacyStatement: () => privacyStatement({ apps: config.apps.map(stated), ...config.queue }),
+          privacyStatement: () => privacyStatement({ apps: config.apps.flatMap(stated), ...config.queue }),
           onAnswer: (statusCode, seconds) => metrics.notifyAnswered(statusCode, seconds),
           onError: intake.onError,
         })

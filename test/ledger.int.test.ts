@@ -20,7 +20,9 @@ import { newPushkey, startPushServices, type PushServices } from './helpers/push
 import { until } from './helpers/received.ts'
 
 const POLICIES = (['minimal', 'event_id_only', 'full'] as const).flatMap((privacy) =>
-  (['badge', 'exact', 'none'] as const).map((counts) => ({ privacy, counts })),
+  (['badge', 'exact', 'none'] as const).map(
+    (counts) => ({ privacy, counts, sealed: 'optional', service: 'apns' }) as const,
+  ),
 )
 type Policy = (typeof POLICIES)[number]
 
@@ -128,7 +130,14 @@ describe.each(POLICIES)('with privacy: $privacy and counts: $counts', (policy) =
       fieldNames().flatMap((field) =>
         PARTIES.map((party) => `${field} | ${party} | ${learned(field, party).toSorted().join(', ') || 'nothing'}`),
       )
-    const declared = lines((field, party) => learnedOf(field, party, policy))
+    // Both together; which loc-key APNs is told is in the type that FCM is told.
+    const declared = lines((field, party) => [
+      ...new Set(
+        SERVICES.flatMap((service) => learnedOf(field, party, { ...policy, service })).filter(
+          (learned) => party !== 'push_service' || learned !== 'category',
+        ),
+      ),
+    ])
     expect(lines((field, party) => learnedBy(field, party, observed)).join('\n')).toBe(declared.join('\n'))
   })
 })
@@ -195,6 +204,7 @@ function haveRoundedLengths({ opened }: Observed): boolean {
 }
 
 function isCounted(field: Field, metrics: string): boolean {
+  if (field === 'device_key') return (metricValue(metrics, 'hushgate_device_keys_total', { key: 'valid' }) ?? 0) > 0
   const name = { time: 'hushgate_notify_request_duration_seconds_count', length: 'hushgate_payload_bytes_sum' }
   return (field === 'time' || field === 'length') && (metricValue(metrics, name[field]) ?? 0) > 0
 }
@@ -223,6 +233,8 @@ function hashesOf(field: Field, keyring: Keyring): readonly string[] {
     const keys = each((appId, target, data) => keyring.hash('event', appId, target, data, EVENT.event_id))
     return [...keys, ...keys.map((key) => keyring.hash('collapse', key).slice(0, 32))]
   }
+  if (field === 'pusher_data')
+    return each((appId, target, data) => keyring.hash('event', appId, target, data, EVENT.event_id))
   if (field === 'room_id') {
     const rooms = each((appId, target) => keyring.hash('room', appId, target, EVENT.room_id))
     return [...rooms, ...rooms.map((room) => keyring.hash('collapse', room).slice(0, 32))]

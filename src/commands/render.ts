@@ -68,7 +68,8 @@ function describeDevice(
       : kind.renderer(app.options)(push, identity)
   if (rendered.kind === 'nothing') return [...lines, `  sent          nothing: ${rendered.reason}`, ''].join('\n')
   const { headers, body } = rendered.message
-  const policy = sealing === undefined ? app.policy : { ...app.policy, privacy: 'minimal' as const }
+  const isMinimal = sealing !== undefined
+  const policy = { ...app.policy, ...kind.ledger(app.options), ...(isMinimal ? { privacy: 'minimal' as const } : {}) }
   lines.push(
     `  store         app "${app.name}", priority, times, attempts; the message below and the pushkey, sealed`,
     ...learnedLines(['store'], policy),

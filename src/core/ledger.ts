@@ -4,7 +4,17 @@
  */
 import type { PrivacyMode, PrivacyPolicy } from './privacy.ts'
 
-export type LedgerPolicy = Pick<PrivacyPolicy, 'privacy' | 'counts'>
+/** Push services that learn different things of the same push: `hedwig` is FCM with the payloads of Hedwig. */
+export type LedgerService = 'apns' | 'fcm' | 'hedwig' | 'webpush'
+
+/** What the settings of an app decide of what is learned. */
+export interface LedgerPolicy extends Pick<PrivacyPolicy, 'privacy' | 'counts' | 'sealed'> {
+  readonly service: LedgerService
+  /** Each message goes encrypted for the device, by the push service's own protocol: it learns only what shows outside. */
+  readonly isEndToEnd?: boolean | undefined
+  /** Pushes leave on ticks this far apart. */
+  readonly releaseEveryMs?: number | undefined
+}
 
 export const PARTIES = ['gateway_memory', 'store', 'log', 'metrics', 'push_service'] as const
 export type Party = (typeof PARTIES)[number]
@@ -36,8 +46,9 @@ export const LEARNED = {
   keyed_hash: 'a keyed hash: the same for the same value, and nobody without the key file can find the value',
   short_hash: '8 hex digits of a keyed hash',
   app_name: 'the name of the app in the configuration',
-  sealed: 'what the push service gets of it, encrypted; unreadable without the key file',
-  category: 'only whether it is a call',
+  sealed: 'what is passed on of it, encrypted; unreadable without the key file',
+  category: 'only of which kind it is: a call, an invitation, something else',
+  tick: 'when it left, together with all others of that moment; of a call, when it came',
   rounded: 'only rounded up to whole KiB',
   aggregate: 'only as a part of counts and histograms of the whole app',
 } as const
@@ -47,152 +58,156 @@ type Modes = Readonly<Record<PrivacyMode, readonly Learned[]>>
 
 const NEVER: Modes = { minimal: [], event_id_only: [], full: [] }
 const ONLY_FULL: Modes = { minimal: [], event_id_only: [], full: ['as_sent'] }
+const ONLY_FULL_KIND: Modes = { minimal: [], event_id_only: [], full: ['category'] }
 const UNLESS_MINIMAL: Modes = { minimal: [], event_id_only: ['as_sent'], full: ['as_sent'] }
-const ALWAYS: Modes = { minimal: ['as_sent'], event_id_only: ['as_sent'], full: ['as_sent'] }
+const ALWAYS = always('as_sent')
+
+const KEEPS = { counts: 'none', sealed: 'ignored' } as const
 
 interface Row {
   /** In words that a user understands. */
   readonly what: string
-  readonly pushService: Modes
-  /** A count: the setting `counts` decides, too. */
-  readonly isCount?: true
+  /** What is passed on of it: in the message, or by sending one at all. */
+  readonly passedOn: Modes
+  /** The same for push services to which it is something else. */
+  readonly differs?: Readonly<Partial<Record<LedgerService, Modes>>>
+  /** What shows of it though the message is encrypted for the device; nothing where it does not say. */
+  readonly outside?: Modes
   /** Not in the message: seen by whoever is sent anything at all. */
-  readonly isOutside?: true
+  readonly isBeside?: true
+  /** The setting that can keep it in the gateway's memory. */
+  readonly setting?: keyof typeof KEEPS
   /** In the store beside what is passed on, which is there sealed. */
-  readonly store: readonly Learned[]
+  readonly store?: readonly Learned[]
   readonly log?: readonly Learned[]
   readonly metrics?: readonly Learned[]
   readonly why: string
 }
 
-const NOT_KEPT: readonly Learned[] = []
-const IN_FULL = 'Only an app that shows the message without asking the homeserver needs it'
+const IN_FULL = {
+  passedOn: ONLY_FULL,
+  why: 'Only an app that shows the message without asking the homeserver needs it',
+} as const
 const IGNORED = 'Nothing needs it'
+
+const COUNT = {
+  passedOn: ALWAYS,
+  differs: { apns: always('as_sent', 'sum_as_badge') },
+  setting: 'counts',
+  why: 'The number on the app icon; in minimal mode nothing but that, unless the app is set to counts: exact',
+} as const
 
 export const FIELDS = {
   event_id: {
     what: 'which message it is (event ID)',
-    pushService: { minimal: ['keyed_hash'], event_id_only: ['as_sent', 'keyed_hash'], full: ['as_sent', 'keyed_hash'] },
+    passedOn: UNLESS_MINIMAL,
+    differs: { apns: withHash({ minimal: ['keyed_hash'] }) },
     store: ['keyed_hash'],
     why: 'The hash tells a repeated push from a new one; it is made anew for each device',
   },
   room_id: {
     what: 'which room (room ID)',
-    pushService: UNLESS_MINIMAL,
-    store: NOT_KEPT,
+    passedOn: UNLESS_MINIMAL,
+    differs: { webpush: withHash({ minimal: [] }) },
+    outside: { minimal: [], event_id_only: ['keyed_hash'], full: ['keyed_hash'] },
     why: 'An app that is told fetches the message faster',
   },
   type: {
     what: 'what kind of event it is',
-    pushService: ONLY_FULL,
+    passedOn: ONLY_FULL,
+    differs: { apns: ONLY_FULL_KIND },
     store: ['category'],
     why: 'A call goes first and is worth nothing later',
   },
-  sender: { what: 'who wrote (Matrix ID)', pushService: ONLY_FULL, store: NOT_KEPT, why: IN_FULL },
-  sender_display_name: { what: 'the name of who wrote', pushService: ONLY_FULL, store: NOT_KEPT, why: IN_FULL },
-  room_name: { what: 'the name of the room', pushService: ONLY_FULL, store: NOT_KEPT, why: IN_FULL },
-  room_alias: { what: 'the address of the room', pushService: ONLY_FULL, store: NOT_KEPT, why: IN_FULL },
-  membership: { what: 'whether it is an invitation', pushService: ONLY_FULL, store: NOT_KEPT, why: IN_FULL },
-  user_is_target: { what: 'whether it is about you', pushService: ONLY_FULL, store: NOT_KEPT, why: IN_FULL },
+  sender: { what: 'who wrote (Matrix ID)', ...IN_FULL },
+  sender_display_name: { what: 'the name of who wrote', ...IN_FULL },
+  room_name: { what: 'the name of the room', ...IN_FULL },
+  room_alias: { what: 'the address of the room', ...IN_FULL },
+  membership: { what: 'whether it is an invitation', ...IN_FULL, differs: { apns: ONLY_FULL_KIND } },
+  user_is_target: { what: 'whether it is about you', ...IN_FULL, differs: { fcm: NEVER } },
   content: {
     what: 'what was written',
-    pushService: ONLY_FULL,
-    store: NOT_KEPT,
-    why: `${IN_FULL}; in encrypted rooms it is not readable for the homeserver either`,
+    passedOn: ONLY_FULL,
+    why: `${IN_FULL.why}; in encrypted rooms it is not readable for the homeserver either`,
   },
-  unread: {
-    what: 'how many unread messages you have',
-    pushService: {
-      minimal: ['as_sent', 'sum_as_badge'],
-      event_id_only: ['as_sent', 'sum_as_badge'],
-      full: ['as_sent', 'sum_as_badge'],
-    },
-    isCount: true,
-    store: NOT_KEPT,
-    why: 'The number on the app icon',
-  },
-  missed_calls: {
-    what: 'how many calls you missed',
-    pushService: {
-      minimal: ['as_sent', 'sum_as_badge'],
-      event_id_only: ['as_sent', 'sum_as_badge'],
-      full: ['as_sent', 'sum_as_badge'],
-    },
-    isCount: true,
-    store: NOT_KEPT,
-    why: 'The number on the app icon',
-  },
+  unread: { what: 'how many unread messages you have', ...COUNT },
+  missed_calls: { what: 'how many calls you missed', ...COUNT },
   prio: {
     what: 'whether it should make a sound',
-    pushService: ALWAYS,
-    store: NOT_KEPT,
+    passedOn: ALWAYS,
+    outside: ALWAYS,
     why: 'The phone wakes up for it, or not',
   },
   encrypted: {
     what: 'what your homeserver encrypted for your device (MSC3013)',
-    pushService: ALWAYS,
-    store: NOT_KEPT,
+    passedOn: ALWAYS,
     why: 'Only your device can open it',
   },
   app_id: {
     what: 'which app you use',
-    pushService: NEVER,
+    passedOn: NEVER,
     store: ['app_name', 'keyed_hash'],
     log: ['app_name'],
     metrics: ['app_name'],
     why: 'Each app has its own credentials and queue; its push service knows the app as its own customer',
   },
   pushkey: {
-    what: 'the address of your device at the push service (pushkey)',
-    pushService: ALWAYS,
-    isOutside: true,
+    what: 'the address of your device at the push service (pushkey; of a browser, the endpoint)',
+    passedOn: ALWAYS,
+    outside: ALWAYS,
+    isBeside: true,
     store: ['keyed_hash', 'sealed'],
     log: ['short_hash'],
     why: 'The push service gave it to the device; by its hash a dead one is remembered',
   },
   pushkey_ts: {
     what: 'when your device registered',
-    pushService: NEVER,
+    passedOn: NEVER,
     store: ['keyed_hash', 'sealed'],
     why: 'Tells a device that came back from one that is gone',
   },
   default_payload_allowed: {
     what: "the app's own constants that are on its allow-list (default_payload)",
-    pushService: ALWAYS,
-    store: NOT_KEPT,
+    passedOn: ALWAYS,
     why: 'By them the app finds its account; short, and chosen by the app',
   },
   default_payload: {
     what: 'whatever else the app asked to be passed on (default_payload)',
-    pushService: UNLESS_MINIMAL,
-    store: NOT_KEPT,
+    passedOn: UNLESS_MINIMAL,
     why: 'The app asked for it when it registered',
   },
   device_key: {
     what: 'the random name of the key that your device made for its pushes (hushgate_key)',
-    pushService: ALWAYS,
-    store: NOT_KEPT,
+    passedOn: ALWAYS,
+    setting: 'sealed',
+    metrics: ['aggregate'],
     why: 'By it the app finds the account to which a push belongs; the key itself goes nowhere',
   },
-  pusher_data: { what: 'the other settings of the registration', pushService: NEVER, store: NOT_KEPT, why: IGNORED },
-  tweaks: { what: 'how your push rules want it shown (tweaks)', pushService: NEVER, store: NOT_KEPT, why: IGNORED },
+  pusher_data: {
+    what: 'the other settings of the registration',
+    passedOn: NEVER,
+    differs: { hedwig: ALWAYS, webpush: always('keyed_hash') },
+    outside: always('keyed_hash'),
+    store: ['keyed_hash'],
+    why: 'The hash tells two accounts on one device apart: of each, the browser keeps the latest number',
+  },
+  tweaks: { what: 'how your push rules want it shown (tweaks)', passedOn: NEVER, why: IGNORED },
   unknown: {
     what: 'anything that the Matrix specification does not know',
-    pushService: NEVER,
-    store: NOT_KEPT,
+    passedOn: NEVER,
     why: IGNORED,
   },
   source_address: {
     what: "your homeserver's network address and the headers of its request",
-    pushService: NEVER,
-    isOutside: true,
-    store: NOT_KEPT,
+    passedOn: NEVER,
+    isBeside: true,
     why: 'It is answered and forgotten; there is no access log',
   },
   time: {
     what: 'when it came',
-    pushService: ALWAYS,
-    isOutside: true,
+    passedOn: ALWAYS,
+    outside: ALWAYS,
+    isBeside: true,
     store: ['as_sent'],
     log: ['as_sent'],
     metrics: ['aggregate'],
@@ -200,8 +215,9 @@ export const FIELDS = {
   },
   length: {
     what: 'how long the message for the push service is',
-    pushService: ALWAYS,
-    isOutside: true,
+    passedOn: ALWAYS,
+    outside: ALWAYS,
+    isBeside: true,
     store: ['rounded'],
     metrics: ['aggregate'],
     why: 'In minimal mode it tells nothing: every push of a device is the same but for the badge',
@@ -218,16 +234,20 @@ export function fieldNames(): readonly Field[] {
 
 /** What a party learns of a field at most, under this policy; sorted. */
 export function learnedOf(field: Field, party: Party, policy: LedgerPolicy): readonly Learned[] {
+  if (party === 'gateway_memory') return ['as_sent']
   const row = ROWS[field]
+  if (row.setting !== undefined && policy[row.setting] === KEEPS[row.setting]) return []
+  const mode = policy.sealed === 'required' ? 'minimal' : policy.privacy
   switch (party) {
-    case 'gateway_memory':
-      return ['as_sent']
-    case 'push_service':
-      return passedOn(row, policy).toSorted()
+    case 'push_service': {
+      const seen = policy.isEndToEnd === true ? (row.outside ?? NEVER)[mode] : passedOn(row, mode, policy)
+      const isOnTick = field === 'time' && policy.releaseEveryMs !== undefined
+      return isOnTick ? ['tick'] : seen.toSorted()
+    }
     case 'store': {
       // A message that holds nothing but a hash of it has nothing of it to seal.
-      const isSealed = row.isOutside !== true && passedOn(row, policy).some((learned) => learned !== 'keyed_hash')
-      return [...new Set([...row.store, ...(isSealed ? (['sealed'] as const) : [])])].toSorted()
+      const isSealed = row.isBeside !== true && passedOn(row, mode, policy).some((learned) => learned !== 'keyed_hash')
+      return [...new Set([...(row.store ?? []), ...(isSealed ? (['sealed'] as const) : [])])].toSorted()
     }
     case 'log':
       return row.log ?? []
@@ -236,9 +256,16 @@ export function learnedOf(field: Field, party: Party, policy: LedgerPolicy): rea
   }
 }
 
-function passedOn(row: Row, { privacy, counts }: LedgerPolicy): readonly Learned[] {
-  const learned = row.pushService[privacy]
-  if (row.isCount !== true) return learned
-  if (counts === 'none') return []
-  return privacy === 'minimal' && counts === 'badge' ? ['sum_as_badge'] : learned
+function passedOn(row: Row, mode: PrivacyMode, { service, counts }: LedgerPolicy): readonly Learned[] {
+  const learned = (row.differs?.[service] ?? row.passedOn)[mode]
+  const isBadge = row.setting === 'counts' && mode === 'minimal' && counts === 'badge'
+  return isBadge ? learned.filter((each) => each !== 'as_sent') : learned
+}
+
+function always(...learned: readonly Learned[]): Modes {
+  return { minimal: learned, event_id_only: learned, full: learned }
+}
+
+function withHash({ minimal }: Pick<Modes, 'minimal'>): Modes {
+  return { minimal, event_id_only: ['as_sent', 'keyed_hash'], full: ['as_sent', 'keyed_hash'] }
 }

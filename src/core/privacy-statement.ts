@@ -9,6 +9,7 @@ import {
   PARTY_WORDS,
   type Field,
   type Learned,
+  type LedgerPolicy,
   type Party,
   type PartyWords,
 } from './ledger.ts'
@@ -21,7 +22,7 @@ export interface StatedApp {
   readonly privacy: PrivacyPolicy['privacy']
   readonly counts: PrivacyPolicy['counts']
   readonly default_payload_allow: readonly string[]
-  /** The push service sees only what the browser opens: all but pushkey, time and length is encrypted for the device (RFC 8291). */
+  /** What the message holds can be opened by the device alone (RFC 8291), whatever the mode. */
   readonly encrypted_for_device: boolean
   /** At most; an empty list is nothing. */
   readonly learns: Readonly<Record<Field, Readonly<Record<Party, readonly Learned[]>>>>
@@ -42,15 +43,12 @@ export interface StatementInput {
     readonly name: string
     readonly kind: string
     readonly policy: PrivacyPolicy
-    /** Some of the settings of the registration reach the push service (Hedwig's shapes). */
-    readonly passesPusherData?: boolean | undefined
+    /** As its push service's `ProviderKind` says. */
+    readonly ledger: Pick<LedgerPolicy, 'service' | 'isEndToEnd'>
   }[]
   readonly maxAgeMs: number
   readonly callMaxAgeMs: number
 }
-
-/** Push services to which the message goes encrypted for the device, by their own protocol. */
-const ENCRYPTED_BY_PROTOCOL: ReadonlySet<string> = new Set(['webpush'])
 
 export function privacyStatement({ apps, maxAgeMs, callMaxAgeMs }: StatementInput): PrivacyStatement {
   return {
@@ -60,20 +58,14 @@ export function privacyStatement({ apps, maxAgeMs, callMaxAgeMs }: StatementInpu
     fields: byField((field) => FIELDS[field].what),
     kept: KEPT,
     kept_at_most_seconds: { push: Math.ceil(maxAgeMs / 1000), call: Math.ceil(callMaxAgeMs / 1000) },
-    apps: apps.map(({ name, kind, policy, passesPusherData }) => ({
+    apps: apps.map(({ name, kind, policy, ledger }) => ({
       app: name,
       push_service: kind,
       privacy: policy.privacy,
       counts: policy.counts,
       default_payload_allow: policy.defaultPayloadAllow,
-      encrypted_for_device: ENCRYPTED_BY_PROTOCOL.has(kind),
-      learns: byField((field) =>
-        byParty((party) =>
-          field === 'pusher_data' && party === 'push_service' && passesPusherData
-            ? ['as_sent']
-            : learnedOf(field, party, policy),
-        ),
-      ),
+      encrypted_for_device: ledger.isEndToEnd === true,
+      learns: byField((field) => byParty((party) => learnedOf(field, party, { ...policy, ...ledger }))),
     })),
   }
 }

@@ -3,6 +3,7 @@ import type { LookupFunction } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TObject } from 'typebox'
 import type { JsonObject } from './json.ts'
+import type { LedgerPolicy } from './ledger.ts'
 import type { Message, PushIdentity, Rendered } from './message.ts'
 import type { Outcome } from './outcome.ts'
 import type { Push } from './push.ts'
@@ -57,8 +58,8 @@ export interface ProviderKind<Options = never> {
   readonly isEndToEnd?: boolean | undefined
   /** What the sender needs to reach a device, as one text; default: the pushkey itself. */
   targetOf?(pushkey: string, data: JsonObject): string
-  /** Some of the pusher's own settings reach the push service, too: the privacy statement says so. */
-  passesPusherData?(options: Options): boolean
+  /** What the privacy statement has to know of its push service, under these options. */
+  ledger(options: Options): Pick<LedgerPolicy, 'service' | 'isEndToEnd'>
   /** Reads what the options point to and reports every mistake; opens no connection. */
   inspect(options: Options): Promise<readonly OptionMistake[]>
   /** Pure: everything that does not change between pushes is computed once, here. */

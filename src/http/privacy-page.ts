@@ -28,9 +28,6 @@ const PASSED: Readonly<Partial<Record<Learned, string>>> = {
   keyed_hash: 'only as a code that means nothing to them',
 }
 
-/** An app passes on all that is in its message, or (encrypted for the device) only what shows on the outside. */
-const OUTSIDE: ReadonlySet<Field> = new Set(['pushkey', 'time', 'length', 'prio'])
-
 export function privacyPage(statement: PrivacyStatement): string {
   const { apps, kept, kept_at_most_seconds: longest } = statement
   return `<!doctype html>
@@ -60,8 +57,7 @@ function appSection(app: StatedApp, { fields }: PrivacyStatement): string {
   const passed: string[] = []
   const withheld: string[] = []
   for (const [field, { push_service: learned }] of entries(app.learns)) {
-    const isSeen = learned.length > 0 && (!app.encrypted_for_device || OUTSIDE.has(field))
-    if (!isSeen) withheld.push(`<li>${text(fields[field])}</li>`)
+    if (learned.length === 0) withheld.push(`<li>${text(fields[field])}</li>`)
     else {
       const how = learned.includes('as_sent') ? undefined : learned.map((each) => PASSED[each]).find(Boolean)
       passed.push(`<li>${text(fields[field])}${how === undefined ? '' : ` – ${how}`}</li>`)

@@ -28,6 +28,7 @@ export const pigeon: ProviderKind<Static<typeof pigeonOptions>> = {
   options: pigeonOptions,
   files: ['key_file', 'ca_file'],
   countsPer: 'pushkey',
+  ledger: () => ({ service: 'fcm' }),
   async inspect({ key_file: path }) {
     const isKey = (await readFile(path, 'utf8')).startsWith('coo')
     return isKey ? [] : [{ option: 'key_file', message: 'the key does not coo' }]

@@ -24,7 +24,8 @@ const SHORT: Readonly<Record<Learned, string>> = {
   short_hash: 'short hash',
   app_name: 'app name',
   sealed: 'sealed',
-  category: 'whether a call',
+  category: 'kind',
+  tick: 'tick',
   rounded: 'rounded',
   aggregate: 'in totals',
 }
@@ -87,8 +88,8 @@ function fieldsTable(): string {
     head,
     fieldNames().map((field) => {
       const at = (party: 'store' | 'log' | 'metrics', policy: LedgerPolicy) => words(learnedOf(field, party, policy))
-      const most: LedgerPolicy = { privacy: 'full', counts: 'exact' }
-      const least: LedgerPolicy = { privacy: 'minimal', counts: 'badge' }
+      const most: LedgerPolicy = { privacy: 'full', counts: 'exact', sealed: 'optional', service: 'apns' }
+      const least: LedgerPolicy = { privacy: 'minimal', counts: 'badge', sealed: 'optional', service: 'apns' }
       const [atMost, atLeast] = [at('store', most), at('store', least)]
       const { what, why } = FIELDS[field]
       return [
@@ -105,7 +106,9 @@ function fieldsTable(): string {
 }
 
 function pushServiceCell(field: Parameters<typeof learnedOf>[0], privacy: LedgerPolicy['privacy']): string {
-  const cells = COUNTS.map((counts) => words(learnedOf(field, 'push_service', { privacy, counts })))
+  const cells = COUNTS.map((counts) =>
+    words(learnedOf(field, 'push_service', { privacy, counts, sealed: 'optional', service: 'apns' })),
+  )
   return new Set(cells).size === 1
     ? (cells[0] ?? '')
     : COUNTS.map((counts, index) => `counts ${counts}: ${cells[index]}`).join('; ')

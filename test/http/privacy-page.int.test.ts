@@ -7,8 +7,13 @@ import { startChromium, type Chromium } from '../helpers/chromium.ts'
 const POLICY = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' } as const
 const STATEMENT = privacyStatement({
   apps: [
-    { name: 'com.example.ios', kind: 'apns', policy: POLICY },
-    { name: `com.example.${'long'.repeat(25)}.*`, kind: 'fcm', policy: { ...POLICY, privacy: 'full' } },
+    { name: 'com.example.ios', kind: 'apns', policy: POLICY, ledger: { service: 'apns' } },
+    {
+      name: `com.example.${'long'.repeat(25)}.*`,
+      kind: 'fcm',
+      policy: { ...POLICY, privacy: 'full' },
+      ledger: { service: 'fcm' },
+    },
   ],
   maxAgeMs: 24 * 3600_000,
   callMaxAgeMs: 90_000,

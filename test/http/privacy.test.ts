@@ -9,9 +9,14 @@ import { createNotifyServer } from '../../src/http/server.ts'
 const POLICY = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: ['<script>'], sealed: 'ignored' } as const
 const STATEMENT = privacyStatement({
   apps: [
-    { name: 'com.example.<b>&"ios', kind: 'apns', policy: POLICY },
-    { name: 'com.example.android', kind: 'fcm', policy: { ...POLICY, privacy: 'full' } },
-    { name: 'com.example.web', kind: 'webpush', policy: { ...POLICY, privacy: 'event_id_only', counts: 'none' } },
+    { name: 'com.example.<b>&"ios', kind: 'apns', policy: POLICY, ledger: { service: 'apns' } },
+    { name: 'com.example.android', kind: 'fcm', policy: { ...POLICY, privacy: 'full' }, ledger: { service: 'fcm' } },
+    {
+      name: 'com.example.web',
+      kind: 'webpush',
+      policy: { ...POLICY, privacy: 'event_id_only', counts: 'none' },
+      ledger: { service: 'webpush', isEndToEnd: true },
+    },
   ],
   maxAgeMs: 24 * 3600_000,
   callMaxAgeMs: 90_000,
@@ -35,10 +40,10 @@ afterEach(() => server.close())
 
 describe('GET /_hushgate/privacy', () => {
   it("says that some of the pusher's settings are passed on where an app has Hedwig's shapes", () => {
-    const app = { name: 'com.example.hedwig', kind: 'fcm', policy: POLICY }
+    const app = { name: 'com.example.android', kind: 'fcm', policy: POLICY, ledger: { service: 'fcm' } } as const
     const learnt = (apps: Parameters<typeof privacyStatement>[0]['apps']) =>
       privacyStatement({ apps, maxAgeMs: 1, callMaxAgeMs: 1 }).apps.map(({ learns }) => learns.pusher_data.push_service)
-    expect(learnt([app, { ...app, passesPusherData: true }])).toEqual([[], ['as_sent']])
+    expect(learnt([app, { ...app, ledger: { service: 'hedwig' } }])).toEqual([[], ['as_sent']])
   })
 
   it('tells pages of any origin what is passed on, by a schema that is published', async () => {
@@ -82,8 +87,9 @@ describe('the page at /', () => {
       expect(parts(ios)[0]).not.toContain(STATEMENT.fields[field])
       expect(parts(ios)[1]).toContain(STATEMENT.fields[field])
       expect(parts(android)[0]).toContain(STATEMENT.fields[field])
-      expect(parts(web)[0]).not.toContain(STATEMENT.fields[field])
     }
+    for (const field of ['sender', 'event_id', 'content', 'room_name'] as const)
+      expect(parts(web)[0]).not.toContain(STATEMENT.fields[field])
     expect(parts(ios)[0]).toContain('only one number')
   })
 })

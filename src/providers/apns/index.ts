@@ -8,6 +8,7 @@ export const apns: ProviderKind<ApnsOptions> = {
   options: apnsOptions,
   files: ['key_file', 'cert_file', 'passphrase_file', 'ca_file'],
   countsPer: 'pushkey',
+  ledger: () => ({ service: 'apns' }),
   inspect,
   renderer,
   async open(options, context) {

@@ -12,7 +12,7 @@ export const fcm: ProviderKind<FcmOptions> = {
   // A badge update's data carries what the pusher's data says, so two pushers of one token are told apart.
   countsPer: 'pusher',
   // Hedwig's shapes name the account (client_name) and the platform (data_message).
-  passesPusherData: (options) => options.payload_style === 'hedwig',
+  ledger: (options) => ({ service: options.payload_style === 'hedwig' ? 'hedwig' : 'fcm' }),
   inspect: inspectFcm,
   renderer: fcmRenderer,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),

@@ -14,6 +14,7 @@ export const webpush: ProviderKind<WebPushOptions> = {
   // The browser's key alone does not say where the push goes.
   isEndToEnd: true,
   countsPer: 'pusher',
+  ledger: (options) => ({ service: 'webpush', isEndToEnd: options.allow_unencrypted !== true }),
   targetOf,
   inspect: inspectWebPush,
   renderer: webPushRenderer,
