@@ -22,6 +22,26 @@ beforeEach(async () => {
 })
 afterEach(() => folder[Symbol.asyncDispose]())
 
+it('ends when the thread of the database does, so that whoever runs it starts it anew', async () => {
+  await folder.configure({ appsYaml: services.appsYaml })
+  // What a thread that runs out of memory does; the second message to it is the last.
+  await folder.write(
+    'end-thread.mjs',
+    `import { Worker } from 'node:worker_threads'
+    let messages = 0
+    const { postMessage } = Worker.prototype
+    Worker.prototype.postMessage = function (message) {
+      if ((messages += 1) === 2) return void this.terminate()
+      return postMessage.call(this, message)
+    }`,
+  )
+  const nodeOptions = ['--import', folder.at('end-thread.mjs')]
+  await using gateway = startHushgate(['serve'], { folder: folder.path, nodeOptions })
+  const { code, stderr } = await gateway.ended
+  expect(code).toBe(70)
+  expect(stderr).toContain('"error":"DatabaseThreadEnded"')
+})
+
 describe.each(STORES)('on %s', (store) => {
   beforeEach(() => folder.configure({ appsYaml: services.appsYaml, store: stores.section(store) }))
   const serve = () => startHushgate(['serve'], { folder: folder.path })

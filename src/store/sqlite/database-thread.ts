@@ -16,6 +16,10 @@ export class StoreRefused extends Error {
   override readonly name = 'StoreRefused'
 }
 
+class DatabaseThreadEnded extends Error {
+  override readonly name = 'DatabaseThreadEnded'
+}
+
 /** What succeeds only if deliveries can be stored (reading and removing may work on a full disk). */
 const PROOFS: ReadonlySet<OperationName> = new Set(['add', 'maintain'])
 /** A disk at its limit fails and works in turns. */
@@ -172,7 +176,8 @@ export class DatabaseThread {
     }
     if (this.#isClosing) return
     this.#isWritable = false
-    this.#onFailing('the thread of the database has ended: restart Hushgate')
+    // For nobody to catch: only a new process can store anything again, and whoever runs this one starts it.
+    throw new DatabaseThreadEnded()
   }
 
   /** What was asked before is still done. */
