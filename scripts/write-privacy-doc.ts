@@ -1,7 +1,8 @@
-/** Writes what comes from the ledger: the tables of docs/privacy.md, and config/privacy.schema.json. */
+/** Writes the tables of docs/privacy.md, from the ledger and the simulation of timing, and config/privacy.schema.json. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { privacyStatementSchema } from '../src/core/privacy-statement.ts'
 import { PRIVACY_DOC, PRIVACY_SCHEMA, withLedger } from '../test/helpers/privacy-doc.ts'
+import { linkings, withTimings } from '../test/timing/report.ts'
 
-writeFileSync(PRIVACY_DOC, withLedger(readFileSync(PRIVACY_DOC, 'utf8')))
+writeFileSync(PRIVACY_DOC, withTimings(withLedger(readFileSync(PRIVACY_DOC, 'utf8')), linkings()))
 writeFileSync(PRIVACY_SCHEMA, `${JSON.stringify(privacyStatementSchema(), null, 2)}\n`)

@@ -32,10 +32,19 @@ const SHORT: Readonly<Record<Learned, string>> = {
 
 const COUNTS = ['badge', 'exact', 'none'] as const
 
-/** The document with its generated parts as they must be. */
+/** The document with its parts that are made from the ledger as they must be. */
 export function withLedger(markdown: string): string {
-  const parts = { parties: partiesTable(), words: wordsTable(), fields: fieldsTable(), kept: keptTable() }
-  return Object.entries(parts).reduce((text, [name, table]) => {
+  return withTables(markdown, {
+    parties: partiesTable(),
+    words: wordsTable(),
+    fields: fieldsTable(),
+    kept: keptTable(),
+  })
+}
+
+/** Each table stands between `<!-- its name -->` and `<!-- end -->`. */
+export function withTables(markdown: string, tables: Readonly<Record<string, string>>): string {
+  return Object.entries(tables).reduce((text, [name, table]) => {
     const between = new RegExp(`(<!-- ${name} -->\n)[^]*?(<!-- end -->)`)
     if (!between.test(text)) throw new Error(`docs/privacy.md has no place for "${name}"`)
     return text.replace(between, (_, start: string, end: string) => `${start}${table}\n${end}`)
@@ -125,6 +134,6 @@ function words(learned: readonly Learned[]): string {
   return learned.map((each) => SHORT[each]).join(', ') || 'nothing'
 }
 
-function asTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function asTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
 }
