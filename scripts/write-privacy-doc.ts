@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { privacyStatementSchema } from '../src/core/privacy-statement.ts'
 import { PRIVACY_DOC, PRIVACY_SCHEMA, withLedger } from '../test/helpers/privacy-doc.ts'
-import { linkings, withTimings } from '../test/timing/report.ts'
+import { linkings, linkingsOfGroups, withTimings } from '../test/timing/report.ts'
 
-writeFileSync(PRIVACY_DOC, withTimings(withLedger(readFileSync(PRIVACY_DOC, 'utf8')), linkings()))
+writeFileSync(PRIVACY_DOC, withTimings(withLedger(readFileSync(PRIVACY_DOC, 'utf8')), linkings(), linkingsOfGroups()))
 writeFileSync(PRIVACY_SCHEMA, `${JSON.stringify(privacyStatementSchema(), null, 2)}\n`)

@@ -25,15 +25,15 @@ export function suspicions(wakeUpsMs: readonly number[], { timing, sendsMs, push
   const explained = new Set<number>()
   const after: number[] = []
   for (const sendMs of sendsMs) {
-    const { fromMs, toMs, confusedMs } = expectedFor(sendMs, seenMs, timing)
-    const found = indexesWithin(seenMs, fromMs, toMs)
-    if (found.length === 0) break
+    const expected = expectedFor(sendMs, seenMs, timing)
+    const found = expected === undefined ? [] : indexesWithin(seenMs, expected)
+    if (expected === undefined || found.length === 0) break
     const open = found.filter((index) => !explained.has(index))
     const [first] = open
     if (first !== undefined) {
       explained.add(first)
       // Exact for Poisson traffic: P(n - 1 of others) / P(n of others) = n / mean.
-      const gained = Math.log(open.length / (pushesPerMs * confusedMs))
+      const gained = Math.log(open.length / (pushesPerMs * expected.confusedMs))
       after.push((after.at(-1) ?? 0) + gained)
     } else if (timing.coalesceMs === undefined) {
       break
@@ -45,7 +45,7 @@ export function suspicions(wakeUpsMs: readonly number[], { timing, sendsMs, push
   return after
 }
 
-function indexesWithin(seenMs: readonly number[], fromMs: number, toMs: number): number[] {
+function indexesWithin(seenMs: readonly number[], { fromMs, toMs }: Expected): number[] {
   const found: number[] = []
   for (const [index, atMs] of seenMs.entries()) if (atMs >= fromMs && atMs <= toMs) found.push(index)
   return found
@@ -56,7 +56,12 @@ function shownAs(atMs: number, { releaseEveryMs }: Timing): number {
   return releaseEveryMs === undefined ? atMs : Math.floor(atMs / releaseEveryMs) * releaseEveryMs
 }
 
-function expectedFor(sendMs: number, seenMs: readonly number[], { coalesceMs, releaseEveryMs }: Timing): Expected {
+/** Undefined: no wake-up of this device can be of that message. */
+function expectedFor(
+  sendMs: number,
+  seenMs: readonly number[],
+  { coalesceMs, releaseEveryMs }: Timing,
+): Expected | undefined {
   const tickMs = releaseEveryMs ?? 0
   const tickOf = (atMs: number) => (tickMs === 0 ? atMs : Math.ceil(atMs / tickMs) * tickMs)
   const atOnce = { fromMs: tickOf(sendMs + UNDERWAY_MS.least), toMs: tickOf(sendMs + UNDERWAY_MS.most) }
@@ -64,7 +69,7 @@ function expectedFor(sendMs: number, seenMs: readonly number[], { coalesceMs, re
     return { ...atOnce, confusedMs: atOnce.toMs - atOnce.fromMs + tickMs }
   // Not at once: then it is the trailing one of a window that the last wake-up before has opened, up to a tick before it was seen.
   const last = seenMs.findLast((atMs) => atMs < atOnce.fromMs)
-  if (last === undefined || last < tickOf(sendMs + UNDERWAY_MS.least - coalesceMs)) return { ...atOnce, confusedMs: 1 }
+  if (last === undefined || last < tickOf(sendMs + UNDERWAY_MS.least - coalesceMs)) return undefined
   const fromMs = Math.max(atOnce.fromMs, tickOf(last - tickMs + coalesceMs))
   const toMs = tickOf(last + coalesceMs)
   return { fromMs, toMs, confusedMs: Math.max(coalesceMs, toMs - fromMs + tickMs) }

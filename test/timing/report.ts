@@ -7,15 +7,16 @@ import { otherDevicesAt } from './world.ts'
 export const MESSAGES = [1, 2, 5, 20] as const
 /** Members of a conversation, with the sender. */
 export const GROUPS = [2, 5, 10, 50] as const
-const GROUPS_AT = 1
 /** Short ticks cost little, and what is told apart here is small. */
 const BOUND_RUNS = 2000
 
-export interface Linking extends Linked {
+interface Situation {
   readonly setting: string
   readonly timing: Timing
   readonly pushesPerSecond: number
 }
+
+export type Linking = Situation & Linked
 
 /** MSC3359: half of the differences of two delays, each random up to t, are over (1 - 1/√2) t; that must be at least 1/f. */
 export function boundMs(pushesPerSecond: number): number {
@@ -33,19 +34,25 @@ const SETTINGS: readonly { readonly setting: string; readonly timing: (pushesPer
   { setting: '`release_every: 10m`', timing: () => ({ releaseEveryMs: 600_000 }) },
 ]
 
+function situationsAt(pushesPerSecond: number): readonly Situation[] {
+  return SETTINGS.map(({ setting, timing }) => ({ setting, timing: timing(pushesPerSecond), pushesPerSecond }))
+}
+
 /** Takes seconds: half of all devices of a large gateway are on a tick of ten minutes, so that is left out. */
 export function linkings(): readonly Linking[] {
-  return [0.1, 1, 10].flatMap((pushesPerSecond) =>
-    SETTINGS.map(({ setting, timing }) => ({ setting, timing: timing(pushesPerSecond), pushesPerSecond }))
-      .filter(({ timing }) => (timing.releaseEveryMs ?? 0) * pushesPerSecond <= 600_000)
-      .map((linking) => ({
-        ...linking,
-        ...simulate(
-          { ...linking, messages: MESSAGES },
-          pushesPerSecond === GROUPS_AT ? { groups: GROUPS.map((members) => members - 1) } : {},
-        ),
-      })),
-  )
+  return [0.1, 1, 10]
+    .flatMap(situationsAt)
+    .filter(({ timing, pushesPerSecond }) => (timing.releaseEveryMs ?? 0) * pushesPerSecond <= 600_000)
+    .map((situation) => ({ ...situation, ...simulate({ ...situation, messages: MESSAGES }) }))
+}
+
+/** After one message. */
+export function linkingsOfGroups(): readonly Linking[] {
+  const groups = GROUPS.map((members) => members - 1)
+  return situationsAt(1).map((situation) => ({
+    ...situation,
+    ...simulate({ ...situation, messages: [1] }, { groups }),
+  }))
 }
 
 export function firstGuessOf({ firstGuess }: Linked, messages: number, members = 2): number {
@@ -53,8 +60,8 @@ export function firstGuessOf({ firstGuess }: Linked, messages: number, members =
 }
 
 /** docs/privacy.md with its tables of timing as they must be. */
-export function withTimings(markdown: string, all: readonly Linking[]): string {
-  return withTables(markdown, { linked: linkedTable(all), groups: groupsTable(all), bound: boundTable() })
+export function withTimings(markdown: string, all: readonly Linking[], ofGroups: readonly Linking[]): string {
+  return withTables(markdown, { linked: linkedTable(all), groups: groupsTable(ofGroups), bound: boundTable() })
 }
 
 function linkedTable(all: readonly Linking[]): string {
@@ -72,12 +79,13 @@ function linkedTable(all: readonly Linking[]): string {
   )
 }
 
-function groupsTable(all: readonly Linking[]): string {
+function groupsTable(ofGroups: readonly Linking[]): string {
   return asTable(
     ['Setting', ...GROUPS.map((members) => `${members} people`)],
-    all
-      .filter(({ pushesPerSecond }) => pushesPerSecond === GROUPS_AT)
-      .map((linking) => [linking.setting, ...GROUPS.map((members) => percent(firstGuessOf(linking, 1, members)))]),
+    ofGroups.map((linking) => [
+      linking.setting,
+      ...GROUPS.map((members) => percent(firstGuessOf(linking, 1, members))),
+    ]),
   )
 }
 

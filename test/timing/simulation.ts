@@ -2,7 +2,7 @@
 import { suspicions } from './observer.ts'
 import { seededRandom, simulateWorld, type Scenario, type World } from './world.ts'
 
-export const RUNS = 250
+export const RUNS = 200
 
 /** Shares of all runs, from 0 to 1. */
 export interface Linked {
