@@ -91,6 +91,7 @@ export class Apps {
     const intake: IntakeApp = {
       name: config.name,
       policy: config.policy,
+      timing: config.timing,
       isVoip: config.options['push_type'] === 'voip',
       countsPer: kind.countsPer,
       targetOf: (pushkey, data) => kind.targetOf?.(pushkey, data) ?? pushkey,

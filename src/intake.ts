@@ -1,4 +1,5 @@
 /** The way in, put together: what `http/accept` needs from the store, the memory, the metrics and the configuration. */
+import { randomBytes, randomUUID } from 'node:crypto'
 import { atMostEvery } from './at-most-every.ts'
 import { accept, type Intake as IntakeResult, type IntakeApp, type IntakePorts } from './http/accept.ts'
 import type { Config } from './config/config.ts'
@@ -6,11 +7,13 @@ import type { Delivery } from './core/delivery.ts'
 import { StoreUnavailable } from './core/errors.ts'
 import type { Rendered } from './core/message.ts'
 import type { Notification } from './core/notification.ts'
+import { PlaceholderIds } from './core/placeholder-ids.ts'
 import type { Keyring } from './core/seal.ts'
 import type { Seal } from './core/sealed.ts'
 import type { Deduplication } from './feedback/deduplication.ts'
 import type { Metrics } from './feedback/metrics.ts'
 import type { Rejections } from './feedback/rejections.ts'
+import { WakeUps } from './feedback/wake-ups.ts'
 import type { Log } from './log.ts'
 import { STORE_TIMEOUT_MS, type Store } from './queue/delivery-queue.ts'
 
@@ -41,12 +44,15 @@ const REFUSED_WARNING_MS = 1000
 
 export function createIntake(parts: IntakeParts): Intake {
   const { store, rejections, deduplication, keyring, seal, metrics, log, nowMs, settings, appFor } = parts
+  const wakeUps = new WakeUps(store.memory, randomUUID)
   const isFull = createHighWaterMark(store, () => settings().queue.highWater, nowMs)
   const ports: Omit<IntakePorts, 'unknownApp' | 'maxAgeMs' | 'callMaxAgeMs'> = {
     appFor,
     hash: (purpose, ...values) => keyring.hash(purpose, ...values),
     admit: (device) => rejections.admit(device),
     seal,
+    createPlaceholderIds: () => new PlaceholderIds(randomBytes),
+    planWakeUp: (key, atMs, windowMs) => wakeUps.plan(key, atMs, windowMs),
     onSealing: (app, key) => metrics.deviceKeySeen(app, key),
     isKnownEvent: (key) => deduplication.isKnown(key),
     store: storeAll,

@@ -18,10 +18,12 @@ import { startRedis } from './helpers/redis.ts'
 const IOS = 'com.example.ios'
 const HOUR_MS = 3600_000
 const DAY_MS = 24 * HOUR_MS
+const COALESCE_MS = 10 * 60_000
 /** As src/core/kept.ts has it in words. */
 const LIFETIMES_MS: readonly (readonly [key: RegExp, lifetimeMs: number])[] = [
   [/:event:/, DAY_MS],
   [/:latest:/, DAY_MS],
+  [/:wake:/, COALESCE_MS],
   [/:memory:dead:/, 30 * DAY_MS],
   [/:breaker:(?:attempted|rejected):/, 6 * 60_000],
   [/:breaker:windows:/, 30 * DAY_MS],
@@ -29,8 +31,10 @@ const LIFETIMES_MS: readonly (readonly [key: RegExp, lifetimeMs: number])[] = [
 ]
 
 let services: PushServices
+let appsYaml: string
 beforeAll(async () => {
   services = await startPushServices()
+  appsYaml = services.appsYaml.replace('type: apns', 'type: apns\n    coalesce: 10m')
 })
 afterAll(() => services[Symbol.asyncDispose]())
 
@@ -53,13 +57,16 @@ describe('what is kept', () => {
     const folder = await mkdtemp(join(tmpdir(), 'hushgate-retention-'))
     const path = join(folder, 'hushgate.db')
     {
-      await using gateway = await startGateway({ folder, appsYaml: services.appsYaml })
+      await using gateway = await startGateway({ folder, appsYaml })
       await busyDay(gateway)
     }
-    const all = ['breaker', 'dead', 'dead letter', 'event', 'latest']
+    const daily = ['breaker', 'dead', 'dead letter', 'event', 'latest']
+    const all = [...daily, 'wake']
     expect(kindsIn(path)).toEqual(all)
     for (const [days, expected] of [
-      [0.95, all],
+      [(0.9 * COALESCE_MS) / DAY_MS, all],
+      [(1.1 * COALESCE_MS) / DAY_MS, daily],
+      [0.95, daily],
       [1.05, ['breaker', 'dead', 'dead letter']],
       [6.95, ['breaker', 'dead', 'dead letter']],
       [7.05, ['breaker', 'dead']],
@@ -78,7 +85,7 @@ describe('what is kept', () => {
     try {
       await using gateway = await startGateway({
         store: `{ url: "redis://127.0.0.1:${redis.port}" }`,
-        appsYaml: services.appsYaml,
+        appsYaml,
       })
       await busyDay(gateway)
       const keys = await client.keys('*')

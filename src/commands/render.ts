@@ -1,9 +1,11 @@
 /** `hushgate render`: what each party would see of one notification, byte for byte, without sending anything. */
+import { randomBytes } from 'node:crypto'
 import { compileApps } from '../config/app-match.ts'
 import type { Config } from '../config/config.ts'
 import type { Rendered } from '../core/message.ts'
 import { fieldNames, LEARNED, learnedOf, type LedgerPolicy, type Party } from '../core/ledger.ts'
 import { parseNotification, type Device, type Notification } from '../core/notification.ts'
+import { PlaceholderIds } from '../core/placeholder-ids.ts'
 import { applyPrivacy, sealFor } from '../core/privacy.ts'
 import type { ProviderKind } from '../core/provider.ts'
 import type { Seal } from '../core/sealed.ts'
@@ -55,7 +57,7 @@ function describeDevice(
     lines.push('  device        event_id, room_id, unread count, priority and time, sealed to its own key')
   if (sealing?.key === 'invalid')
     lines.push('  device        its hushgate_key is none: it is told no more than in minimal mode')
-  const push = applyPrivacy(notification, device, app.policy, sealing?.block)
+  const push = applyPrivacy(notification, device, app.policy, sealing?.block, () => new PlaceholderIds(randomBytes))
   const identity = {
     id: '00000000-0000-8000-8000-000000000000',
     collapseId: 'derived-by-keyed-hash',

@@ -32,13 +32,18 @@ export function reportTimingMistakes(
         'is only for privacy: minimal, as other modes pass on the real IDs; set that, or delete the line',
       )
   }
+  let longestMs = 0
   for (const option of ['coalesce', 'release_every']) {
     const delayMs = durationOf(section[option])
     if (delayMs === undefined) continue
+    longestMs += delayMs
     if (section['push_type'] === 'voip')
       report(option, 'is not for push_type: voip, as a call must ring at once; delete the line')
-    else if (maxAgeMs !== undefined && delayMs >= maxAgeMs)
-      report(option, 'must be shorter than queue.max_age, or pushes expire before they leave')
+    else if (maxAgeMs !== undefined && longestMs >= maxAgeMs)
+      report(
+        option,
+        'lets pushes expire before they leave: coalesce and release_every together must be shorter than queue.max_age',
+      )
   }
 }
 

@@ -20,10 +20,12 @@ export interface Delivery {
   readonly device: string
   /** Keyed hash of (app_id, target, pusher data, event_id); absent where the same push may come twice on purpose. */
   readonly deduplicationKey?: string | undefined
-  /** Counts-only: a later stored delivery with the same key makes this one pointless. */
+  /** A later stored delivery with the same key makes this one pointless: an older badge, or a wake-up that leaves together with others. */
   readonly latestKey?: string | undefined
   /** Sent although its pushkey is held (or suspected) to be dead, to learn whether it is. */
   readonly probesDead?: boolean | undefined
   readonly acceptedAtMs: number
+  /** Not handed out before; absent: at once. For whoever stores it: one that is handed out does not say. */
+  readonly dueAtMs?: number | undefined
   readonly expiresAtMs: number
 }

@@ -35,6 +35,12 @@ export const KEPT: readonly Kept[] = [
     why: 'An old number must not replace a newer one',
   },
   {
+    what: 'when the latest push of a device leaves, of an app that coalesces',
+    readable: 'a keyed hash of app, pushkey and registration; a time; a random ID',
+    lifetime: 'twice the setting coalesce at most, so 20 minutes',
+    why: 'Of the pushes of some seconds two are sent: the first at once, the last at the end',
+  },
+  {
     what: 'that a pushkey is dead',
     readable:
       'a keyed hash of app and pushkey, and of its registration when it was registered again; times, in minutes',

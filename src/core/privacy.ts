@@ -1,7 +1,8 @@
 /** The privacy policy: what of a notification goes on towards a push service. Pure, and the last line that sees what is not passed on. */
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
 import type { Device, Notification } from './notification.ts'
-import { TEST_PUSH, type Counts, type Push, type PusherOptions } from './push.ts'
+import type { PlaceholderIds } from './placeholder-ids.ts'
+import { TEST_PUSH, type Counts, type MinimalPush, type Push, type PusherOptions } from './push.ts'
 import { deviceKeyOf, hasDeviceKey, plaintextOf, type Seal, type SealedBlock } from './sealed.ts'
 
 export type PrivacyMode = 'minimal' | 'event_id_only' | 'full'
@@ -64,12 +65,13 @@ export function sealFor(
   return block === undefined ? { key: 'invalid' } : { key: 'valid', block }
 }
 
-/** What is left for one device, with what was sealed for it; undefined when the notification says nothing. */
+/** What is left for one device, with what was sealed or made up for it; undefined when the notification says nothing. */
 export function applyPrivacy(
   notification: Notification,
   device: Device,
   policy: PrivacyPolicy,
   sealed?: SealedBlock,
+  createPlaceholderIds?: () => PlaceholderIds,
 ): Push | undefined {
   const { kind, prio, encrypted } = notification
   if (kind === 'nothing') return undefined
@@ -86,9 +88,9 @@ export function applyPrivacy(
         ? {
             badge: badgeOf(counts),
             counts: policy.counts === 'exact' ? counts : undefined,
-            testPush: isTestPush(notification),
+            ids: shownIds(notification, policy, createPlaceholderIds),
           }
-        : { testPush: false, sealed }),
+        : { sealed }),
     }
   const { eventId, roomId } = notification
   const withIds = { ...always, clientName: clientNameOf(device), defaultPayload, counts, eventId, roomId }
@@ -96,6 +98,17 @@ export function applyPrivacy(
   const { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content } = notification
   const about = { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content }
   return { detail: 'full', ...withIds, ...about }
+}
+
+/** Of a minimal push with nothing sealed for the device. */
+function shownIds(
+  notification: Notification,
+  { placeholderIds }: PrivacyPolicy,
+  create: (() => PlaceholderIds) | undefined,
+): MinimalPush['ids'] {
+  if (isTestPush(notification)) return TEST_PUSH
+  const isBare = notification.kind === 'event' && notification.encrypted === undefined
+  return placeholderIds === true && isBare ? create?.() : undefined
 }
 
 /** A device that offers a key, be it one or not, must never be sent in clear what it wants sealed. */

@@ -1,5 +1,6 @@
 /** What is left of a notification for one device after the privacy policy: the only thing that renderers ever see. */
 import type { JsonObject } from './json.ts'
+import type { PlaceholderIds } from './placeholder-ids.ts'
 import type { SealedBlock } from './sealed.ts'
 
 /** Numbers as the homeserver sent them; 0 and absent differ (0 clears a badge). */
@@ -42,9 +43,9 @@ export interface MinimalPush extends PushBase {
   readonly badge?: number | undefined
   /** Only with `counts: exact`. */
   readonly counts?: Counts | undefined
-  /** The apps' own test of the chain: its room and event ID are public constants, `TEST_PUSH`. */
-  readonly testPush: boolean
-  /** What only the device can open. Then nothing of it stands in clear: neither counts nor the test push's constants. */
+  /** Public constants, for the apps' own test of the chain, or random: never those of the event, for which the type has no room. */
+  readonly ids?: typeof TEST_PUSH | PlaceholderIds | undefined
+  /** What only the device can open. Then nothing stands in clear beside it: neither counts nor IDs. */
   readonly sealed?: SealedBlock | undefined
 }
 

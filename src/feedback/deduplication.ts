@@ -18,8 +18,8 @@ export class Deduplication {
 
   /** After it was stored, so that a crash in between repeats a push and never loses one. */
   async onStored(delivery: Delivery, order: number): Promise<void> {
-    if (delivery.deduplicationKey !== undefined)
-      await this.#memory.setIfAbsent(eventKey(delivery.deduplicationKey), delivery.id, LIFETIME_MS)
+    // Of two of one event only its owner may overtake others: each would give way to the other, and none would be sent.
+    if (!(await this.#owns(delivery))) return
     if (delivery.latestKey !== undefined) await this.#memory.raise(latestKey(delivery.latestKey), order, LIFETIME_MS)
   }
 
@@ -31,16 +31,20 @@ export class Deduplication {
   }
 
   /** Before it is sent: whether this delivery is the one for its event, and no later one has overtaken it. */
-  async claim({ delivery, order }: HandedOut): Promise<'send' | 'duplicate' | 'superseded'> {
-    if (delivery.deduplicationKey !== undefined) {
-      const owner = await this.#memory.setIfAbsent(eventKey(delivery.deduplicationKey), delivery.id, LIFETIME_MS)
-      if (owner !== delivery.id) return 'duplicate'
-    }
+  async claim({ delivery, order }: HandedOut): Promise<'send' | 'duplicate' | 'superseded' | 'coalesced'> {
+    if (!(await this.#owns(delivery))) return 'duplicate'
     if (delivery.latestKey !== undefined) {
       const latest = await this.#memory.get(latestKey(delivery.latestKey))
-      if (latest !== undefined && Number(latest) > order) return 'superseded'
+      if (latest !== undefined && Number(latest) > order)
+        return delivery.priority === 'counts' ? 'superseded' : 'coalesced'
     }
     return 'send'
+  }
+
+  /** Whether no other delivery is the one for its event; claims it if none is. */
+  async #owns({ id, deduplicationKey }: Delivery): Promise<boolean> {
+    if (deduplicationKey === undefined) return true
+    return (await this.#memory.setIfAbsent(eventKey(deduplicationKey), id, LIFETIME_MS)) === id
   }
 }
 

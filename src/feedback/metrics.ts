@@ -8,7 +8,16 @@ interface AppLabels {
   readonly provider: string
 }
 
-const RESULTS = ['delivered', 'rejected', 'failed', 'expired', 'duplicate', 'superseded', 'pushkey_dead'] as const
+const RESULTS = [
+  'delivered',
+  'rejected',
+  'failed',
+  'expired',
+  'duplicate',
+  'superseded',
+  'coalesced',
+  'pushkey_dead',
+] as const
 const INTAKES = ['queued', 'rejected', 'duplicate', 'nothing_to_send'] as const
 /** What event pushes find in the pusher's data (`hushgate_key`). */
 const DEVICE_KEYS = ['valid', 'invalid', 'missing'] as const

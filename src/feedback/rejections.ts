@@ -51,7 +51,7 @@ export class Rejections {
       app,
       device,
       pushkeyTs,
-      kind: delivery.latestKey === undefined ? 'event' : 'counts',
+      kind: delivery.priority === 'counts' ? 'counts' : 'event',
     })
     return judgement.kind === 'dead'
   }

@@ -6,14 +6,18 @@ import type { JsonObject } from '../core/json.ts'
 import type { PushIdentity, Rendered } from '../core/message.ts'
 import type { Device, Notification } from '../core/notification.ts'
 import { applyPrivacy, isCall, isTestPush, sealFor, type PrivacyPolicy, type Sealing } from '../core/privacy.ts'
+import type { PlaceholderIds } from '../core/placeholder-ids.ts'
 import type { Push } from '../core/push.ts'
+import type { Timing } from '../core/release.ts'
 import type { Seal } from '../core/sealed.ts'
 import { Secret } from '../core/secret.ts'
+import { departureOf, type DeparturePorts, type Hash } from './departure.ts'
 
 /** A configured app, as far as the way in needs it. */
 export interface IntakeApp {
   readonly name: string
   readonly policy: PrivacyPolicy
+  readonly timing: Timing
   /** Every push of the app makes the phone ring. */
   readonly isVoip: boolean
   readonly countsPer: 'pushkey' | 'pusher'
@@ -25,13 +29,11 @@ export interface IntakeApp {
 /** What happened to one device of a notification. */
 export type Intake = 'queued' | 'rejected' | 'duplicate' | 'unknown_app' | 'nothing_to_send'
 
-export interface IntakePorts {
+export interface IntakePorts extends DeparturePorts {
   readonly appFor: (appId: string) => IntakeApp | undefined
   readonly unknownApp: 'drop' | 'reject'
   readonly maxAgeMs: number
   readonly callMaxAgeMs: number
-  /** Keyed hash of the parts, for this purpose. */
-  readonly hash: (purpose: string, ...parts: readonly string[]) => string
   readonly admit: (device: {
     app: string
     device: string
@@ -40,6 +42,7 @@ export interface IntakePorts {
   }) => Promise<'alive' | 'dead' | 'probe'>
   /** Encrypts for a device's own key. */
   readonly seal: Seal
+  readonly createPlaceholderIds: () => PlaceholderIds
   readonly onSealing: (app: string, key: Sealing['key']) => void
   readonly isKnownEvent: (deduplicationKey: string) => Promise<boolean>
   /** Resolves when all are durable; rejects with StoreUnavailable, also when an app's queue is full. */
@@ -105,33 +108,37 @@ async function take(
     ports.onIntake(app.name, 'duplicate')
     return 'skipped'
   }
-  return render(notification, device, app, { names, target }, admission === 'probe', ports) ?? 'skipped'
+  return (await render(notification, device, app, { names, target }, admission === 'probe', ports)) ?? 'skipped'
 }
 
-function render(
+async function render(
   notification: Notification,
   device: Device,
   app: IntakeApp,
   { names, target }: { readonly names: Names; readonly target: string },
   probesDead: boolean,
   ports: IntakePorts,
-): Taken | undefined {
+): Promise<Taken | undefined> {
   const nowMs = ports.nowMs()
   const priority = priorityOf(notification, app)
-  const expiresAtMs = nowMs + (priority === 'call' ? ports.callMaxAgeMs : ports.maxAgeMs)
+  const maxAgeMs = priority === 'call' ? ports.callMaxAgeMs : ports.maxAgeMs
   const sealing = sealFor(notification, device, app.policy, ports.seal, nowMs)
   if (sealing !== undefined) ports.onSealing(app.name, sealing.key)
-  const push = applyPrivacy(notification, device, app.policy, sealing?.block)
+  const push = applyPrivacy(notification, device, app.policy, sealing?.block, ports.createPlaceholderIds)
   if (push === undefined) return undefined
   // A shorter life tells the push service which push is a call, which is the type's to tell.
-  const shownExpiryMs = push.detail === 'full' || app.isVoip ? expiresAtMs : nowMs + ports.maxAgeMs
+  const shownMaxAgeMs = push.detail === 'full' || app.isVoip ? maxAgeMs : ports.maxAgeMs
+  const departure =
+    priority === 'call' || isTestPush(notification)
+      ? { shownAtMs: nowMs }
+      : await departureOf(push, { device, target, name: names.device, timing: app.timing }, nowMs, ports)
   const rendered = app.render(push, {
     id: names.pushId,
     collapseId: names.collapseId,
     roomCollapseId:
       push.detail === 'minimal' || push.pusher?.onlyLastPerRoom !== true ? undefined : names.roomCollapseId(),
-    expiresAtMs: shownExpiryMs,
-    lifetimeMs: shownExpiryMs - nowMs,
+    expiresAtMs: departure.shownAtMs + shownMaxAgeMs,
+    lifetimeMs: shownMaxAgeMs,
   })
   if (rendered.kind === 'nothing') {
     ports.onIntake(app.name, 'nothing_to_send')
@@ -146,10 +153,11 @@ function render(
     message: rendered.message,
     device: names.device,
     deduplicationKey: names.deduplicationKey,
-    latestKey: names.latestKey,
+    latestKey: names.latestKey ?? departure.latestKey,
     probesDead: probesDead || undefined,
     acceptedAtMs: nowMs,
-    expiresAtMs,
+    dueAtMs: departure.dueAtMs,
+    expiresAtMs: nowMs + maxAgeMs,
   }
   return { delivery, rendered }
 }
@@ -177,7 +185,7 @@ function namesOf(
   { appId, data }: Device,
   target: string,
   app: IntakeApp,
-  hash: IntakePorts['hash'],
+  hash: Hash,
 ): Names {
   const { eventId, roomId } = notification
   const collapseIdOf = (name: string): string => hash('collapse', name).slice(0, COLLAPSE_ID_CHARACTERS)
@@ -202,7 +210,7 @@ function namesOf(
 }
 
 /** By all that it takes to reach the device: who knows only a part of it cannot have it called dead, or an event called known. */
-export function deviceHash(appId: string, target: string, hash: IntakePorts['hash']): string {
+export function deviceHash(appId: string, target: string, hash: Hash): string {
   return hash('device', appId, target)
 }
 
@@ -211,7 +219,7 @@ export function latestHash(
   { appId, data }: Pick<Device, 'appId' | 'data'>,
   target: string,
   { name, countsPer }: Pick<IntakeApp, 'name' | 'countsPer'>,
-  hash: IntakePorts['hash'],
+  hash: Hash,
 ): string {
   return hash('latest', name, appId, target, countsPer === 'pusher' ? JSON.stringify(data) : '')
 }

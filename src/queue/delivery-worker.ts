@@ -6,7 +6,7 @@ import type { Consumption, DeliveryQueue, Disposition, Flow, HandedOut } from '.
 import { dispositionOf } from './retry.ts'
 
 /** Why a delivery is not sent after all. */
-export type Unwanted = 'duplicate' | 'superseded' | 'pushkey_dead'
+export type Unwanted = 'duplicate' | 'superseded' | 'coalesced' | 'pushkey_dead'
 export type Claim = 'send' | Unwanted
 
 /** What became of a handed-out delivery, for metrics. `attempted` is false when nothing was sent. */

@@ -270,7 +270,12 @@ const table: readonly (readonly [string, string, string])[] = [
   [
     'coalescing for longer than pushes are kept',
     'queue: { max_age: 30s }\napps:\n  a.b:\n    type: pigeon\n    key_file: key\n    coalesce: 30s\n',
-    '6: apps["a.b"].coalesce: must be shorter than queue.max_age, or pushes expire before they leave',
+    '6: apps["a.b"].coalesce: lets pushes expire before they leave: coalesce and release_every together must be shorter than queue.max_age',
+  ],
+  [
+    'both together for longer than pushes are kept',
+    'queue: { max_age: 30s }\napps:\n  a.b:\n    type: pigeon\n    key_file: key\n    coalesce: 20s\n    release_every: 10s\n',
+    '7: apps["a.b"].release_every: lets pushes expire before they leave: coalesce and release_every together must be shorter than queue.max_age',
   ],
   [
     'ticks that are too far apart',

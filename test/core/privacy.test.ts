@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseNotification, type Notification } from '../../src/core/notification.ts'
 import { applyPrivacy, type PrivacyMode, type PrivacyPolicy } from '../../src/core/privacy.ts'
+import { PlaceholderIds } from '../../src/core/placeholder-ids.ts'
+import { TEST_PUSH, type Push } from '../../src/core/push.ts'
 
 /** Every field of a notification that names or describes something, as an unmistakable string. */
 const CANARIES = {
@@ -44,7 +47,11 @@ function policy(privacy: PrivacyMode, more: Partial<PrivacyPolicy> = {}): Privac
 function pushOf(notification: Notification, chosen: PrivacyPolicy) {
   const [device] = notification.devices
   if (device === undefined) throw new Error('no device')
-  return applyPrivacy(notification, device, chosen)
+  return applyPrivacy(notification, device, chosen, undefined, () => new PlaceholderIds(randomBytes))
+}
+
+function idsOf(push: Push | undefined) {
+  return push?.detail === 'minimal' ? push.ids : undefined
 }
 
 describe('minimal', () => {
@@ -64,7 +71,6 @@ describe('minimal', () => {
       pusher: { eventsOnly: false, onlyLastPerRoom: false, dataMessage: undefined },
       badge: 3,
       counts: undefined,
-      testPush: false,
       defaultPayload: {
         aps: { alert: { 'loc-key': 'Notification' }, 'mutable-content': 1, sound: 'ping.caf' },
         cs: 'client-secret',
@@ -116,8 +122,40 @@ describe('minimal', () => {
 
   it("knows the apps' test push, whose IDs are public constants", () => {
     expect(pushOf(notificationWith({ event_id: '$THIS_IS_A_FAKE_EVENT_ID' }), policy('minimal'))).toMatchObject({
-      testPush: true,
+      ids: TEST_PUSH,
     })
+  })
+
+  it('has no IDs unless the app wants placeholders, which are new for each push', () => {
+    const event = notificationWith(CANARIES)
+    expect(idsOf(pushOf(event, policy('minimal')))).toBeUndefined()
+    const both = [1, 2].map(() => idsOf(pushOf(event, policy('minimal', { placeholderIds: true }))))
+    expect(both[0]).toBeInstanceOf(PlaceholderIds)
+    expect(both[0]?.eventId).not.toBe(both[1]?.eventId)
+    expect(both[0]?.roomId).not.toBe(both[1]?.roomId)
+  })
+
+  it.each([
+    ["the apps' test push, which has its own", { event_id: TEST_PUSH.eventId }, TEST_PUSH],
+    ['what the homeserver sealed', { ephemeral: 'e', ciphertext: 'c', mac: 'm' }, undefined],
+    ['a badge update', { counts: { unread: 1 } }, undefined],
+  ])('makes up no IDs for %s', (_what, fields, ids) => {
+    expect(idsOf(pushOf(notificationWith(fields), policy('minimal', { placeholderIds: true })))).toEqual(ids)
+  })
+
+  it('makes up no IDs beside what is sealed to the device', () => {
+    const [device] = notificationWith({}).devices
+    if (device === undefined) throw new Error('no device')
+    const sealed = { kid: 'k', record: 'r' }
+    const push = applyPrivacy(
+      notificationWith(CANARIES),
+      device,
+      policy('minimal', { placeholderIds: true }),
+      sealed,
+      () => new PlaceholderIds(randomBytes),
+    )
+    expect(push).toMatchObject({ sealed })
+    expect(idsOf(push)).toBeUndefined()
   })
 
   it.each([

@@ -139,7 +139,6 @@ describe('a device with a key', () => {
         encrypted: undefined,
         pusher: expect.anything(),
         defaultPayload: { cs: 'c' },
-        testPush: false,
         sealed: { kid: KEY.kid, record: expect.stringContaining('"event_id":"$event","room_id":"!room","unread":3') },
       })
     },
@@ -148,7 +147,6 @@ describe('a device with a key', () => {
   it("has the apps' test push sealed, too", () => {
     const { push } = pushOf({ event_id: '$THIS_IS_A_FAKE_EVENT_ID', room_id: '!room:domain' }, { hushgate_key: KEY })
     expect(push).toMatchObject({
-      testPush: false,
       sealed: { record: expect.stringContaining('"event_id":"$THIS_IS_A_FAKE_EVENT_ID","room_id":"!room:domain"') },
     })
   })

@@ -16,6 +16,7 @@ export interface ReceivedPush {
   /** APNs: the payload. FCM: the message. */
   readonly body: unknown
   readonly status: number | undefined
+  readonly atMs: number
 }
 
 export interface PushServices extends AsyncDisposable {
@@ -35,8 +36,8 @@ export async function startPushServices(): Promise<PushServices> {
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-simulators-'))
   const received: ReceivedPush[] = []
   const arrivals = new EventEmitter().setMaxListeners(0)
-  const add = (push: ReceivedPush): void => {
-    received.push(push)
+  const add = (push: Omit<ReceivedPush, 'atMs'>): void => {
+    received.push({ ...push, atMs: Date.now() })
     arrivals.emit('push')
   }
   const simulators = await startSimulators({

@@ -31,6 +31,11 @@ describe('deliveries, sealed and opened', () => {
     expect(opened?.target.reveal()).toBe(delivery.target.reveal())
   })
 
+  it('do not say when they were due: that is for the store to know', () => {
+    const [opened] = openDeliveries(keyring, APP, sealDeliveries(keyring, APP, [createDelivery({ dueAtMs: 1 })]))
+    expect(opened?.dueAtMs).toBeUndefined()
+  })
+
   it('keep their order', () => {
     const deliveries = createDeliveries(50)
     const opened = openDeliveries(keyring, APP, sealDeliveries(keyring, APP, deliveries))

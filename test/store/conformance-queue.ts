@@ -127,6 +127,26 @@ export function queueConformance(bench: () => Bench): void {
       stuck.open(DONE)
     })
 
+    it('hands out what has a time of its own not before that, in the order of the times, others meanwhile', async () => {
+      const { queue } = bench().store
+      const times = new Map<string, number>()
+      const received = new Received(({ delivery }) => {
+        times.set(delivery.id, Date.now())
+        return DONE
+      })
+      queue.consume(APP, 10, received.handler)
+      const nowMs = Date.now()
+      const [last, first, middle] = [900, 500, 700].map((afterMs) => createDelivery({ dueAtMs: nowMs + afterMs }))
+      const atOnce = createDelivery()
+      const all = [last, first, atOnce, middle].filter((delivery) => delivery !== undefined)
+      const orders = await queue.add(all)
+      await received.atLeast(4)
+      expect(received.ids).toEqual([atOnce, first, middle, last].map((delivery) => delivery?.id))
+      expect(all.filter(({ id, dueAtMs = nowMs }) => (times.get(id) ?? 0) < dueAtMs)).toEqual([])
+      expect(all.map(({ id }) => received.all.find((one) => one.delivery.id === id)?.order)).toEqual(orders)
+      expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1])
+    })
+
     it('hands out what has expired too: what becomes of it is not for the store to say', async () => {
       const { queue } = bench().store
       const expired = createDelivery({ expiresAtMs: Date.now() - 1000 })
@@ -324,6 +344,18 @@ export function queueConformance(bench: () => Bench): void {
   })
 
   describe('after a restart', () => {
+    it('has what is not due yet, and hands it out at its time and not before', async () => {
+      const dueAtMs = Date.now() + 1500
+      const delivery = createDelivery({ dueAtMs })
+      await bench().store.queue.add([delivery])
+      await bench().reopen()
+      const received = new Received()
+      bench().store.queue.consume(APP, 10, received.handler)
+      await received.atLeast(1)
+      expect(received.ids).toEqual([delivery.id])
+      expect(Date.now()).toBeGreaterThanOrEqual(dueAtMs)
+    })
+
     it('has every delivery, waiting or delayed or in flight, with its attempts and its order', async () => {
       const deliveries = createDeliveries(3)
       const [waiting, delayed, inFlight] = deliveries
@@ -356,6 +388,18 @@ export function queueConformance(bench: () => Bench): void {
   })
 
   describe('depth', () => {
+    it('takes what is not due yet for delayed, and reckons its age from when it is', async () => {
+      const { queue } = bench().store
+      const acceptedAtMs = Date.now() - 90_000
+      await queue.add([createDelivery({ acceptedAtMs, dueAtMs: Date.now() + 3600_000 })])
+      expect(await queue.depth(APP)).toMatchObject({ waiting: 0, delayed: 1, oldestAgeMs: 0 })
+      await queue.add([createDelivery({ app: 'due', acceptedAtMs, dueAtMs: Date.now() - 5000 })])
+      await until('it waits', async () => (await queue.depth('due')).waiting === 1)
+      const { oldestAgeMs } = await queue.depth('due')
+      expect(oldestAgeMs).toBeGreaterThanOrEqual(5000)
+      expect(oldestAgeMs).toBeLessThan(60_000)
+    })
+
     it('counts what waits, is delayed, is in flight and is dead, per app', async () => {
       const { queue } = bench().store
       const never = createGate<Disposition>()

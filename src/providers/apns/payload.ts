@@ -1,14 +1,7 @@
 /** Push → the JSON object for the app, however large. Layouts: facts/peers.md §2.1–2.2 (as Sygnal's), facts/protocol.md §3.1 (minimal). */
 import { isJsonObject, jsonObject, type JsonObject } from '../../core/json.ts'
 import { badgeOf } from '../../core/privacy.ts'
-import {
-  TEST_PUSH,
-  type Counts,
-  type EventIdOnlyPush,
-  type FullPush,
-  type MinimalPush,
-  type Push,
-} from '../../core/push.ts'
+import type { Counts, EventIdOnlyPush, FullPush, MinimalPush, Push } from '../../core/push.ts'
 import { alertOf } from './alert.ts'
 
 /** What an app's options say about its payloads. */
@@ -65,8 +58,8 @@ function minimalPayload(push: MinimalPush, style: Style): JsonObject {
     ...countEntries(push.counts),
     ['hushgate_kid', push.sealed?.kid],
     ['hushgate_sealed', push.sealed?.record],
-    ['room_id', push.testPush ? TEST_PUSH.roomId : undefined],
-    ['event_id', push.testPush ? TEST_PUSH.eventId : undefined],
+    ['room_id', push.ids?.roomId],
+    ['event_id', push.ids?.eventId],
   ])
 }
 

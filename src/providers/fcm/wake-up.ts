@@ -1,5 +1,5 @@
 /** What both payload styles put into the data of a push, so that neither says more than the policy in minimal mode. */
-import { TEST_PUSH, type MinimalPush, type Push } from '../../core/push.ts'
+import type { MinimalPush, Push } from '../../core/push.ts'
 import type { DataBuilder } from './data.ts'
 
 /** Minimal: only scalars, as the policy promises; what is nested (`aps`) is for APNs. */
@@ -15,7 +15,6 @@ export function addWakeUp(data: DataBuilder, push: MinimalPush): void {
     data.addKept('hushgate_kid', push.sealed.kid)
     data.addKept('hushgate_sealed', push.sealed.record)
   }
-  if (!push.testPush) return
-  data.addText('event_id', TEST_PUSH.eventId)
-  data.addText('room_id', TEST_PUSH.roomId)
+  data.addText('event_id', push.ids?.eventId)
+  data.addText('room_id', push.ids?.roomId)
 }

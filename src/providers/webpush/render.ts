@@ -1,14 +1,6 @@
 /** Push → headers and the JSON that is encrypted for the browser: what Sygnal 0.17 sends (golden/), fitted into RFC 8291's limit. */
 import type { PushIdentity, Rendered } from '../../core/message.ts'
-import {
-  TEST_PUSH,
-  type Counts,
-  type EncryptedPush,
-  type EventIdOnlyPush,
-  type FullPush,
-  type MinimalPush,
-  type Push,
-} from '../../core/push.ts'
+import type { Counts, EncryptedPush, EventIdOnlyPush, FullPush, MinimalPush, Push } from '../../core/push.ts'
 import { truncate } from '../../core/text.ts'
 import { defaultField, fit, MAX_PAYLOAD_BYTES, type Field, type Rank } from './fit.ts'
 import { DEFAULT_TTL_SECONDS, type WebPushOptions } from './options.ts'
@@ -48,11 +40,11 @@ function fieldsOf(push: Push): readonly Field[] {
 }
 
 /** A wake-up: the same keys for every event, so that its shape says nothing. */
-function minimalFields({ testPush, counts }: MinimalPush): readonly Field[] {
+function minimalFields({ ids, counts }: MinimalPush): readonly Field[] {
   return present([
     ['sync', '1', 'kept'],
-    ['room_id', testPush ? TEST_PUSH.roomId : undefined, 'ids'],
-    ['event_id', testPush ? TEST_PUSH.eventId : undefined, 'ids'],
+    ['room_id', ids?.roomId, 'ids'],
+    ['event_id', ids?.eventId, 'ids'],
     ...countFields(counts),
   ])
 }

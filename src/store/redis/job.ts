@@ -56,7 +56,9 @@ export function jobOptions(priority: Priority): JobsOptions {
 
 export function createBatch(keyring: Keyring, app: string, deliveries: readonly Delivery[]): JobRecord {
   const acceptedAtMs = Math.min(...deliveries.map((delivery) => delivery.acceptedAtMs))
-  return { ...createRecord(keyring, app, deliveries), attempt: 1, acceptedAtMs, dueAtMs: acceptedAtMs }
+  // One that has a time of its own is a batch of its own.
+  const dueAtMs = deliveries[0]?.dueAtMs ?? acceptedAtMs
+  return { ...createRecord(keyring, app, deliveries), attempt: 1, acceptedAtMs, dueAtMs }
 }
 
 /** One delivery out of a batch, on its own from here on. */

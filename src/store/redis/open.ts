@@ -44,7 +44,14 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   const connections = new Connections({ topology, tls, ca, username, password })
   const { commands, work } = connections
   const queues = new AppQueues(connections, prefix)
-  const writer = new Writer({ client: commands, queues, keyring, probeKey, replicaAcks: options.replicaAcks ?? 0 })
+  const writer = new Writer({
+    client: commands,
+    queues,
+    keyring,
+    probeKey,
+    replicaAcks: options.replicaAcks ?? 0,
+    nowMs,
+  })
   const requirePersistence = options.requirePersistence ?? false
   const health = new Health({ commands, work, writer, probeKey, requirePersistence, onError })
   const queue = new RedisQueue({

@@ -1,5 +1,5 @@
 /** Stores new deliveries: all of one event-loop turn, app and priority become one job (facts/queue.md §0.2: a third of the cost for Redis). */
-import type { Delivery, Priority } from '../../core/delivery.ts'
+import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/seal.ts'
 import { MAX_BATCH, StoreUnavailable } from '../../queue/delivery-queue.ts'
 import type { AppQueues } from './app-queues.ts'
@@ -15,6 +15,7 @@ export interface WriterOptions {
   readonly probeKey: string
   /** How many replicas must have a delivery before it counts as stored. */
   readonly replicaAcks: number
+  readonly nowMs: () => number
 }
 
 interface Waiting {
@@ -72,7 +73,7 @@ export class Writer {
   #flush(): void {
     const turn = this.#turn
     this.#turn = []
-    const groups = Map.groupBy(turn, ({ delivery }) => `${delivery.priority} ${delivery.app}`)
+    const groups = Map.groupBy(turn, ({ delivery }) => groupOf(delivery))
     for (const group of groups.values())
       for (let start = 0; start < group.length; start += MAX_BATCH)
         this.#track(this.#storeBatch(group.slice(start, start + MAX_BATCH)))
@@ -93,10 +94,12 @@ export class Writer {
   }
 
   async #store(deliveries: readonly Delivery[]): Promise<string> {
-    const { queues, keyring } = this.#options
-    const { app, priority } = firstOf(deliveries)
+    const { queues, keyring, nowMs } = this.#options
+    const { app, priority, dueAtMs } = firstOf(deliveries)
     const record = createBatch(keyring, app, deliveries)
-    const { id } = await this.#write(() => queues.queueOf(app).add(JOB_NAME, record, jobOptions(priority)))
+    const delay = dueAtMs === undefined ? {} : { delay: Math.max(0, Math.ceil(dueAtMs - nowMs())) }
+    const options = { ...jobOptions(priority), ...delay }
+    const { id } = await this.#write(() => queues.queueOf(app).add(JOB_NAME, record, options))
     if (id === undefined) throw new StoreUnavailable('Redis gave a job no id')
     return id
   }
@@ -139,7 +142,12 @@ export class Writer {
   }
 }
 
-function firstOf(deliveries: readonly Delivery[]): { readonly app: string; readonly priority: Priority } {
+/** What has a time of its own is a job of its own: kept together, those that leave together would also leave in the order in which they came. */
+function groupOf({ app, priority, dueAtMs, id }: Delivery): string {
+  return `${priority} ${app} ${dueAtMs === undefined ? '' : id}`
+}
+
+function firstOf(deliveries: readonly Delivery[]): Delivery {
   const [first] = deliveries
   if (first === undefined) throw new Error('a batch holds at least one delivery')
   return first

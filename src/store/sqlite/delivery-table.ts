@@ -30,16 +30,16 @@ export class DeliveryTable {
     this.#remove = database.prepare('delete from delivery where seq = :seq')
     this.#delay = database.prepare('update delivery set run_at = :runAt, attempts = :attempts where seq = :seq')
     this.#countDue = database.prepare(`
-      select count(*) as count, min(accepted_at) as oldest from delivery
+      select count(*) as count, min(run_at) as oldest from delivery
       where app = :app and priority = :priority and run_at <= :now
         and seq not in (select value from json_each(:except))`)
     this.#countDelayed = database.prepare(`
       select count(*) as count from delivery where app = :app and priority = :priority and run_at > :now`)
   }
 
-  add({ rows, nowMs }: Input<'add'>): readonly number[] {
-    return rows.map(({ app, priority, acceptedAtMs, expiresAtMs, sealed }) => {
-      const values = { app, priority, runAt: nowMs, acceptedAt: acceptedAtMs, expiresAt: expiresAtMs, sealed }
+  add({ rows }: Input<'add'>): readonly number[] {
+    return rows.map(({ app, priority, acceptedAtMs, dueAtMs, expiresAtMs, sealed }) => {
+      const values = { app, priority, runAt: dueAtMs, acceptedAt: acceptedAtMs, expiresAt: expiresAtMs, sealed }
       return Number(this.#insert.run(values).lastInsertRowid)
     })
   }
@@ -83,15 +83,15 @@ export class DeliveryTable {
     const startMs = performance.now()
     let waiting = 0
     let delayed = 0
-    let oldestAcceptedAtMs: number | undefined
+    let oldestDueAtMs: number | undefined
     for (const priority of PRIORITIES.keys()) {
       const due = this.#countDue.get({ app, priority, now: nowMs, except: JSON.stringify(except) })
       const oldest = optionalInteger(due, 'oldest')
       waiting += integer(due, 'count')
       delayed += integer(this.#countDelayed.get({ app, priority, now: nowMs }), 'count')
-      if (oldest !== undefined) oldestAcceptedAtMs = Math.min(oldest, oldestAcceptedAtMs ?? oldest)
+      if (oldest !== undefined) oldestDueAtMs = Math.min(oldest, oldestDueAtMs ?? oldest)
     }
-    const depth = { waiting, delayed, oldestAcceptedAtMs }
+    const depth = { waiting, delayed, oldestDueAtMs }
     const tookMs = performance.now() - startMs
     if (tookMs > SLOW_COUNT_MS) this.#counted.set(app, { depth, untilMs: performance.now() + tookMs * REUSE_FACTOR })
     return depth

@@ -9,6 +9,7 @@ export interface NewRow {
   readonly app: string
   readonly priority: number
   readonly acceptedAtMs: number
+  readonly dueAtMs: number
   readonly expiresAtMs: number
   readonly sealed: Uint8Array
 }
@@ -39,7 +40,7 @@ export interface StoredDepth {
   readonly waiting: number
   readonly delayed: number
   readonly dead: number
-  readonly oldestAcceptedAtMs: number | undefined
+  readonly oldestDueAtMs: number | undefined
 }
 
 interface AtTime {
@@ -60,7 +61,7 @@ interface Entry extends AtTime {
 export interface Operations {
   /** The order of each. */
   readonly add: {
-    readonly input: AtTime & { readonly rows: readonly NewRow[] }
+    readonly input: { readonly rows: readonly NewRow[] }
     readonly output: readonly number[]
   }
   /** At most `limit` that are due; when there are fewer, the time at which the next one will be. */

@@ -34,17 +34,18 @@ export class SqliteQueue implements DeliveryQueue {
   async add(deliveries: readonly Delivery[]): Promise<readonly number[]> {
     if (deliveries.length === 0) return []
     const rows = deliveries.map((delivery) => this.#rowOf(delivery))
-    const orders = await this.#thread.ask({ name: 'add', input: { rows, nowMs: this.#nowMs() } })
+    const orders = await this.#thread.ask({ name: 'add', input: { rows } })
     for (const app of new Set(rows.map((row) => row.app))) this.#consumptions.get(app)?.wake()
     return orders
   }
 
   #rowOf(delivery: Delivery): NewRow {
-    const { app, priority, acceptedAtMs, expiresAtMs } = delivery
+    const { app, priority, acceptedAtMs, dueAtMs = acceptedAtMs, expiresAtMs } = delivery
     return {
       app,
       priority: PRIORITIES.indexOf(priority),
       acceptedAtMs: Math.trunc(acceptedAtMs),
+      dueAtMs: Math.ceil(dueAtMs),
       expiresAtMs: Math.trunc(expiresAtMs),
       // A copy of its own: a Buffer may be a view of a greater one, all of which would go to the thread.
       sealed: new Uint8Array(sealDeliveries(this.#keyring, app, [delivery])),
@@ -89,8 +90,8 @@ export class SqliteQueue implements DeliveryQueue {
     const nowMs = this.#nowMs()
     const active = this.#consumptions.get(app)?.inFlight ?? []
     const stored = await this.#thread.ask({ name: 'depth', input: { app, nowMs, except: active } })
-    const { waiting, delayed, dead, oldestAcceptedAtMs = nowMs } = stored
-    return { waiting, delayed, active: active.length, dead, oldestAgeMs: Math.max(0, nowMs - oldestAcceptedAtMs) }
+    const { waiting, delayed, dead, oldestDueAtMs = nowMs } = stored
+    return { waiting, delayed, active: active.length, dead, oldestAgeMs: Math.max(0, nowMs - oldestDueAtMs) }
   }
 
   listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {

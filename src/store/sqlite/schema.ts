@@ -30,7 +30,7 @@ const SCHEMA = `
     expires_at integer not null,
     sealed blob not null
   ) strict;
-  create index delivery_due on delivery (app, priority, run_at, seq, accepted_at);
+  create index delivery_due on delivery (app, priority, run_at, seq);
   create table dead_letter (
     seq integer primary key,
     id text not null,

@@ -35,7 +35,7 @@ function render(push: Push, options: ApnsOptions = {}): { headers: Message['head
 
 const pusher = { eventsOnly: false, onlyLastPerRoom: false }
 const event = { kind: 'event', prio: 'high', defaultPayload: {}, pusher } as const
-const minimal: MinimalPush = { ...event, detail: 'minimal', testPush: false }
+const minimal: MinimalPush = { ...event, detail: 'minimal' }
 const full: FullPush = {
   ...event,
   detail: 'full',
@@ -151,7 +151,7 @@ describe('a minimal push', () => {
   })
 
   it("carries the constants of the apps' test push", () => {
-    expect(render({ ...minimal, testPush: true }).payload).toMatchObject({
+    expect(render({ ...minimal, ids: TEST_PUSH }).payload).toMatchObject({
       room_id: TEST_PUSH.roomId,
       event_id: TEST_PUSH.eventId,
     })

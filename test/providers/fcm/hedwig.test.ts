@@ -260,7 +260,6 @@ describe("the limit of FCM, in Hedwig's shapes", () => {
       kind: 'event',
       prio: 'high',
       defaultPayload: {},
-      testPush: false,
       sealed,
     } as const
     const pusher = { eventsOnly: false, onlyLastPerRoom: false, dataMessage: 'ios' } as const

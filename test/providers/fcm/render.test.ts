@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import * as fc from 'fast-check'
@@ -6,7 +7,8 @@ import { isJsonObject } from '../../../src/core/json.ts'
 import { parseNotification } from '../../../src/core/notification.ts'
 import { applyPrivacy } from '../../../src/core/privacy.ts'
 import type { Rendered } from '../../../src/core/message.ts'
-import type { EventIdOnlyPush, FullPush, MinimalPush, Push } from '../../../src/core/push.ts'
+import { PlaceholderIds } from '../../../src/core/placeholder-ids.ts'
+import { TEST_PUSH, type EventIdOnlyPush, type FullPush, type MinimalPush, type Push } from '../../../src/core/push.ts'
 import type { FcmOptions } from '../../../src/providers/fcm/options.ts'
 import { fcmRenderer } from '../../../src/providers/fcm/render.ts'
 
@@ -134,7 +136,7 @@ const event: EventIdOnlyPush = {
   eventId: '$event',
   roomId: '!room:example.org',
 }
-const minimal: MinimalPush = { detail: 'minimal', kind: 'event', prio: 'high', defaultPayload: {}, testPush: false }
+const minimal: MinimalPush = { detail: 'minimal', kind: 'event', prio: 'high', defaultPayload: {} }
 
 function dataIn(message: unknown): Record<string, string> {
   const data = isJsonObject(message) ? message['data'] : undefined
@@ -185,7 +187,7 @@ describe('minimal FCM messages', () => {
   })
 
   it("let the apps' own test of the chain through", () => {
-    expect(dataOf({ ...minimal, testPush: true })).toEqual({
+    expect(dataOf({ ...minimal, ids: TEST_PUSH })).toEqual({
       sync: '1',
       event_id: '$THIS_IS_A_FAKE_EVENT_ID',
       room_id: '!room:domain',
@@ -342,7 +344,7 @@ describe('any push at all', () => {
   const least = fc.record({
     ...base,
     detail: fc.constant('minimal' as const),
-    testPush: fc.boolean(),
+    ids: fc.constantFrom(undefined, TEST_PUSH, new PlaceholderIds(randomBytes)),
     badge: fc.option(fc.nat(), { nil: undefined }),
   })
 

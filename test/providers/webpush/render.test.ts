@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import * as fc from 'fast-check'
@@ -6,7 +7,8 @@ import { isJsonObject, type JsonObject } from '../../../src/core/json.ts'
 import type { PushIdentity, Rendered } from '../../../src/core/message.ts'
 import { parseNotification } from '../../../src/core/notification.ts'
 import { applyPrivacy } from '../../../src/core/privacy.ts'
-import type { EventIdOnlyPush, FullPush, MinimalPush, Push } from '../../../src/core/push.ts'
+import { PlaceholderIds } from '../../../src/core/placeholder-ids.ts'
+import { TEST_PUSH, type EventIdOnlyPush, type FullPush, type MinimalPush, type Push } from '../../../src/core/push.ts'
 import { PAYLOAD_LENGTHS } from '../../../src/providers/webpush/fit.ts'
 import type { WebPushOptions } from '../../../src/providers/webpush/options.ts'
 import { webPushRenderer } from '../../../src/providers/webpush/render.ts'
@@ -140,7 +142,7 @@ const event: EventIdOnlyPush = {
   eventId: '$event',
   roomId: '!room:example.org',
 }
-const minimal: MinimalPush = { detail: 'minimal', kind: 'event', prio: 'high', defaultPayload: {}, testPush: false }
+const minimal: MinimalPush = { detail: 'minimal', kind: 'event', prio: 'high', defaultPayload: {} }
 
 describe('the headers of a Web Push', () => {
   it.each([
@@ -182,7 +184,7 @@ describe('minimal Web Push payloads', () => {
   it('are all of the same length', () => {
     const pushes: MinimalPush[] = [
       minimal,
-      { ...minimal, testPush: true },
+      { ...minimal, ids: TEST_PUSH },
       { ...minimal, counts: { unread: 7, missedCalls: 123 } },
       { ...minimal, defaultPayload: { session_id: 's'.repeat(128), cs: 'c'.repeat(128) } },
     ]
@@ -195,7 +197,7 @@ describe('minimal Web Push payloads', () => {
   })
 
   it("let the apps' own test of the chain through", () => {
-    expect(payloadIn(render({ ...minimal, testPush: true }))).toEqual({
+    expect(payloadIn(render({ ...minimal, ids: TEST_PUSH }))).toEqual({
       sync: '1',
       room_id: '!room:domain',
       event_id: '$THIS_IS_A_FAKE_EVENT_ID',
@@ -333,7 +335,7 @@ describe('any push at all', () => {
   const least = fc.record({
     ...base,
     detail: fc.constant('minimal' as const),
-    testPush: fc.boolean(),
+    ids: fc.constantFrom(undefined, TEST_PUSH, new PlaceholderIds(randomBytes)),
     badge: fc.option(fc.nat(), { nil: undefined }),
   })
 

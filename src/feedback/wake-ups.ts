@@ -1,0 +1,39 @@
+/** When the latest wake-up of each registration leaves (`coalesce`), by keyed hash. */
+import { planWakeUp, type WakeUp } from '../core/release.ts'
+import type { Memory } from '../queue/delivery-queue.ts'
+
+export class WakeUps {
+  readonly #memory: Memory
+  readonly #createId: () => string
+
+  /** `createId`: a new one each time. */
+  constructor(memory: Memory, createId: () => string) {
+    this.#memory = memory
+    this.#createId = createId
+  }
+
+  /** What cannot be remembered leaves at once: better twice than late. */
+  async plan(key: string, nowMs: number, windowMs: number): Promise<WakeUp> {
+    try {
+      return await this.#plan(`wake:${key}`, nowMs, windowMs)
+    } catch {
+      return { atMs: nowMs, isTrailing: false }
+    }
+  }
+
+  async #plan(key: string, nowMs: number, windowMs: number): Promise<WakeUp> {
+    const ours = this.#entryOf(nowMs)
+    const standing = await this.#memory.setIfAbsent(key, ours, windowMs)
+    if (standing === ours) return planWakeUp(nowMs, undefined, windowMs)
+    const lastAtMs = Number.parseInt(standing, 10)
+    const next = planWakeUp(nowMs, lastAtMs, windowMs)
+    // No longer than it counts: so whoever finds none is the first, even of two at once.
+    if (next.atMs !== lastAtMs) await this.#memory.set(key, this.#entryOf(next.atMs), next.atMs + windowMs - nowMs)
+    return next
+  }
+
+  /** A time, told apart from the same one of a request that came with it: only one of them is the first. */
+  #entryOf(atMs: number): string {
+    return `${atMs} ${this.#createId()}`
+  }
+}
