@@ -1,6 +1,6 @@
 /**
  * Installs what is missing, quietly when nothing is: the packages of the lock file (Node 24 among them), and with `--tests` a real Redis server, a real
- * HTTP proxy, a real browser and a JDK.
+ * HTTP proxy, a real browser, a JDK, and what shows the connections of a process.
  * Runs before `npm start`, `npm test` and `npm run check`, on whatever Node the machine has, so it uses nothing but Node itself.
  */
 import { spawnSync } from 'node:child_process'
@@ -14,6 +14,8 @@ const TOOLS = new Map([
   ['tinyproxy', 'tinyproxy'],
   ['chromium', 'chromium'],
   ['javac', 'default-jdk-headless'],
+  ['strace', 'strace'],
+  ['ip', 'iproute2'],
 ])
 
 const lock = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex')
@@ -29,7 +31,7 @@ const missing = process.argv.includes('--tests')
 if (missing.length > 0) {
   const names = missing.join(' ')
   console.log(`Installing ${names} from Debian (once) …`)
-  const help = `The tests need real servers, a browser and a JDK: install them with "apt-get install ${names}" as root`
+  const help = `The tests need real servers and tools: install them with "apt-get install ${names}" as root`
   // The services that the packages would start are not wanted: the tests start their own.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   run('apt-get', ['-qq', 'update'], help, { env })

@@ -36,6 +36,8 @@ export interface ProcessOptions {
   readonly stdin?: string
   /** For Node itself, e.g. a module to be loaded first. */
   readonly nodeOptions?: readonly string[]
+  /** A program and its options that run Node, e.g. a tracer. */
+  readonly under?: readonly string[]
 }
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
@@ -43,8 +45,9 @@ const DEADLINE_MS = 30_000
 
 /** The process gets no environment: a proxy named in ours would be asked to reach loopback. */
 export function startHushgate(args: readonly string[], options: ProcessOptions): HushgateProcess {
-  const { folder, stdin = '', nodeOptions = [] } = options
-  return follow(spawn(process.execPath, [...nodeOptions, MAIN, ...args], { cwd: folder, env: {} }), stdin)
+  const { folder, stdin = '', nodeOptions = [], under = [] } = options
+  const [program = '', ...rest] = [...under, process.execPath, ...nodeOptions, MAIN, ...args]
+  return follow(spawn(program, rest, { cwd: folder, env: {} }), stdin)
 }
 
 /** What is known of a process that runs Hushgate, or that prints what it prints (a container engine). */

@@ -13,7 +13,11 @@ export interface FakeProxy extends AsyncDisposable {
   answer: ProxyAnswer
 }
 
-export async function startFakeProxy(answer: ProxyAnswer = 'tunnel'): Promise<FakeProxy> {
+/** `addresses`: of hosts that it does not look up. */
+export async function startFakeProxy(
+  answer: ProxyAnswer = 'tunnel',
+  addresses: Readonly<Record<string, string>> = {},
+): Promise<FakeProxy> {
   const asked: FakeProxy['asked'][number][] = []
   const open = new Set<Duplex>()
   const server = createServer()
@@ -24,7 +28,7 @@ export async function startFakeProxy(answer: ProxyAnswer = 'tunnel'): Promise<Fa
   })
   server.on('connect', ({ url = '', headers }, socket) => {
     asked.push({ authority: url, authorization: headers['proxy-authorization'] })
-    if (proxy.answer === 'tunnel') tunnel(url, socket)
+    if (proxy.answer === 'tunnel') tunnel(url, socket, addresses)
     else if (proxy.answer === 'hang up') socket.destroy()
     else if (typeof proxy.answer === 'number') socket.end(`HTTP/1.1 ${proxy.answer} So\r\ncontent-length: 2\r\n\r\nno`)
     else if (proxy.answer !== 'nothing') socket.write(proxy.answer)
@@ -43,9 +47,10 @@ export async function startFakeProxy(answer: ProxyAnswer = 'tunnel'): Promise<Fa
   return proxy
 }
 
-function tunnel(authority: string, socket: Duplex): void {
+function tunnel(authority: string, socket: Duplex, addresses: Readonly<Record<string, string>>): void {
   const { hostname, port } = new URL(`tcp://${authority}`)
-  const other = connect({ host: hostname.replaceAll(/[[\]]/g, ''), port: Number(port) })
+  const host = addresses[hostname] ?? hostname.replaceAll(/[[\]]/g, '')
+  const other = connect({ host, port: Number(port) })
   other.once('connect', () => {
     socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
     socket.pipe(other).pipe(socket)
