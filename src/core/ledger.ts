@@ -116,6 +116,8 @@ export const FIELDS = {
     what: 'what kind of event it is',
     passedOn: ONLY_FULL,
     differs: { apns: ONLY_FULL_KIND },
+    // A call's TTL.
+    outside: ONLY_FULL_KIND,
     store: ['category'],
     why: 'A call goes first and is worth nothing later',
   },
@@ -123,7 +125,7 @@ export const FIELDS = {
   sender_display_name: { what: 'the name of who wrote', ...IN_FULL },
   room_name: { what: 'the name of the room', ...IN_FULL },
   room_alias: { what: 'the address of the room', ...IN_FULL },
-  membership: { what: 'whether it is an invitation', ...IN_FULL, differs: { apns: ONLY_FULL_KIND } },
+  membership: { what: 'whether it is an invitation', ...IN_FULL, differs: { apns: ONLY_FULL_KIND, hedwig: NEVER } },
   user_is_target: { what: 'whether it is about you', ...IN_FULL, differs: { fcm: NEVER } },
   content: {
     what: 'what was written',
@@ -186,10 +188,10 @@ export const FIELDS = {
   pusher_data: {
     what: 'the other settings of the registration',
     passedOn: NEVER,
-    differs: { hedwig: ALWAYS, webpush: always('keyed_hash') },
+    differs: { apns: always('keyed_hash'), hedwig: ALWAYS, webpush: always('keyed_hash') },
     outside: always('keyed_hash'),
     store: ['keyed_hash'],
-    why: 'The hash tells two accounts on one device apart: of each, the browser keeps the latest number',
+    why: 'The hash tells two accounts on one device apart, so that each is told',
   },
   tweaks: { what: 'how your push rules want it shown (tweaks)', passedOn: NEVER, why: IGNORED },
   unknown: {

@@ -48,9 +48,13 @@ export function createGate<T = void>(): { readonly passed: Promise<T>; readonly 
   return { passed: promise, open: resolve }
 }
 
-/** Polls what nothing signals; fails with the sentence after 20 s. */
-export async function until(sentence: string, condition: () => Promise<boolean> | boolean): Promise<void> {
-  const deadlineMs = Date.now() + 20_000
+/** Polls what nothing signals; fails with the sentence when the time is over. */
+export async function until(
+  sentence: string,
+  condition: () => Promise<boolean> | boolean,
+  withinMs = 20_000,
+): Promise<void> {
+  const deadlineMs = Date.now() + withinMs
   while (!(await condition())) {
     if (Date.now() > deadlineMs) throw new Error(`still waiting until ${sentence}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
