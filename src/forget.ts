@@ -1,4 +1,5 @@
-/** Forgets a device: what is remembered under hashes that can be made from its pushkey. */
+/** Forgets a device: what waits for it or was given up, and what is remembered under hashes that can be made from its pushkey or were found there. */
+import { randomUUID } from 'node:crypto'
 import { compileApps } from './config/app-match.ts'
 import type { Config } from './config/config.ts'
 import type { JsonObject } from './core/json.ts'
@@ -8,8 +9,10 @@ import type { Secret } from './core/secret.ts'
 import { Breaker } from './feedback/breaker.ts'
 import { Deduplication } from './feedback/deduplication.ts'
 import { Rejections } from './feedback/rejections.ts'
+import { WakeUps } from './feedback/wake-ups.ts'
 import { deviceHash, latestHash } from './http/accept.ts'
-import type { Memory } from './queue/delivery-queue.ts'
+import { wakeHash } from './http/departure.ts'
+import type { Store } from './queue/delivery-queue.ts'
 
 export interface ForgottenDevice {
   readonly appId: string
@@ -22,18 +25,27 @@ export interface ForgetPorts {
   readonly config: Config
   readonly kinds: Readonly<Record<string, ProviderKind>>
   readonly keyring: Keyring
-  readonly memory: Memory
+  readonly store: Pick<Store, 'queue' | 'memory'>
 }
 
 /** What there was; undefined where no app is configured for it. */
 export interface Forgotten {
   readonly death: boolean
   readonly latestBadge: boolean
+  /** When its latest push leaves. */
+  readonly departure: boolean
+  readonly deliveries: number
+  readonly deadLetters: number
+  /** So many of its app could not be opened. */
+  readonly unreadable: number
 }
+
+const KEYS_AT_ONCE = 50
+const PRIORITIES = ['high', 'low'] as const
 
 export async function forgetDevice(
   { appId, pushkey, data }: ForgottenDevice,
-  { config, kinds, keyring, memory }: ForgetPorts,
+  { config, kinds, keyring, store: { queue, memory } }: ForgetPorts,
 ): Promise<Forgotten | undefined> {
   const name = compileApps(config.apps.map((app) => app.name))(appId)
   const app = config.apps.find((each) => each.name === name)
@@ -41,12 +53,28 @@ export async function forgetDevice(
   if (app === undefined || kind === undefined) return undefined
   const target = kind.targetOf?.(pushkey.reveal(), data) ?? pushkey.reveal()
   const hash = (purpose: string, ...parts: readonly string[]): string => keyring.hash(purpose, ...parts)
+  const device = deviceHash(appId, target, hash)
+  const removed = await queue.forget(app.name, device)
+  const deduplication = new Deduplication(memory)
   const rejections = new Rejections(memory, new Breaker(memory, Date.now, () => {}), keyring, Date.now)
-  const [death, latestBadge] = await Promise.all([
-    rejections.forget(deviceHash(appId, target, hash)),
-    new Deduplication(memory).forgetLatest(
+  const wakeUps = new WakeUps(memory, randomUUID)
+  const [death, latestBadge, ...departures] = await Promise.all([
+    rejections.forget(device),
+    deduplication.forgetLatest(
       latestHash({ appId, data }, target, { name: app.name, countsPer: kind.countsPer }, hash),
     ),
+    ...PRIORITIES.map((prio) => wakeUps.forget(wakeHash({ appId, data }, target, prio, hash))),
   ])
-  return { death, latestBadge }
+  const { deliveries, deadLetters, unreadable } = removed
+  const all = [...deliveries, ...deadLetters]
+  for (let start = 0; start < all.length; start += KEYS_AT_ONCE)
+    await Promise.all(all.slice(start, start + KEYS_AT_ONCE).map((delivery) => deduplication.forget(delivery)))
+  return {
+    death,
+    latestBadge,
+    departure: departures.includes(true),
+    deliveries: deliveries.length,
+    deadLetters: deadLetters.length,
+    unreadable,
+  }
 }

@@ -127,7 +127,7 @@ export async function openGateway(initial: Config, ports: GatewayPorts): Promise
     listSuspected: async () =>
       (await suspectedApps()).filter(({ isSuspected }) => isSuspected).map(({ app, windows }) => ({ app, windows })),
     releaseSuspected: (app, verdict) => breaker.release(app, verdict),
-    forget: (device) => forgetDevice(device, { config, kinds: ports.kinds, keyring, memory: store.memory }),
+    forget: (device) => forgetDevice(device, { config, kinds: ports.kinds, keyring, store }),
     onError: (error) => log.error('A request on the admin port failed', error),
   })
 

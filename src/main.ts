@@ -159,7 +159,7 @@ program
 
 program
   .command('forget')
-  .description('forget what is remembered about a device; its pushkey is read from standard input unless it is given')
+  .description('forget what is held about a device; its pushkey is read from standard input unless it is given')
   .requiredOption('--app <app_id>', 'the app_id of its pusher')
   .option('--pushkey <pushkey>', 'the pushkey (which then is in the history of the shell)')
   .option('--data <json>', "the pusher's data, for Web Push")

@@ -1,4 +1,4 @@
-/** `hushgate forget`: what is remembered about a device goes, and what is said of it beside. */
+/** `hushgate forget`: what is held about a device goes, and what is said of it beside. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createHushgateFolder, runHushgate, startHushgate } from './helpers/hushgate-process.ts'
 import { freePort } from './helpers/free-port.ts'
@@ -44,7 +44,7 @@ describe('hushgate forget', () => {
     await until('the pushkey is known to be dead', isDead)
     const { code, stdout, stderr } = await forget(`${apns}\n`)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatch(/^That it is dead: forgotten\nIts latest badge: forgotten\n.*within 24 hours/)
+    expect(stdout).toMatch(/^That it is dead: forgotten\nIts latest badge: forgotten\n(?:.*\n)*.*within 24 hours/)
     expect(stdout).not.toContain(apns)
     expect((await forget(apns)).stdout).toMatch(/^That it is dead: was not remembered\nIts latest badge: was not/)
 
@@ -56,6 +56,32 @@ describe('hushgate forget', () => {
     await gateway.ended
     const alone = await forget('', '--pushkey', apns)
     expect(alone.stdout).toMatch(/^That it is dead: forgotten\n/)
+  })
+
+  it('removes what waits for a device and what was given up, and then knows nothing of the event', async () => {
+    const [waits, dead] = [newPushkey('s503.a3600'), newPushkey('s400.rBadMessageId.n1')]
+    const event = (id: string, { apns }: typeof dead) => ({
+      event_id: id,
+      devices: [{ app_id: IOS, pushkey: apns }],
+    })
+    await using gateway = startHushgate(['serve'], { folder: folder.path })
+    const { notify: url } = await gateway.running()
+    const listed = async () => (await runHushgate(['dead', 'list'], { folder: folder.path })).stdout
+    await notify(url, event('$one', dead))
+    await until('it is given up', async () => (await listed()).includes('BadMessageId'))
+    expect((await forget(newPushkey().apns)).stdout).toContain('Pushes to it that were given up: 0 removed\n')
+    expect((await forget(dead.apns)).stdout).toContain('Pushes to it that were given up: 1 removed\n')
+    expect(await listed()).not.toContain('BadMessageId')
+    await notify(url, event('$one', dead))
+    await services.waitFor(dead.token, 2)
+
+    await notify(url, event('$two', waits))
+    await services.waitFor(waits.token, 1)
+    await notify(url, event('$three', waits))
+    gateway.signal('SIGTERM')
+    await gateway.ended
+    expect((await forget(waits.apns)).stdout).toContain('Pushes that waited for it: 2 removed\n')
+    expect((await forget(waits.apns)).stdout).toContain('Pushes that waited for it: 0 removed\n')
   })
 
   it.each([

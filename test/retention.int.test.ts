@@ -100,8 +100,8 @@ describe('what is kept', () => {
         expect([key, leftMs > lifetimeMs - 60_000 && leftMs <= lifetimeMs]).toEqual([key, true])
       }
       const others = keys.filter((key) => !ruled.some((each) => each.key === key))
-      // BullMQ's own: counters, a marker, settings, the last events of the queue by job id; and the names of apps with dead letters.
-      const harmless = /:(?:id|meta|events|marker|pc|stalled-check|stalled)$|:dead:apps$|:probe$/
+      // BullMQ's own: counters, a marker, settings, the last events of the queue by job id; and the names of apps.
+      const harmless = /:(?:id|meta|events|marker|pc|stalled-check|stalled)$|:apps$|:probe$/
       expect(others.filter((key) => !harmless.test(key))).toEqual([])
     } finally {
       client.disconnect()

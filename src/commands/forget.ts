@@ -1,4 +1,4 @@
-/** `hushgate forget`: removes what is remembered about a device, and says what goes by itself. */
+/** `hushgate forget`: removes what is held about a device, and says what goes by itself. */
 import type { Config } from '../config/config.ts'
 import type { JsonObject } from '../core/json.ts'
 import { isJsonObject } from '../core/json.ts'
@@ -25,9 +25,15 @@ export async function forget({ appId, pushkey, data, config, stdout, stderr }: F
     )
   stdout.write(`That it is dead: ${forgotten.death ? 'forgotten' : 'was not remembered'}\n`)
   stdout.write(`Its latest badge: ${forgotten.latestBadge ? 'forgotten' : 'was not remembered'}\n`)
+  stdout.write(`When its latest push leaves: ${forgotten.departure ? 'forgotten' : 'was not remembered'}\n`)
+  stdout.write(`Pushes that waited for it: ${forgotten.deliveries} removed\n`)
+  stdout.write(`Pushes to it that were given up: ${forgotten.deadLetters} removed\n`)
+  if (forgotten.unreadable > 0)
+    stdout.write(
+      `Of its app, ${forgotten.unreadable} cannot be opened with this key file: whether they are for it cannot be seen; they expire\n`,
+    )
   stdout.write(
-    'Which events it was sent goes within 24 hours: hashes that cannot be found without the event IDs. What waits for it goes when it is sent or expires; ' +
-      'what was given up, after 7 days, or with: hushgate dead drop\n',
+    'Which events it was sent goes within 24 hours: hashes that cannot be found without the event IDs. A push that was on its way just now arrives\n',
   )
 }
 

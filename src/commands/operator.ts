@@ -49,7 +49,7 @@ export async function withOperator<T>(
     retryDead: (filter) => store.queue.retryDead(filter, Date.now() + config.queue.maxAgeMs),
     dropDead: (filter) => store.queue.dropDead(filter),
     releaseSuspected: (app, verdict) => breaker.release(app, verdict),
-    forget: (device) => forgetDevice(device, { config, kinds: providers, keyring, memory: store.memory }),
+    forget: (device) => forgetDevice(device, { config, kinds: providers, keyring, store }),
   })
 }
 
@@ -89,7 +89,14 @@ function remoteOperator(url: string, token: string): Operator {
     async forget({ appId, pushkey, data }) {
       const { forgotten } = await call('/api/forget', { app_id: appId, pushkey: pushkey.reveal(), data })
       if (!isJsonObject(forgotten)) return undefined
-      return { death: forgotten['death'] === true, latestBadge: forgotten['latestBadge'] === true }
+      return {
+        death: forgotten['death'] === true,
+        latestBadge: forgotten['latestBadge'] === true,
+        departure: forgotten['departure'] === true,
+        deliveries: numberOf(forgotten['deliveries']),
+        deadLetters: numberOf(forgotten['deadLetters']),
+        unreadable: numberOf(forgotten['unreadable']),
+      }
     },
   }
 }

@@ -13,7 +13,7 @@ export const KEPT: readonly Kept[] = [
     what: 'a push that is on its way',
     readable: 'nothing of it; beside it the name of the app, priority, times, number of attempts',
     lifetime:
-      'until it is sent; at most queue.max_age (calls: queue.call_max_age), while its app is configured and its push service takes our credential',
+      'until it is sent; at most queue.max_age (calls: queue.call_max_age), then an event is given up and the rest goes',
     why: 'Nothing is lost when the push service or the gateway is away',
   },
   {

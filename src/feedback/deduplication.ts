@@ -23,11 +23,19 @@ export class Deduplication {
     if (delivery.latestKey !== undefined) await this.#memory.raise(latestKey(delivery.latestKey), order, LIFETIME_MS)
   }
 
-  /** Resolves with whether anything was there. What is known of events goes by its lifetime: its names cannot be found without the event IDs. */
+  /** Resolves with whether anything was there. */
   async forgetLatest(key: string): Promise<boolean> {
     const isKnown = (await this.#memory.get(latestKey(key))) !== undefined
     await this.#memory.delete(latestKey(key))
     return isKnown
+  }
+
+  /** What is known by the keys of a delivery. */
+  async forget({ deduplicationKey, latestKey: latest }: Delivery): Promise<void> {
+    await Promise.all([
+      deduplicationKey === undefined ? undefined : this.#memory.delete(eventKey(deduplicationKey)),
+      latest === undefined ? undefined : this.#memory.delete(latestKey(latest)),
+    ])
   }
 
   /** Before it is sent: whether this delivery is the one for its event, and no later one has overtaken it. */

@@ -15,10 +15,17 @@ export class WakeUps {
   /** What cannot be remembered leaves at once: better twice than late. */
   async plan(key: string, nowMs: number, windowMs: number): Promise<WakeUp> {
     try {
-      return await this.#plan(`wake:${key}`, nowMs, windowMs)
+      return await this.#plan(memoryKey(key), nowMs, windowMs)
     } catch {
       return { atMs: nowMs, isTrailing: false }
     }
+  }
+
+  /** Resolves with whether anything was there. */
+  async forget(key: string): Promise<boolean> {
+    const isKnown = (await this.#memory.get(memoryKey(key))) !== undefined
+    await this.#memory.delete(memoryKey(key))
+    return isKnown
   }
 
   async #plan(key: string, nowMs: number, windowMs: number): Promise<WakeUp> {
@@ -36,4 +43,8 @@ export class WakeUps {
   #entryOf(atMs: number): string {
     return `${atMs} ${this.#createId()}`
   }
+}
+
+function memoryKey(hash: string): string {
+  return `wake:${hash}`
 }

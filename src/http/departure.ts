@@ -62,10 +62,14 @@ async function coalesced(
   nowMs: number,
   { hash, planWakeUp }: DeparturePorts,
 ): Promise<Departure> {
-  const key = hash('wake', appId, target, JSON.stringify(data), prio)
+  const key = wakeHash({ appId, data }, target, prio, hash)
   const { atMs, isTrailing } = await planWakeUp(key, nowMs, windowMs)
   if (!isTrailing) return { shownAtMs: nowMs }
   return { dueAtMs: atMs, shownAtMs: atMs, latestKey: hash('wake', key, String(atMs)) }
+}
+
+export function wakeHash({ appId, data }: Recipient['device'], target: string, prio: Push['prio'], hash: Hash): string {
+  return hash('wake', appId, target, JSON.stringify(data), prio)
 }
 
 /** In [0, 1), of the first 32 bits of a hash. */

@@ -67,6 +67,14 @@ export interface DeadLetterFilter {
   readonly reason?: string | undefined
 }
 
+/** What was stored for a device, and is not any more. */
+export interface Removed {
+  readonly deliveries: readonly Delivery[]
+  readonly deadLetters: readonly Delivery[]
+  /** So many of the app's could not be opened, and stay: they are the device's, or not. */
+  readonly unreadable: number
+}
+
 export interface DeliveryQueue {
   /**
    * Resolves when all are durable, with the order of each; rejects with StoreUnavailable. Deliveries of one event-loop turn are stored together.
@@ -80,6 +88,8 @@ export interface DeliveryQueue {
   /** Puts them back as fresh deliveries that expire at `expiresAtMs`; resolves with their number. */
   retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number>
   dropDead(filter: DeadLetterFilter): Promise<number>
+  /** Removes what is stored for a device; what is handed out at this moment may stay. On a big store it takes minutes, and holds nobody up. */
+  forget(app: string, device: string): Promise<Removed>
 }
 
 /** Keyed facts with a lifetime. Keys are keyed hashes or configured names, values hold no data of users. Operations of one turn travel together. */
@@ -121,5 +131,10 @@ export const DEAD_LETTERS_PER_APP = 10_000
 export const MAX_STALLS = 5
 /** Most deliveries that are stored as one job. */
 export const MAX_BATCH = 50
+/**
+ * So long after its expiry the store itself makes of a delivery what the worker would, unless it is handed out: an app that is not configured any more,
+ * or blocked, is handed nothing. Longer than the clocks of two processes may differ.
+ */
+export const OVERDUE_MS = 60_000
 /** A write that is not confirmed after this time is refused (503). */
 export const STORE_TIMEOUT_MS = 900

@@ -3,7 +3,7 @@ import type { Delivery } from '../core/delivery.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { AppFlow } from './app-flow.ts'
 import type { Consumption, DeliveryQueue, Disposition, Flow, HandedOut } from './delivery-queue.ts'
-import { dispositionOf } from './retry.ts'
+import { dispositionOf, isKeptWhenExpired } from './retry.ts'
 
 /** Why a delivery is not sent after all. */
 export type Unwanted = 'duplicate' | 'superseded' | 'coalesced' | 'pushkey_dead'
@@ -115,9 +115,8 @@ async function settle(
   }
 }
 
-/** An event is kept for the operator; an old badge or an old ring is of no use to anybody, and must not be sent after newer ones. */
-function ofExpired({ priority }: Delivery, disposition: Disposition): Disposition {
-  return disposition.kind === 'dead' && priority !== 'event' ? { kind: 'done' } : disposition
+function ofExpired(delivery: Delivery, disposition: Disposition): Disposition {
+  return disposition.kind === 'dead' && !isKeptWhenExpired(delivery) ? { kind: 'done' } : disposition
 }
 
 async function reasonNotToSend(handedOut: HandedOut, ports: WorkerPorts): Promise<Unwanted | 'expired' | undefined> {

@@ -1,4 +1,5 @@
 /** When a delivery is tried again, and when it is given up. Pure. */
+import type { Delivery } from '../core/delivery.ts'
 import type { Outcome, Retry } from '../core/outcome.ts'
 import type { Disposition } from './delivery-queue.ts'
 
@@ -33,6 +34,11 @@ export function dispositionOf(outcome: Outcome, circumstances: Circumstances): D
         : { kind: 'dead', reason: `expired: ${outcome.reason}` }
     }
   }
+}
+
+/** An event is kept for the operator; an old badge or an old ring is of no use to anybody, and must not be sent after newer ones. */
+export function isKeptWhenExpired({ priority }: Delivery): boolean {
+  return priority === 'event'
 }
 
 /**

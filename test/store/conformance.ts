@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe } from 'vitest'
 import type { Keyring } from '../../src/core/seal.ts'
 import type { Store } from '../../src/queue/delivery-queue.ts'
 import { createKeyring } from '../helpers/delivery.ts'
+import { forgetConformance } from './conformance-forget.ts'
 import { memoryConformance } from './conformance-memory.ts'
 import { queueConformance } from './conformance-queue.ts'
 
@@ -60,6 +61,7 @@ export function storeConformance(name: string, createData: () => Promise<StoreDa
     })
 
     queueConformance(() => bench)
+    forgetConformance(() => bench)
     memoryConformance(() => bench)
   })
 }

@@ -31,6 +31,11 @@ export function keyName(app: string): string {
   return `app-${encodeURIComponent(app.toWellFormed()).replaceAll('*', '%2A')}`
 }
 
+/** A set of the names of apps. */
+export function appsKey(prefix: string): string {
+  return `${prefix}:apps`
+}
+
 export class AppQueues {
   readonly #connections: Connections
   readonly #prefix: string
@@ -54,7 +59,21 @@ export class AppQueues {
     })
     queue.on('error', () => {})
     this.#queues.set(app, queue)
+    void this.tellApps().catch(() => {})
     return queue
+  }
+
+  /** Where the keys of an app's queue are: what they end in follows. */
+  keyPrefixOf(app: string): string {
+    return `${this.#prefix}:${keyName(app)}:`
+  }
+
+  /** The names of all apps that ever had a queue here, configured or not. Resolves when those of this process are among them. */
+  async tellApps(): Promise<readonly string[]> {
+    const { work } = this.#connections
+    const ours = [...this.#queues.keys()]
+    if (ours.length > 0) await work.sadd(appsKey(this.#prefix), ...ours)
+    return work.smembers(appsKey(this.#prefix))
   }
 
   /**

@@ -6,7 +6,17 @@ import { MAX_STALLS, type Consumption, type Disposition, type Flow, type Handler
 import type { AppWorker } from './app-queues.ts'
 import { openRecord, readRecord, type Item, type JobRecord } from './job.ts'
 import { Locks, type HeldJob } from './locks.ts'
-import { buryWhole, giveBack, letterOf, putOff, settle, split, type SettleOptions, type StoredJob } from './settle.ts'
+import {
+  buryWhole,
+  giveBack,
+  letterOf,
+  putOff,
+  settle,
+  split,
+  unreadableLetter,
+  type SettleOptions,
+  type StoredJob,
+} from './settle.ts'
 
 export interface ConsumptionOptions extends SettleOptions {
   readonly worker: AppWorker
@@ -161,10 +171,7 @@ export class RedisConsumption implements Consumption {
   async #keepUnreadable(job: StoredJob, held: HeldJob, record: JobRecord | undefined, isProbe: boolean): Promise<void> {
     this.#options.onUnreadable()
     if (record === undefined || this.#options.nowMs() < record.expiresAtMs) await putOff(job, held, UNREADABLE_DELAY_MS)
-    else {
-      const { attempt: attempts, acceptedAtMs, sealed } = record
-      await buryWhole(this.#options, job, held, { id: held.id, reason: 'unreadable', attempts, acceptedAtMs, sealed })
-    }
+    else await buryWhole(this.#options, job, held, unreadableLetter(held.id, record))
     this.#askAgain(isProbe)
   }
 

@@ -1,4 +1,5 @@
 /** Deliveries that were given up: per app a list by time of death, what is known of each, and each sealed. Kept for a time, and up to a number. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
 import { isJsonObject } from '../../core/json.ts'
 import { CannotOpen, type Keyring } from '../../core/seal.ts'
@@ -9,9 +10,10 @@ import {
   type DeadLetter,
   type DeadLetterFilter,
 } from '../../queue/delivery-queue.ts'
-import { openDeliveries } from '../../queue/envelope.ts'
-import { keyName } from './app-queues.ts'
+import { openDeliveries, sealDeliveries } from '../../queue/envelope.ts'
+import { appsKey, keyName } from './app-queues.ts'
 import type { Client } from './connection.ts'
+import { replaceField } from './replace-field.ts'
 
 export interface NewDeadLetter {
   readonly id: string
@@ -42,7 +44,7 @@ end
 drop(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. (ARGV[2] - ARGV[3])))
 local excess = redis.call('ZCARD', KEYS[1]) - ARGV[4]
 if excess > 0 then drop(redis.call('ZRANGE', KEYS[1], 0, excess - 1)) end
-for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[3]) end
+if #ARGV > 4 then for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[3]) end end
 `
 
 export class DeadLetters {
@@ -60,17 +62,22 @@ export class DeadLetters {
 
   /** Also forgets those whose time is over, or which are too many. Burying one twice is the same as once. */
   async bury(app: string, letters: readonly NewDeadLetter[]): Promise<void> {
-    const keys = [...this.#keysOf(app), this.#appsKey]
+    const keys = [...this.#keysOf(app), appsKey(this.#prefix)]
     const diedAtMs = this.#nowMs()
     const entries = letters.flatMap(({ id, sealed, ...facts }) => [id, JSON.stringify({ ...facts, diedAtMs }), sealed])
     const limits = [diedAtMs, DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP]
     await this.#client.eval(BURY, keys.length, ...keys, app, ...limits, ...entries)
   }
 
+  /** Forgets those whose time is over, or which are too many. */
+  purge(app: string): Promise<void> {
+    return this.bury(app, [])
+  }
+
   /** The latest first. */
   async list(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {
     const found: DeadLetter[] = []
-    const apps = filter.app === undefined ? await this.#client.smembers(this.#appsKey) : [filter.app]
+    const apps = filter.app === undefined ? await this.#client.smembers(appsKey(this.#prefix)) : [filter.app]
     for (const app of apps) {
       const letters = await this.#matching(app, filter)
       found.push(...letters)
@@ -110,6 +117,34 @@ export class DeadLetters {
     return count
   }
 
+  /** Removes those of a device. A batch that was buried whole keeps what it holds of others. */
+  async forget(app: string, device: string): Promise<{ removed: readonly Delivery[]; unreadable: number }> {
+    await this.purge(app)
+    const [, , key] = this.#keysOf(app)
+    const removed: Delivery[] = []
+    const unreadable = new Set<string>()
+    for (let cursor: string | undefined = '0'; cursor !== undefined;) {
+      const [next, found]: [string, string[]] = await this.#client.hscan(key, cursor, 'COUNT', MAX_BATCH)
+      for (let index = 0; index + 1 < found.length; index += 2) {
+        const [id = '', sealed = ''] = found.slice(index, index + 2)
+        const deliveries = this.#tryOpen(app, sealed)
+        const rest = deliveries?.filter((delivery) => delivery.device !== device)
+        if (deliveries === undefined || rest === undefined) unreadable.add(id)
+        else if (rest.length < deliveries.length) {
+          if (rest.length === 0) await this.#forget(app, [id])
+          else {
+            const after = sealDeliveries(this.#keyring, app, rest).toString('base64')
+            await replaceField(this.#client, { key, field: id, before: sealed, after })
+          }
+          removed.push(...deliveries.filter((delivery) => !rest.includes(delivery)))
+        }
+      }
+      await nextTurn()
+      cursor = next === '0' ? undefined : next
+    }
+    return { removed, unreadable: unreadable.size }
+  }
+
   /** The key whose cardinality is the number of an app's dead letters. */
   countKeyOf(app: string): string {
     return this.#keysOf(app)[0]
@@ -120,7 +155,7 @@ export class DeadLetters {
   }
 
   async #matching(app: string, filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
-    await this.bury(app, [])
+    await this.purge(app)
     const [, facts] = this.#keysOf(app)
     const all =
       filter.id === undefined
@@ -136,14 +171,18 @@ export class DeadLetters {
     const [, , sealedKey] = this.#keysOf(app)
     const all = await this.#client.hmget(sealedKey, ...letters.map(({ id }) => id))
     return letters.flatMap(({ id }, index) => {
-      try {
-        const sealed = Buffer.from(all[index] ?? '', 'base64')
-        return [{ id, deliveries: openDeliveries(this.#keyring, app, sealed) }]
-      } catch (error) {
-        if (error instanceof CannotOpen) return []
-        throw error
-      }
+      const deliveries = this.#tryOpen(app, all[index] ?? '')
+      return deliveries === undefined ? [] : [{ id, deliveries }]
     })
+  }
+
+  #tryOpen(app: string, sealed: string): readonly Delivery[] | undefined {
+    try {
+      return openDeliveries(this.#keyring, app, Buffer.from(sealed, 'base64'))
+    } catch (error) {
+      if (error instanceof CannotOpen) return undefined
+      throw error
+    }
   }
 
   async #forget(app: string, ids: readonly string[]): Promise<void> {
@@ -160,10 +199,6 @@ export class DeadLetters {
   #keysOf(app: string): Keys {
     const base = `${this.#prefix}:dead:${keyName(app)}`
     return [`${base}:deaths`, `${base}:facts`, `${base}:sealed`]
-  }
-
-  get #appsKey(): string {
-    return `${this.#prefix}:dead:apps`
   }
 }
 

@@ -27,6 +27,8 @@ export interface JobRecord extends JsonObject {
   readonly dueAtMs: number
   /** Absent in the job that the delivery was first stored in. */
   readonly origin?: Origin | undefined
+  /** The places in the job that its deliveries were first stored at; absent while it is whole. */
+  readonly places?: readonly number[] | undefined
   /** Base64: as a JSON string in UTF-8 it is a third smaller than Latin-1. */
   readonly sealed: string
 }
@@ -61,6 +63,27 @@ export function createBatch(keyring: Keyring, app: string, deliveries: readonly 
   return { ...createRecord(keyring, app, deliveries), attempt: 1, acceptedAtMs, dueAtMs }
 }
 
+/** The batch without those that are not `kept`, which stay what they were: the same ids, the same order. */
+export function createRest(
+  keyring: Keyring,
+  record: JobRecord,
+  items: readonly Item[],
+  kept: readonly Item[],
+): JobRecord {
+  const { attempt, dueAtMs, origin } = record
+  const [first] = kept
+  if (first === undefined) throw new Error('a job holds at least one delivery')
+  const deliveries = kept.map(({ delivery }) => delivery)
+  return {
+    ...createRecord(keyring, first.delivery.app, deliveries),
+    attempt,
+    acceptedAtMs: Math.min(...deliveries.map(({ acceptedAtMs }) => acceptedAtMs)),
+    dueAtMs,
+    origin,
+    places: items.flatMap((item, index) => (kept.includes(item) ? (record.places?.[index] ?? index) : [])),
+  }
+}
+
 /** One delivery out of a batch, on its own from here on. */
 export function createSingle(keyring: Keyring, item: Item, attempt: number, dueAtMs: number): JobRecord {
   const { delivery, root, order } = item
@@ -80,11 +103,25 @@ function createRecord(keyring: Keyring, app: string, deliveries: readonly Delive
 /** Undefined when a newer Hushgate (or somebody else) wrote it. */
 export function readRecord(data: unknown): JobRecord | undefined {
   if (!isJsonObject(data) || data['version'] !== VERSION) return undefined
-  const { count, attempt, acceptedAtMs, expiresAtMs, dueAtMs, sealed, origin } = data
+  const { count, attempt, acceptedAtMs, expiresAtMs, dueAtMs, sealed, origin, places } = data
   if (typeof count !== 'number' || typeof attempt !== 'number' || typeof sealed !== 'string') return undefined
   if (typeof acceptedAtMs !== 'number' || typeof expiresAtMs !== 'number' || typeof dueAtMs !== 'number')
     return undefined
-  return { version: VERSION, count, attempt, acceptedAtMs, expiresAtMs, dueAtMs, sealed, origin: readOrigin(origin) }
+  return {
+    version: VERSION,
+    count,
+    attempt,
+    acceptedAtMs,
+    expiresAtMs,
+    dueAtMs,
+    sealed,
+    origin: readOrigin(origin),
+    places: readPlaces(places),
+  }
+}
+
+function readPlaces(value: unknown): readonly number[] | undefined {
+  return Array.isArray(value) && value.every((place) => typeof place === 'number') ? value : undefined
 }
 
 function readOrigin(value: unknown): Origin | undefined {
@@ -95,15 +132,18 @@ function readOrigin(value: unknown): Origin | undefined {
 
 /** Throws CannotOpen. */
 export function openRecord(keyring: Keyring, app: string, jobId: string, record: JobRecord): readonly Item[] {
-  const { attempt, origin } = record
+  const { attempt, origin, places } = record
   const deliveries = openDeliveries(keyring, app, Buffer.from(record.sealed, 'base64'))
   if (deliveries.length !== record.count) throw new CannotOpen('holds another number of deliveries than it says')
-  return deliveries.map((delivery, index) => ({
-    delivery,
-    attempt,
-    root: origin?.root ?? `${jobId}-${index}`,
-    order: origin?.order ?? orderOf(jobId, index),
-  }))
+  return deliveries.map((delivery, index) => {
+    const place = places?.[index] ?? index
+    return {
+      delivery,
+      attempt,
+      root: origin?.root ?? `${jobId}-${place}`,
+      order: origin?.order ?? orderOf(jobId, place),
+    }
+  })
 }
 
 /** Ids of jobs are counted up per app by Redis, so this grows in the order of storing. */

@@ -9,6 +9,7 @@ import { DeadLetters } from './dead-letters.ts'
 import { Health } from './health.ts'
 import { createMemory } from './memory.ts'
 import { RedisQueue } from './queue.ts'
+import { Sweep } from './sweep.ts'
 import { Writer } from './writer.ts'
 
 export interface RedisStoreOptions {
@@ -54,13 +55,14 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   })
   const requirePersistence = options.requirePersistence ?? false
   const health = new Health({ commands, work, writer, probeKey, requirePersistence, onError })
+  const deadLetters = new DeadLetters(work, prefix, keyring, nowMs)
+  const sweep = new Sweep({ client: work, queues, deadLetters, keyring, prefix, nowMs })
   const queue = new RedisQueue({
     connections,
     queues,
     writer,
-    deadLetters: new DeadLetters(work, prefix, keyring, nowMs),
+    deadLetters,
     keyring,
-    prefix,
     timings: options.timings ?? DEFAULT_TIMINGS,
     nowMs,
     onError,
@@ -68,9 +70,11 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   let closed: Promise<void> | undefined
   const close = async (): Promise<void> => {
     health.stop()
+    sweep.stop()
     await Promise.all([queue.close(), writer.settled()])
     await queues.close()
     connections.closeAll()
+    await sweep.ended
   }
 
   await Promise.all(

@@ -8,12 +8,14 @@ import type {
   DeliveryQueue,
   Handler,
   QueueDepth,
+  Removed,
 } from '../../queue/delivery-queue.ts'
-import { keyName, type AppQueues, type Timings } from './app-queues.ts'
+import type { AppQueues, Timings } from './app-queues.ts'
 import { isReady, type Connections } from './connection.ts'
 import { RedisConsumption } from './consumption.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { Depth } from './depth.ts'
+import { forgetDevice } from './forget.ts'
 import { promptly, unavailable } from './unavailable.ts'
 import type { Writer } from './writer.ts'
 
@@ -23,7 +25,6 @@ export interface RedisQueueOptions {
   readonly writer: Writer
   readonly deadLetters: DeadLetters
   readonly keyring: Keyring
-  readonly prefix: string
   readonly timings: Timings
   readonly nowMs: () => number
   readonly onError: (message: string) => void
@@ -31,6 +32,8 @@ export interface RedisQueueOptions {
 
 /** An operator's question over thousands of dead letters takes its time. */
 const OPERATOR_TIMEOUT_MS = 30_000
+/** All that an app has stored is read; the command waits for its answer for 5 minutes (undici, `headersTimeout`). */
+const FORGET_TIMEOUT_MS = 290_000
 /** What goes on and on is told once in so long. */
 const TOLD_EVERY_MS = 60_000
 
@@ -87,10 +90,10 @@ export class RedisQueue implements DeliveryQueue {
   }
 
   depth(app: string): Promise<QueueDepth> {
-    const { connections, deadLetters, prefix, nowMs } = this.#options
+    const { connections, queues, deadLetters, nowMs } = this.#options
     let depth = this.#depths.get(app)
     if (depth === undefined) {
-      const keys = { queueKeyPrefix: `${prefix}:${keyName(app)}:`, deadKey: deadLetters.countKeyOf(app) }
+      const keys = { queueKeyPrefix: queues.keyPrefixOf(app), deadKey: deadLetters.countKeyOf(app) }
       depth = new Depth(connections.work, keys, nowMs)
       this.#depths.set(app, depth)
     }
@@ -111,6 +114,16 @@ export class RedisQueue implements DeliveryQueue {
 
   dropDead(filter: DeadLetterFilter): Promise<number> {
     return this.#asked(() => this.#options.deadLetters.drop(filter))
+  }
+
+  forget(app: string, device: string): Promise<Removed> {
+    const { connections, queues, deadLetters, keyring } = this.#options
+    const { work: client } = connections
+    return promptly(
+      client,
+      () => forgetDevice({ client, queues, deadLetters, keyring }, app, device),
+      FORGET_TIMEOUT_MS,
+    )
   }
 
   async close(): Promise<void> {

@@ -118,8 +118,17 @@ function singleOf({ keyring }: SettleOptions, item: Item): NewJob {
   }
 }
 
-export function letterOf({ app, keyring }: SettleOptions, item: Item, reason: string): NewDeadLetter {
+export function letterOf(
+  { app, keyring }: Pick<SettleOptions, 'app' | 'keyring'>,
+  item: Item,
+  reason: string,
+): NewDeadLetter {
   const { delivery, attempt: attempts } = item
   const sealed = sealDeliveries(keyring, app, [delivery]).toString('base64')
   return { id: delivery.id, reason, attempts, acceptedAtMs: delivery.acceptedAtMs, sealed }
+}
+
+/** The whole job as it is. */
+export function unreadableLetter(jobId: string, { attempt, acceptedAtMs, sealed }: JobRecord): NewDeadLetter {
+  return { id: jobId, reason: 'unreadable', attempts: attempt, acceptedAtMs, sealed }
 }

@@ -10,6 +10,7 @@ import type { Delivery } from '../../core/delivery.ts'
 import type { Consumption, Disposition, Flow, HandedOut, Handler } from '../../queue/delivery-queue.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import type { DueRow, Output, Settlement } from './operations.ts'
+import { unreadable } from './sweep.ts'
 
 /** Something may have become due without a sign of it: an add that was refused by time-out and landed late, a clock that was set. */
 const LONGEST_SLEEP_MS = 5000
@@ -146,13 +147,12 @@ export class SqliteConsumption implements Consumption {
     return { kind: 'again', atMs: this.#ports.nowMs() + PUT_OFF_MS }
   }
 
-  /** Its key may come back. Once it has expired, it is the operator's to decide. */
-  async #putOff({ order, attempts, expiresAtMs }: DueRow): Promise<void> {
+  /** Its key may come back. */
+  async #putOff(row: DueRow): Promise<void> {
+    const { order, attempts, expiresAtMs } = row
     const nowMs = this.#ports.nowMs()
     const settlement: Settlement =
-      nowMs < expiresAtMs
-        ? { kind: 'later', order, attempts, atMs: nowMs + PUT_OFF_MS }
-        : { kind: 'dead', order, attempts, id: `unreadable-${order}`, reason: 'unreadable', atMs: nowMs }
+      nowMs < expiresAtMs ? { kind: 'later', order, attempts, atMs: nowMs + PUT_OFF_MS } : unreadable(row, nowMs)
     await this.#settle(order, settlement)
   }
 

@@ -16,6 +16,7 @@ import type {
   Settlement,
   ToThread,
 } from './operations.ts'
+import { SealedPages } from './sealed-pages.ts'
 import { openDatabase, probeRoom, readNumber, Refused } from './schema.ts'
 
 /** Free pages are given back to the file system when they are this many and a quarter of the file; so many at once. */
@@ -27,6 +28,10 @@ type Handlers = { readonly [Name in OperationName]: (input: Input<Name>) => Outp
 function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, path: string): Handlers {
   const deliveries = new DeliveryTable(database)
   const memory = new MemoryTable(database)
+  const pages = {
+    delivery: new SealedPages(database, 'delivery'),
+    dead_letter: new SealedPages(database, 'dead_letter'),
+  }
   return {
     add: (input) => {
       assertRoom(database, path)
@@ -38,6 +43,9 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
     listDead: (input) => deadLetters.list(input),
     retryDead: (input) => deadLetters.retry(input),
     dropDead: (input) => deadLetters.drop(input),
+    page: (input) => pages[input.table].page(input),
+    remove: (input) => pages[input.table].remove(input),
+    overdue: (input) => deliveries.overdue(input),
     get: (input) => memory.get(input),
     set: (input) => memory.set(input),
     setIfAbsent: (input) => memory.setIfAbsent(input),

@@ -1,7 +1,7 @@
 /** Deliveries that are to be handed out, in SQL. Knows nothing of what is in flight: the main thread says so with each question. */
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { type DueRow, type Input, type Output, PRIORITIES, type Settlement, type StoredDepth } from './operations.ts'
-import { blob, integer, optionalInteger } from './rows.ts'
+import { blob, integer, optionalInteger, text } from './rows.ts'
 
 /** A count that took this long (a backlog of hundreds of thousands) is not made again for a hundred times as long. */
 const SLOW_COUNT_MS = 10
@@ -12,6 +12,7 @@ export class DeliveryTable {
   readonly #due: StatementSync
   readonly #next: StatementSync
   readonly #remove: StatementSync
+  readonly #overdue: StatementSync
   readonly #delay: StatementSync
   readonly #countDue: StatementSync
   readonly #countDelayed: StatementSync
@@ -28,6 +29,9 @@ export class DeliveryTable {
     this.#next = database.prepare(`
       select min(run_at) as run_at from delivery where app = :app and priority = :priority and run_at > :now`)
     this.#remove = database.prepare('delete from delivery where seq = :seq')
+    this.#overdue = database.prepare(`
+      select seq, app, attempts, accepted_at, expires_at, sealed from delivery
+      where expires_at < :before and seq not in (select value from json_each(:except)) order by expires_at limit :limit`)
     this.#delay = database.prepare('update delivery set run_at = :runAt, attempts = :attempts where seq = :seq')
     this.#countDue = database.prepare(`
       select count(*) as count, min(run_at) as oldest from delivery
@@ -50,16 +54,14 @@ export class DeliveryTable {
       if (rows.length === limit) return { rows, nextAtMs: undefined }
       const left = limit - rows.length
       const found = this.#due.all({ app, priority, now: nowMs, except: JSON.stringify(except), limit: left })
-      for (const row of found)
-        rows.push({
-          order: integer(row, 'seq'),
-          attempts: integer(row, 'attempts'),
-          acceptedAtMs: integer(row, 'accepted_at'),
-          expiresAtMs: integer(row, 'expires_at'),
-          sealed: blob(row, 'sealed'),
-        })
+      rows.push(...found.map(readDue))
     }
     return { rows, nextAtMs: this.#nextAtMs(app, nowMs) }
+  }
+
+  overdue({ beforeMs, except, limit }: Input<'overdue'>): Output<'overdue'> {
+    const found = this.#overdue.all({ before: beforeMs, except: JSON.stringify(except), limit })
+    return found.map((row) => ({ ...readDue(row), app: text(row, 'app') }))
   }
 
   #nextAtMs(app: string, nowMs: number): number | undefined {
@@ -95,5 +97,15 @@ export class DeliveryTable {
     const tookMs = performance.now() - startMs
     if (tookMs > SLOW_COUNT_MS) this.#counted.set(app, { depth, untilMs: performance.now() + tookMs * REUSE_FACTOR })
     return depth
+  }
+}
+
+function readDue(row: Record<string, SQLOutputValue>): DueRow {
+  return {
+    order: integer(row, 'seq'),
+    attempts: integer(row, 'attempts'),
+    acceptedAtMs: integer(row, 'accepted_at'),
+    expiresAtMs: integer(row, 'expires_at'),
+    sealed: blob(row, 'sealed'),
   }
 }

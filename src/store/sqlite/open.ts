@@ -63,10 +63,11 @@ class SqliteStore implements Store {
   async #maintain(): Promise<void> {
     this.memory.forgetExpiredSets()
     const input = { nowMs: this.#nowMs(), probe: !this.#thread.isWritable }
-    const isMoreToDo = await this.#thread.askPatiently({ name: 'maintain', input }).then(
-      (output) => output.isMoreToDo,
-      () => false,
-    )
+    const steps = await Promise.all([
+      this.#thread.askPatiently({ name: 'maintain', input }).then(({ isMoreToDo }) => isMoreToDo),
+      this.queue.sweep(),
+    ]).catch(() => [false])
+    const isMoreToDo = steps.includes(true)
     if (this.#timer === undefined) return
     this.#maintainAfter(isMoreToDo ? MAINTAIN_SOON_MS : MAINTAIN_EVERY_MS)
   }

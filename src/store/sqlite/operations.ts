@@ -53,6 +53,19 @@ interface OfApp extends AtTime {
   readonly except: readonly number[]
 }
 
+/** A stored row of an app, as far as it takes to open it. */
+export interface SealedRow {
+  readonly order: number
+  readonly sealed: Uint8Array
+}
+
+export interface OverdueRow extends DueRow {
+  readonly app: string
+}
+
+/** The tables that hold what is sealed. */
+export type SealedTable = 'delivery' | 'dead_letter'
+
 interface Entry extends AtTime {
   readonly key: string
   readonly lifetimeMs: number
@@ -82,6 +95,25 @@ export interface Operations {
   readonly dropDead: {
     readonly input: AtTime & { readonly filter: DeadLetterFilter }
     readonly output: number
+  }
+  /** Those of an app among the next `limit` rows of a table, whosever they are: so no page takes long. `last` is undefined at the end. */
+  readonly page: {
+    readonly input: {
+      readonly table: SealedTable
+      readonly app: string
+      readonly after: number
+      readonly limit: number
+    }
+    readonly output: { readonly rows: readonly SealedRow[]; readonly last: number | undefined }
+  }
+  readonly remove: {
+    readonly input: { readonly table: SealedTable; readonly orders: readonly number[] }
+    readonly output: void
+  }
+  /** Deliveries that expired before this time and are not among `except`, the oldest first. */
+  readonly overdue: {
+    readonly input: { readonly beforeMs: number; readonly except: readonly number[]; readonly limit: number }
+    readonly output: readonly OverdueRow[]
   }
   readonly get: { readonly input: AtTime & { readonly key: string }; readonly output: string | undefined }
   readonly set: { readonly input: Entry & { readonly value: string }; readonly output: void }

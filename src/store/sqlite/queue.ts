@@ -8,11 +8,14 @@ import type {
   DeliveryQueue,
   Handler,
   QueueDepth,
+  Removed,
 } from '../../queue/delivery-queue.ts'
 import { openDeliveries, sealDeliveries } from '../../queue/envelope.ts'
 import { SqliteConsumption } from './consumption.ts'
 import type { DatabaseThread } from './database-thread.ts'
+import { forgetDevice } from './forget.ts'
 import { type DueRow, type NewRow, PRIORITIES } from './operations.ts'
+import { sweep } from './sweep.ts'
 
 const TELL_EVERY_MS = 60_000
 
@@ -109,6 +112,16 @@ export class SqliteQueue implements DeliveryQueue {
 
   dropDead(filter: DeadLetterFilter): Promise<number> {
     return this.#thread.askPatiently({ name: 'dropDead', input: { filter, nowMs: this.#nowMs() } })
+  }
+
+  forget(app: string, device: string): Promise<Removed> {
+    return forgetDevice({ thread: this.#thread, keyring: this.#keyring }, app, device)
+  }
+
+  /** Resolves with true when there may be more to clear away. */
+  sweep(): Promise<boolean> {
+    const except = [...this.#consumptions.values()].flatMap(({ inFlight }) => inFlight)
+    return sweep({ thread: this.#thread, keyring: this.#keyring, nowMs: this.#nowMs(), except })
   }
 
   /** Gives back everything that is in flight. */

@@ -51,6 +51,7 @@ const SCHEMA = `
   ) strict, without rowid;
   create index memory_age on memory (expires_at);
 `
+const EXPIRY_INDEX = 'create index if not exists delivery_expiry on delivery (expires_at)'
 
 /** Throws Refused. */
 export function openDatabase({ path, synchronous, maxBytes }: DatabaseSettings): DatabaseSync {
@@ -97,7 +98,8 @@ function createTables(database: DatabaseSync, path: string): void {
       throw new Refused(`${path} is the database of another program: use another file`)
     database.exec(`${SCHEMA}; pragma user_version = ${VERSION}`)
   }
-  database.exec('commit')
+  // Not a part of the version: files of before have none, and who does not know it is not disturbed.
+  database.exec(`${EXPIRY_INDEX}; commit`)
 }
 
 export function readNumber(database: DatabaseSync, sql: string): number {

@@ -1,0 +1,75 @@
+/** Removes what is stored for one device: opens all of its app, a few jobs at a time, for the device is sealed like the rest. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Delivery } from '../../core/delivery.ts'
+import { CannotOpen, type Keyring } from '../../core/seal.ts'
+import type { Removed } from '../../queue/delivery-queue.ts'
+import type { AppQueues } from './app-queues.ts'
+import type { Client } from './connection.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { createRest, openRecord, type Item } from './job.ts'
+import { WaitingJobs, type WaitingJob } from './waiting-jobs.ts'
+
+export interface ForgetPorts {
+  readonly client: Client
+  readonly queues: AppQueues
+  readonly deadLetters: DeadLetters
+  readonly keyring: Keyring
+}
+
+export async function forgetDevice(ports: ForgetPorts, app: string, device: string): Promise<Removed> {
+  // In this order: what is given up meanwhile is found where it has gone.
+  const waiting = await forgetWaiting(ports, app, device)
+  const dead = await ports.deadLetters.forget(app, device)
+  return {
+    deliveries: waiting.removed,
+    deadLetters: dead.removed,
+    unreadable: waiting.unreadable + dead.unreadable,
+  }
+}
+
+interface Search {
+  readonly jobs: WaitingJobs
+  readonly keyring: Keyring
+  readonly app: string
+  readonly device: string
+}
+
+async function forgetWaiting({ client, queues, keyring }: ForgetPorts, app: string, device: string) {
+  const jobs = new WaitingJobs(client, queues, app)
+  const removed: Delivery[] = []
+  const unreadable = new Map<string, number>()
+  for await (const ids of jobs.ids()) {
+    for (const job of await jobs.read(ids)) {
+      const items = openJob(keyring, app, job)
+      if (items === undefined) unreadable.set(job.id, job.record?.count ?? 1)
+      else removed.push(...(await removeFrom({ jobs, keyring, app, device }, job, items)))
+    }
+    await nextTurn()
+  }
+  return { removed, unreadable: [...unreadable.values()].reduce((sum, count) => sum + count, 0) }
+}
+
+/** In one step, so there is nothing that a crash could leave half done: the job is gone, or holds the others as before. */
+async function removeFrom(search: Search, job: WaitingJob, items: readonly Item[]): Promise<readonly Delivery[]> {
+  const { jobs, keyring, app, device } = search
+  const kept = items.filter(({ delivery }) => delivery.device !== device)
+  const chosen = items.map(({ delivery }) => delivery).filter((delivery) => delivery.device === device)
+  if (job.record === undefined || chosen.length === 0) return []
+  if (kept.length === 0) return (await jobs.remove(job)) ? chosen : []
+  if (await jobs.replace(job, createRest(keyring, job.record, items, kept))) return chosen
+  const [changed] = await jobs.read([job.id])
+  // Gone, or somebody works on it.
+  if (changed === undefined || changed.data === job.data) return []
+  // Another device of the same job was forgotten meanwhile.
+  const left = openJob(keyring, app, changed)
+  return left === undefined ? [] : removeFrom(search, changed, left)
+}
+
+function openJob(keyring: Keyring, app: string, { id, record }: WaitingJob): readonly Item[] | undefined {
+  try {
+    return record === undefined ? undefined : openRecord(keyring, app, id, record)
+  } catch (error) {
+    if (error instanceof CannotOpen) return undefined
+    throw error
+  }
+}
