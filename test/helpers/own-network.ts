@@ -27,7 +27,7 @@ export async function runInOwnNetwork(module: string, argument: string, signal: 
   // Whoever is not root becomes it in a namespace of users, where the system allows that.
   const users = process.getuid?.() === 0 ? [] : ['--map-root-user']
   const child = spawn('unshare', [...users, ...UNSHARE, process.execPath, module, argument], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
     env: { ...process.env, TMPDIR: folder },
     signal,
     killSignal: 'SIGKILL',
@@ -51,6 +51,7 @@ export async function runInOwnNetwork(module: string, argument: string, signal: 
 
 /** To be called in such namespaces: from now on these names have these addresses, which are this machine's own, and no others exist. */
 export async function createOwnNetwork(addresses: Readonly<Record<string, string>>): Promise<OwnNetwork> {
+  endWithParent()
   const run = (command: string, ...args: readonly string[]): void => void execFileSync(command, args)
   run('ip', 'link', 'set', 'lo', 'up')
   for (const address of [NAME_SERVER, ...Object.values(addresses)])
@@ -68,6 +69,12 @@ export async function createOwnNetwork(addresses: Readonly<Record<string, string
     run('mount', '--bind', path, `/etc/${name}`)
   }
   return startNameServer(addresses)
+}
+
+/** Standard input ends when the test run is killed, and nobody else would end this network then. */
+function endWithParent(): void {
+  process.stdin.once('end', () => process.exit(1))
+  process.stdin.resume().unref()
 }
 
 const TYPES: Readonly<Record<number, string>> = { 1: 'A', 28: 'AAAA' }
