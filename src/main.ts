@@ -10,6 +10,7 @@ import { readAll, readGiven } from './commands/input.ts'
 import { OperatorError } from './commands/operator.ts'
 import { describeError } from './log.ts'
 import { providers } from './providers/index.ts'
+import { describeUncaught } from './uncaught.ts'
 import type { DeadFilter } from './http/admin.ts'
 import type { Role } from './gateway.ts'
 
@@ -194,15 +195,7 @@ program
     await simulate({ folder, stdout, stopRequested: stopRequested() })
   })
 
-// What nobody caught is described, never printed: errors of other people's code quote what they were given.
-for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-  process.on(event, (error: unknown) => {
-    stderr.write(
-      `${JSON.stringify({ level: 'fatal', time: new Date().toISOString(), msg: 'The process ends after an error that nobody caught', ...describeError(error) })}\n`,
-    )
-    process.exit(70)
-  })
-}
+describeUncaught(process)
 
 try {
   await program.parseAsync()

@@ -1,112 +1,104 @@
-/** Strings and numbers that occur nowhere else, a notification made of them, and the search for them in whatever somebody might read. */
+/** A string or number of its own for each field of the ledger, the ways in which it can lie about in bytes, and the search for all of them. */
+import { fieldNames, type Field } from '../../src/core/ledger.ts'
+import { createSearch, type Needle } from './needles.ts'
+import { unkeyedHashesOf } from './unkeyed-hashes.ts'
 
-/**
- * Part of every canary. Letters and digits only, in lower case: no escape of JSON, URLs, Redis or a log touches it, so whoever keeps a canary in any of
- * these forms keeps this.
- */
-export const MARKER = 'hushcanary7'
+/** Part of every canary. Letters only, in lower case: no escape of JSON, URLs, Redis or a log touches it, and it could be a push service's word. */
+export const MARKER = 'hushcanary'
 
-/** Numbers that are passed on as numbers; the sum is what a badge shows. */
-export const CANARY_NUMBERS = {
+/** Fields that are no text: a yes or no, a point in time, a length. What becomes of them is observed in test/ledger.int.test.ts. */
+const WITHOUT_CANARY = ['user_is_target', 'prio', 'time', 'length'] as const satisfies readonly Field[]
+export type CanaryField = Exclude<Field, (typeof WITHOUT_CANARY)[number]>
+
+/** Fields that are numbers; and numbers within objects. */
+const NUMBERS = {
   unread: 7_391_746_285_013,
-  missedCalls: 5_182_937_461_027,
-  badge: 12_574_683_746_040,
-  pushkeyTs: 1_194_837_265,
-  ofPayload: 9_462_817_350_426,
-  ofContent: 8_264_193_750_682,
-} as const
+  missed_calls: 5_182_937_461_027,
+  // Later than any death, so that a dead pushkey comes back.
+  pushkey_ts: 9_194_837_265,
+  default_payload_allowed: 9_462_817_350_426,
+  content: 8_264_193_750_682,
+} as const satisfies Partial<Record<CanaryField, number>>
+type NumberField = keyof typeof NUMBERS
+const BADGE = NUMBERS.unread + NUMBERS.missed_calls
+
+export const CANARY_FIELDS: readonly CanaryField[] = fieldNames().filter(
+  (field): field is CanaryField => !WITHOUT_CANARY.some((without) => without === field),
+)
+
+/** By which a text canary is recognised. No field's is a part of another's. */
+export function tokenOf(field: CanaryField): string {
+  return `${MARKER}${field.replaceAll('_', '')}zq`
+}
 
 /** With characters that need escaping wherever something is escaped. */
-export function canary(field: string): string {
-  return `$${MARKER} ${field} "ü/\u{1f600}\\:`
+export function canary(field: CanaryField, which = ''): string {
+  return `$${tokenOf(field)} ${which} "ü/\u{1f600}\\:`
 }
 
-/** Each field that a homeserver can send, and some that none does. */
-export function canaryNotification(appId: string, pushkey: string): object {
-  const { unread, missedCalls, pushkeyTs } = CANARY_NUMBERS
-  return {
-    event_id: canary(`event_id ${pushkey}`),
-    id: canary('id'),
-    room_id: canary('room_id'),
-    type: canary('type'),
-    sender: canary('sender'),
-    sender_display_name: canary('sender_display_name'),
-    room_name: canary('room_name'),
-    room_alias: canary('room_alias'),
-    membership: canary('membership'),
-    user_is_target: true,
-    prio: 'high',
-    content: canaryContent(),
-    counts: { unread, missed_calls: missedCalls, [canary('count key')]: canary('count') },
-    [canary('notification key')]: canary('notification value'),
-    devices: [
-      {
-        app_id: appId,
-        pushkey,
-        pushkey_ts: pushkeyTs,
-        tweaks: { sound: canary('tweak sound'), highlight: true, [canary('tweak key')]: canary('tweak') },
-        data: canaryData(),
-        [canary('device key')]: canary('device value'),
-      },
-    ],
-  }
+export function canaryNumber(field: NumberField): number {
+  return NUMBERS[field]
 }
 
-/** MSC3013: what the homeserver sealed for the device, which nobody but the push service gets. */
-export function sealedCanaryNotification(appId: string, pushkey: string): object {
-  const sealed = { ephemeral: canary('ephemeral'), ciphertext: canary('ciphertext'), mac: canary('mac') }
-  return { ...canaryNotification(appId, pushkey), ...sealed }
+/** Something that is found where it lies, or that whoever knows the value can find by its hash. */
+export interface Finding {
+  readonly field: CanaryField
+  readonly learned: 'as_sent' | 'sum_as_badge' | 'unkeyed_hash'
+  readonly form: string
+  readonly context: string
 }
 
-function canaryContent(): object {
-  return {
-    msgtype: canary('msgtype'),
-    body: canary('body'),
-    formatted_body: canary('formatted_body'),
-    'm.relates_to': { event_id: canary('related event'), list: [canary('in a list'), [canary('deeper')]] },
-    [canary('content key')]: canary('content value'),
-    [canary('nested key')]: { [canary('inner key')]: canary('inner value') },
-    number: CANARY_NUMBERS.ofContent,
-  }
+interface CanaryNeedle extends Needle, Pick<Finding, 'field' | 'learned'> {}
+
+const ALWAYS: readonly CanaryNeedle[] = [
+  ...CANARY_FIELDS.flatMap((field) => needlesOf(field, 'as_sent', formsOf(tokenOf(field)))),
+  ...Object.entries(NUMBERS).flatMap(([name, number]) =>
+    CANARY_FIELDS.filter((field) => field === name).flatMap((field) =>
+      needlesOf(field, 'as_sent', formsOfNumber(number)),
+    ),
+  ),
+  ...(['unread', 'missed_calls'] as const).flatMap((field) => needlesOf(field, 'sum_as_badge', formsOfNumber(BADGE))),
+]
+
+/** A value that was sent: searched for by its hashes; and, where it has no token in it, as it is. */
+export interface SentValue {
+  readonly field: CanaryField
+  readonly text: string
 }
 
-function canaryData(): object {
-  return {
-    format: canary('format'),
-    brand: canary('brand'),
-    url: `https://${MARKER}.example.org/_matrix/push/v1/notify`,
-    [canary('data key')]: canary('data value'),
-    default_payload: {
-      ...ALLOWED_PAYLOAD,
-      aps: {
-        ...ALLOWED_PAYLOAD.aps,
-        alert: { ...ALLOWED_PAYLOAD.aps.alert, title: canary('title'), 'loc-args': [canary('loc-arg')] },
-        category: canary('category'),
-        [canary('aps key')]: canary('aps value'),
-      },
-      pusher_notification_client_identifier: canary('client identifier'),
-      [canary('payload key')]: canary('payload value'),
-      [canary('payload object')]: { [canary('payload inner key')]: canary('payload inner value') },
-    },
-  }
+export function createFinder(sent: readonly SentValue[]): (bytes: Uint8Array) => Finding[] {
+  const distinct = new Map(sent.map((value) => [`${value.field} ${value.text}`, value]))
+  const ofValues = [...distinct.values()].flatMap(({ field, text }) => [
+    ...needlesOf(field, 'unkeyed_hash', unkeyedHashesOf(text).map(toForm)),
+    ...(text.includes(MARKER) ? [] : needlesOf(field, 'as_sent', formsOf(text))),
+  ])
+  const search = createSearch([...ALWAYS, ...ofValues])
+  return (bytes) =>
+    search(bytes).map(({ needle: { field, learned, name }, at, context }) => ({
+      field,
+      learned,
+      form: `${name} at ${at}`,
+      context: JSON.stringify(context),
+    }))
 }
 
-/** What a minimal push may hold of all this (core/privacy.ts, `ALWAYS_ALLOWED`). */
-export const ALLOWED_PAYLOAD = {
-  cs: canary('cs'),
-  session_id: canary('session_id'),
-  aps: {
-    alert: { 'loc-key': canary('loc-key') },
-    'mutable-content': CANARY_NUMBERS.ofPayload,
-    sound: canary('sound'),
-  },
-} as const
+/** For what no value but the usual ones was sent to. */
+export const findCanaries = createFinder([])
 
-interface Form {
+function needlesOf(field: CanaryField, learned: Finding['learned'], forms: readonly Form[]): CanaryNeedle[] {
+  return forms.map(({ name, needle, isCaseSensitive }) => ({ field, learned, name, bytes: needle, isCaseSensitive }))
+}
+
+function toForm({ name, bytes, isCaseSensitive }: Needle): Form {
+  return { name, needle: bytes, isCaseSensitive }
+}
+
+export interface Form {
   readonly name: string
+  /** One character per byte. */
   readonly needle: string
   /** Base64 tells cases apart. */
-  readonly isCaseSensitive?: boolean
+  readonly isCaseSensitive?: boolean | undefined
 }
 
 /** The ways in which a text can lie about in bytes. */
@@ -127,8 +119,8 @@ export function formsOf(text: string): readonly Form[] {
     ]
   })
   return [
-    { name: 'as it is', needle: text },
-    { name: 'UTF-16', needle: Buffer.from(text, 'utf16le').toString('latin1') },
+    { name: 'as it is', needle: text.toLowerCase() },
+    { name: 'UTF-16', needle: Buffer.from(text.toLowerCase(), 'utf16le').toString('latin1') },
     { name: 'hex', needle: each(hex) },
     { name: 'hex with spaces', needle: each(hex, ' ') },
     { name: 'URL encoding', needle: each((byte) => `%${hex(byte)}`) },
@@ -139,18 +131,21 @@ export function formsOf(text: string): readonly Form[] {
   ]
 }
 
-const ALL_FORMS = [MARKER, ...Object.values(CANARY_NUMBERS).map(String)].flatMap(formsOf)
-const CONTEXT_CHARACTERS = 60
-
-/** Where a canary is, in which form, with what stands around it; at most one finding per form. */
-export function findCanaries(bytes: Uint8Array): readonly string[] {
-  // One character per byte: what is not text is searched too.
-  const haystack = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-  const lowerCase = haystack.toLowerCase()
-  return ALL_FORMS.flatMap(({ name, needle, isCaseSensitive = false }) => {
-    const at = (isCaseSensitive ? haystack : lowerCase).indexOf(needle)
-    if (at < 0) return []
-    const context = haystack.slice(Math.max(0, at - CONTEXT_CHARACTERS), at + needle.length + CONTEXT_CHARACTERS)
-    return [`${name} at ${at}: ${JSON.stringify(context)}`]
-  })
+/** Also as machines write numbers down: SQLite's and others' integers, and doubles. */
+function formsOfNumber(number: number): readonly Form[] {
+  const double = Buffer.alloc(8)
+  const integer = Buffer.alloc(6)
+  const binary = [
+    ['double', () => double.writeDoubleBE(number), double],
+    ['double, reversed', () => double.writeDoubleLE(number), double],
+    ['integer', () => integer.writeUIntBE(number, 0, 6), integer],
+    ['integer, reversed', () => integer.writeUIntLE(number, 0, 6), integer],
+  ] as const
+  return [
+    ...formsOf(String(number)),
+    ...binary.map(([name, write, bytes]) => {
+      write()
+      return { name, needle: bytes.toString('latin1'), isCaseSensitive: true }
+    }),
+  ]
 }

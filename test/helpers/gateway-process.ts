@@ -1,7 +1,7 @@
 /** A gateway as its own process, which nothing in the test can hold up; with its admin port and its commands. */
 import { readFile } from 'node:fs/promises'
 import { freePort } from './free-port.ts'
-import { createHushgateFolder, runHushgate, startHushgate } from './hushgate-process.ts'
+import { createHushgateFolder, runHushgate, startHushgate, type FolderConfig } from './hushgate-process.ts'
 
 export interface GatewayProcess {
   /** Its working directory. */
@@ -11,23 +11,35 @@ export interface GatewayProcess {
   admin(path: string): Promise<string>
   /** What a command prints on both streams, run beside the gateway with the same configuration; rejects when it fails. */
   command(...args: readonly string[]): Promise<string>
+  /** Has it read its configuration again, with these settings of the `queue` section beside what it had. */
+  reload(queue: string): Promise<void>
   /** Ends it as an operator does; resolves with all that it printed, at level trace, on both streams. */
   stop(): Promise<string>
   /** Also deletes the folder. */
   close(): Promise<void>
 }
 
-/** `store`: the section, default SQLite in the folder. */
-export async function startGatewayProcess(apps: object, store?: object): Promise<GatewayProcess> {
+export interface GatewayProcessOptions {
+  /** The section, default SQLite in the folder. */
+  readonly store?: object | undefined
+  /** For Node itself. */
+  readonly nodeOptions?: readonly string[] | undefined
+}
+
+export async function startGatewayProcess(
+  apps: object,
+  { store, nodeOptions = [] }: GatewayProcessOptions = {},
+): Promise<GatewayProcess> {
   const folder = await createHushgateFolder()
-  await folder.configure({
+  const config: FolderConfig = {
     appsYaml: `apps: ${JSON.stringify(apps)}`,
     store: store === undefined ? undefined : JSON.stringify(store),
     // Commands find the gateway by the port in the configuration.
     adminPort: await freePort(),
     settings: 'log: { level: trace }',
-  })
-  const process = startHushgate(['serve'], { folder: folder.path })
+  }
+  await folder.configure(config)
+  const process = startHushgate(['serve'], { folder: folder.path, nodeOptions })
   const { notify: url, admin: adminUrl } = await process.running()
   const token = (await readFile(folder.at('token'), 'utf8')).trim()
   return {
@@ -41,6 +53,11 @@ export async function startGatewayProcess(apps: object, store?: object): Promise
       const { code, stdout, stderr } = await runHushgate(args, { folder: folder.path })
       if (code !== 0) throw new Error(`hushgate ${args.join(' ')} failed:\n${stdout}${stderr}`)
       return stdout + stderr
+    },
+    async reload(queue) {
+      await folder.configure({ ...config, queue })
+      process.signal('SIGHUP')
+      await process.logged('The configuration was reloaded')
     },
     async stop() {
       process.signal('SIGTERM')

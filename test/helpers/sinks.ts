@@ -29,11 +29,15 @@ export function sinksOf(store: StoreName): Sink[] {
   ]
 }
 
+/** Far longer than it takes: a busy machine is not a broken one. */
+const DRIVE_MS = 240_000
+
 /** Runs a gateway and `drive` before the tests; gives what was then in each sink. */
 export function observe(
   store: StoreName,
   apps: () => object,
   drive: (gateway: GatewayProcess, isWaiting: () => Promise<void>) => Promise<void>,
+  nodeOptions: readonly string[] = [],
 ): (sink: Sink) => Buffer {
   const sinks = new Map<Sink, Buffer>()
   const add = (sink: Sink, text: string | Buffer) =>
@@ -43,7 +47,7 @@ export function observe(
     const redis = store === 'redis' ? await startRedis() : undefined
     const monitor = redis === undefined ? undefined : await startMonitor(redis.port)
     const url = redis === undefined ? 'sqlite:./data/hushgate.db' : `redis://127.0.0.1:${redis.port}`
-    const gateway = await startGatewayProcess(apps(), { url })
+    const gateway = await startGatewayProcess(apps(), { store: { url }, nodeOptions })
     const look = async () => {
       add('the metrics and the readiness', (await gateway.admin('/metrics')) + (await gateway.admin('/readyz')))
       add('the store while deliveries wait in it', await storedIn(gateway, redis))
@@ -62,7 +66,7 @@ export function observe(
       monitor?.stop()
       await redis?.stop()
     }
-  })
+  }, DRIVE_MS)
   return (sink) => sinks.get(sink) ?? Buffer.alloc(0)
 }
 

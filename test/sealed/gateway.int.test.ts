@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts'
 import { decrypt } from '../../src/simulators/webpush-encryption.ts'
-import { canaryNotification, findCanaries } from '../helpers/canary.ts'
+import { canaryNotification } from '../helpers/canary-notification.ts'
+import { findCanaries } from '../helpers/canary.ts'
 import { metricValue, startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { HUSHGATE_KEY, KID, secrets } from './random-pushes.ts'
@@ -48,7 +49,7 @@ function opened(body: JsonObject): unknown {
 }
 
 describe.each(SERVICES)('for %s', (service) => {
-  const { devices: _, ...about } = Object(canaryNotification('', 'sealed'))
+  const { devices: _, ...about } = Object(canaryNotification({ appId: '', pushkey: 'sealed' }))
 
   it('nothing of the event stands in clear, and all the app needs is in the block', async () => {
     const body = await bodyOf(service, service, { ...about, event_id: '$sealed', room_id: '!room' }, HUSHGATE_KEY)
