@@ -53,6 +53,7 @@ export function createIntake(parts: IntakeParts): Intake {
     seal,
     createPlaceholderIds: () => new PlaceholderIds(randomBytes),
     planWakeUp: (key, atMs, windowMs) => wakeUps.plan(key, atMs, windowMs),
+    plannedWakeUpMs: (key) => wakeUps.plannedMs(key),
     onSealing: (app, key) => metrics.deviceKeySeen(app, key),
     isKnownEvent: (key) => deduplication.isKnown(key),
     store: storeAll,

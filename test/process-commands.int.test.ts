@@ -159,6 +159,19 @@ describe('hushgate render', () => {
     expect(stdout).not.toMatch(/secret-sender|secret content/)
   })
 
+  it('shows when a push would leave, and IDs that are none', async () => {
+    const settings = 'type: apns\n    coalesce: 30s\n    release_every: 2s\n    placeholder_ids: true'
+    await folder.configure({ appsYaml: services.appsYaml.replace('type: apns', settings) })
+    const { stdout } = await runHushgate(['render'], { folder: folder.path, stdin: body })
+    const [, apple = '', google = ''] = stdout.split(/^Device \d$/m)
+    expect(apple).toContain(
+      'leaves        on the next tick, every 2 s, together with others, unless one for this device did in the last 30 s: then at their end\n',
+    )
+    expect(google).toContain('leaves        at once\n')
+    expect(lastJson(apple)).toMatchObject({ room_id: expect.stringMatching(/:placeholder\.invalid$/) })
+    expect(stdout).not.toContain('secret')
+  })
+
   it('says what the gateway would answer to a request that means nothing', async () => {
     const { code, stdout } = await runHushgate(['render'], { folder: folder.path, stdin: '[]' })
     expect({ code, stdout }).toEqual({ code: 1, stdout: expect.stringContaining('400 M_BAD_JSON') })

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { metricValue, startGateway, type TestGateway } from './helpers/gateway.ts'
-import { newPushkey, startPushServices, type PushServices } from './helpers/push-services.ts'
+import { createHushgateFolder, startHushgate } from './helpers/hushgate-process.ts'
+import { newPushkey, startPushServices, type PushServices, type ReceivedPush } from './helpers/push-services.ts'
 import { until } from './helpers/received.ts'
 import { startStores, STORES, type TestStores } from './helpers/stores.ts'
 
@@ -30,16 +31,48 @@ const event = (more: object = {}) => ({
   ...more,
 })
 
+/** Both apps with these settings. */
+function appsWith(settings: string): string {
+  return services.appsYaml.replaceAll(/( +)(type: (?:apns|fcm))/g, `$1$2\n$1${settings}`)
+}
+
+it.each(STORES)('on %s the last push of a window survives that the gateway is killed', async (store) => {
+  await using folder = await createHushgateFolder()
+  await folder.configure({ store: stores.section(store), appsYaml: appsWith('coalesce: 5s') })
+  const { token, apns } = newPushkey()
+  const startMs = Date.now()
+  {
+    await using gateway = startHushgate(['serve'], { folder: folder.path })
+    const { notify } = await gateway.running()
+    for (let unread = 1; unread <= 3; unread += 1) {
+      const notification = event({ counts: { unread }, devices: [{ app_id: APPS.apns, pushkey: apns }] })
+      const answer = await fetch(`${notify}/_matrix/push/v1/notify`, {
+        method: 'POST',
+        body: JSON.stringify({ notification }),
+      })
+      expect(answer.status).toBe(200)
+    }
+    await services.waitFor(token, 1)
+    gateway.signal('SIGKILL')
+    await gateway.ended
+  }
+  await using _gateway = startHushgate(['serve'], { folder: folder.path })
+  // The first may come again: it was killed before it knew that it had been taken.
+  const badgeOf = ({ body }: ReceivedPush) => /"badge":(\d)/.exec(JSON.stringify(body))?.[1]
+  await until('the last one has come', () => services.of(token).some((push) => badgeOf(push) === '3'))
+  const last = services.of(token).at(-1)
+  expect((last?.atMs ?? 0) - startMs).toBeGreaterThanOrEqual(5000)
+  expect(new Set(services.of(token).map(badgeOf))).toEqual(new Set(['1', '3']))
+})
+
 describe.each(STORES)('on %s', (store) => {
   let gateway: TestGateway
   let folder: string
   let section: string
   let aheadMs: number
   const nowMs = () => Date.now() + aheadMs
-  /** Both apps with these settings. */
   const start = async (settings: string) => {
-    const appsYaml = services.appsYaml.replaceAll(/( +)(type: (?:apns|fcm))/g, `$1$2\n$1${settings}`)
-    gateway = await startGateway({ store: section, appsYaml, folder, nowMs })
+    gateway = await startGateway({ store: section, appsYaml: appsWith(settings), folder, nowMs })
   }
   /** Sets the clock to just after a tick, so that all that is done soon waits for the next one; resolves with that. */
   const startOfTick = (everyMs: number): number => {
@@ -137,17 +170,20 @@ describe.each(STORES)('on %s', (store) => {
       await services.waitFor(token, 4)
     })
 
-    it('delivers the last one after a restart, too', async () => {
-      await start('coalesce: 3s')
-      const { token, apns } = newPushkey()
-      const startMs = Date.now()
-      for (let unread = 1; unread <= 3; unread += 1) await post('apns', apns, event({ counts: { unread } }))
-      await services.waitFor(token, 1)
-      await gateway.close()
-      await start('coalesce: 3s')
-      const [, last] = await services.waitFor(token, 2)
-      expect(last).toMatchObject({ body: { aps: { badge: 3 } } })
-      expect((last?.atMs ?? 0) - startMs).toBeGreaterThanOrEqual(3000)
+    it('leaves the latest badge on the phone, whether an event or a read receipt told it last', async () => {
+      await start('coalesce: 2s')
+      const [read, unread] = [newPushkey(), newPushkey()]
+      for (const count of [1, 2]) await post('apns', read.apns, event({ counts: { unread: count } }))
+      await post('apns', read.apns, { counts: { unread: 0 } })
+      await post('apns', unread.apns, event({ counts: { unread: 1 } }))
+      await post('apns', unread.apns, event({ counts: { unread: 2 } }))
+      await post('apns', unread.apns, { counts: { unread: 0 } })
+      await post('apns', unread.apns, event({ counts: { unread: 7 } }))
+      await Promise.all([services.waitFor(read.token, 3), services.waitFor(unread.token, 2)])
+      await allSettled('apns')
+      const badges = (token: string) => services.of(token).map(({ body }) => body)
+      expect(badges(read.token)).toMatchObject([1, 2, 0].map((badge) => ({ aps: { badge } })))
+      expect(badges(unread.token)).toMatchObject([1, 7].map((badge) => ({ aps: { badge } })))
     })
   })
 
@@ -176,6 +212,12 @@ describe.each(STORES)('on %s', (store) => {
       await post('apns', apns, { counts: { unread: 0 } })
       const pushes = await services.waitFor(token, 6)
       expect(pushes.map(({ body }) => body)).toMatchObject([1, 2, 3, 4, 5, 0].map((badge) => ({ aps: { badge } })))
+      startOfTick(2000)
+      await post('apns', apns, { counts: { unread: 3 } })
+      await post('apns', apns, event({ counts: { unread: 4 } }))
+      await services.waitFor(token, 7)
+      await allSettled('apns')
+      expect(services.of(token).slice(6)).toMatchObject([{ body: { aps: { badge: 4 } } }])
     })
   })
 

@@ -7,8 +7,10 @@ import { fieldNames, LEARNED, learnedOf, type LedgerPolicy, type Party } from '.
 import { parseNotification, type Device, type Notification } from '../core/notification.ts'
 import { PlaceholderIds } from '../core/placeholder-ids.ts'
 import { applyPrivacy, sealFor } from '../core/privacy.ts'
+import type { Timing } from '../core/release.ts'
 import type { ProviderKind } from '../core/provider.ts'
 import type { Seal } from '../core/sealed.ts'
+import { timingFor } from '../http/departure.ts'
 import { openSeal } from '../sealing/seal.ts'
 
 export interface RenderOptions {
@@ -73,6 +75,7 @@ function describeDevice(
   const isMinimal = sealing !== undefined
   const policy = { ...app.policy, ...kind.ledger(app.options), ...(isMinimal ? { privacy: 'minimal' as const } : {}) }
   lines.push(
+    `  leaves        ${push === undefined ? '' : departureIn(timingFor(push, notification, app.timing))}`,
     `  store         app "${app.name}", priority, times, attempts; the message below and the pushkey, sealed`,
     ...learnedLines(['store'], policy),
     `  log, metrics  app "${app.name}", outcome`,
@@ -83,6 +86,15 @@ function describeDevice(
     '',
   )
   return lines.join('\n')
+}
+
+function departureIn({ coalesceMs, releaseEveryMs }: Timing): string {
+  const ready =
+    coalesceMs === undefined
+      ? ''
+      : `, unless one for this device did in the last ${coalesceMs / 1000} s: then at their end`
+  if (releaseEveryMs === undefined) return `at once${ready}`
+  return `on the next tick, every ${releaseEveryMs / 1000} s, together with others${ready}`
 }
 
 /** What the ledger says of these parties: which fields they learn, and how much of them. */

@@ -188,7 +188,7 @@ export const appCommon = Type.Object({
       undefined,
       '1s',
       '10m',
-      'Of the minimal pushes of events to one device within this time, the first leaves at once and the last at its end; those between are not sent. Never for calls. Default: each is sent.',
+      'Of the minimal pushes of events to one device within this time, the first leaves at once and the last at its end; those between are not sent. Not for what is known to be a call. Default: each is sent.',
     ),
   ),
   release_every: Type.Optional(
@@ -196,7 +196,7 @@ export const appCommon = Type.Object({
       undefined,
       '1s',
       '10m',
-      'All pushes but calls leave together, this often, in random order, so that the push service learns less of who writes to whom. Default: each leaves at once.',
+      'All pushes but what is known to be a call leave together, this often, in random order, so that the push service learns less of who writes to whom. Default: each leaves at once.',
     ),
   ),
 })

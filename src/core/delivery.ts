@@ -25,7 +25,9 @@ export interface Delivery {
   /** Sent although its pushkey is held (or suspected) to be dead, to learn whether it is. */
   readonly probesDead?: boolean | undefined
   readonly acceptedAtMs: number
-  /** Not handed out before; absent: at once. For whoever stores it: one that is handed out does not say. */
+  /** Not handed out before; absent: at once. Only said when it is stored. */
   readonly dueAtMs?: number | undefined
+  /** The `latestKey` of badge updates that this one makes pointless if they were stored before. Only said when it is stored. */
+  readonly outdates?: string | undefined
   readonly expiresAtMs: number
 }

@@ -29,8 +29,8 @@ export const KEPT: readonly Kept[] = [
     why: 'Homeservers repeat themselves; the device shall not ring twice',
   },
   {
-    what: 'which badge of a device is the latest',
-    readable: 'a keyed hash of app and pushkey; a number',
+    what: 'which badge of a device is the latest, and which push of those that leave together',
+    readable: 'a keyed hash of app, pushkey and registration; a number',
     lifetime: '24 hours',
     why: 'An old number must not replace a newer one',
   },

@@ -2,12 +2,14 @@
 import { planWakeUp, type WakeUp } from '../core/release.ts'
 import type { Memory } from '../queue/delivery-queue.ts'
 
+type WakeUpMemory = Pick<Memory, 'get' | 'set' | 'setIfAbsent' | 'delete'>
+
 export class WakeUps {
-  readonly #memory: Memory
+  readonly #memory: WakeUpMemory
   readonly #createId: () => string
 
   /** `createId`: a new one each time. */
-  constructor(memory: Memory, createId: () => string) {
+  constructor(memory: WakeUpMemory, createId: () => string) {
     this.#memory = memory
     this.#createId = createId
   }
@@ -28,11 +30,17 @@ export class WakeUps {
     return isKnown
   }
 
+  /** When the latest one leaves or left; undefined when none is known. */
+  async plannedMs(key: string): Promise<number | undefined> {
+    const entry = await this.#memory.get(memoryKey(key)).catch(() => undefined)
+    return entry === undefined ? undefined : timeIn(entry)
+  }
+
   async #plan(key: string, nowMs: number, windowMs: number): Promise<WakeUp> {
     const ours = this.#entryOf(nowMs)
     const standing = await this.#memory.setIfAbsent(key, ours, windowMs)
     if (standing === ours) return planWakeUp(nowMs, undefined, windowMs)
-    const lastAtMs = Number.parseInt(standing, 10)
+    const lastAtMs = timeIn(standing)
     const next = planWakeUp(nowMs, lastAtMs, windowMs)
     // No longer than it counts: so whoever finds none is the first, even of two at once.
     if (next.atMs !== lastAtMs) await this.#memory.set(key, this.#entryOf(next.atMs), next.atMs + windowMs - nowMs)
@@ -47,4 +55,8 @@ export class WakeUps {
 
 function memoryKey(hash: string): string {
   return `wake:${hash}`
+}
+
+function timeIn(entry: string): number {
+  return Number.parseInt(entry, 10)
 }

@@ -11,7 +11,7 @@ import type { Push } from '../core/push.ts'
 import type { Timing } from '../core/release.ts'
 import type { Seal } from '../core/sealed.ts'
 import { Secret } from '../core/secret.ts'
-import { departureOf, type DeparturePorts, type Hash } from './departure.ts'
+import { departureOf, timingFor, type DeparturePorts, type Hash } from './departure.ts'
 
 /** A configured app, as far as the way in needs it. */
 export interface IntakeApp {
@@ -128,10 +128,8 @@ async function render(
   if (push === undefined) return undefined
   // A shorter life tells the push service which push is a call, which is the type's to tell.
   const shownMaxAgeMs = push.detail === 'full' || app.isVoip ? maxAgeMs : ports.maxAgeMs
-  const departure =
-    priority === 'call' || isTestPush(notification)
-      ? { shownAtMs: nowMs }
-      : await departureOf(push, { device, target, name: names.device, timing: app.timing }, nowMs, ports)
+  const timing = timingFor(push, notification, app.timing)
+  const departure = await departureOf(push, timing, { device, target, name: names.device }, nowMs, ports)
   const rendered = app.render(push, {
     id: names.pushId,
     collapseId: names.collapseId,
@@ -157,9 +155,17 @@ async function render(
     probesDead: probesDead || undefined,
     acceptedAtMs: nowMs,
     dueAtMs: departure.dueAtMs,
+    outdates: outdatedBy(push, app, () => latestHash(device, target, app, ports.hash)),
     expiresAtMs: nowMs + maxAgeMs,
   }
   return { delivery, rendered }
+}
+
+/** Where pushes are delayed, an older badge update may still wait: it must not follow an event that shows a newer number. */
+function outdatedBy(push: Push, { timing }: IntakeApp, latestKey: () => string): string | undefined {
+  const isDelayed = timing.coalesceMs !== undefined || timing.releaseEveryMs !== undefined
+  const showsBadge = push.kind === 'event' && push.detail === 'minimal' && push.badge !== undefined
+  return isDelayed && showsBadge ? latestKey() : undefined
 }
 
 function priorityOf(notification: Notification, app: IntakeApp): Priority {

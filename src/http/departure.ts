@@ -1,5 +1,6 @@
 /** When a push that has come in may leave, where its app wants that to be later (`coalesce`, `release_every`). */
-import type { Device } from '../core/notification.ts'
+import type { Device, Notification } from '../core/notification.ts'
+import { isCall, isTestPush } from '../core/privacy.ts'
 import type { Push } from '../core/push.ts'
 import { nextRelease, type Timing, type WakeUp } from '../core/release.ts'
 
@@ -10,6 +11,8 @@ export interface DeparturePorts {
   readonly hash: Hash
   /** When a wake-up of this registration leaves, and from then on is remembered to leave. Never rejects. */
   readonly planWakeUp: (key: string, nowMs: number, windowMs: number) => Promise<WakeUp>
+  /** When the latest of this registration leaves or left, as far as is known. Never rejects. */
+  readonly plannedWakeUpMs: (key: string) => Promise<number | undefined>
 }
 
 export interface Departure {
@@ -21,51 +24,65 @@ export interface Departure {
   readonly latestKey?: string | undefined
 }
 
-interface Recipient {
+export interface Recipient {
   readonly device: Pick<Device, 'appId' | 'data'>
   readonly target: string
   /** Keyed hash of the device. */
   readonly name: string
-  readonly timing: Timing
 }
 
-/** For everything but calls and the apps' test push. */
+/** A badge update leaves a little after the pushes of its time, so that its number, which is newer, arrives later. */
+const BEHIND_MS = 250
+
+/** What of an app's timing concerns this push: nothing, for a call and the apps' test push. */
+export function timingFor(push: Push, notification: Notification, timing: Timing): Timing {
+  if (isCall(notification) || isTestPush(notification)) return {}
+  // One is as good as the next where there is nothing in it but the badge, of which the latest counts.
+  const isBare = push.detail === 'minimal' && push.sealed === undefined && push.encrypted === undefined
+  return isBare ? timing : { releaseEveryMs: timing.releaseEveryMs }
+}
+
 export async function departureOf(
   push: Push,
+  { coalesceMs, releaseEveryMs }: Timing,
   recipient: Recipient,
   nowMs: number,
   ports: DeparturePorts,
 ): Promise<Departure> {
-  const { coalesceMs, releaseEveryMs } = recipient.timing
-  const departure =
-    coalesceMs === undefined || !isWakeUp(push)
-      ? { shownAtMs: nowMs }
-      : await coalesced(push, recipient, coalesceMs, nowMs, ports)
-  if (releaseEveryMs === undefined) return departure
-  const { tickMs } = nextRelease(departure.shownAtMs, releaseEveryMs, 0)
+  const { atMs: readyAtMs, latestKey } =
+    coalesceMs === undefined ? { atMs: nowMs } : await coalesced(push, recipient, coalesceMs, nowMs, ports)
+  const behindMs = push.kind === 'counts' ? BEHIND_MS : 0
+  if (releaseEveryMs === undefined)
+    return { dueAtMs: readyAtMs > nowMs ? readyAtMs + behindMs : undefined, shownAtMs: readyAtMs, latestKey }
+  const { tickMs } = nextRelease(readyAtMs, releaseEveryMs, 0)
   // By the device, so that devices are shuffled anew at each tick, but what one of them gets (badges!) stays in its order.
   const random = fractionOf(ports.hash('release', recipient.name, String(tickMs)))
-  return { ...departure, dueAtMs: nextRelease(departure.shownAtMs, releaseEveryMs, random).atMs, shownAtMs: tickMs }
+  const { atMs } = nextRelease(readyAtMs, releaseEveryMs, random)
+  return { dueAtMs: atMs + behindMs, shownAtMs: tickMs, latestKey }
 }
 
-/** One is as good as the next: there is nothing in it but the badge, of which the latest counts. */
-function isWakeUp(push: Push): boolean {
-  const isMinimalEvent = push.detail === 'minimal' && push.kind === 'event'
-  return isMinimalEvent && push.sealed === undefined && push.encrypted === undefined
+interface Ready {
+  readonly atMs: number
+  readonly latestKey?: string | undefined
 }
 
 /** Per registration, as two accounts on one phone each have their own; and per priority, as a silent one is no substitute for one that rings. */
 async function coalesced(
-  { prio }: Push,
-  { device: { appId, data }, target }: Recipient,
+  { kind, prio }: Push,
+  { device, target }: Recipient,
   windowMs: number,
   nowMs: number,
-  { hash, planWakeUp }: DeparturePorts,
-): Promise<Departure> {
-  const key = wakeHash({ appId, data }, target, prio, hash)
+  { hash, planWakeUp, plannedWakeUpMs }: DeparturePorts,
+): Promise<Ready> {
+  const keyOf = (priority: Push['prio']): string => wakeHash(device, target, priority, hash)
+  if (kind === 'counts') {
+    // Not before a wake-up that waits: its badge is older, and must not be the one that stays.
+    const planned = await Promise.all((['high', 'low'] as const).map((priority) => plannedWakeUpMs(keyOf(priority))))
+    return { atMs: Math.max(nowMs, ...planned.filter((atMs) => atMs !== undefined)) }
+  }
+  const key = keyOf(prio)
   const { atMs, isTrailing } = await planWakeUp(key, nowMs, windowMs)
-  if (!isTrailing) return { shownAtMs: nowMs }
-  return { dueAtMs: atMs, shownAtMs: atMs, latestKey: hash('wake', key, String(atMs)) }
+  return isTrailing ? { atMs, latestKey: hash('wake', key, String(atMs)) } : { atMs: nowMs }
 }
 
 export function wakeHash({ appId, data }: Recipient['device'], target: string, prio: Push['prio'], hash: Hash): string {

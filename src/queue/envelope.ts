@@ -32,7 +32,7 @@ export function openDeliveries(keyring: Keyring, app: string, sealed: Uint8Array
 }
 
 function toJson(delivery: Delivery): JsonObject {
-  const { app: _app, dueAtMs: _storesOwn, target, message, ...rest } = delivery
+  const { app: _app, dueAtMs: _storesOwn, outdates: _known, target, message, ...rest } = delivery
   return { ...rest, target: target.reveal(), headers: message.headers, body: message.body }
 }
 
