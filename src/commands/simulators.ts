@@ -18,12 +18,15 @@ export interface SimulatorsOptions {
   readonly folder: string
   readonly onApplePush: (push: ReceivedApnsPush) => void
   readonly onGooglePush: (push: ReceivedFcmPush) => void
+  /** Google's clock, against which assertions of a service account are held. */
+  readonly nowMs?: (() => number) | undefined
 }
 
 const TOPIC = 'com.example.app'
 const KEY = { keyId: 'SIMULATED1', teamId: 'SIMULATED2' } as const
 
-export async function startSimulators({ folder, onApplePush, onGooglePush }: SimulatorsOptions): Promise<Simulators> {
+export async function startSimulators(options: SimulatorsOptions): Promise<Simulators> {
+  const { folder, onApplePush, onGooglePush, nowMs } = options
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const path = (name: string): string => resolve(join(folder, name))
   const authority = createAuthority()
@@ -33,7 +36,7 @@ export async function startSimulators({ folder, onApplePush, onGooglePush }: Sim
     keys: [{ ...KEY, publicKey, topics: [TOPIC] }],
     onPush: onApplePush,
   })
-  const fcm = await startFcmSimulator({ authority, onPush: onGooglePush })
+  const fcm = await startFcmSimulator({ authority, onPush: onGooglePush, nowMs })
   writeFileSync(path('ca.pem'), authority.certificate)
   writeFileSync(path('AuthKey.p8'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
   writeFileSync(path('service-account.json'), JSON.stringify(fcm.createServiceAccount('simulated-project'), null, 2), {

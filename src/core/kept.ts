@@ -49,7 +49,7 @@ export const KEPT: readonly Kept[] = [
   },
   {
     what: 'how many pushkeys were called dead in the last minutes',
-    readable: 'keyed hashes, in sets that can only be counted',
+    readable: 'keyed hashes that are others each hour, in sets that can only be counted',
     lifetime: '6 minutes',
     why: 'A wrong setting must not unregister every user',
   },

@@ -31,7 +31,7 @@ export class Breaker {
     this.#onChange = onChange
   }
 
-  /** A push service gave a verdict about this device (a keyed hash). */
+  /** A push service gave a verdict about this device (a keyed hash that stays the same for much longer than the window). */
   async onVerdict(app: string, device: string, isRejected: boolean): Promise<void> {
     const bucket = Math.floor(this.#nowMs() / BUCKET_MS)
     const attempted = this.#memory.addMember(setName('attempted', app, bucket), device, WINDOW_MS + BUCKET_MS)

@@ -23,6 +23,8 @@ export interface KnownDevice {
   readonly kind: 'event' | 'counts'
 }
 
+const HOUR_MS = 3600_000
+
 export class Rejections {
   readonly #memory: Memory
   readonly #breaker: Breaker
@@ -70,12 +72,12 @@ export class Rejections {
       // Only a push that was sent in spite of a tombstone can refute one.
       const refuted = delivery.probesDead === true ? this.#memory.delete(tombstoneKey(device)) : undefined
       // It has arrived: what cannot be written down of that is not worth sending it a second time.
-      await Promise.allSettled([refuted, this.#breaker.onVerdict(app, device, false)])
+      await Promise.allSettled([refuted, this.#breaker.onVerdict(app, this.#countedAs(device), false)])
     } else if (outcome.kind === 'rejected') {
       const existing = await this.#read(device)
       const registration = this.#registrationOf(device, delivery.pushkeyTs)
       await this.#write(device, bury(existing, registration, outcome.sinceMs, this.#nowMs()))
-      await this.#breaker.onVerdict(app, device, true)
+      await this.#breaker.onVerdict(app, this.#countedAs(device), true)
     }
   }
 
@@ -91,6 +93,11 @@ export class Rejections {
   /** Of the device too, so that equal times of two devices do not show. */
   #registrationOf(device: string, pushkeyTs: number | undefined): string | undefined {
     return pushkeyTs === undefined ? undefined : this.#keyring.hash('registration', device, String(pushkeyTs))
+  }
+
+  /** Another name each hour: Redis' append-only file would else hold, for each device, when it was sent something. */
+  #countedAs(device: string): string {
+    return this.#keyring.hash('breaker', device, String(Math.floor(this.#nowMs() / HOUR_MS)))
   }
 
   async #read(device: string): Promise<Tombstone | undefined> {

@@ -25,6 +25,13 @@ export interface Arrival {
   readonly atMs: number
 }
 
+/** As a homeserver names it in a notification. */
+export interface RegisteredDevice {
+  readonly app_id: string
+  readonly pushkey: string
+  readonly data?: { readonly endpoint: string; readonly auth: string } | undefined
+}
+
 export interface Notice {
   readonly token: string
   readonly notification: object
@@ -35,6 +42,8 @@ export interface EveryPushService extends AsyncDisposable {
   /** `host:port` of each, and of FCM's token endpoint. */
   readonly addresses: Readonly<Record<Service | 'oauth', string>>
   readonly arrivals: readonly Arrival[]
+  /** A device that the service knows, and answers as its token says (simulators/script.ts). */
+  device(service: Service, token: string): RegisteredDevice
   /** A notification with a device of each service, which answers after this time. */
   notice(answerDelayMs?: number): Notice
   /** Resolves when all of these have come to each of those. */
@@ -43,7 +52,8 @@ export interface EveryPushService extends AsyncDisposable {
 
 const ARRIVAL_MS = 30_000
 
-export async function startEveryPushService(): Promise<EveryPushService> {
+/** `nowMs`: the gateway's clock, by which it signs what it shows to FCM and Web Push. */
+export async function startEveryPushService(nowMs?: () => number): Promise<EveryPushService> {
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-services-'))
   const arrivals: Arrival[] = []
   const arriving = new EventEmitter().setMaxListeners(0)
@@ -53,25 +63,28 @@ export async function startEveryPushService(): Promise<EveryPushService> {
   }
   const simulators = await startSimulators({
     folder,
+    nowMs,
     onApplePush: ({ token }) => add('apns', Buffer.from(token, 'hex').toString()),
     onGooglePush: ({ token }) => add('fcm', token),
   })
   const authority = createAuthority()
-  const browsers = await startWebPushSimulator({ authority, onPush: ({ name }) => add('webpush', name) })
+  const browsers = await startWebPushSimulator({ authority, onPush: ({ name }) => add('webpush', name), nowMs })
   await writeFile(join(folder, 'web-ca.pem'), authority.certificate)
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   await writeFile(join(folder, 'vapid.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
   const account: { token_uri: string } = JSON.parse(await readFile(join(folder, 'service-account.json'), 'utf8'))
   const fcmAddress = new URL(simulators.fcmUrl)
 
+  const device = (service: Service, token: string): RegisteredDevice => {
+    if (service === 'apns') return { app_id: APPS.apns, pushkey: Buffer.from(token).toString('base64') }
+    if (service === 'fcm') return { app_id: APPS.fcm, pushkey: token }
+    const { p256dh, auth, endpoint } = browsers.subscribe(token, { origin: `https://localhost:${browsers.port}` })
+    return { app_id: APPS.webpush, pushkey: p256dh, data: { endpoint, auth } }
+  }
+
   const notice = (answerDelayMs = 0): Notice => {
     const token = `xd${answerDelayMs}-${randomUUID()}`
-    const devices = SERVICES.map((service) => {
-      if (service === 'apns') return { app_id: APPS.apns, pushkey: Buffer.from(token).toString('base64') }
-      if (service === 'fcm') return { app_id: APPS.fcm, pushkey: token }
-      const { p256dh, auth, endpoint } = browsers.subscribe(token, { origin: `https://localhost:${browsers.port}` })
-      return { app_id: APPS.webpush, pushkey: p256dh, data: { endpoint, auth } }
-    })
+    const devices = SERVICES.map((service) => device(service, token))
     const notification = { event_id: `$${token}`, room_id: '!room:example.org', prio: 'high', devices }
     return { token, notification }
   }
@@ -92,6 +105,7 @@ export async function startEveryPushService(): Promise<EveryPushService> {
       webpush: `localhost:${browsers.port}`,
     },
     arrivals,
+    device,
     notice,
     async allArrived(notices, services = SERVICES, withinMs = ARRIVAL_MS) {
       const missing = new Set(notices.flatMap(({ token }) => services.map((service) => `${service} ${token}`)))
