@@ -1,5 +1,6 @@
 /** The commands, each as the process that an operator starts. */
 import { randomUUID } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { freePort } from './helpers/free-port.ts'
@@ -170,6 +171,38 @@ describe('hushgate render', () => {
     expect(google).toContain('leaves        at once\n')
     expect(lastJson(apple)).toMatchObject({ room_id: expect.stringMatching(/:placeholder\.invalid$/) })
     expect(stdout).not.toContain('secret')
+  })
+
+  it('says of each party what the ledger says of what this device gets', async () => {
+    await folder.configure({ appsYaml: services.appsYaml, settings: 'privacy: full' })
+    const { notification } = JSON.parse(body)
+    const [device] = notification.devices
+    const shownFor = async (data: object): Promise<string> => {
+      const stdin = JSON.stringify({ notification: { ...notification, devices: [{ ...device, data }] } })
+      return (await runHushgate(['render'], { folder: folder.path, stdin })).stdout
+    }
+    const shown = await shownFor({})
+    expect(shown).toMatch(/push service .*\n( +of .*\n)* +of .*room_id, sender,.*: the value as it was sent/)
+    const sealed = await shownFor({ hushgate_key: 'none' })
+    expect(sealed).toContain('its hushgate_key is none')
+    expect(sealed).not.toMatch(/of .*(room_id|sender)/)
+  })
+
+  it('shows of a browser what its push service cannot open, and what the browser opens', async () => {
+    const vapid = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+    await folder.write('vapid.pem', String(vapid.export({ type: 'pkcs8', format: 'pem' })))
+    const web =
+      '{ type: webpush, vapid_private_key_file: vapid.pem, vapid_subject: "mailto:ops@example.org", privacy: full }'
+    await folder.configure({ appsYaml: `apps: { com.example.web: ${web} }` })
+    const { notification } = JSON.parse(body)
+    const stdin = JSON.stringify({
+      notification: { ...notification, devices: [{ app_id: 'com.example.web', pushkey: 'p256dh' }] },
+    })
+    const { stdout } = await runHushgate(['render'], { folder: folder.path, stdin })
+    const [before = '', device = ''] = stdout.split(/^ {2}device .*$/m)
+    expect(before.split('push service')[1]).toMatch(/urgency: normal/)
+    expect(before.split('push service')[1]).not.toMatch(/secret|of .*sender/)
+    expect(device).toContain('@secret-sender:example.org')
   })
 
   it('says what the gateway would answer to a request that means nothing', async () => {

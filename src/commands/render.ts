@@ -2,13 +2,14 @@
 import { randomBytes } from 'node:crypto'
 import { compileApps } from '../config/app-match.ts'
 import type { Config } from '../config/config.ts'
-import type { Rendered } from '../core/message.ts'
+import type { PushIdentity } from '../core/message.ts'
 import { fieldNames, LEARNED, learnedOf, type LedgerPolicy, type Party } from '../core/ledger.ts'
 import { parseNotification, type Device, type Notification } from '../core/notification.ts'
 import { PlaceholderIds } from '../core/placeholder-ids.ts'
-import { applyPrivacy, sealFor } from '../core/privacy.ts'
+import { applyPrivacy, isCall, sealFor } from '../core/privacy.ts'
 import type { Timing } from '../core/release.ts'
 import type { ProviderKind } from '../core/provider.ts'
+import type { Push } from '../core/push.ts'
 import type { Seal } from '../core/sealed.ts'
 import { timingFor } from '../http/departure.ts'
 import { openSeal } from '../sealing/seal.ts'
@@ -51,41 +52,68 @@ function describeDevice(
   const kind = app === undefined ? undefined : kinds[app.kind]
   if (app === undefined || kind === undefined)
     return `  app           not configured: ${config.unknownApp === 'reject' ? 'its pushkey is rejected' : 'dropped and counted'}\n`
+  const { policy } = app
   const lines = [
-    `  app           ${app.name} (${app.kind}, privacy: ${app.policy.privacy}, counts: ${app.policy.counts})`,
+    `  app           ${app.name} (${app.kind}, privacy: ${policy.privacy}, counts: ${policy.counts}, sealed: ${policy.sealed})`,
   ]
-  const sealing = sealFor(notification, device, app.policy, seal, nowMs)
+  const sealing = sealFor(notification, device, policy, seal, nowMs)
   if (sealing?.key === 'valid')
     lines.push('  device        event_id, room_id, unread count, priority and time, sealed to its own key')
   if (sealing?.key === 'invalid')
     lines.push('  device        its hushgate_key is none: it is told no more than in minimal mode')
-  const push = applyPrivacy(notification, device, app.policy, sealing?.block, () => new PlaceholderIds(randomBytes))
-  const identity = {
-    id: '00000000-0000-8000-8000-000000000000',
-    collapseId: 'derived-by-keyed-hash',
-    expiresAtMs: nowMs + config.queue.maxAgeMs,
-    lifetimeMs: config.queue.maxAgeMs,
-  }
-  const rendered: Rendered =
-    push === undefined
-      ? { kind: 'nothing', reason: 'the notification holds neither an event nor counts' }
-      : kind.renderer(app.options)(push, identity)
-  if (rendered.kind === 'nothing') return [...lines, `  sent          nothing: ${rendered.reason}`, ''].join('\n')
+  if (sealing?.key === 'missing' && policy.sealed === 'required')
+    lines.push('  device        has no hushgate_key, which the app requires: it is told no more than in minimal mode')
+  const push = applyPrivacy(notification, device, policy, sealing?.block, () => new PlaceholderIds(randomBytes))
+  if (push === undefined) return sentNothing(lines, 'the notification holds neither an event nor counts')
+  const rendered = kind.renderer(app.options)(push, identityOf(notification, push, config.queue, nowMs))
+  if (rendered.kind === 'nothing') return sentNothing(lines, rendered.reason)
   const { headers, body } = rendered.message
-  const isMinimal = sealing !== undefined
-  const policy = { ...app.policy, ...kind.ledger(app.options), ...(isMinimal ? { privacy: 'minimal' as const } : {}) }
-  lines.push(
-    `  leaves        ${push === undefined ? '' : departureIn(timingFor(push, notification, app.timing))}`,
+  const cut = rendered.truncated ? ', shortened to fit' : ''
+  const timing = timingFor(push, notification, app.timing)
+  // What this device gets, not what the app would give to others.
+  const learned = { ...policy, ...timing, ...kind.ledger(app.options), privacy: push.detail }
+  const headerLines = Object.entries(headers).map(([header, value]) => `                ${header}: ${value}`)
+  const shown =
+    learned.isEndToEnd === true
+      ? [
+          "  push service  the device's address, these headers, and a body that it cannot open:",
+          ...headerLines,
+          ...learnedLines(['push_service'], learned),
+          `  device        opens ${Buffer.byteLength(body)} bytes${cut}:`,
+        ]
+      : [
+          `  push service  the pushkey (it is its own), and ${Buffer.byteLength(body)} bytes${cut}, as below`,
+          ...learnedLines(['push_service'], learned),
+          ...headerLines,
+        ]
+  return [
+    ...lines,
+    `  leaves        ${departureIn(timing)}`,
     `  store         app "${app.name}", priority, times, attempts; the message below and the pushkey, sealed`,
-    ...learnedLines(['store'], policy),
+    ...learnedLines(['store'], learned),
     `  log, metrics  app "${app.name}", outcome`,
-    ...learnedLines(['log', 'metrics'], policy),
-    `  push service  the pushkey (it is its own), and ${Buffer.byteLength(body)} bytes${rendered.truncated ? ', shortened to fit' : ''}:`,
-    ...Object.entries(headers).map(([header, value]) => `                ${header}: ${value}`),
+    ...learnedLines(['log', 'metrics'], learned),
+    ...shown,
     `                ${body}`,
     '',
-  )
-  return lines.join('\n')
+  ].join('\n')
+}
+
+function sentNothing(lines: readonly string[], reason: string): string {
+  return [...lines, `  sent          nothing: ${reason}`, ''].join('\n')
+}
+
+/** As on the way in, but that hashes need the key file, and that nothing waits for a tick. */
+function identityOf(notification: Notification, push: Push, queue: Config['queue'], nowMs: number): PushIdentity {
+  const lifetimeMs = push.detail === 'full' && isCall(notification) ? queue.callMaxAgeMs : queue.maxAgeMs
+  const isPerRoom = push.detail !== 'minimal' && push.pusher?.onlyLastPerRoom === true
+  return {
+    id: '00000000-0000-8000-8000-000000000000',
+    collapseId: 'derived-by-keyed-hash',
+    roomCollapseId: isPerRoom ? 'derived-by-keyed-hash-of-room' : undefined,
+    expiresAtMs: nowMs + lifetimeMs,
+    lifetimeMs,
+  }
 }
 
 function departureIn({ coalesceMs, releaseEveryMs }: Timing): string {

@@ -3,17 +3,16 @@
  * documentation and `hushgate render` speak, and which the tests hold against what is observed (test/ledger.int.test.ts). Data, no behaviour.
  */
 import type { PrivacyMode, PrivacyPolicy } from './privacy.ts'
+import type { Timing } from './release.ts'
 
 /** Push services that learn different things of the same push: `hedwig` is FCM with the payloads of Hedwig. */
 export type LedgerService = 'apns' | 'fcm' | 'hedwig' | 'webpush'
 
 /** What the settings of an app decide of what is learned. */
-export interface LedgerPolicy extends Pick<PrivacyPolicy, 'privacy' | 'counts' | 'sealed'> {
+export interface LedgerPolicy extends Pick<PrivacyPolicy, 'privacy' | 'counts' | 'sealed'>, Timing {
   readonly service: LedgerService
   /** Each message goes encrypted for the device, by the push service's own protocol: it learns only what shows outside. */
   readonly isEndToEnd?: boolean | undefined
-  /** Pushes leave on ticks this far apart. */
-  readonly releaseEveryMs?: number | undefined
 }
 
 export const PARTIES = ['gateway_memory', 'store', 'log', 'metrics', 'push_service'] as const
@@ -48,7 +47,7 @@ export const LEARNED = {
   app_name: 'the name of the app in the configuration',
   sealed: 'what is passed on of it, encrypted; unreadable without the key file',
   category: 'only of which kind it is: a call, an invitation, something else',
-  tick: 'when it left, together with all others of that moment; of a call, when it came',
+  tick: 'when it left, together with all others of that moment; only of a call, when it came',
   rounded: 'only rounded up to whole KiB',
   aggregate: 'only as a part of counts and histograms of the whole app',
 } as const
@@ -146,7 +145,7 @@ export const FIELDS = {
     why: 'Only your device can open it',
   },
   app_id: {
-    what: 'which app you use',
+    what: 'the name by which your homeserver knows your app (app_id)',
     passedOn: NEVER,
     store: ['app_name', 'keyed_hash'],
     log: ['app_name'],
@@ -243,8 +242,7 @@ export function learnedOf(field: Field, party: Party, policy: LedgerPolicy): rea
   switch (party) {
     case 'push_service': {
       const seen = policy.isEndToEnd === true ? (row.outside ?? NEVER)[mode] : passedOn(row, mode, policy)
-      const isOnTick = field === 'time' && policy.releaseEveryMs !== undefined
-      return isOnTick ? ['tick'] : seen.toSorted()
+      return delayed(field, seen, policy).toSorted()
     }
     case 'store': {
       // A message that holds nothing but a hash of it has nothing of it to seal.
@@ -256,6 +254,13 @@ export function learnedOf(field: Field, party: Party, policy: LedgerPolicy): rea
     case 'metrics':
       return row.metrics ?? []
   }
+}
+
+/** Where pushes wait, a call is known by not doing so. */
+function delayed(field: Field, seen: readonly Learned[], { coalesceMs, releaseEveryMs }: Timing): readonly Learned[] {
+  if (field === 'time' && releaseEveryMs !== undefined) return ['tick']
+  const isDelayed = coalesceMs !== undefined || releaseEveryMs !== undefined
+  return field === 'type' && isDelayed && seen.length === 0 ? ['category'] : seen
 }
 
 function passedOn(row: Row, mode: PrivacyMode, { service, counts }: LedgerPolicy): readonly Learned[] {

@@ -14,6 +14,7 @@ import {
   type PartyWords,
 } from './ledger.ts'
 import type { PrivacyPolicy } from './privacy.ts'
+import type { Timing } from './release.ts'
 
 export interface StatedApp {
   /** As it is configured: what users of the app look for. */
@@ -21,6 +22,11 @@ export interface StatedApp {
   readonly push_service: string
   readonly privacy: PrivacyPolicy['privacy']
   readonly counts: PrivacyPolicy['counts']
+  readonly sealed: PrivacyPolicy['sealed']
+  readonly placeholder_ids: boolean
+  /** Null: each is sent at once. */
+  readonly coalesce_seconds: number | null
+  readonly release_every_seconds: number | null
   readonly default_payload_allow: readonly string[]
   /** What the message holds can be opened by the device alone (RFC 8291), whatever the mode. */
   readonly encrypted_for_device: boolean
@@ -43,6 +49,7 @@ export interface StatementInput {
     readonly name: string
     readonly kind: string
     readonly policy: PrivacyPolicy
+    readonly timing: Timing
     /** As its push service's `ProviderKind` says. */
     readonly ledger: Pick<LedgerPolicy, 'service' | 'isEndToEnd'>
   }[]
@@ -58,16 +65,24 @@ export function privacyStatement({ apps, maxAgeMs, callMaxAgeMs }: StatementInpu
     fields: byField((field) => FIELDS[field].what),
     kept: KEPT,
     kept_at_most_seconds: { push: Math.ceil(maxAgeMs / 1000), call: Math.ceil(callMaxAgeMs / 1000) },
-    apps: apps.map(({ name, kind, policy, ledger }) => ({
+    apps: apps.map(({ name, kind, policy, timing, ledger }) => ({
       app: name,
       push_service: kind,
       privacy: policy.privacy,
       counts: policy.counts,
+      sealed: policy.sealed,
+      placeholder_ids: policy.placeholderIds === true,
+      coalesce_seconds: secondsOf(timing.coalesceMs),
+      release_every_seconds: secondsOf(timing.releaseEveryMs),
       default_payload_allow: policy.defaultPayloadAllow,
       encrypted_for_device: ledger.isEndToEnd === true,
-      learns: byField((field) => byParty((party) => learnedOf(field, party, { ...policy, ...ledger }))),
+      learns: byField((field) => byParty((party) => learnedOf(field, party, { ...policy, ...timing, ...ledger }))),
     })),
   }
+}
+
+function secondsOf(ms: number | undefined): number | null {
+  return ms === undefined ? null : ms / 1000
 }
 
 function byField<T>(of: (field: Field) => T): Readonly<Record<Field, T>> {
@@ -83,6 +98,7 @@ function byParty<T>(of: (party: Party) => T): Readonly<Record<Party, T>> {
 const LEARNED_NAMES = Object.keys(LEARNED)
 const LEARNS = { type: 'array', uniqueItems: true, items: { enum: LEARNED_NAMES } } as const
 const TEXT = { type: 'string' } as const
+const SECONDS = { type: ['number', 'null'] } as const
 
 /** JSON Schema of what `GET /_hushgate/privacy` answers. */
 export function privacyStatementSchema(): object {
@@ -103,6 +119,10 @@ export function privacyStatementSchema(): object {
           push_service: TEXT,
           privacy: { enum: ['minimal', 'event_id_only', 'full'] },
           counts: { enum: ['badge', 'exact', 'none'] },
+          sealed: { enum: ['ignored', 'optional', 'required'] },
+          placeholder_ids: { type: 'boolean' },
+          coalesce_seconds: SECONDS,
+          release_every_seconds: SECONDS,
           default_payload_allow: { type: 'array', items: TEXT },
           encrypted_for_device: { type: 'boolean' },
           learns: object(byField(() => object(byParty(() => LEARNS)))),

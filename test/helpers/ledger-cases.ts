@@ -12,7 +12,8 @@ export interface LedgerCase extends LedgerPolicy {
   readonly app: string
 }
 
-const POLICIES = (['minimal', 'event_id_only', 'full'] as const).flatMap((privacy) =>
+/** All that an app can say of modes and counts. */
+export const POLICIES = (['minimal', 'event_id_only', 'full'] as const).flatMap((privacy) =>
   (['badge', 'exact', 'none'] as const).map((counts) => ({ privacy, counts })),
 )
 

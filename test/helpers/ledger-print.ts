@@ -1,7 +1,8 @@
 /** The ledger as a table for people: who learns what of each field, push services and settings of which the same is true in one line. */
-import { fieldNames, PARTIES, type Field, type Party } from '../../src/core/ledger.ts'
+import { fieldNames, PARTIES, type Field, type LedgerPolicy, type Party } from '../../src/core/ledger.ts'
 import type { LedgerCase } from './ledger-cases.ts'
 
+type Settings = Pick<LedgerPolicy, 'privacy' | 'counts'>
 type Learns = (ledgerCase: LedgerCase, field: Field, party: Party) => string
 
 export function printLedger(cases: readonly LedgerCase[], learns: Learns): string {
@@ -30,13 +31,16 @@ function serviceOf({ service, isEndToEnd, sealed }: LedgerCase): string {
 }
 
 /** What is learned under which settings; these are named only where they matter. */
-function sentenceOf(cases: readonly LedgerCase[], learns: (ledgerCase: LedgerCase) => string): string {
+export function sentenceOf<Policy extends Settings>(
+  cases: readonly Policy[],
+  learns: (policy: Policy) => string,
+): string {
   const groups = Map.groupBy(cases, learns)
   if (groups.size === 1) return [...groups.keys()].join('')
-  return [...groups].map(([learned, some]) => `${learned} (${settingsOf(some, cases)})`).join(', ')
+  return [...groups].map(([learned, some]) => `${settingsOf(some, cases)}: ${learned}`).join('; ')
 }
 
-function settingsOf(some: readonly LedgerCase[], all: readonly LedgerCase[]): string {
+function settingsOf(some: readonly Settings[], all: readonly Settings[]): string {
   const countsOf = (privacy: string) => some.filter((each) => each.privacy === privacy).map(({ counts }) => counts)
   const modes = [...new Set(some.map(({ privacy }) => privacy))]
   const total = new Set(all.map(({ counts }) => counts)).size

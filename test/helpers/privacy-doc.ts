@@ -10,7 +10,10 @@ import {
   PARTY_WORDS,
   type Learned,
   type LedgerPolicy,
+  type Party,
 } from '../../src/core/ledger.ts'
+import { POLICIES } from './ledger-cases.ts'
+import { sentenceOf } from './ledger-print.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 export const PRIVACY_DOC = join(ROOT, 'docs/privacy.md')
@@ -30,14 +33,13 @@ const SHORT: Readonly<Record<Learned, string>> = {
   aggregate: 'in totals',
 }
 
-const COUNTS = ['badge', 'exact', 'none'] as const
-
 /** The document with its parts that are made from the ledger as they must be. */
 export function withLedger(markdown: string): string {
   return withTables(markdown, {
     parties: partiesTable(),
     words: wordsTable(),
     fields: fieldsTable(),
+    'push services': pushServicesTable(),
     kept: keptTable(),
   })
 }
@@ -82,45 +84,40 @@ function wordsTable(): string {
   )
 }
 
+/** As an app is configured that does not say otherwise. */
+const SERVICES: readonly (Pick<LedgerPolicy, 'service' | 'sealed' | 'isEndToEnd'> & { readonly name: string })[] = [
+  { name: 'APNs', service: 'apns', sealed: 'optional' },
+  { name: 'FCM', service: 'fcm', sealed: 'optional' },
+  { name: 'FCM, `payload_style: hedwig`', service: 'hedwig', sealed: 'optional' },
+  { name: 'Web Push', service: 'webpush', sealed: 'ignored', isEndToEnd: true },
+  { name: 'Web Push without keys (`allow_unencrypted`)', service: 'webpush', sealed: 'ignored', isEndToEnd: false },
+]
+
 function fieldsTable(): string {
-  const modes = ['minimal', 'event_id_only', 'full'] as const
-  const head = [
-    'Field',
-    'What it is',
-    'Store',
-    'Log',
-    'Metrics',
-    ...modes.map((mode) => `Push service, ${mode}`),
-    'Why',
-  ]
   return asTable(
-    head,
+    ['Field', 'What it is', 'Store', 'Log', 'Metrics', 'Why'],
     fieldNames().map((field) => {
-      const at = (party: 'store' | 'log' | 'metrics', policy: LedgerPolicy) => words(learnedOf(field, party, policy))
-      const most: LedgerPolicy = { privacy: 'full', counts: 'exact', sealed: 'optional', service: 'apns' }
-      const least: LedgerPolicy = { privacy: 'minimal', counts: 'badge', sealed: 'optional', service: 'apns' }
-      const [atMost, atLeast] = [at('store', most), at('store', least)]
+      const at = (party: Party) =>
+        sentenceOf(POLICIES, (policy) => {
+          const learned = SERVICES.flatMap((service) => learnedOf(field, party, { ...policy, ...service }))
+          return words([...new Set(learned)].toSorted())
+        })
       const { what, why } = FIELDS[field]
-      return [
-        `\`${field}\``,
-        what,
-        atMost === atLeast ? atMost : `minimal: ${atLeast}; full: ${atMost}`,
-        at('log', most),
-        at('metrics', most),
-        ...modes.map((privacy) => pushServiceCell(field, privacy)),
-        why,
-      ]
+      return [`\`${field}\``, what, at('store'), at('log'), at('metrics'), why]
     }),
   )
 }
 
-function pushServiceCell(field: Parameters<typeof learnedOf>[0], privacy: LedgerPolicy['privacy']): string {
-  const cells = COUNTS.map((counts) =>
-    words(learnedOf(field, 'push_service', { privacy, counts, sealed: 'optional', service: 'apns' })),
+function pushServicesTable(): string {
+  return asTable(
+    ['Field', ...SERVICES.map(({ name }) => name)],
+    fieldNames().map((field) => [
+      `\`${field}\``,
+      ...SERVICES.map((service) =>
+        sentenceOf(POLICIES, (policy) => words(learnedOf(field, 'push_service', { ...policy, ...service }))),
+      ),
+    ]),
   )
-  return new Set(cells).size === 1
-    ? (cells[0] ?? '')
-    : COUNTS.map((counts, index) => `counts ${counts}: ${cells[index]}`).join('; ')
 }
 
 function keptTable(): string {

@@ -7,12 +7,26 @@ import { startChromium, type Chromium } from '../helpers/chromium.ts'
 const POLICY = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' } as const
 const STATEMENT = privacyStatement({
   apps: [
-    { name: 'com.example.ios', kind: 'apns', policy: POLICY, ledger: { service: 'apns' } },
+    {
+      name: 'com.example.ios',
+      kind: 'apns',
+      policy: POLICY,
+      timing: { coalesceMs: 5000, releaseEveryMs: 60_000 },
+      ledger: { service: 'apns' },
+    },
     {
       name: `com.example.${'long'.repeat(25)}.*`,
       kind: 'fcm',
       policy: { ...POLICY, privacy: 'full' },
+      timing: {},
       ledger: { service: 'fcm' },
+    },
+    {
+      name: 'com.example.web',
+      kind: 'webpush',
+      policy: { ...POLICY, sealed: 'ignored' },
+      timing: {},
+      ledger: { service: 'webpush', isEndToEnd: true },
     },
   ],
   maxAgeMs: 24 * 3600_000,

@@ -9,12 +9,19 @@ import { createNotifyServer } from '../../src/http/server.ts'
 const POLICY = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: ['<script>'], sealed: 'ignored' } as const
 const STATEMENT = privacyStatement({
   apps: [
-    { name: 'com.example.<b>&"ios', kind: 'apns', policy: POLICY, ledger: { service: 'apns' } },
-    { name: 'com.example.android', kind: 'fcm', policy: { ...POLICY, privacy: 'full' }, ledger: { service: 'fcm' } },
+    { name: 'com.example.<b>&"ios', kind: 'apns', policy: POLICY, timing: {}, ledger: { service: 'apns' } },
+    {
+      name: 'com.example.android',
+      kind: 'fcm',
+      policy: { ...POLICY, privacy: 'full' },
+      timing: {},
+      ledger: { service: 'fcm' },
+    },
     {
       name: 'com.example.web',
       kind: 'webpush',
       policy: { ...POLICY, privacy: 'event_id_only', counts: 'none' },
+      timing: {},
       ledger: { service: 'webpush', isEndToEnd: true },
     },
   ],
@@ -40,7 +47,13 @@ afterEach(() => server.close())
 
 describe('GET /_hushgate/privacy', () => {
   it("says that some of the pusher's settings are passed on where an app has Hedwig's shapes", () => {
-    const app = { name: 'com.example.android', kind: 'fcm', policy: POLICY, ledger: { service: 'fcm' } } as const
+    const app = {
+      name: 'com.example.android',
+      kind: 'fcm',
+      policy: POLICY,
+      timing: {},
+      ledger: { service: 'fcm' },
+    } as const
     const learnt = (apps: Parameters<typeof privacyStatement>[0]['apps']) =>
       privacyStatement({ apps, maxAgeMs: 1, callMaxAgeMs: 1 }).apps.map(({ learns }) => learns.pusher_data.push_service)
     expect(learnt([app, { ...app, ledger: { service: 'hedwig' } }])).toEqual([[], ['as_sent']])
@@ -82,7 +95,7 @@ describe('the page at /', () => {
 
   it('says of a minimal app that who wrote, where and what stays here', async () => {
     const [, ios = '', android = '', web = ''] = (await page()).split('<section>')
-    const parts = (section: string) => section.split('It does not learn')
+    const parts = (section: string) => section.split('does not learn')
     for (const field of ['sender', 'room_id', 'content', 'room_name'] as const) {
       expect(parts(ios)[0]).not.toContain(STATEMENT.fields[field])
       expect(parts(ios)[1]).toContain(STATEMENT.fields[field])
@@ -91,5 +104,6 @@ describe('the page at /', () => {
     for (const field of ['sender', 'event_id', 'content', 'room_name'] as const)
       expect(parts(web)[0]).not.toContain(STATEMENT.fields[field])
     expect(parts(ios)[0]).toContain('only one number')
+    expect(parts(web)[0]).toContain('encrypted for your device; the push service cannot open it')
   })
 })
