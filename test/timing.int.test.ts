@@ -159,6 +159,14 @@ describe.each(STORES)('on %s', (store) => {
       expect(services.of(token)).toHaveLength(2)
     })
 
+    it('reaches a device that registered again while its last push waited and its pushkey was called dead', async () => {
+      await start('coalesce: 3s')
+      const { token, apns } = newPushkey('d1000.rUnregistered.n1')
+      for (const pushkey_ts of [1000, Math.floor(Date.now() / 1000) + 3600])
+        await gateway.notify({ ...event(), devices: [{ app_id: APPS.apns, pushkey: apns, pushkey_ts }] })
+      expect(await services.waitFor(token, 2)).toMatchObject([{ status: 410 }, { status: 200 }])
+    })
+
     it('does not take a silent push for one that rings, nor one account of a phone for the other', async () => {
       await start('coalesce: 10m')
       const { token, apns } = newPushkey()

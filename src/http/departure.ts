@@ -24,7 +24,7 @@ export interface Departure {
   readonly latestKey?: string | undefined
 }
 
-export interface Recipient {
+interface Recipient {
   readonly device: Pick<Device, 'appId' | 'data'>
   readonly target: string
   /** Keyed hash of the device. */
