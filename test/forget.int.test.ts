@@ -8,15 +8,17 @@ import { until } from './helpers/received.ts'
 const IOS = 'com.example.ios'
 
 let services: PushServices
+let appsYaml: string
 beforeAll(async () => {
   services = await startPushServices()
+  appsYaml = services.appsYaml.replace('type: apns', 'type: apns\n    coalesce: 10m')
 })
 afterAll(() => services[Symbol.asyncDispose]())
 
 let folder: Awaited<ReturnType<typeof createHushgateFolder>>
 beforeEach(async () => {
   folder = await createHushgateFolder()
-  await folder.configure({ appsYaml: services.appsYaml, adminPort: await freePort() })
+  await folder.configure({ appsYaml, adminPort: await freePort() })
 })
 afterEach(() => folder[Symbol.asyncDispose]())
 
@@ -44,7 +46,9 @@ describe('hushgate forget', () => {
     await until('the pushkey is known to be dead', isDead)
     const { code, stdout, stderr } = await forget(`${apns}\n`)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatch(/^That it is dead: forgotten\nIts latest badge: forgotten\n(?:.*\n)*.*within 24 hours/)
+    expect(stdout).toMatch(
+      /^That it is dead: forgotten\nIts latest badge: forgotten\nWhen its latest push leaves: forgotten\n(?:.*\n)*.*within 24 hours/,
+    )
     expect(stdout).not.toContain(apns)
     expect((await forget(apns)).stdout).toMatch(/^That it is dead: was not remembered\nIts latest badge: was not/)
 

@@ -59,4 +59,11 @@ export const KEPT: readonly Kept[] = [
     lifetime: '30 days',
     why: 'The operator says whether it was a mistake',
   },
+  {
+    what: 'which apps there are, or were (Redis)',
+    readable:
+      "the names of apps; of each, a count of what was ever stored, BullMQ's settings and the numbers of its last jobs",
+    lifetime: 'as long as Redis',
+    why: 'What is left of an app that is not configured any more must be found; a count that began anew would take old badges for the latest',
+  },
 ]

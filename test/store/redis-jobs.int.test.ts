@@ -127,6 +127,7 @@ describe('what can be seen in Redis', () => {
     await setUser('informed', '+info')
     await setUser('uninformed')
     await raw.acl('LOG', 'RESET')
+    await raw.config('RESETSTAT')
     const store = await open({ username: 'informed', password: new Secret('secret') })
     const fates: Disposition[] = [
       { kind: 'again', atMs: Date.now() + 20 },
@@ -144,6 +145,9 @@ describe('what can be seen in Redis', () => {
     await store.memory.countMembers(['set'])
     await until('one is dead', async () => (await store.queue.depth(APP)).dead === 1)
     expect(await store.queue.retryDead({}, Date.now() + 60_000)).toBe(1)
+    await store.queue.add([createDelivery({ app: APP, device: 'one' }), createDelivery({ app: APP, device: 'two' })])
+    await until('it is swept', async () => (await raw.info('commandstats')).includes('cmdstat_zscan'))
+    await store.queue.forget(APP, 'one')
     expect(store.health()).toEqual({ writable: true, dangers: [], fit: true })
     expect(await raw.acl('LOG')).toEqual([])
 
