@@ -88,7 +88,7 @@ export interface DeliveryQueue {
   /** Puts them back as fresh deliveries that expire at `expiresAtMs`; resolves with their number. */
   retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number>
   dropDead(filter: DeadLetterFilter): Promise<number>
-  /** Removes what is stored for a device; what is handed out at this moment may stay. On a big store it takes minutes, and holds nobody up. */
+  /** Removes what is stored for a device; what is handed out at this moment may stay. On a big store it takes its time, and holds nobody up. */
   forget(app: string, device: string): Promise<Removed>
 }
 
