@@ -163,7 +163,7 @@ program
   .description('forget what is held about a device; its pushkey is read from standard input unless it is given')
   .requiredOption('--app <app_id>', 'the app_id of its pusher')
   .option('--pushkey <pushkey>', 'the pushkey (which then is in the history of the shell)')
-  .option('--data <json>', "the pusher's data, for Web Push")
+  .option('--data <json>', "the pusher's data, as the homeserver has it")
   .action(async ({ app: appId, pushkey, data }: { app: string; pushkey?: string; data?: string }) => {
     const { forget } = await import('./commands/forget.ts')
     const given =
