@@ -50,13 +50,18 @@ function combinations(): readonly [LedgerCase, Field, Party][] {
   )
 }
 
-function nameOf({ service, isEndToEnd, privacy, counts, sealed }: LedgerCase, field: Field, party: Party): string {
+function nameOf(
+  { service, isEndToEnd, privacy, counts, sealed, releaseEveryMs }: LedgerCase,
+  field: Field,
+  party: Party,
+): string {
   const app = [
     service,
     ...(isEndToEnd === false ? ['without keys'] : []),
     privacy,
     `counts ${counts}`,
     `sealed ${sealed}`,
+    ...(releaseEveryMs === undefined ? [] : ['release_every']),
   ]
   return `${app.join(', ')}: of ${field}, ${party}`
 }

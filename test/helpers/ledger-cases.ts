@@ -29,9 +29,22 @@ const KINDS: readonly Pick<LedgerPolicy, 'service' | 'sealed' | 'isEndToEnd'>[] 
   { service: 'webpush', sealed: 'ignored', isEndToEnd: false },
 ]
 
-export const CASES: readonly LedgerCase[] = KINDS.flatMap((kind) =>
-  POLICIES.map((policy) => ({ ...kind, ...policy })),
-).map((policy, index) => ({ ...policy, index, app: `com.example.case${index}.*` }))
+/** A push that came early in a tick has left early in it, or after its end. */
+export const RELEASE_EVERY_MS = 5000
+
+/** Whose pushes leave together. */
+const RELEASED: readonly LedgerPolicy[] = KINDS.filter(({ sealed }) => sealed !== 'required').flatMap((kind) =>
+  POLICIES.filter(({ counts }) => counts === 'badge').map((policy) => ({
+    ...kind,
+    ...policy,
+    releaseEveryMs: RELEASE_EVERY_MS,
+  })),
+)
+
+export const CASES: readonly LedgerCase[] = [
+  ...KINDS.flatMap((kind) => POLICIES.map((policy): LedgerPolicy => ({ ...kind, ...policy }))),
+  ...RELEASED,
+].map((policy, index) => ({ ...policy, index, app: `com.example.case${index}.*` }))
 
 /** A field's value, for this app alone. */
 export function valueOf(field: Field, { index }: LedgerCase): string {

@@ -21,6 +21,7 @@ import {
   notificationsOf,
   numbersOf,
   pusherDataOf,
+  RELEASE_EVERY_MS,
   scriptOf,
   SOURCE_ADDRESS,
   valueOf,
@@ -84,7 +85,13 @@ export async function observeLedger(store: StoreName): Promise<Observation> {
     })
     let metrics: string
     try {
-      await postAll(gateway, devices)
+      const isReleased = ({ ledgerCase }: PostedDevice) => ledgerCase.releaseEveryMs !== undefined
+      await until('a tick has just begun', () => Date.now() % RELEASE_EVERY_MS < RELEASE_EVERY_MS / 10)
+      await postAll(gateway, devices.filter(isReleased))
+      await postAll(
+        gateway,
+        devices.filter((device) => !isReleased(device)),
+      )
       // Registered again after its death: it is tried, which is written down.
       await postAll(
         gateway,
@@ -149,12 +156,13 @@ function appsYaml(yaml: string, folder: string): string {
     ca_file: join(folder, 'web-ca.pem'),
   }
   const sections = { apns: apps['com.example.ios'], fcm, hedwig: { ...fcm, payload_style: 'hedwig' }, webpush }
-  const entries = CASES.map(({ app, service, privacy, counts, sealed, isEndToEnd }) => [
+  const entries = CASES.map(({ app, service, privacy, counts, sealed, isEndToEnd, releaseEveryMs }) => [
     app,
     {
       ...sections[service],
       privacy,
       counts,
+      ...(releaseEveryMs === undefined ? {} : { release_every: `${releaseEveryMs / 1000}s` }),
       ...(sealed === 'ignored' ? { allow_unencrypted: isEndToEnd === false } : { sealed }),
     },
   ])

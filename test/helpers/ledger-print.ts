@@ -25,8 +25,12 @@ function linesOf(cases: readonly LedgerCase[], learns: (ledgerCase: LedgerCase) 
 
 const MODES = 3
 
-function serviceOf({ service, isEndToEnd, sealed }: LedgerCase): string {
-  const more = [isEndToEnd === false ? ' without keys' : '', sealed === 'required' ? ' sealed: required' : '']
+function serviceOf({ service, isEndToEnd, sealed, releaseEveryMs }: LedgerCase): string {
+  const more = [
+    isEndToEnd === false ? ' without keys' : '',
+    sealed === 'required' ? ' sealed: required' : '',
+    releaseEveryMs === undefined ? '' : ' release_every',
+  ]
   return service + more.join('')
 }
 

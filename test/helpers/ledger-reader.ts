@@ -58,7 +58,7 @@ export function createReader(observation: Observation): Reader {
     const hasSealed = ['value', 'sum'].some((what) => inside.has(`${ledgerCase.index} ${field} ${what}`))
     const isApart = party === 'push_service' && areApart(field, (name) => seen.pushes.get(name))
     const isWord = field === 'type' || field === 'membership'
-    const learned: Readonly<Record<Exclude<Learned, 'tick'>, boolean>> = {
+    const learned: Readonly<Record<Learned, boolean>> = {
       as_sent: has('value') || (isApart && !isWord) || isOtherwiseKnown(seen),
       category: (isApart && isWord && !has('value')) || (party === 'store' && field === 'type' && haveOrder(seen)),
       sum_as_badge: has('sum'),
@@ -67,6 +67,7 @@ export function createReader(observation: Observation): Reader {
       short_hash: has('short hash'),
       app_name: has('name'),
       rounded: party === 'store' && field === 'length' && areRounded(seen),
+      tick: party === 'push_service' && field === 'time' && areOnTicks(seen),
       aggregate: party === 'metrics' && isCounted(metrics, field, ledgerCase),
     }
     return keysOf(learned)
@@ -74,11 +75,12 @@ export function createReader(observation: Observation): Reader {
       .toSorted()
 
     /** What has no text. */
-    function isOtherwiseKnown({ stored, pushes }: Seen): boolean {
+    function isOtherwiseKnown(ofApp: Seen): boolean {
+      const { stored, pushes } = ofApp
       if (party === 'push_service' && field === 'length')
         return new Set([...pushes.values()].map((each) => each.length)).size > 1
       if (field !== 'time') return false
-      if (party === 'push_service') return pushes.size > 0
+      if (party === 'push_service') return pushes.size > 0 && !areOnTicks(ofApp)
       if (party === 'log') return log.some((line) => line.includes('"time":"2') && line.includes(`"${ledgerCase.app}"`))
       return (
         party === 'store' && stored.some(({ times }) => times.some((each) => each >= startedAtMs && each <= Date.now()))
@@ -130,9 +132,16 @@ function areApart(field: Field, seenOfName: (name: Name) => string | undefined):
 }
 
 function messageOf({ devices, stored }: Seen, name: Name): string | undefined {
-  const target = devices.filter((device) => device.name === name).map(targetOf)
-  const delivery = stored.flatMap(({ opened }) => opened).find((each) => target.includes(each.target.reveal()))
+  const delivery = deliveryTo(
+    devices.filter((device) => device.name === name),
+    stored,
+  )
   return delivery && JSON.stringify([steady(delivery.message.headers, delivery.acceptedAtMs), delivery.message.body])
+}
+
+function deliveryTo(devices: readonly PostedDevice[], stored: readonly Stored[]): Delivery | undefined {
+  const targets = devices.map(targetOf)
+  return stored.flatMap(({ opened }) => opened).find((each) => targets.includes(each.target.reveal()))
 }
 
 /** Calls stand elsewhere than events. */
@@ -162,21 +171,51 @@ function seenOf(ledgerCase: LedgerCase, observation: Observation): Seen {
   const devices = observation.devices.filter((device) => device.ledgerCase === ledgerCase)
   const stored = observation.stored.filter(({ app }) => app === ledgerCase.app)
   const pushes = devices.flatMap((device) => {
-    const push = pushOf(device, observation)
+    const push = pushOf(device, stored, observation)
     return push === undefined ? [] : [[device.name, push] as const]
   })
   return { ledgerCase, devices, stored, pushes: new Map(pushes), startedAtMs }
 }
 
-function pushOf({ ledgerCase, token }: PostedDevice, { pushes, webPushes }: Observation): string | undefined {
-  const webPush = webPushes.find(({ name }) => name === token)
-  if (webPush !== undefined) {
-    const { authorization: _vapid, ...headers } = webPush.headers
-    const body = ledgerCase.isEndToEnd === true ? ' '.repeat(webPush.body.length) : webPush.body.toString()
-    return JSON.stringify([steady(headers, webPush.atMs), body])
-  }
-  const push = pushes.find((each) => each.token === token)
-  return push && JSON.stringify([steady(push.headers, Date.now()), push.body]).replaceAll(token, '')
+function pushOf(
+  device: PostedDevice,
+  stored: readonly Stored[],
+  { pushes, webPushes }: Observation,
+): string | undefined {
+  const { ledgerCase, token } = device
+  const push = pushes.find((each) => each.token === token) ?? webPushes.find((each) => each.name === token)
+  if (push === undefined) return undefined
+  const { authorization: _vapid, ...headers } = push.headers
+  const sealed = Buffer.isBuffer(push.body) && ledgerCase.isEndToEnd === true ? ' '.repeat(push.body.length) : undefined
+  const body = sealed ?? (Buffer.isBuffer(push.body) ? push.body.toString() : push.body)
+  const shown = JSON.stringify([steady(headers, push.atMs), body]).replaceAll(token, '')
+  return showsTime(device, stored, headers, push.atMs) ? `${AT_ONCE} ${shown}` : shown
+}
+
+const AT_ONCE = 'at once'
+
+/** Whether it came before the tick that it should wait for, or says in its end when it came. */
+function showsTime(
+  device: PostedDevice,
+  stored: readonly Stored[],
+  { 'apns-expiration': end }: Readonly<Record<string, string>>,
+  atMs: number,
+): boolean {
+  const { releaseEveryMs } = device.ledgerCase
+  const acceptedAtMs = deliveryTo([device], stored)?.acceptedAtMs
+  if (releaseEveryMs === undefined || acceptedAtMs === undefined) return false
+  const isEarly = atMs < Math.ceil(acceptedAtMs / releaseEveryMs) * releaseEveryMs
+  return isEarly || (end !== undefined && (Number(end) * 1000) % releaseEveryMs !== 0)
+}
+
+/** All but calls, which never wait. */
+function areOnTicks({ ledgerCase, pushes }: Seen): boolean {
+  const others = [...pushes].filter(([name]) => name !== 'call')
+  return (
+    ledgerCase.releaseEveryMs !== undefined &&
+    others.length > 0 &&
+    others.every(([, push]) => !push.startsWith(AT_ONCE))
+  )
 }
 
 /** Without the names of this one push, and its end as a time from now, in hours. */
