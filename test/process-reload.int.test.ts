@@ -103,13 +103,22 @@ describe('SIGHUP', () => {
 })
 
 describe('a change of the configuration file', () => {
-  it('is noticed by itself', async () => {
+  it('is noticed by itself, and told to those who ask what is passed on', async () => {
     await configure('')
     const running = await serve()
+    const toldOf = async (privacy: string) => {
+      const app = expect.objectContaining({ app: 'com.example.ios', privacy })
+      expect(await (await fetch(new URL('/_hushgate/privacy', running.url))).json()).toMatchObject({
+        apps: expect.arrayContaining([app]),
+      })
+      return (await fetch(new URL('/', running.url))).text()
+    }
     expect(await pushed(running.url)).not.toHaveProperty('room_id')
+    expect(await toldOf('minimal')).toContain('Apple is told that something happened, and not what')
     await configure('privacy: event_id_only')
     await running.logged(RELOADED)
     expect(await pushed(running.url)).toHaveProperty('room_id', '!room:example.org')
+    expect(await toldOf('event_id_only')).toContain('Apple is told which message in which room it is about')
   })
 
   it('with mistakes is refused with each of them in the log, the old one stays in use, and the mended one is taken', async () => {

@@ -52,20 +52,19 @@ ${simulators.appsYaml}${browser.appYaml}`,
     stdout,
     stopRequested,
     onReloadRequested: () => {},
-    onStarted: ({ notifyUrl, adminUrl }) =>
-      stdout.write(invitation(`${notifyUrl}${NOTIFY_PATH}`, adminUrl, browser.device)),
+    onStarted: ({ notifyUrl, adminUrl }) => stdout.write(invitation(notifyUrl ?? '', adminUrl, browser.device)),
   })
 }
 
-function invitation(url: string, adminUrl: string, browser: JsonObject): string {
+function invitation(notifyUrl: string, adminUrl: string, browser: JsonObject): string {
   // The apps' event ID differs each time, or the second paste would be recognised as the same event and sent once.
   const body = `{"notification":{"event_id":"$event-'$RANDOM$RANDOM'","room_id":"!family:example.org","type":"m.room.message","sender":"@alice:example.org","content":{"msgtype":"m.text","body":"See you at eight"},"counts":{"unread":2},"devices":[{"app_id":"com.example.ios","pushkey":"${'5e'.repeat(32)}"},{"app_id":"com.example.android","pushkey":"demonstration-token"},${JSON.stringify(browser)}]}}`
   return `
 Paste this into another terminal, as a homeserver would send it, and see here what Apple, Google and a browser are told:
 
-curl ${url} -d '${body}'
+curl ${notifyUrl}${NOTIFY_PATH} -d '${body}'
 
-Metrics: ${adminUrl}/metrics   Stop: Ctrl-C
+What it tells its users: ${notifyUrl}/   Metrics: ${adminUrl}/metrics   Stop: Ctrl-C
 `
 }
 

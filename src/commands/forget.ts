@@ -28,6 +28,10 @@ export async function forget({ appId, pushkey, data, config, stdout, stderr }: F
   stdout.write(`When its latest push leaves: ${forgotten.departure ? 'forgotten' : 'was not remembered'}\n`)
   stdout.write(`Pushes that waited for it: ${forgotten.deliveries} removed\n`)
   stdout.write(`Pushes to it that were given up: ${forgotten.deadLetters} removed\n`)
+  if (data === undefined)
+    stdout.write(
+      "The pusher's data was not given (--data): a Web Push device cannot be found without, nor of others the latest badge and push\n",
+    )
   if (forgotten.unreadable > 0)
     stdout.write(
       `Of its app, ${forgotten.unreadable} cannot be opened with this key file: whether they are for it cannot be seen; they expire\n`,

@@ -31,7 +31,7 @@ export async function render({ config, kinds, body, stdout, nowMs }: RenderOptio
     return 1
   }
   stdout.write(
-    `The homeserver sent ${body.byteLength} bytes: all of it is in the gateway's memory until it is answered, then gone.\n`,
+    `The homeserver sent ${body.byteLength} bytes: all of it is in the gateway's memory until it is answered, then gone. What each party learns is said at most.\n`,
   )
   const seal = await openSeal()
   for (const [index, device] of notification.devices.entries())

@@ -13,11 +13,11 @@ export const KEPT: readonly Kept[] = [
     what: 'a push that is on its way',
     readable: 'nothing of it; beside it the name of the app, priority, times, number of attempts',
     lifetime:
-      'until it is sent; at most queue.max_age (calls: queue.call_max_age), then an event is given up and the rest goes',
+      'until it is sent; at most queue.max_age (calls: queue.call_max_age), then an event is given up (the next entry) and the rest goes',
     why: 'Nothing is lost when the push service or the gateway is away',
   },
   {
-    what: 'a push that was given up',
+    what: 'a push that could not be delivered',
     readable: 'the same, and the reason',
     lifetime: '7 days, at most 10,000 per app',
     why: 'The operator can find out why, and send it again',
@@ -29,38 +29,38 @@ export const KEPT: readonly Kept[] = [
     why: 'Homeservers repeat themselves; the device shall not ring twice',
   },
   {
-    what: 'which badge of a device is the latest, and which push of those that leave together',
+    what: 'which badge of a device is the latest (where pushes are delayed, also which push)',
     readable: 'a keyed hash of app, pushkey and registration; a number',
     lifetime: '24 hours',
     why: 'An old number must not replace a newer one',
   },
   {
-    what: 'when the latest push of a device leaves, of an app that coalesces',
+    what: 'when the latest push of a device leaves (only of an app with the setting coalesce)',
     readable: 'a keyed hash of app, pushkey and registration; a time; a random ID',
     lifetime: 'twice the setting coalesce at most, so 20 minutes',
     why: 'Of the pushes of some seconds two are sent: the first at once, the last at the end',
   },
   {
-    what: 'that a pushkey is dead',
+    what: "that a device's address (pushkey) is dead",
     readable:
       'a keyed hash of app and pushkey, and of its registration when it was registered again; times, in minutes',
     lifetime: '30 days',
     why: 'The homeserver is told, so that it stops',
   },
   {
-    what: 'how many pushkeys were called dead in the last minutes',
+    what: 'how many addresses of devices were called dead in the last minutes',
     readable: 'keyed hashes that are others each hour, in sets that can only be counted',
     lifetime: '6 minutes',
     why: 'A wrong setting must not unregister every user',
   },
   {
-    what: 'when too many pushkeys of an app were called dead',
+    what: 'when too many addresses of devices of an app were called dead',
     readable: 'the name of the app, times',
     lifetime: '30 days',
     why: 'The operator says whether it was a mistake',
   },
   {
-    what: 'which apps there are, or were (Redis)',
+    what: 'which apps there are, or were (only where the store is a Redis)',
     readable:
       "the names of apps; of each, a count of what was ever stored, BullMQ's settings and the numbers of its last jobs",
     lifetime: 'as long as Redis',

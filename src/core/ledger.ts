@@ -46,7 +46,7 @@ export const LEARNED = {
   short_hash: '8 hex digits of a keyed hash',
   app_name: 'the name of the app in the configuration',
   sealed: 'what is passed on of it, encrypted; unreadable without the key file',
-  category: 'only of which kind it is: a call, an invitation, something else',
+  category: 'at most of which kind it is: a call, an invitation, something else',
   tick: 'when it left, together with all others of that moment; only of a call, when it came',
   rounded: 'only rounded up to whole KiB',
   aggregate: 'only as a part of counts and histograms of the whole app',
@@ -168,12 +168,12 @@ export const FIELDS = {
     why: 'Tells a device that came back from one that is gone',
   },
   default_payload_allowed: {
-    what: "the app's own constants that are on its allow-list (default_payload)",
+    what: "fixed values of your app's choice, as far as the gateway's list allows them (default_payload)",
     passedOn: ALWAYS,
     why: 'By them the app finds its account; short, and chosen by the app',
   },
   default_payload: {
-    what: 'whatever else the app asked to be passed on (default_payload)',
+    what: 'whatever else your app asked to be passed on (default_payload)',
     passedOn: UNLESS_MINIMAL,
     why: 'The app asked for it when it registered',
   },
@@ -185,7 +185,7 @@ export const FIELDS = {
     why: 'By it the app finds the account to which a push belongs; the key itself goes nowhere',
   },
   pusher_data: {
-    what: 'the other settings of the registration',
+    what: 'the other settings with which your app registered (the data of its pusher)',
     passedOn: NEVER,
     differs: { apns: always('keyed_hash'), hedwig: ALWAYS, webpush: always('keyed_hash') },
     outside: always('keyed_hash'),

@@ -33,13 +33,13 @@ const HOW: Readonly<Partial<Record<Learned, string>>> = {
   sum_as_badge: 'only one number, as on the app icon',
   keyed_hash: 'only as a code that means nothing to others',
   category: 'at most whether it is a call, an invitation or something else',
-  tick: 'only when it left, together with others; of a call, when it came',
+  tick: 'only in steps, as pushes leave together; of a call, exactly',
 }
 
 const TOLD: Readonly<Record<StatedApp['privacy'], string>> = {
   minimal: 'is told that something happened, and not what',
   event_id_only: 'is told which message in which room it is about, by their IDs, but not who wrote or what',
-  full: 'is told what your homeserver tells: who wrote, where and what, unless the room is encrypted',
+  full: 'is told what your homeserver tells: who wrote and in which room, and, unless the room is encrypted, what',
 }
 
 export function privacyPage(statement: PrivacyStatement): string {
@@ -51,17 +51,25 @@ export function privacyPage(statement: PrivacyStatement): string {
 <title>What this push gateway learns about you</title><style>${STYLE}</style></head><body>
 <h1>What this push gateway learns about you</h1>
 <p>When something happens in one of your chats, your homeserver tells this gateway, and the gateway wakes your phone or browser through the push service of
-Apple, Google or your browser's maker. This page is made from how this gateway is set up at this moment.</p>
+Apple, Google or your browser's maker. This page is made from how this gateway is set up at this moment; that it is this software which runs here,
+you have to take from whoever runs it.</p>
+<h2>What it is told</h2>
+<p>Everything that your homeserver puts into a notification: your device, the room and the message, by their IDs; and, if your app has not asked for less, who
+wrote, names and what was written, which in an encrypted room is unreadable. All that is in the gateway's memory until your homeserver has its answer,
+a moment later; what is passed on stays there until it is sent.</p>
 <h2>What it passes on</h2>
 ${apps.map((app) => appSection(app, statement)).join('\n')}
 <h2>What it keeps</h2>
-<p>A notification is in the gateway's memory until your homeserver has its answer. On disk there is only this:</p>
-<dl>${kept.map(({ what, readable, lifetime }) => `<dt>${text(capital(what))}</dt><dd>Kept ${text(lifetimeOf(lifetime))}.<br><small>Readable without the gateway's key: ${text(readable)}.</small></dd>`).join('\n')}</dl>
+<p>Pushes are stored encrypted. Whoever gets at the gateway's database, but not at its key, can read times, numbers, the names of apps, and codes (“keyed hashes”) that
+stand for a device or a message and tell nobody without the key for which. Stored is:</p>
+<dl>${kept.map(({ what, lifetime }) => `<dt>${text(capital(what))}</dt><dd>Kept ${text(lifetimeOf(lifetime))}.</dd>`).join('\n')}</dl>
+<details><summary>What exactly can be read of it without the key</summary>
+<ul>${kept.map(({ what, readable }) => `<li>${text(capital(what))}: ${text(readable)}</li>`).join('\n')}</ul></details>
 <h2>Logs and statistics</h2>
-<p>The log holds times, the name of the app, how a push ended, and 8 digits of a code for the device. The statistics are counts for all users of an app
+<p>The log holds at most times, the name of the app, how a push ended, and 8 digits of a code for the device. The statistics are counts for all users of an app
 together. Neither holds a name, a message, a room, a Matrix ID or an address of a device or homeserver. There is no access log.</p>
 <h2>What no gateway can hide</h2>
-<p>Your homeserver tells the gateway more than the gateway passes on. And whoever passes on or delivers a push sees when, for which app, and to which device.</p>
+<p>Whoever passes on or delivers a push sees when, for which app, and to which device. Who sees that of you and of others for a while can guess who writes to whom.</p>
 <p><small>The same for programs: <a href="/_hushgate/privacy">/_hushgate/privacy</a></small></p>
 </body></html>
 `
@@ -86,22 +94,24 @@ function appSection(app: StatedApp, { fields }: PrivacyStatement): string {
 function sentencesOf(app: StatedApp, who: string): readonly string[] {
   const { coalesce_seconds: coalesce, release_every_seconds: release } = app
   const told = app.sealed === 'required' ? TOLD.minimal : TOLD[app.privacy]
+  const isRoomTold = app.learns.room_id.push_service.includes('as_sent')
+  const hidden = isRoomTold
+    ? `That hides little from ${lower(who)} where a push names its room`
+    : 'That makes it harder to see who got a single message; it does not hide with whom somebody writes often'
   const sentences: readonly [boolean, string][] = [
     [app.encrypted_for_device, `Each message is encrypted for your device; ${lower(who)} cannot open it.`],
     [!app.encrypted_for_device, `${who} ${told}.`],
     [
       app.sealed !== 'ignored',
-      `If your app has made a key for it, what happened goes along in a sealed block that only your device can open${told === TOLD.minimal ? '' : `, and ${who} is told no more than that something happened`}.`,
+      `If your app has made a key for it, the IDs of the message and the room go along in a sealed block that only your device can open${told === TOLD.minimal ? '' : `, and ${lower(who)} is told no more than that something happened`}.`,
     ],
     [app.placeholder_ids, 'The message and the room that a push names are made up, anew for each push.'],
-    [
-      coalesce !== null,
-      `Of the pushes within ${duration(coalesce ?? 0)} only the first and the last are sent; a call is sent at once.`,
-    ],
+    [coalesce !== null, `Of the pushes to you within ${duration(coalesce ?? 0)} only the first and the last are sent.`],
     [
       release !== null,
-      `Pushes leave together every ${duration(release ?? 0).replace(/^1 /, '')}, in random order, so that it is harder to see who writes to whom; a call leaves at once.`,
+      `Pushes leave together every ${duration(release ?? 0).replace(/^1 /, '')}, in random order. ${hidden}.`,
     ],
+    [coalesce !== null || release !== null, 'What your homeserver says is a call leaves at once.'],
   ]
   return sentences.filter(([isTrue]) => isTrue).map(([, sentence]) => sentence)
 }
