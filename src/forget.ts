@@ -63,7 +63,7 @@ export async function forgetDevice(
     deduplication.forgetLatest(
       latestHash({ appId, data }, target, { name: app.name, countsPer: kind.countsPer }, hash),
     ),
-    ...PRIORITIES.map((prio) => wakeUps.forget(wakeHash({ appId, data }, target, prio, hash))),
+    ...PRIORITIES.map((prio) => wakeUps.forget(wakeHash(app.name, { appId, data }, target, prio, hash))),
   ])
   const { deliveries, deadLetters, unreadable } = removed
   const all = [...deliveries, ...deadLetters]

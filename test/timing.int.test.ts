@@ -8,6 +8,7 @@ import { createHushgateFolder, startHushgate } from './helpers/hushgate-process.
 import { newPushkey, startPushServices, type PushServices, type ReceivedPush } from './helpers/push-services.ts'
 import { until } from './helpers/received.ts'
 import { startStores, STORES, type TestStores } from './helpers/stores.ts'
+import { HUSHGATE_KEY } from './sealed/random-pushes.ts'
 
 const APPS = { apns: 'com.example.ios', fcm: 'com.example.android' } as const
 const SERVICES = ['apns', 'fcm'] as const
@@ -167,6 +168,38 @@ describe.each(STORES)('on %s', (store) => {
       expect(await services.waitFor(token, 2)).toMatchObject([{ status: 410 }, { status: 200 }])
     })
 
+    it('does not let the last push of a registration that is dead stand for one of a registration that is not', async () => {
+      await start('coalesce: 3s')
+      const { token, apns } = newPushkey('d1000.rUnregistered.n1')
+      for (const pushkey_ts of [1000, Math.floor(Date.now() / 1000) + 3600, 1000])
+        await gateway.notify({ ...event(), devices: [{ app_id: APPS.apns, pushkey: apns, pushkey_ts }] })
+      expect(await services.waitFor(token, 2)).toMatchObject([{ status: 410 }, { status: 200 }])
+    })
+
+    it('loses nothing that waits with an app that has been given another name', async () => {
+      await start('coalesce: 3s')
+      const { token, apns } = newPushkey()
+      for (let unread = 1; unread <= 3; unread += 1) await post('apns', apns, event({ counts: { unread } }))
+      await gateway.reload({ appsYaml: appsWith('coalesce: 3s').replace(`${APPS.apns}:`, 'com.example.io*:') })
+      for (let unread = 4; unread <= 5; unread += 1) await post('apns', apns, event({ counts: { unread } }))
+      await until('the last one has come', () =>
+        services.of(token).some(({ body }) => JSON.stringify(body).includes('"badge":5')),
+      )
+    })
+
+    it('lets nothing wait longer than the window when the clock is set back, or the window is made shorter', async () => {
+      await start('coalesce: 10m')
+      const [late, long] = [newPushkey(), newPushkey()]
+      aheadMs = 3600_000
+      await post('apns', late.apns, event())
+      aheadMs = 0
+      for (let count = 1; count <= 2; count += 1) await post('apns', long.apns, event())
+      await Promise.all([late, long].map(({ token }) => services.waitFor(token, 1)))
+      await gateway.reload({ appsYaml: appsWith('coalesce: 1s') })
+      await Promise.all([late, long].map(({ apns }) => post('apns', apns, event())))
+      await Promise.all([late, long].map(({ token }) => services.waitFor(token, 2)))
+    })
+
     it('does not take a silent push for one that rings, nor one account of a phone for the other', async () => {
       await start('coalesce: 10m')
       const { token, apns } = newPushkey()
@@ -226,6 +259,22 @@ describe.each(STORES)('on %s', (store) => {
       await services.waitFor(token, 7)
       await allSettled('apns')
       expect(services.of(token).slice(6)).toMatchObject([{ body: { aps: { badge: 4 } } }])
+    })
+
+    it.each([
+      ['privacy: event_id_only', {}],
+      ['privacy: full', {}],
+      ['sealed: required', { hushgate_key: HUSHGATE_KEY }],
+    ])('sends no older badge after an event that tells a newer number (%s)', async (setting, data) => {
+      await start(`release_every: 2s\n    ${setting}`)
+      startOfTick(2000)
+      const { token, apns } = newPushkey()
+      await post('apns', apns, { counts: { unread: 0 } }, data)
+      await post('apns', apns, event({ type: 'm.room.message', counts: { unread: 4 } }), data)
+      await services.waitFor(token, 1)
+      await allSettled('apns')
+      expect(await outcomes('apns', 'superseded')).toBe(1)
+      expect(services.of(token)).toHaveLength(1)
     })
   })
 

@@ -39,10 +39,10 @@ export function reportTimingMistakes(
     longestMs += delayMs
     if (section['push_type'] === 'voip')
       report(option, 'is not for push_type: voip, as a call must ring at once; delete the line')
-    else if (maxAgeMs !== undefined && longestMs >= maxAgeMs)
+    else if (maxAgeMs !== undefined && 2 * longestMs > maxAgeMs)
       report(
         option,
-        'lets pushes expire before they leave: coalesce and release_every together must be shorter than queue.max_age',
+        'lets pushes expire before they leave, or before they can be tried again: coalesce and release_every together must be at most half of queue.max_age',
       )
   }
 }

@@ -20,7 +20,9 @@ export interface WakeUp {
 /** `lastAtMs`: when the latest planned wake-up of this registration leaves or left; the result's `atMs` is what to remember next. */
 export function planWakeUp(nowMs: number, lastAtMs: number | undefined, windowMs: number): WakeUp {
   if (lastAtMs === undefined || nowMs >= lastAtMs + windowMs) return { atMs: nowMs, isTrailing: false }
-  return { atMs: nowMs < lastAtMs ? lastAtMs : lastAtMs + windowMs, isTrailing: true }
+  const atMs = nowMs < lastAtMs ? lastAtMs : lastAtMs + windowMs
+  // It was planned further ahead only where the clock was set back since, or the window was longer.
+  return { atMs: Math.min(atMs, nowMs + windowMs), isTrailing: true }
 }
 
 export interface Release {

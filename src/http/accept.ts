@@ -5,7 +5,15 @@ import type { Delivery, Priority } from '../core/delivery.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { PushIdentity, Rendered } from '../core/message.ts'
 import type { Device, Notification } from '../core/notification.ts'
-import { applyPrivacy, isCall, isTestPush, sealFor, type PrivacyPolicy, type Sealing } from '../core/privacy.ts'
+import {
+  applyPrivacy,
+  badgeOf,
+  isCall,
+  isTestPush,
+  sealFor,
+  type PrivacyPolicy,
+  type Sealing,
+} from '../core/privacy.ts'
 import type { PlaceholderIds } from '../core/placeholder-ids.ts'
 import type { Push } from '../core/push.ts'
 import type { Timing } from '../core/release.ts'
@@ -129,7 +137,8 @@ async function render(
   // A shorter life tells the push service which push is a call, which is the type's to tell.
   const shownMaxAgeMs = push.detail === 'full' || app.isVoip ? maxAgeMs : ports.maxAgeMs
   const timing = timingFor(push, notification, app.timing)
-  const departure = await departureOf(push, timing, { device, target, name: names.device }, nowMs, ports)
+  const recipient = { app: app.name, device, target, deviceName: names.device }
+  const departure = await departureOf(push, timing, recipient, nowMs, ports)
   const rendered = app.render(push, {
     id: names.pushId,
     collapseId: names.collapseId,
@@ -155,17 +164,20 @@ async function render(
     probesDead: probesDead || undefined,
     acceptedAtMs: nowMs,
     dueAtMs: departure.dueAtMs,
-    outdates: outdatedBy(push, app, () => latestHash(device, target, app, ports.hash)),
+    outdates: outdatedBy(notification, app, () => latestHash(device, target, app, ports.hash)),
     expiresAtMs: nowMs + maxAgeMs,
   }
   return { delivery, rendered }
 }
 
-/** Where pushes are delayed, an older badge update may still wait: it must not follow an event that shows a newer number. */
-function outdatedBy(push: Push, { timing }: IntakeApp, latestKey: () => string): string | undefined {
+/** Where pushes are delayed, an older badge update may still wait: it must not follow an event that tells a newer number, sealed or not. */
+function outdatedBy(
+  { kind, counts }: Notification,
+  { timing }: IntakeApp,
+  latestKey: () => string,
+): string | undefined {
   const isDelayed = timing.coalesceMs !== undefined || timing.releaseEveryMs !== undefined
-  const showsBadge = push.kind === 'event' && push.detail === 'minimal' && push.badge !== undefined
-  return isDelayed && showsBadge ? latestKey() : undefined
+  return isDelayed && kind === 'event' && badgeOf(counts) !== undefined ? latestKey() : undefined
 }
 
 function priorityOf(notification: Notification, app: IntakeApp): Priority {

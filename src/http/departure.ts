@@ -25,10 +25,12 @@ export interface Departure {
 }
 
 interface Recipient {
-  readonly device: Pick<Device, 'appId' | 'data'>
+  /** The app's configured name. */
+  readonly app: string
+  readonly device: Pick<Device, 'appId' | 'data' | 'pushkeyTs'>
   readonly target: string
   /** Keyed hash of the device. */
-  readonly name: string
+  readonly deviceName: string
 }
 
 /** A badge update leaves a little after the pushes of its time, so that its number, which is newer, arrives later. */
@@ -56,7 +58,7 @@ export async function departureOf(
     return { dueAtMs: readyAtMs > nowMs ? readyAtMs + behindMs : undefined, shownAtMs: readyAtMs, latestKey }
   const { tickMs } = nextRelease(readyAtMs, releaseEveryMs, 0)
   // By the device, so that devices are shuffled anew at each tick, but what one of them gets (badges!) stays in its order.
-  const random = fractionOf(ports.hash('release', recipient.name, String(tickMs)))
+  const random = fractionOf(ports.hash('release', recipient.deviceName, String(tickMs)))
   const { atMs } = nextRelease(readyAtMs, releaseEveryMs, random)
   return { dueAtMs: atMs + behindMs, shownAtMs: tickMs, latestKey }
 }
@@ -69,12 +71,12 @@ interface Ready {
 /** Per registration, as two accounts on one phone each have their own; and per priority, as a silent one is no substitute for one that rings. */
 async function coalesced(
   { kind, prio }: Push,
-  { device, target }: Recipient,
+  { app, device, target }: Recipient,
   windowMs: number,
   nowMs: number,
   { hash, planWakeUp, plannedWakeUpMs }: DeparturePorts,
 ): Promise<Ready> {
-  const keyOf = (priority: Push['prio']): string => wakeHash(device, target, priority, hash)
+  const keyOf = (priority: Push['prio']): string => wakeHash(app, device, target, priority, hash)
   if (kind === 'counts') {
     // Not before a wake-up that waits: its badge is older, and must not be the one that stays.
     const planned = await Promise.all((['high', 'low'] as const).map((priority) => plannedWakeUpMs(keyOf(priority))))
@@ -82,11 +84,19 @@ async function coalesced(
   }
   const key = keyOf(prio)
   const { atMs, isTrailing } = await planWakeUp(key, nowMs, windowMs)
-  return isTrailing ? { atMs, latestKey: hash('wake', key, String(atMs)) } : { atMs: nowMs }
+  // Not for one registered at another time, which may be dead while this one is not (feedback/tombstone.ts).
+  return isTrailing ? { atMs, latestKey: hash('wake', key, String(atMs), String(device.pushkeyTs)) } : { atMs: nowMs }
 }
 
-export function wakeHash({ appId, data }: Recipient['device'], target: string, prio: Push['prio'], hash: Hash): string {
-  return hash('wake', appId, target, JSON.stringify(data), prio)
+/** With the app's configured name, like `latestHash`: what waits under another name is not handed out, and must not stand for what is. */
+export function wakeHash(
+  app: string,
+  { appId, data }: Pick<Device, 'appId' | 'data'>,
+  target: string,
+  prio: Push['prio'],
+  hash: Hash,
+): string {
+  return hash('wake', app, appId, target, JSON.stringify(data), prio)
 }
 
 /** In [0, 1), of the first 32 bits of a hash. */

@@ -268,14 +268,14 @@ const table: readonly (readonly [string, string, string])[] = [
     '7: apps["a.b"].release_every: is not for push_type: voip, as a call must ring at once; delete the line',
   ],
   [
-    'coalescing for longer than pushes are kept',
-    'queue: { max_age: 30s }\napps:\n  a.b:\n    type: pigeon\n    key_file: key\n    coalesce: 30s\n',
-    '6: apps["a.b"].coalesce: lets pushes expire before they leave: coalesce and release_every together must be shorter than queue.max_age',
+    'coalescing for most of the time that pushes are kept',
+    'queue: { max_age: 30s }\napps:\n  a.b:\n    type: pigeon\n    key_file: key\n    coalesce: 16s\n',
+    '6: apps["a.b"].coalesce: lets pushes expire before they leave, or before they can be tried again: coalesce and release_every together must be at most half of queue.max_age',
   ],
   [
-    'both together for longer than pushes are kept',
-    'queue: { max_age: 30s }\napps:\n  a.b:\n    type: pigeon\n    key_file: key\n    coalesce: 20s\n    release_every: 10s\n',
-    '7: apps["a.b"].release_every: lets pushes expire before they leave: coalesce and release_every together must be shorter than queue.max_age',
+    'both together for most of the time that pushes are kept',
+    'queue: { max_age: 30s }\napps:\n  a.b:\n    type: pigeon\n    key_file: key\n    coalesce: 10s\n    release_every: 6s\n',
+    '7: apps["a.b"].release_every: lets pushes expire before they leave, or before they can be tried again: coalesce and release_every together must be at most half of queue.max_age',
   ],
   [
     'ticks that are too far apart',
