@@ -11,14 +11,15 @@ export interface Kept {
 export const KEPT: readonly Kept[] = [
   {
     what: 'a push that is on its way',
-    readable: 'nothing of it; beside it the name of the app, priority, times, number of attempts',
+    readable:
+      'nothing of it; beside it the name of the app, priority, times, number of attempts, a running number or a random ID',
     lifetime:
       'until it is sent; at most queue.max_age (calls: queue.call_max_age), then an event is given up (the next entry) and the rest goes',
     why: 'Nothing is lost when the push service or the gateway is away',
   },
   {
     what: 'a push that could not be delivered',
-    readable: 'the same, and the reason',
+    readable: 'the same, the random ID under which its event was sent, and the reason',
     lifetime: '7 days, at most 10,000 per app',
     why: 'The operator can find out why, and send it again',
   },
@@ -60,10 +61,10 @@ export const KEPT: readonly Kept[] = [
     why: 'The operator says whether it was a mistake',
   },
   {
-    what: 'which apps there are, or were (only where the store is a Redis)',
+    what: 'how much was ever stored; where the store is a Redis, also which apps there are, or were',
     readable:
-      "the names of apps; of each, a count of what was ever stored, BullMQ's settings and the numbers of its last jobs",
-    lifetime: 'as long as Redis',
+      "SQLite: one count. Redis: the names of apps; of each, a count, BullMQ's settings and the numbers of its last jobs",
+    lifetime: 'as long as the store itself',
     why: 'What is left of an app that is not configured any more must be found; a count that began anew would take old badges for the latest',
   },
 ]
