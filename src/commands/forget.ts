@@ -30,7 +30,7 @@ export async function forget({ appId, pushkey, data, config, stdout, stderr }: F
   stdout.write(`Pushes to it that were given up: ${forgotten.deadLetters} removed\n`)
   if (data === undefined)
     stdout.write(
-      "The pusher's data was not given (--data): a Web Push device cannot be found without, nor of others the latest badge and push\n",
+      "The pusher's data was not given (--data): a Web Push device is not found without it, nor, of others, all that is remembered\n",
     )
   if (forgotten.unreadable > 0)
     stdout.write(

@@ -4,6 +4,7 @@ import { Compile } from 'typebox/schema'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fieldNames } from '../../src/core/ledger.ts'
 import { privacyStatement, privacyStatementSchema } from '../../src/core/privacy-statement.ts'
+import { privacyPage } from '../../src/http/privacy-page.ts'
 import { createNotifyServer } from '../../src/http/server.ts'
 
 const POLICY = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: ['<script>'], sealed: 'ignored' } as const
@@ -106,4 +107,28 @@ describe('the page at /', () => {
     expect(parts(ios)[0]).toContain('only one number')
     expect(parts(web)[0]).toContain('encrypted for your device; the push service cannot open it')
   })
+
+  it.each([
+    [
+      'minimal',
+      'fcm',
+      'optional',
+      false,
+      'harder to see who got a single message; it does not hide with whom somebody writes',
+    ],
+    ['event_id_only', 'fcm', 'required', false, 'harder to see who got a single message'],
+    ['event_id_only', 'webpush', 'ignored', true, 'harder to see who got a single message'],
+    ['event_id_only', 'fcm', 'optional', false, 'hides little from Google where a push names its room'],
+    ['full', 'webpush', 'ignored', false, 'hides little from the push service where a push names its room'],
+  ] as const)(
+    'says of release_every what it hides: %s by %s, sealed %s',
+    (privacy, service, sealed, isEndToEnd, words) => {
+      const policy = { ...POLICY, privacy, sealed }
+      const app = { name: 'com.example.app', kind: service, policy, timing: { releaseEveryMs: 60_000 } }
+      const apps = [{ ...app, ledger: { service, isEndToEnd } }]
+      const html = privacyPage(privacyStatement({ apps, maxAgeMs: 1, callMaxAgeMs: 1 }))
+      expect(html).toContain(words)
+      expect(html).toContain('What your homeserver says is a call leaves at once.')
+    },
+  )
 })
