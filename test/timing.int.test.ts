@@ -189,15 +189,20 @@ describe.each(STORES)('on %s', (store) => {
 
     it('lets nothing wait longer than the window when the clock is set back, or the window is made shorter', async () => {
       await start('coalesce: 10m')
-      const [late, long] = [newPushkey(), newPushkey()]
+      const early = [event(), event({ prio: 'low' }), { counts: { unread: 0 } }].map((next) => ({
+        ...newPushkey(),
+        next,
+      }))
+      const long = { ...newPushkey(), next: event() }
       aheadMs = 3600_000
-      await post('apns', late.apns, event())
+      for (const { apns } of early) await post('apns', apns, event())
       aheadMs = 0
       for (let count = 1; count <= 2; count += 1) await post('apns', long.apns, event())
-      await Promise.all([late, long].map(({ token }) => services.waitFor(token, 1)))
+      const all = [...early, long]
+      await Promise.all(all.map(({ token }) => services.waitFor(token, 1)))
       await gateway.reload({ appsYaml: appsWith('coalesce: 1s') })
-      await Promise.all([late, long].map(({ apns }) => post('apns', apns, event())))
-      await Promise.all([late, long].map(({ token }) => services.waitFor(token, 2)))
+      await Promise.all(all.map(({ apns, next }) => post('apns', apns, next)))
+      await Promise.all(all.map(({ token }) => services.waitFor(token, 2)))
     })
 
     it('does not take a silent push for one that rings, nor one account of a phone for the other', async () => {
@@ -209,6 +214,20 @@ describe.each(STORES)('on %s', (store) => {
       await post('apns', apns, event(), data)
       await post('apns', apns, event({ prio: 'low' }), data)
       await services.waitFor(token, 4)
+    })
+
+    it('leaves the latest badge on the phone when a push rings while a silent one waits, and the other way round', async () => {
+      await start('coalesce: 3s')
+      const [rings, silent] = [newPushkey(), newPushkey()]
+      for (const [index, prio] of (['low', 'low', 'high'] as const).entries())
+        await post('apns', rings.apns, event({ prio, counts: { unread: index } }))
+      for (const [index, prio] of (['high', 'high', 'low'] as const).entries())
+        await post('apns', silent.apns, event({ prio, counts: { unread: index } }))
+      await Promise.all([services.waitFor(rings.token, 2), services.waitFor(silent.token, 3)])
+      await allSettled('apns')
+      const badges = (token: string) => services.of(token).map(({ body }) => body)
+      expect(badges(rings.token)).toMatchObject([0, 2].map((badge) => ({ aps: { badge } })))
+      expect(badges(silent.token)).toMatchObject([0, 1, 2].map((badge) => ({ aps: { badge } })))
     })
 
     it('leaves the latest badge on the phone, whether an event or a read receipt told it last', async () => {

@@ -27,7 +27,7 @@ export interface Delivery {
   readonly acceptedAtMs: number
   /** Not handed out before; absent: at once. Only said when it is stored. */
   readonly dueAtMs?: number | undefined
-  /** The `latestKey` of badge updates that this one makes pointless if they were stored before. Only said when it is stored. */
-  readonly outdates?: string | undefined
+  /** The `latestKey` of others that this one makes pointless if they were stored before. Only said when it is stored. */
+  readonly outdates?: readonly string[] | undefined
   readonly expiresAtMs: number
 }

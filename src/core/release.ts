@@ -11,18 +11,12 @@ export interface Timing {
   readonly releaseEveryMs?: number | undefined
 }
 
-export interface WakeUp {
-  readonly atMs: number
-  /** Of those that leave at the same time only the last one stored is sent. */
-  readonly isTrailing: boolean
-}
-
-/** `lastAtMs`: when the latest planned wake-up of this registration leaves or left; the result's `atMs` is what to remember next. */
-export function planWakeUp(nowMs: number, lastAtMs: number | undefined, windowMs: number): WakeUp {
-  if (lastAtMs === undefined || nowMs >= lastAtMs + windowMs) return { atMs: nowMs, isTrailing: false }
+/** When a wake-up leaves, which is what to remember next. `lastAtMs`: when the latest planned one of this registration leaves or left. */
+export function planWakeUp(nowMs: number, lastAtMs: number | undefined, windowMs: number): number {
+  if (lastAtMs === undefined || nowMs >= lastAtMs + windowMs) return nowMs
   const atMs = nowMs < lastAtMs ? lastAtMs : lastAtMs + windowMs
   // It was planned further ahead only where the clock was set back since, or the window was longer.
-  return { atMs: Math.min(atMs, nowMs + windowMs), isTrailing: true }
+  return Math.min(atMs, nowMs + windowMs)
 }
 
 export interface Release {

@@ -20,7 +20,7 @@ export class Deduplication {
   async onStored(delivery: Delivery, order: number): Promise<void> {
     // Of two of one event only its owner may overtake others: each would give way to the other, and none would be sent.
     if (!(await this.#owns(delivery))) return
-    const overtaken = [delivery.latestKey, delivery.outdates].filter((key) => key !== undefined)
+    const overtaken = [delivery.latestKey, ...(delivery.outdates ?? [])].filter((key) => key !== undefined)
     await Promise.all(overtaken.map((key) => this.#memory.raise(latestKey(key), order, LIFETIME_MS)))
   }
 

@@ -1,5 +1,5 @@
 /** When the latest wake-up of each registration leaves (`coalesce`), by keyed hash. */
-import { planWakeUp, type WakeUp } from '../core/release.ts'
+import { planWakeUp } from '../core/release.ts'
 import type { Memory } from '../queue/delivery-queue.ts'
 
 type WakeUpMemory = Pick<Memory, 'get' | 'set' | 'setIfAbsent' | 'delete'>
@@ -15,11 +15,11 @@ export class WakeUps {
   }
 
   /** What cannot be remembered leaves at once: better twice than late. */
-  async plan(key: string, nowMs: number, windowMs: number): Promise<WakeUp> {
+  async plan(key: string, nowMs: number, windowMs: number): Promise<number> {
     try {
       return await this.#plan(memoryKey(key), nowMs, windowMs)
     } catch {
-      return { atMs: nowMs, isTrailing: false }
+      return nowMs
     }
   }
 
@@ -36,15 +36,15 @@ export class WakeUps {
     return entry === undefined ? undefined : timeIn(entry)
   }
 
-  async #plan(key: string, nowMs: number, windowMs: number): Promise<WakeUp> {
+  async #plan(key: string, nowMs: number, windowMs: number): Promise<number> {
     const ours = this.#entryOf(nowMs)
     const standing = await this.#memory.setIfAbsent(key, ours, windowMs)
-    if (standing === ours) return planWakeUp(nowMs, undefined, windowMs)
+    if (standing === ours) return nowMs
     const lastAtMs = timeIn(standing)
-    const next = planWakeUp(nowMs, lastAtMs, windowMs)
+    const atMs = planWakeUp(nowMs, lastAtMs, windowMs)
     // No longer than it counts: so whoever finds none is the first, even of two at once.
-    if (next.atMs !== lastAtMs) await this.#memory.set(key, this.#entryOf(next.atMs), next.atMs + windowMs - nowMs)
-    return next
+    if (atMs !== lastAtMs) await this.#memory.set(key, this.#entryOf(atMs), atMs + windowMs - nowMs)
+    return atMs
   }
 
   /** A time, told apart from the same one of a request that came with it: only one of them is the first. */

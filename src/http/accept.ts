@@ -164,7 +164,10 @@ async function render(
     probesDead: probesDead || undefined,
     acceptedAtMs: nowMs,
     dueAtMs: departure.dueAtMs,
-    outdates: outdatedBy(notification, app, () => latestHash(device, target, app, ports.hash)),
+    outdates: [
+      departure.outdates,
+      outdatedBy(notification, app, () => latestHash(device, target, app, ports.hash)),
+    ].filter((key) => key !== undefined),
     expiresAtMs: nowMs + maxAgeMs,
   }
   return { delivery, rendered }

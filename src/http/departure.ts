@@ -2,7 +2,7 @@
 import type { Device, Notification } from '../core/notification.ts'
 import { isCall, isTestPush } from '../core/privacy.ts'
 import type { Push } from '../core/push.ts'
-import { nextRelease, type Timing, type WakeUp } from '../core/release.ts'
+import { nextRelease, type Timing } from '../core/release.ts'
 
 /** Keyed hash of the parts, for this purpose. */
 export type Hash = (purpose: string, ...parts: readonly string[]) => string
@@ -10,7 +10,7 @@ export type Hash = (purpose: string, ...parts: readonly string[]) => string
 export interface DeparturePorts {
   readonly hash: Hash
   /** When a wake-up of this registration leaves, and from then on is remembered to leave. Never rejects. */
-  readonly planWakeUp: (key: string, nowMs: number, windowMs: number) => Promise<WakeUp>
+  readonly planWakeUp: (key: string, nowMs: number, windowMs: number) => Promise<number>
   /** When the latest of this registration leaves or left, as far as is known. Never rejects. */
   readonly plannedWakeUpMs: (key: string) => Promise<number | undefined>
 }
@@ -22,6 +22,8 @@ export interface Departure {
   readonly shownAtMs: number
   /** Of all with the same one, the last that was stored is sent. */
   readonly latestKey?: string | undefined
+  /** The `latestKey` of what waits and needs not be sent any more. */
+  readonly outdates?: string | undefined
 }
 
 interface Recipient {
@@ -51,21 +53,20 @@ export async function departureOf(
   nowMs: number,
   ports: DeparturePorts,
 ): Promise<Departure> {
-  const { atMs: readyAtMs, latestKey } =
+  const { atMs: readyAtMs, ...keys } =
     coalesceMs === undefined ? { atMs: nowMs } : await coalesced(push, recipient, coalesceMs, nowMs, ports)
   const behindMs = push.kind === 'counts' ? BEHIND_MS : 0
   if (releaseEveryMs === undefined)
-    return { dueAtMs: readyAtMs > nowMs ? readyAtMs + behindMs : undefined, shownAtMs: readyAtMs, latestKey }
+    return { dueAtMs: readyAtMs > nowMs ? readyAtMs + behindMs : undefined, shownAtMs: readyAtMs, ...keys }
   const { tickMs } = nextRelease(readyAtMs, releaseEveryMs, 0)
   // By the device, so that devices are shuffled anew at each tick, but what one of them gets (badges!) stays in its order.
   const random = fractionOf(ports.hash('release', recipient.deviceName, String(tickMs)))
   const { atMs } = nextRelease(readyAtMs, releaseEveryMs, random)
-  return { dueAtMs: atMs + behindMs, shownAtMs: tickMs, latestKey }
+  return { dueAtMs: atMs + behindMs, shownAtMs: tickMs, ...keys }
 }
 
-interface Ready {
+interface Ready extends Pick<Departure, 'latestKey' | 'outdates'> {
   readonly atMs: number
-  readonly latestKey?: string | undefined
 }
 
 /** Per registration, as two accounts on one phone each have their own; and per priority, as a silent one is no substitute for one that rings. */
@@ -77,15 +78,27 @@ async function coalesced(
   { hash, planWakeUp, plannedWakeUpMs }: DeparturePorts,
 ): Promise<Ready> {
   const keyOf = (priority: Push['prio']): string => wakeHash(app, device, target, priority, hash)
+  // Not for one registered at another time, which may be dead while this one is not (feedback/tombstone.ts).
+  const latestKeyOf = (priority: Push['prio'], atMs: number): string =>
+    hash('wake', keyOf(priority), String(atMs), String(device.pushkeyTs))
+  // Never longer than the window, like all that is planned (core/release.ts).
+  const waitedFor = (plannedMs = nowMs): number => Math.min(Math.max(plannedMs, nowMs), nowMs + windowMs)
   if (kind === 'counts') {
     // Not before a wake-up that waits: its badge is older, and must not be the one that stays.
     const planned = await Promise.all((['high', 'low'] as const).map((priority) => plannedWakeUpMs(keyOf(priority))))
-    return { atMs: Math.max(nowMs, ...planned.filter((atMs) => atMs !== undefined)) }
+    return { atMs: Math.max(...planned.map(waitedFor)) }
   }
-  const key = keyOf(prio)
-  const { atMs, isTrailing } = await planWakeUp(key, nowMs, windowMs)
-  // Not for one registered at another time, which may be dead while this one is not (feedback/tombstone.ts).
-  return isTrailing ? { atMs, latestKey: hash('wake', key, String(atMs), String(device.pushkeyTs)) } : { atMs: nowMs }
+  const [plannedMs, otherMs] = await Promise.all([
+    planWakeUp(keyOf(prio), nowMs, windowMs),
+    plannedWakeUpMs(keyOf(prio === 'high' ? 'low' : 'high')),
+  ])
+  // A silent one waits for one that rings, which in its turn is as good as the silent one: so here, too, the newer badge stays.
+  const atMs = prio === 'low' ? Math.max(plannedMs, waitedFor(otherMs)) : plannedMs
+  return {
+    atMs,
+    latestKey: atMs > nowMs ? latestKeyOf(prio, atMs) : undefined,
+    outdates: prio === 'high' && otherMs !== undefined && otherMs > atMs ? latestKeyOf('low', otherMs) : undefined,
+  }
 }
 
 /** With the app's configured name, like `latestHash`: what waits under another name is not handed out, and must not stand for what is. */

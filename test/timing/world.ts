@@ -105,7 +105,7 @@ function coalesced(pushesMs: readonly number[], windowMs: number): number[] {
   const planned = new Set<number>()
   let lastAtMs: number | undefined
   for (const pushMs of pushesMs) {
-    lastAtMs = planWakeUp(pushMs, lastAtMs, windowMs).atMs
+    lastAtMs = planWakeUp(pushMs, lastAtMs, windowMs)
     planned.add(lastAtMs)
   }
   return [...planned]
