@@ -5,6 +5,8 @@ const OTHERS = ['test/homeserver/**', 'test/image/**', 'test/helm/**']
 
 export default defineConfig({
   test: {
+    // Half of the time is waiting, also where there are but two cores.
+    maxWorkers: 2,
     projects: [
       {
         test: {

@@ -10,7 +10,7 @@ import { printLedger } from './helpers/ledger-print.ts'
 import { createReader } from './helpers/ledger-reader.ts'
 import { STORES } from './helpers/stores.ts'
 
-const OBSERVE_MS = 240_000
+const OBSERVE_MS = 480_000
 
 describe('the ledger', () => {
   const observations: Observation[] = []

@@ -196,7 +196,7 @@ export const appCommon = Type.Object({
       undefined,
       '1s',
       '10m',
-      'All pushes but what is known to be a call leave together, this often, in random order, so that the push service learns less of who writes to whom. Default: each leaves at once.',
+      'All pushes but what is known to be a call leave together, this often, in random order: in minimal mode the push service then learns less of who writes to whom (in the others it reads the room ID). Default: each leaves at once.',
     ),
   ),
 })
