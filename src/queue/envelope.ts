@@ -31,6 +31,16 @@ export function openDeliveries(keyring: Keyring, app: string, sealed: Uint8Array
   return envelope['deliveries'].map((delivery) => fromJson(app, delivery))
 }
 
+/** Undefined where that throws CannotOpen. */
+export function tryOpenDeliveries(keyring: Keyring, app: string, sealed: Uint8Array): Delivery[] | undefined {
+  try {
+    return openDeliveries(keyring, app, sealed)
+  } catch (error) {
+    if (error instanceof CannotOpen) return undefined
+    throw error
+  }
+}
+
 function toJson(delivery: Delivery): JsonObject {
   const { app: _app, dueAtMs: _storesOwn, outdates: _known, target, message, ...rest } = delivery
   return { ...rest, target: target.reveal(), headers: message.headers, body: message.body }

@@ -1,7 +1,6 @@
 /** Hands one app's jobs to its handler: takes a job only when there is room for its deliveries and the flow allows, keeps its lock, settles it. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CannotOpen } from '../../core/seal.ts'
 import { MAX_STALLS, type Consumption, type Disposition, type Flow, type Handler } from '../../queue/delivery-queue.ts'
 import type { AppWorker } from './app-queues.ts'
 import { openRecord, readRecord, type Item, type JobRecord } from './job.ts'
@@ -133,13 +132,8 @@ export class RedisConsumption implements Consumption {
   }
 
   #open(job: StoredJob, record: JobRecord | undefined): readonly Item[] | undefined {
-    try {
-      const { keyring, app } = this.#options
-      return record === undefined || job.id === undefined ? undefined : openRecord(keyring, app, job.id, record)
-    } catch (error) {
-      if (error instanceof CannotOpen) return undefined
-      throw error
-    }
+    const { keyring, app } = this.#options
+    return record === undefined || job.id === undefined ? undefined : openRecord(keyring, app, job.id, record)
   }
 
   async #handOut(items: readonly Item[], held: HeldJob, isProbe: boolean): Promise<readonly Disposition[]> {

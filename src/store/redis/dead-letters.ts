@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
 import { isJsonObject } from '../../core/json.ts'
-import { CannotOpen, type Keyring } from '../../core/seal.ts'
+import type { Keyring } from '../../core/seal.ts'
 import {
   DEAD_LETTER_LIFETIME_MS,
   DEAD_LETTERS_PER_APP,
@@ -10,7 +10,7 @@ import {
   type DeadLetter,
   type DeadLetterFilter,
 } from '../../queue/delivery-queue.ts'
-import { openDeliveries, sealDeliveries } from '../../queue/envelope.ts'
+import { sealDeliveries, tryOpenDeliveries } from '../../queue/envelope.ts'
 import { appsKey, keyName } from './app-queues.ts'
 import type { Client } from './connection.ts'
 import { replaceField } from './replace-field.ts'
@@ -177,12 +177,7 @@ export class DeadLetters {
   }
 
   #tryOpen(app: string, sealed: string): readonly Delivery[] | undefined {
-    try {
-      return openDeliveries(this.#keyring, app, Buffer.from(sealed, 'base64'))
-    } catch (error) {
-      if (error instanceof CannotOpen) return undefined
-      throw error
-    }
+    return tryOpenDeliveries(this.#keyring, app, Buffer.from(sealed, 'base64'))
   }
 
   async #forget(app: string, ids: readonly string[]): Promise<void> {

@@ -1,7 +1,7 @@
 /** Removes what is stored for one device: opens all of its app, a few jobs at a time, for the device is sealed like the rest. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
-import { CannotOpen, type Keyring } from '../../core/seal.ts'
+import type { Keyring } from '../../core/seal.ts'
 import type { Removed } from '../../queue/delivery-queue.ts'
 import type { AppQueues } from './app-queues.ts'
 import type { Client } from './connection.ts'
@@ -66,10 +66,5 @@ async function removeFrom(search: Search, job: WaitingJob, items: readonly Item[
 }
 
 function openJob(keyring: Keyring, app: string, { id, record }: WaitingJob): readonly Item[] | undefined {
-  try {
-    return record === undefined ? undefined : openRecord(keyring, app, id, record)
-  } catch (error) {
-    if (error instanceof CannotOpen) return undefined
-    throw error
-  }
+  return record === undefined ? undefined : openRecord(keyring, app, id, record)
 }

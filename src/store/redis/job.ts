@@ -2,9 +2,9 @@
 import type { JobsOptions } from 'bullmq'
 import type { Delivery, Priority } from '../../core/delivery.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
-import { CannotOpen, type Keyring } from '../../core/seal.ts'
+import type { Keyring } from '../../core/seal.ts'
 import { MAX_BATCH, type HandedOut } from '../../queue/delivery-queue.ts'
-import { openDeliveries, sealDeliveries } from '../../queue/envelope.ts'
+import { sealDeliveries, tryOpenDeliveries } from '../../queue/envelope.ts'
 
 const VERSION = 1
 
@@ -130,11 +130,16 @@ function readOrigin(value: unknown): Origin | undefined {
   return typeof root === 'string' && typeof order === 'number' ? { root, order } : undefined
 }
 
-/** Throws CannotOpen. */
-export function openRecord(keyring: Keyring, app: string, jobId: string, record: JobRecord): readonly Item[] {
+/** Undefined when it cannot be opened, or holds another number of deliveries than it says. */
+export function openRecord(
+  keyring: Keyring,
+  app: string,
+  jobId: string,
+  record: JobRecord,
+): readonly Item[] | undefined {
   const { attempt, origin, places } = record
-  const deliveries = openDeliveries(keyring, app, Buffer.from(record.sealed, 'base64'))
-  if (deliveries.length !== record.count) throw new CannotOpen('holds another number of deliveries than it says')
+  const deliveries = tryOpenDeliveries(keyring, app, Buffer.from(record.sealed, 'base64'))
+  if (deliveries?.length !== record.count) return undefined
   return deliveries.map((delivery, index) => {
     const place = places?.[index] ?? index
     return {

@@ -3,7 +3,7 @@
  * dead letters go when their time is over. One process does it at a time; that two do is no harm.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CannotOpen, type Keyring } from '../../core/seal.ts'
+import type { Keyring } from '../../core/seal.ts'
 import { OVERDUE_MS } from '../../queue/delivery-queue.ts'
 import { isKeptWhenExpired } from '../../queue/retry.ts'
 import type { AppQueues } from './app-queues.ts'
@@ -114,13 +114,10 @@ export class Sweep {
   #lettersOf(app: string, { id, record }: WaitingJob): readonly NewDeadLetter[] | undefined {
     const { keyring } = this.#options
     if (record === undefined) return undefined
-    try {
-      const items = openRecord(keyring, app, id, record).filter(({ delivery }) => isKeptWhenExpired(delivery))
-      return items.map((item) => letterOf({ app, keyring }, item, 'expired'))
-    } catch (error) {
-      if (error instanceof CannotOpen) return [unreadableLetter(id, record)]
-      throw error
-    }
+    const items = openRecord(keyring, app, id, record)
+    if (items === undefined) return [unreadableLetter(id, record)]
+    const kept = items.filter(({ delivery }) => isKeptWhenExpired(delivery))
+    return kept.map((item) => letterOf({ app, keyring }, item, 'expired'))
   }
 
   get #leaseKey(): string {

@@ -1,10 +1,10 @@
 /** Removes what is stored for one device: opens all of its app, page by page, for the device is sealed like the rest. */
 import type { Delivery } from '../../core/delivery.ts'
-import { CannotOpen, type Keyring } from '../../core/seal.ts'
+import type { Keyring } from '../../core/seal.ts'
 import type { Removed } from '../../queue/delivery-queue.ts'
-import { openDeliveries } from '../../queue/envelope.ts'
+import { tryOpenDeliveries } from '../../queue/envelope.ts'
 import type { DatabaseThread } from './database-thread.ts'
-import type { Output, SealedRow, SealedTable } from './operations.ts'
+import type { Output, SealedTable } from './operations.ts'
 
 /** About 2 ms of this thread to open, and less of the database's. */
 const PAGE = 100
@@ -31,7 +31,7 @@ async function removeFrom({ thread, keyring }: ForgetPorts, table: SealedTable, 
   let after: number | undefined = 0
   while (after !== undefined) {
     const page: Output<'page'> = await thread.askPatiently({ name: 'page', input: { table, app, after, limit: PAGE } })
-    const opened = page.rows.map((row) => ({ row, delivery: open(keyring, app, row) }))
+    const opened = page.rows.map((row) => ({ row, delivery: tryOpenDeliveries(keyring, app, row.sealed)?.[0] }))
     const chosen = opened.filter(({ delivery }) => delivery?.device === device)
     if (chosen.length > 0)
       await thread.askPatiently({ name: 'remove', input: { table, orders: chosen.map(({ row }) => row.order) } })
@@ -40,13 +40,4 @@ async function removeFrom({ thread, keyring }: ForgetPorts, table: SealedTable, 
     after = page.last
   }
   return { removed, unreadable }
-}
-
-function open(keyring: Keyring, app: string, { sealed }: SealedRow): Delivery | undefined {
-  try {
-    return openDeliveries(keyring, app, sealed)[0]
-  } catch (error) {
-    if (error instanceof CannotOpen) return undefined
-    throw error
-  }
 }
