@@ -1,6 +1,6 @@
 /** Forgets a device: what waits for it or was given up, and what is remembered under hashes that can be made from its pushkey or were found there. */
 import { randomUUID } from 'node:crypto'
-import { compileApps } from './config/app-match.ts'
+import { findApp } from './config/app-match.ts'
 import type { Config } from './config/config.ts'
 import type { JsonObject } from './core/json.ts'
 import type { ProviderKind } from './core/provider.ts'
@@ -47,8 +47,7 @@ export async function forgetDevice(
   { appId, pushkey, data }: ForgottenDevice,
   { config, kinds, keyring, store: { queue, memory } }: ForgetPorts,
 ): Promise<Forgotten | undefined> {
-  const name = compileApps(config.apps.map((app) => app.name))(appId)
-  const app = config.apps.find((each) => each.name === name)
+  const app = findApp(config.apps, appId)
   const kind = app === undefined ? undefined : kinds[app.kind]
   if (app === undefined || kind === undefined) return undefined
   const target = kind.targetOf?.(pushkey.reveal(), data) ?? pushkey.reveal()

@@ -1,6 +1,6 @@
 /** `hushgate render`: what each party would see of one notification, byte for byte, without sending anything. */
 import { randomBytes } from 'node:crypto'
-import { compileApps } from '../config/app-match.ts'
+import { findApp } from '../config/app-match.ts'
 import type { Config } from '../config/config.ts'
 import type { PushIdentity } from '../core/message.ts'
 import { fieldNames, LEARNED, learnedOf, type LedgerPolicy, type Party } from '../core/ledger.ts'
@@ -47,8 +47,7 @@ function describeDevice(
   seal: Seal,
   nowMs: number,
 ): string {
-  const name = compileApps(config.apps.map((app) => app.name))(device.appId)
-  const app = config.apps.find((each) => each.name === name)
+  const app = findApp(config.apps, device.appId)
   const kind = app === undefined ? undefined : kinds[app.kind]
   if (app === undefined || kind === undefined)
     return `  app           not configured: ${config.unknownApp === 'reject' ? 'its pushkey is rejected' : 'dropped and counted'}\n`

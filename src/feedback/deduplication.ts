@@ -1,6 +1,7 @@
 /** One push per event and device, and only the latest badge: by keyed hashes, with the ids of deliveries as values. */
 import type { Delivery } from '../core/delivery.ts'
 import type { HandedOut, Memory } from '../queue/delivery-queue.ts'
+import { forgetEntry } from './forget-entry.ts'
 
 /** As long as Synapse repeats an event that it could not hand over (facts/protocol.md §2.1). */
 const LIFETIME_MS = 24 * 3600_000
@@ -25,10 +26,8 @@ export class Deduplication {
   }
 
   /** Resolves with whether anything was there. */
-  async forgetLatest(key: string): Promise<boolean> {
-    const isKnown = (await this.#memory.get(latestKey(key))) !== undefined
-    await this.#memory.delete(latestKey(key))
-    return isKnown
+  forgetLatest(key: string): Promise<boolean> {
+    return forgetEntry(this.#memory, latestKey(key))
   }
 
   /** What is known by the keys of a delivery. */

@@ -4,6 +4,7 @@ import type { Outcome } from '../core/outcome.ts'
 import type { Keyring } from '../core/seal.ts'
 import type { Memory } from '../queue/delivery-queue.ts'
 import { opinionOf, type Breaker } from './breaker.ts'
+import { forgetEntry } from './forget-entry.ts'
 import {
   bury,
   decodeTombstone,
@@ -59,10 +60,8 @@ export class Rejections {
   }
 
   /** Resolves with whether the device was remembered as dead. */
-  async forget(device: string): Promise<boolean> {
-    const isKnown = (await this.#read(device)) !== undefined
-    await this.#memory.delete(tombstoneKey(device))
-    return isKnown
+  forget(device: string): Promise<boolean> {
+    return forgetEntry(this.#memory, tombstoneKey(device))
   }
 
   /** Resolves when what the outcome says of the pushkey is durable. */

@@ -1,6 +1,7 @@
 /** When the latest wake-up of each registration leaves (`coalesce`), by keyed hash. */
 import { planWakeUp } from '../core/release.ts'
 import type { Memory } from '../queue/delivery-queue.ts'
+import { forgetEntry } from './forget-entry.ts'
 
 type WakeUpMemory = Pick<Memory, 'get' | 'set' | 'setIfAbsent' | 'delete'>
 
@@ -24,10 +25,8 @@ export class WakeUps {
   }
 
   /** Resolves with whether anything was there. */
-  async forget(key: string): Promise<boolean> {
-    const isKnown = (await this.#memory.get(memoryKey(key))) !== undefined
-    await this.#memory.delete(memoryKey(key))
-    return isKnown
+  forget(key: string): Promise<boolean> {
+    return forgetEntry(this.#memory, memoryKey(key))
   }
 
   /** When the latest one leaves or left; undefined when none is known. */
