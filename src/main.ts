@@ -7,11 +7,11 @@ import { loadConfig } from './config/load.ts'
 import { sygnalReader } from './config/sygnal/source.ts'
 import type { SourceReader } from './config/yaml-source.ts'
 import { readAll, readGiven } from './commands/input.ts'
-import { OperatorError } from './commands/operator.ts'
+import { OperatorError } from './operator/with-operator.ts'
 import { describeError } from './log.ts'
 import { providers } from './providers/index.ts'
 import { describeUncaught } from './uncaught.ts'
-import type { DeadFilter } from './http/admin.ts'
+import type { DeadFilter } from './http/admin-server.ts'
 import type { Role } from './gateway.ts'
 
 const { stdin, stdout, stderr, env } = process

@@ -10,9 +10,9 @@ const OXLINT = join(ROOT, 'node_modules/.bin/oxlint')
 
 /** What, in which folder, and the import. */
 const FORBIDDEN = [
-  ['a sibling', 'src/http', `import { x } from '../queue/retry.ts'`],
-  ['a sibling by a detour', 'src/http', `import { x } from './../queue/retry.ts'`],
-  ['a sibling to pass it on', 'src/queue', `export { x } from '../http/accept.ts'`],
+  ['a sibling', 'src/http', `import { x } from '../store/contract.ts'`],
+  ['a sibling by a detour', 'src/http', `import { x } from './../store/contract.ts'`],
+  ['a sibling to pass it on', 'src/memory', `export { x } from '../metrics/metrics.ts'`],
   ['what stands above it', 'src/store/redis', `import { x } from '../../gateway.ts'`],
   ['the other store', 'src/store/sqlite', `import { x } from '../redis/job.ts'`],
   ['another provider', 'src/providers/apns', `import { x } from '../fcm/render.ts'`],
@@ -23,13 +23,13 @@ const FORBIDDEN = [
   ['an SDK in a folder of a folder', 'src/http/folder', `import { x } from 'bullmq'`],
   ['anything as a type, in the core', 'src/core', `import type { X } from '../config/config.ts'`],
   ['the file system, in the core', 'src/core', `import { x } from 'node:fs'`],
-  ['the time of day, where nothing is of the outside', 'src/queue', `import { x } from 'node:timers'`],
+  ['the time of day, where nothing is of the outside', 'src/memory', `import { x } from 'node:timers'`],
 ] as const
 
 const ALLOWED = [
-  ['its own files', 'src/http', `import { x } from './accept.ts'`],
+  ['its own files', 'src/http', `import { x } from './notify-server.ts'`],
   ['the core', 'src/providers/apns', `import { x } from '../../core/json.ts'`],
-  ['the queue, where things are stored', 'src/store/redis', `import { x } from '../../queue/retry.ts'`],
+  ['the queue, where things are stored', 'src/store/redis', `import { x } from '../../store/contract.ts'`],
   ['its own SDK', 'src/providers/fcm', `import { x } from 'firebase-admin/messaging'`],
   ['its own SDK when it is needed', 'src/store/redis', `export const x = () => import('bullmq')`],
 ] as const

@@ -1,7 +1,7 @@
 /** `hushgate dead list|retry|drop`: deliveries that were given up. What they hold stays sealed. */
 import type { Config } from '../config/config.ts'
-import type { DeadFilter } from '../http/admin.ts'
-import { withOperator } from './operator.ts'
+import type { DeadFilter } from '../http/admin-server.ts'
+import { withOperator } from '../operator/with-operator.ts'
 
 export interface DeadOptions {
   readonly action: 'list' | 'retry' | 'drop'

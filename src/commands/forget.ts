@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts'
 import type { JsonObject } from '../core/json.ts'
 import { isJsonObject } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
-import { OperatorError, withOperator } from './operator.ts'
+import { OperatorError, withOperator } from '../operator/with-operator.ts'
 
 export interface ForgetOptions {
   readonly appId: string

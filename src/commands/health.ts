@@ -6,7 +6,7 @@ import { codeOf, readText } from '../config/files.ts'
 import { fileSchema } from '../config/schema.ts'
 import { readSource, type Environment, type SourceReader } from '../config/yaml-source.ts'
 import { isJsonObject } from '../core/json.ts'
-import { adminUrl } from './admin-url.ts'
+import { adminUrl } from '../operator/admin-url.ts'
 
 export interface HealthOptions {
   readonly path: string

@@ -1,7 +1,7 @@
 /** `hushgate keygen`: new keys, on standard output and nowhere else. */
 import { generateKeyPairSync } from 'node:crypto'
 import { createToken } from '../config/keys.ts'
-import { createEncryptionLine, createKeyFile } from '../core/seal.ts'
+import { createEncryptionLine, createKeyFile } from '../core/keyring.ts'
 
 export interface KeygenOptions {
   /** `store`: a whole key file. `encryption`: a line for it, to rotate. `token`: for the admin port. `vapid`: the private key of a Web Push app. */

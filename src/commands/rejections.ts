@@ -1,6 +1,6 @@
 /** `hushgate rejections APP --confirm|--discard`: the operator's word on pushkeys that were called dead suspiciously often. */
 import type { Config } from '../config/config.ts'
-import { OperatorError, withOperator } from './operator.ts'
+import { OperatorError, withOperator } from '../operator/with-operator.ts'
 
 export interface RejectionsOptions {
   readonly app: string

@@ -1,18 +1,18 @@
 /** `hushgate render`: what each party would see of one notification, byte for byte, without sending anything. */
 import { randomBytes } from 'node:crypto'
-import { findApp } from '../config/app-match.ts'
+import { findApp } from '../core/app-match.ts'
 import type { Config } from '../config/config.ts'
 import type { PushIdentity } from '../core/message.ts'
-import { fieldNames, LEARNED, learnedOf, type LedgerPolicy, type Party } from '../core/ledger.ts'
+import { fieldNames, LEARNED, learnedOf, type LedgerPolicy, type Party } from '../privacy/ledger.ts'
 import { parseNotification, type Device, type Notification } from '../core/notification.ts'
 import { PlaceholderIds } from '../core/placeholder-ids.ts'
-import { applyPrivacy, isCall, sealFor } from '../core/privacy.ts'
-import type { Timing } from '../core/release.ts'
+import { applyPrivacy, isCall, sealFor } from '../core/privacy-policy.ts'
+import type { Timing } from '../core/timing.ts'
 import type { ProviderKind } from '../core/provider.ts'
 import type { Push } from '../core/push.ts'
-import type { Seal } from '../core/sealed.ts'
-import { timingFor } from '../http/departure.ts'
-import { openSeal } from '../sealing/seal.ts'
+import type { Seal } from '../core/device-key.ts'
+import { timingFor } from '../intake/schedule.ts'
+import { openSeal } from '../intake/encrypt-for-device.ts'
 
 export interface RenderOptions {
   readonly config: Config

@@ -7,7 +7,7 @@ import { watchFiles } from '../config/watch.ts'
 import type { SourceReader } from '../config/yaml-source.ts'
 import { openGateway, type Gateway, type Role } from '../gateway.ts'
 import { createLog, type Log } from '../log.ts'
-import { openStore } from '../open-store.ts'
+import { openStore } from '../store/open.ts'
 import { providers } from '../providers/index.ts'
 import { prepareDataFolder } from './data-folder.ts'
 

@@ -1,8 +1,8 @@
 /** The apps of the configuration: each section against its own kind's schema, then what only its files and the other apps can tell. */
 import { Value } from 'typebox/value'
 import { isJsonObject, jsonObject, type JsonObject } from '../core/json.ts'
-import type { PrivacyMode } from '../core/privacy.ts'
-import { isGlob, overlap } from './app-match.ts'
+import type { PrivacyMode } from '../core/privacy-policy.ts'
+import { isGlob, overlap } from '../core/app-match.ts'
 import { checkValue } from './check-value.ts'
 import type { AppConfig, ProviderOptions } from './config.ts'
 import type { Loading } from './loading.ts'

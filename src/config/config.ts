@@ -1,6 +1,6 @@
 /** The configuration as the rest of the house sees it: checked, in our own units, secrets unprintable. Plain data. */
-import type { PrivacyPolicy } from '../core/privacy.ts'
-import type { Timing } from '../core/release.ts'
+import type { PrivacyPolicy } from '../core/privacy-policy.ts'
+import type { Timing } from '../core/timing.ts'
 import type { Secret } from '../core/secret.ts'
 import type { FileHashes, Mistake } from './config-error.ts'
 

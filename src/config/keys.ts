@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { createKeyFile, Keyring, parseKeyFile } from '../core/seal.ts'
+import { createKeyFile, Keyring, parseKeyFile } from '../core/keyring.ts'
 import { Secret } from '../core/secret.ts'
 import type { Config, KeyFile } from './config.ts'
 import { ConfigError } from './config-error.ts'

@@ -2,7 +2,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { Value } from 'typebox/value'
 import { isJsonObject } from '../core/json.ts'
-import { Keyring, parseKeyFile } from '../core/seal.ts'
+import { Keyring, parseKeyFile } from '../core/keyring.ts'
 import { readApps } from './apps.ts'
 import { checkValue } from './check-value.ts'
 import type { AdminConfig, Config, HttpConfig, KeyFile, QueueConfig, StoreConfig } from './config.ts'

@@ -1,6 +1,6 @@
 /** When an app's pushes may leave, and what of that cannot be: `coalesce`, `release_every`, `placeholder_ids`. */
 import type { JsonObject } from '../core/json.ts'
-import type { Timing } from '../core/release.ts'
+import type { Timing } from '../core/timing.ts'
 import type { Loading } from './loading.ts'
 import { parseDurationMs } from './units.ts'
 

@@ -31,3 +31,8 @@ export interface Delivery {
   readonly outdates?: readonly string[] | undefined
   readonly expiresAtMs: number
 }
+
+/** An event is kept for the operator; an old badge or an old ring is of no use to anybody, and must not be sent after newer ones. */
+export function isKeptWhenExpired({ priority }: Pick<Delivery, 'priority'>): boolean {
+  return priority === 'event'
+}

@@ -4,7 +4,7 @@
  */
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
 import type { Counts, EncryptedPush } from './push.ts'
-import { DEVICE_KEY, hasDeviceKey } from './sealed.ts'
+import { DEVICE_KEY, hasDeviceKey } from './device-key.ts'
 import { Secret } from './secret.ts'
 
 export interface Notification {
@@ -104,7 +104,7 @@ function readData(value: JsonValue | undefined): JsonObject {
   return isJsonObject(payload) ? { ...data, default_payload: bounded(payload) } : data
 }
 
-/** Whatever is beyond all reason counts as absent; but that there was a key for the device must not be forgotten (`core/sealed.ts`). */
+/** Whatever is beyond all reason counts as absent; but that there was a key for the device must not be forgotten (`core/device-key.ts`). */
 function withoutDepth(value: JsonValue | undefined): JsonObject {
   return isJsonObject(value) && hasDeviceKey(value) ? { [DEVICE_KEY]: null } : {}
 }

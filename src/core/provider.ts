@@ -3,7 +3,6 @@ import type { LookupFunction } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TObject } from 'typebox'
 import type { JsonObject } from './json.ts'
-import type { LedgerPolicy } from './ledger.ts'
 import type { Message, PushIdentity, Rendered } from './message.ts'
 import type { Outcome } from './outcome.ts'
 import type { Push } from './push.ts'
@@ -46,6 +45,16 @@ export interface OptionMistake {
   readonly message: string
 }
 
+/** Push services that learn different things of the same push: `hedwig` is FCM with the payloads of Hedwig. */
+export type LedgerService = 'apns' | 'fcm' | 'hedwig' | 'webpush'
+
+/** What the privacy statement has to know of a push service. */
+export interface ProviderLedger {
+  readonly service: LedgerService
+  /** Each message goes encrypted for the device, by the push service's own protocol: it learns only what shows outside. */
+  readonly isEndToEnd?: boolean | undefined
+}
+
 /** Options as they come out of the configuration: paths resolved, checked against `options`. */
 export interface ProviderKind<Options = never> {
   /** The JSON Schema of an app's section, without `type` and the options every app has (privacy, counts, …). */
@@ -59,7 +68,7 @@ export interface ProviderKind<Options = never> {
   /** What the sender needs to reach a device, as one text; default: the pushkey itself. */
   targetOf?(pushkey: string, data: JsonObject): string
   /** What the privacy statement has to know of its push service, under these options. */
-  ledger(options: Options): Pick<LedgerPolicy, 'service' | 'isEndToEnd'>
+  ledger(options: Options): ProviderLedger
   /** Reads what the options point to and reports every mistake; opens no connection. */
   inspect(options: Options): Promise<readonly OptionMistake[]>
   /** Pure: everything that does not change between pushes is computed once, here. */

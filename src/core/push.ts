@@ -1,7 +1,7 @@
 /** What is left of a notification for one device after the privacy policy: the only thing that renderers ever see. */
 import type { JsonObject } from './json.ts'
 import type { PlaceholderIds } from './placeholder-ids.ts'
-import type { SealedBlock } from './sealed.ts'
+import type { SealedBlock } from './device-key.ts'
 
 /** Numbers as the homeserver sent them; 0 and absent differ (0 clears a badge). */
 export interface Counts {

@@ -1,6 +1,6 @@
 /** The apps of the canary tests: each policy for each push service, and one for each thing that can be wrong with a push service. */
-import { canary } from '../helpers/canary.ts'
-import { SERVICES, type CanaryServices, type Service, type Way } from '../helpers/canary-services.ts'
+import { canary } from './canary.ts'
+import { SERVICES, type CanaryServices, type Service, type Way } from './services.ts'
 
 export const POLICIES = [
   { privacy: 'minimal', counts: 'badge', sealed: 'optional' },

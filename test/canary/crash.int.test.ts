@@ -2,13 +2,13 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { canaryNotification, valuesIn } from '../helpers/canary-notification.ts'
-import { startCanaryServices, type CanaryServices, type Service } from '../helpers/canary-services.ts'
-import { canary, createFinder, type Finding } from '../helpers/canary.ts'
+import { canaryNotification, valuesIn } from './notification.ts'
+import { startCanaryServices, type CanaryServices, type Service } from './services.ts'
+import { canary, createFinder, type Finding } from './canary.ts'
 import { createHushgateFolder, logLines, startHushgate, type Ended } from '../helpers/hushgate-process.ts'
 
 const APPS = { apns: 'com.example.ios', fcm: 'com.example.android', webpush: 'com.example.web' } as const
-const THROW_INSIDE = ['--import', join(import.meta.dirname, '../helpers/throw-inside.ts')]
+const THROW_INSIDE = ['--import', join(import.meta.dirname, './throw-inside.ts')]
 
 let services: CanaryServices
 beforeAll(async () => {

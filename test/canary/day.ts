@@ -1,15 +1,9 @@
 /** A day in the life of a gateway on which all that comes is canaries, and all that can go wrong goes wrong. */
 import { expect } from 'vitest'
 import { createSubscriptionSecrets } from '../../src/simulators/webpush-encryption.ts'
-import {
-  canaryCounts,
-  canaryDeviceKey,
-  canaryNotification,
-  ENCRYPTED,
-  valuesIn,
-} from '../helpers/canary-notification.ts'
-import { SERVICES, type CanaryServices, type Service } from '../helpers/canary-services.ts'
-import { canary, tokenOf, type SentValue } from '../helpers/canary.ts'
+import { canaryCounts, canaryDeviceKey, canaryNotification, ENCRYPTED, valuesIn } from './notification.ts'
+import { SERVICES, type CanaryServices, type Service } from './services.ts'
+import { canary, tokenOf, type SentValue } from './canary.ts'
 import type { GatewayProcess } from '../helpers/gateway-process.ts'
 import { metricValue } from '../helpers/gateway.ts'
 import { until } from '../helpers/received.ts'

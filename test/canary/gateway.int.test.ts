@@ -1,13 +1,13 @@
 /**
  * Each field of each notification is a canary of its own, through every push service, mode, outcome and fault. Whoever reads the store, the log, the
- * metrics, or what the operator's commands say finds of them what the ledger declares (src/core/ledger.ts), and so does each push service.
+ * metrics, or what the operator's commands say finds of them what the ledger declares (src/privacy/ledger.ts), and so does each push service.
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { learnedOf, type LedgerPolicy, type Party } from '../../src/core/ledger.ts'
-import { SERVICES, startCanaryServices, type CanaryServices, type Service } from '../helpers/canary-services.ts'
-import { CANARY_FIELDS, createFinder, type Finding } from '../helpers/canary.ts'
-import { observe, sinksOf, type Sink } from '../helpers/sinks.ts'
+import { learnedOf, type LedgerPolicy, type Party } from '../../src/privacy/ledger.ts'
+import { SERVICES, startCanaryServices, type CanaryServices, type Service } from './services.ts'
+import { CANARY_FIELDS, createFinder, type Finding } from './canary.ts'
+import { observe, sinksOf, type Sink } from './sinks.ts'
 import { STORES } from '../helpers/stores.ts'
 import { appFor, appsOf, MOST, POLICIES, type Policy } from './apps.ts'
 import { Day } from './day.ts'
@@ -23,7 +23,7 @@ const PARTY_OF: Readonly<Record<Sink, Party | undefined>> = {
   'what Redis was told': 'store',
 }
 
-const THROW_INSIDE = ['--import', join(import.meta.dirname, '../helpers/throw-inside.ts')]
+const THROW_INSIDE = ['--import', join(import.meta.dirname, './throw-inside.ts')]
 
 let services: CanaryServices
 beforeAll(async () => {

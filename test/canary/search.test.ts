@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
-import { canaryNotification, valuesIn } from '../helpers/canary-notification.ts'
-import { canary, CANARY_FIELDS, canaryNumber, createFinder, findCanaries, formsOf, tokenOf } from '../helpers/canary.ts'
-import { createSearch } from '../helpers/needles.ts'
-import { UNKEYED_ALGORITHMS, unkeyedHashesOf } from '../helpers/unkeyed-hashes.ts'
+import { canaryNotification, valuesIn } from './notification.ts'
+import { canary, CANARY_FIELDS, canaryNumber, createFinder, findCanaries, formsOf, tokenOf } from './canary.ts'
+import { createSearch } from './needles.ts'
+import { UNKEYED_ALGORITHMS, unkeyedHashesOf } from './unkeyed-hashes.ts'
 
 const NOISE = Buffer.from(Array.from({ length: 997 }, (_, index) => (index * 167) % 256))
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { keygen } from '../../src/commands/keygen.ts'
 import { parseToken } from '../../src/config/keys.ts'
-import { Keyring, parseKeyFile } from '../../src/core/seal.ts'
+import { Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { parseVapidKey } from '../../src/providers/webpush/vapid-key.ts'
 import { textSink } from './text-sink.ts'

@@ -2,7 +2,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openKeys, parseToken } from '../../src/config/keys.ts'
-import { createKeyFile, Keyring } from '../../src/core/seal.ts'
+import { createKeyFile, Keyring } from '../../src/core/keyring.ts'
 import { configFolder, GOOD_APP } from './fixtures.ts'
 
 const APPS = `apps:\n${GOOD_APP}\n`

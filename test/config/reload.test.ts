@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { openKeys } from '../../src/config/keys.ts'
 import { appsChanged, restartOnly } from '../../src/config/reload.ts'
-import { createKeyFile } from '../../src/core/seal.ts'
+import { createKeyFile } from '../../src/core/keyring.ts'
 import { configFolder, GOOD_APP } from './fixtures.ts'
 
 const APPS = `apps:\n${GOOD_APP}\n`

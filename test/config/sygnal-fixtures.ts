@@ -7,7 +7,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/config.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { sygnalReader, type SygnalExtras } from '../../src/config/sygnal/source.ts'
-import { createKeyFile } from '../../src/core/seal.ts'
+import { createKeyFile } from '../../src/core/keyring.ts'
 import { providers } from '../../src/providers/index.ts'
 import { createAuthority } from '../../src/simulators/certificate.ts'
 

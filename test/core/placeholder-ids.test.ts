@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest'
 import { isJsonObject } from '../../src/core/json.ts'
 import { parseNotification } from '../../src/core/notification.ts'
 import { PlaceholderIds } from '../../src/core/placeholder-ids.ts'
-import { applyPrivacy } from '../../src/core/privacy.ts'
+import { applyPrivacy } from '../../src/core/privacy-policy.ts'
 import { apns } from '../../src/providers/apns/index.ts'
 import { fcm } from '../../src/providers/fcm/index.ts'
 import { webpush } from '../../src/providers/webpush/index.ts'
-import { findCanaries } from '../helpers/canary.ts'
+import { findCanaries } from '../canary/canary.ts'
 import { event } from '../sealed/random-pushes.ts'
 
 const EVENT_ID = /^\$[A-Za-z0-9_-]{43}$/

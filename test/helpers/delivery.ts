@@ -1,7 +1,7 @@
 /** Deliveries and keys for tests of what stores, hands out and sends them. */
 import { randomUUID } from 'node:crypto'
 import type { Delivery } from '../../src/core/delivery.ts'
-import { createKeyFile, Keyring, parseKeyFile } from '../../src/core/seal.ts'
+import { createKeyFile, Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
 
 /** Each call is a delivery of its own, to a device of its own, expiring in an hour, unless told otherwise. */

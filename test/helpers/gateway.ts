@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { openKeys } from '../../src/config/keys.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { createEncryptionLine, createKeyFile } from '../../src/core/seal.ts'
+import { createEncryptionLine, createKeyFile } from '../../src/core/keyring.ts'
 import { openGateway, type Gateway, type Role } from '../../src/gateway.ts'
 import { createLog } from '../../src/log.ts'
-import { openStore } from '../../src/open-store.ts'
+import { openStore } from '../../src/store/open.ts'
 import { providers } from '../../src/providers/index.ts'
 
 export interface TestGatewayOptions {

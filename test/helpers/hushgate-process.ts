@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createToken } from '../../src/config/keys.ts'
-import { createKeyFile } from '../../src/core/seal.ts'
+import { createKeyFile } from '../../src/core/keyring.ts'
 
 export interface Ended {
   readonly code: number | null

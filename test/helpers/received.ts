@@ -1,5 +1,5 @@
 /** What a queue handed out, and promises for what it will: so that tests wait for deliveries and not for time. */
-import type { Disposition, HandedOut, Handler } from '../../src/queue/delivery-queue.ts'
+import type { Disposition, HandedOut, Handler } from '../../src/store/contract.ts'
 
 type Decide = (handed: HandedOut) => Disposition | Promise<Disposition>
 

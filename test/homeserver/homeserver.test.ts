@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { isJsonObject } from '../../src/core/json.ts'
 import { newPushkey, type ReceivedPush } from '../helpers/push-services.ts'
-import type { MatrixUser } from '../helpers/matrix-user.ts'
+import type { MatrixUser } from './matrix-user.ts'
 import { startRig, type Rig } from './rig.ts'
 import type { Exchange } from './recorder.ts'
 

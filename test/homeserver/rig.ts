@@ -6,7 +6,7 @@ import { parse } from 'yaml'
 import { freePort } from '../helpers/free-port.ts'
 import { startLoggedProcess, type LoggedProcess } from '../helpers/logged-process.ts'
 import { startPushServices, type PushServices } from '../helpers/push-services.ts'
-import { startSynapse, type Synapse } from '../helpers/synapse.ts'
+import { startSynapse, type Synapse } from './synapse.ts'
 import { startRecorder, type Recorder } from './recorder.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')

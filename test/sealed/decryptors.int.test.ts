@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDeviceKeys, openSealed } from '../../config/examples/typescript/hushgate-sealed.ts'
 import { installPython } from '../../scripts/install-python.ts'
 import { apns } from '../../src/providers/apns/index.ts'
-import { openSeal } from '../../src/sealing/seal.ts'
+import { openSeal } from '../../src/intake/encrypt-for-device.ts'
 import {
   createSubscriptionSecrets,
   decrypt,

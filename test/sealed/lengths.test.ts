@@ -1,12 +1,12 @@
 /** That a sealed push tells its push service, and whoever counts its bytes, nothing of what it says. */
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Seal } from '../../src/core/sealed.ts'
+import type { Seal } from '../../src/core/device-key.ts'
 import { apns } from '../../src/providers/apns/index.ts'
 import { fcm } from '../../src/providers/fcm/index.ts'
-import { openSeal } from '../../src/sealing/seal.ts'
+import { openSeal } from '../../src/intake/encrypt-for-device.ts'
 import { decrypt } from '../../src/simulators/webpush-encryption.ts'
-import { findCanaries } from '../helpers/canary.ts'
+import { findCanaries } from '../canary/canary.ts'
 import { badge, event, KID, NOW_MS, policy, recordOf, sealed, secrets } from './random-pushes.ts'
 
 const RUNS = 1000

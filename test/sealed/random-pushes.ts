@@ -3,11 +3,11 @@ import fc from 'fast-check'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { PushIdentity, Rendered } from '../../src/core/message.ts'
 import { parseNotification, type Notification } from '../../src/core/notification.ts'
-import { applyPrivacy, sealFor, type PrivacyPolicy } from '../../src/core/privacy.ts'
+import { applyPrivacy, sealFor, type PrivacyPolicy } from '../../src/core/privacy-policy.ts'
 import type { Push } from '../../src/core/push.ts'
-import type { Seal } from '../../src/core/sealed.ts'
+import type { Seal } from '../../src/core/device-key.ts'
 import { createSubscriptionSecrets } from '../../src/simulators/webpush-encryption.ts'
-import { MARKER } from '../helpers/canary.ts'
+import { MARKER } from '../canary/canary.ts'
 
 export const NOW_MS = 1_790_000_000_000
 export const secrets = createSubscriptionSecrets()

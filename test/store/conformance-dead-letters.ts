@@ -1,7 +1,7 @@
 /** What every store must do with deliveries that were given up. */
 import { describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
-import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP, MAX_BATCH } from '../../src/queue/delivery-queue.ts'
+import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP, MAX_BATCH } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
 import { DONE, Received, until } from '../helpers/received.ts'
 import type { Bench } from './conformance.ts'

@@ -1,7 +1,7 @@
 /** What every store must let go of: what it holds for one device, and what nobody is handed once it has expired. */
 import { describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
-import { DEAD_LETTER_LIFETIME_MS, MAX_BATCH, OVERDUE_MS } from '../../src/queue/delivery-queue.ts'
+import { DEAD_LETTER_LIFETIME_MS, MAX_BATCH, OVERDUE_MS } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { DONE, Received, until } from '../helpers/received.ts'
 import type { Bench } from './conformance.ts'

@@ -1,7 +1,7 @@
 /** What every store's queue must do: storing, handing out, the four dispositions, flow, stopping, restart. */
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
-import type { Disposition } from '../../src/queue/delivery-queue.ts'
+import type { Disposition } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
 import { createGate, DONE, Received, until } from '../helpers/received.ts'
 import { deadLetterConformance } from './conformance-dead-letters.ts'

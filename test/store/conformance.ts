@@ -1,7 +1,7 @@
 /** What every store must do, in sentences; SQLite and Redis both run it. Says nothing about how. */
 import { afterEach, beforeEach, describe } from 'vitest'
-import type { Keyring } from '../../src/core/seal.ts'
-import type { Store } from '../../src/queue/delivery-queue.ts'
+import type { Keyring } from '../../src/core/keyring.ts'
+import type { Store } from '../../src/store/contract.ts'
 import { createKeyring } from '../helpers/delivery.ts'
 import { forgetConformance } from './conformance-forget.ts'
 import { memoryConformance } from './conformance-memory.ts'

@@ -1,6 +1,6 @@
 /** A process that takes deliveries from a store on Redis and never ends with them; says on stdout which it was handed. */
 import { readFileSync, writeSync } from 'node:fs'
-import { Keyring, parseKeyFile } from '../../src/core/seal.ts'
+import { Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 
 const [, , port = '', keyFile = ''] = process.argv

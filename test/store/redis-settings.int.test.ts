@@ -1,6 +1,6 @@
 /** What the store tells of Redis' settings, and the ways to reach it. */
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Store } from '../../src/queue/delivery-queue.ts'
+import type { Store } from '../../src/store/contract.ts'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
 import { createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { Received, until } from '../helpers/received.ts'

@@ -1,6 +1,6 @@
 /** A process that adds and sends over a SQLite store until it is killed; says on stdout what was acknowledged and what was sent. */
 import { readFileSync, writeSync } from 'node:fs'
-import { Keyring, parseKeyFile } from '../../src/core/seal.ts'
+import { Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
 import { createDelivery } from '../helpers/delivery.ts'
 

@@ -2,7 +2,7 @@
  * The strongest observer that we could think of: a push service that sees each wake-up, knows the gateway's settings and how busy devices are,
  * and knows exactly when the suspect sent something. It asks of each device how much likelier what it saw is if that device is a receiver.
  */
-import type { Timing } from '../../src/core/release.ts'
+import type { Timing } from '../../src/core/timing.ts'
 import { UNDERWAY_MS } from './world.ts'
 
 export interface Knowledge {

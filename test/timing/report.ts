@@ -1,6 +1,6 @@
 /** What is simulated, and how docs/privacy.md says it. */
-import type { Timing } from '../../src/core/release.ts'
-import { asTable, withTables } from '../helpers/privacy-doc.ts'
+import type { Timing } from '../../src/core/timing.ts'
+import { asTable, withTables } from '../ledger/privacy-doc.ts'
 import { simulate, type Linked } from './simulation.ts'
 import { otherDevicesAt } from './world.ts'
 

@@ -1,7 +1,7 @@
 /** What delaying pushes is worth against an observer of the push service; the numbers are in docs/privacy.md. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { PRIVACY_DOC } from '../helpers/privacy-doc.ts'
+import { PRIVACY_DOC } from '../ledger/privacy-doc.ts'
 import { boundMs, firstGuessOf, GROUPS, linkings, linkingsOfGroups, withTimings, type Linking } from './report.ts'
 import { RUNS } from './simulation.ts'
 

@@ -1,8 +1,8 @@
 /**
  * What a push service sees of one conversation and of everybody else who uses the app, under one setting of `coalesce` and `release_every`.
- * The gateway's own rules decide when each push leaves (src/core/release.ts). Pure; a seed gives the same world again.
+ * The gateway's own rules decide when each push leaves (src/core/timing.ts). Pure; a seed gives the same world again.
  */
-import { nextRelease, planWakeUp, type Timing } from '../../src/core/release.ts'
+import { nextRelease, planWakeUp, type Timing } from '../../src/core/timing.ts'
 
 /** A device is pushed 100 times a day: so a gateway of f pushes per second has 864 f devices. */
 const DAILY_PUSHES = 100

@@ -1,6 +1,6 @@
 /** Sygnal's `apps`: which kind each is, and which are refused. Pure. */
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
-import { isGlob, overlap } from '../app-match.ts'
+import { isGlob, overlap } from '../../core/app-match.ts'
 import { translateApns } from './apns.ts'
 import { AppTranslation } from './app-translation.ts'
 import { translateGcm } from './gcm.ts'

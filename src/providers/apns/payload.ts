@@ -1,6 +1,6 @@
 /** Push → the JSON object for the app, however large. Layouts: facts/peers.md §2.1–2.2 (as Sygnal's), facts/protocol.md §3.1 (minimal). */
 import { isJsonObject, jsonObject, type JsonObject } from '../../core/json.ts'
-import { badgeOf } from '../../core/privacy.ts'
+import { badgeOf } from '../../core/privacy-policy.ts'
 import type { Counts, EventIdOnlyPush, FullPush, MinimalPush, Push } from '../../core/push.ts'
 import { alertOf } from './alert.ts'
 

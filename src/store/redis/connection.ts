@@ -1,7 +1,7 @@
 /** The connections to Redis, and the only import of ioredis: how each behaves when Redis is away, frozen or demoted (facts/queue.md §0.4, §2). */
 import { Cluster, Redis, type CommonRedisOptions } from 'ioredis'
 import type { Secret } from '../../core/secret.ts'
-import { STORE_TIMEOUT_MS } from '../../queue/delivery-queue.ts'
+import { STORE_TIMEOUT_MS } from '../contract.ts'
 
 export type Client = Redis | Cluster
 

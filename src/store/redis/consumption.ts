@@ -1,7 +1,7 @@
 /** Hands one app's jobs to its handler: takes a job only when there is room for its deliveries and the flow allows, keeps its lock, settles it. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MAX_STALLS, type Consumption, type Disposition, type Flow, type Handler } from '../../queue/delivery-queue.ts'
+import { MAX_STALLS, type Consumption, type Disposition, type Flow, type Handler } from '../contract.ts'
 import type { AppWorker } from './app-queues.ts'
 import { openRecord, readRecord, type Item, type JobRecord } from './job.ts'
 import { Locks, type HeldJob } from './locks.ts'

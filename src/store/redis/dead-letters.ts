@@ -2,15 +2,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
 import { isJsonObject } from '../../core/json.ts'
-import type { Keyring } from '../../core/seal.ts'
+import type { Keyring } from '../../core/keyring.ts'
 import {
   DEAD_LETTER_LIFETIME_MS,
   DEAD_LETTERS_PER_APP,
   MAX_BATCH,
   type DeadLetter,
   type DeadLetterFilter,
-} from '../../queue/delivery-queue.ts'
-import { sealDeliveries, tryOpenDeliveries } from '../../queue/envelope.ts'
+} from '../contract.ts'
+import { sealDeliveries, tryOpenDeliveries } from '../envelope.ts'
 import { appsKey, keyName } from './app-queues.ts'
 import type { Client } from './connection.ts'
 import { replaceField } from './replace-field.ts'

@@ -1,5 +1,5 @@
 /** How much of an app is stored, counted in deliveries. Cheap enough to be asked on every request. */
-import type { QueueDepth } from '../../queue/delivery-queue.ts'
+import type { QueueDepth } from '../contract.ts'
 import type { Client } from './connection.ts'
 import { promptly } from './unavailable.ts'
 

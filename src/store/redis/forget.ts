@@ -1,8 +1,8 @@
 /** Removes what is stored for one device: opens all of its app, a few jobs at a time, for the device is sealed like the rest. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
-import type { Keyring } from '../../core/seal.ts'
-import type { Removed } from '../../queue/delivery-queue.ts'
+import type { Keyring } from '../../core/keyring.ts'
+import type { Removed } from '../contract.ts'
 import type { AppQueues } from './app-queues.ts'
 import type { Client } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'

@@ -1,5 +1,5 @@
 /** Whether deliveries can be stored in this Redis, and whether it will keep them. */
-import type { StoreHealth } from '../../queue/delivery-queue.ts'
+import type { StoreHealth } from '../contract.ts'
 import { isReady, type Client } from './connection.ts'
 import type { Writer } from './writer.ts'
 

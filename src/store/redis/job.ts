@@ -2,9 +2,9 @@
 import type { JobsOptions } from 'bullmq'
 import type { Delivery, Priority } from '../../core/delivery.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
-import type { Keyring } from '../../core/seal.ts'
-import { MAX_BATCH, type HandedOut } from '../../queue/delivery-queue.ts'
-import { sealDeliveries, tryOpenDeliveries } from '../../queue/envelope.ts'
+import type { Keyring } from '../../core/keyring.ts'
+import { MAX_BATCH, type HandedOut } from '../contract.ts'
+import { sealDeliveries, tryOpenDeliveries } from '../envelope.ts'
 
 const VERSION = 1
 

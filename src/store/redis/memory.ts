@@ -1,5 +1,5 @@
 /** The memory over plain keys with a lifetime. Operations of one turn travel together: the connection pipelines by itself. */
-import type { Memory } from '../../queue/delivery-queue.ts'
+import type { Memory } from '../contract.ts'
 import type { Client } from './connection.ts'
 import { promptly } from './unavailable.ts'
 

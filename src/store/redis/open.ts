@@ -1,8 +1,8 @@
 /** The store on Redis: BullMQ for deliveries, plain keys for the memory. Opens whether Redis is there or not. */
 import { readFile } from 'node:fs/promises'
 import type { Secret } from '../../core/secret.ts'
-import type { Keyring } from '../../core/seal.ts'
-import type { Store } from '../../queue/delivery-queue.ts'
+import type { Keyring } from '../../core/keyring.ts'
+import type { Store } from '../contract.ts'
 import { AppQueues, DEFAULT_TIMINGS, hashTagged, type Timings } from './app-queues.ts'
 import { Connections, readyWithin, type Topology } from './connection.ts'
 import { DeadLetters } from './dead-letters.ts'

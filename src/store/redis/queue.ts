@@ -1,6 +1,6 @@
 /** The queue on Redis: which part does what. */
 import type { Delivery } from '../../core/delivery.ts'
-import type { Keyring } from '../../core/seal.ts'
+import type { Keyring } from '../../core/keyring.ts'
 import type {
   Consumption,
   DeadLetter,
@@ -9,7 +9,7 @@ import type {
   Handler,
   QueueDepth,
   Removed,
-} from '../../queue/delivery-queue.ts'
+} from '../contract.ts'
 import type { AppQueues, Timings } from './app-queues.ts'
 import { isReady, type Connections } from './connection.ts'
 import { RedisConsumption } from './consumption.ts'

@@ -1,8 +1,8 @@
 /** Makes durable what became of the deliveries of a job: first what is still to happen to them, then that the job is over. */
 import type { Job } from 'bullmq'
-import type { Keyring } from '../../core/seal.ts'
-import type { Disposition } from '../../queue/delivery-queue.ts'
-import { sealDeliveries } from '../../queue/envelope.ts'
+import type { Keyring } from '../../core/keyring.ts'
+import type { Disposition } from '../contract.ts'
+import { sealDeliveries } from '../envelope.ts'
 import type { AppQueue } from './app-queues.ts'
 import type { DeadLetters, NewDeadLetter } from './dead-letters.ts'
 import { createSingle, JOB_NAME, jobOptions, singleId, type Item, type JobRecord } from './job.ts'

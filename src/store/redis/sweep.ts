@@ -3,9 +3,9 @@
  * dead letters go when their time is over. One process does it at a time; that two do is no harm.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Keyring } from '../../core/seal.ts'
-import { OVERDUE_MS } from '../../queue/delivery-queue.ts'
-import { isKeptWhenExpired } from '../../queue/retry.ts'
+import type { Keyring } from '../../core/keyring.ts'
+import { OVERDUE_MS } from '../contract.ts'
+import { isKeptWhenExpired } from '../../core/delivery.ts'
 import type { AppQueues } from './app-queues.ts'
 import type { Client } from './connection.ts'
 import type { DeadLetters, NewDeadLetter } from './dead-letters.ts'

@@ -1,5 +1,5 @@
 /** What a failing Redis is called. Its own error messages are never passed on: they may quote a command. */
-import { STORE_TIMEOUT_MS, StoreUnavailable } from '../../queue/delivery-queue.ts'
+import { STORE_TIMEOUT_MS, StoreUnavailable } from '../contract.ts'
 import { isReady, type Client } from './connection.ts'
 
 const NOT_CONNECTED = 'Redis is not connected'

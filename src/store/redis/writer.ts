@@ -1,7 +1,7 @@
 /** Stores new deliveries: all of one event-loop turn, app and priority become one job (facts/queue.md §0.2: a third of the cost for Redis). */
 import type { Delivery } from '../../core/delivery.ts'
-import type { Keyring } from '../../core/seal.ts'
-import { MAX_BATCH, StoreUnavailable } from '../../queue/delivery-queue.ts'
+import type { Keyring } from '../../core/keyring.ts'
+import { MAX_BATCH, StoreUnavailable } from '../contract.ts'
 import type { AppQueues } from './app-queues.ts'
 import type { Client } from './connection.ts'
 import { createBatch, JOB_NAME, jobOptions, orderOf } from './job.ts'

@@ -7,7 +7,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
-import type { Consumption, Disposition, Flow, HandedOut, Handler } from '../../queue/delivery-queue.ts'
+import type { Consumption, Disposition, Flow, HandedOut, Handler } from '../contract.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import type { DueRow, Output, Settlement } from './operations.ts'
 import { unreadable } from './sweep.ts'

@@ -1,6 +1,6 @@
 /** The main thread's end of the database: everything asked in one turn of the event loop travels as one message and is one transaction. */
 import { Worker } from 'node:worker_threads'
-import { STORE_TIMEOUT_MS, StoreUnavailable } from '../../queue/delivery-queue.ts'
+import { STORE_TIMEOUT_MS, StoreUnavailable } from '../contract.ts'
 import {
   type Answer,
   type DatabaseSettings,

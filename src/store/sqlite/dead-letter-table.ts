@@ -1,11 +1,6 @@
 /** Deliveries that were given up, in SQL, up to their lifetime and their number per app. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import {
-  DEAD_LETTER_LIFETIME_MS,
-  DEAD_LETTERS_PER_APP,
-  type DeadLetter,
-  type DeadLetterFilter,
-} from '../../queue/delivery-queue.ts'
+import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP, type DeadLetter, type DeadLetterFilter } from '../contract.ts'
 import type { Input, Settlement } from './operations.ts'
 import { integer, text } from './rows.ts'
 

@@ -1,8 +1,8 @@
 /** Removes what is stored for one device: opens all of its app, page by page, for the device is sealed like the rest. */
 import type { Delivery } from '../../core/delivery.ts'
-import type { Keyring } from '../../core/seal.ts'
-import type { Removed } from '../../queue/delivery-queue.ts'
-import { tryOpenDeliveries } from '../../queue/envelope.ts'
+import type { Keyring } from '../../core/keyring.ts'
+import type { Removed } from '../contract.ts'
+import { tryOpenDeliveries } from '../envelope.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import type { Output, SealedTable } from './operations.ts'
 

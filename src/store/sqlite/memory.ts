@@ -1,5 +1,5 @@
 /** The memory's side of the SQLite store. Sets whose members are counted live in this process alone and are empty after a restart. */
-import type { Memory } from '../../queue/delivery-queue.ts'
+import type { Memory } from '../contract.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import { DistinctMembers } from './distinct-members.ts'
 

@@ -1,7 +1,7 @@
 /** The SQLite store: opens it, watches over it, closes it. One process has the file at a time. */
 import { resolve } from 'node:path'
-import type { Keyring } from '../../core/seal.ts'
-import type { Store, StoreHealth } from '../../queue/delivery-queue.ts'
+import type { Keyring } from '../../core/keyring.ts'
+import type { Store, StoreHealth } from '../contract.ts'
 import { DatabaseThread } from './database-thread.ts'
 import { SqliteMemory } from './memory.ts'
 import { SqliteQueue } from './queue.ts'

@@ -1,6 +1,6 @@
 /** What the main thread may ask of the database's thread. Everything that crosses is sealed, hashed, a number, or a configured name. */
 import type { Priority } from '../../core/delivery.ts'
-import type { DeadLetter, DeadLetterFilter } from '../../queue/delivery-queue.ts'
+import type { DeadLetter, DeadLetterFilter } from '../contract.ts'
 
 /** As they are stored: by their place here. */
 export const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']

@@ -1,6 +1,6 @@
 /** The queue's side of the SQLite store: seals what goes in, opens what comes out, and wakes whoever waits for it. */
 import type { Delivery } from '../../core/delivery.ts'
-import { CannotOpen, type Keyring } from '../../core/seal.ts'
+import { CannotOpen, type Keyring } from '../../core/keyring.ts'
 import type {
   Consumption,
   DeadLetter,
@@ -9,8 +9,8 @@ import type {
   Handler,
   QueueDepth,
   Removed,
-} from '../../queue/delivery-queue.ts'
-import { openDeliveries, sealDeliveries } from '../../queue/envelope.ts'
+} from '../contract.ts'
+import { openDeliveries, sealDeliveries } from '../envelope.ts'
 import { SqliteConsumption } from './consumption.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import { forgetDevice } from './forget.ts'

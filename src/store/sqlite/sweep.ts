@@ -1,8 +1,8 @@
 /** One step of clearing away deliveries that nobody is handed: they become what the worker would have made of them. */
-import type { Keyring } from '../../core/seal.ts'
-import { OVERDUE_MS } from '../../queue/delivery-queue.ts'
-import { openDeliveries } from '../../queue/envelope.ts'
-import { isKeptWhenExpired } from '../../queue/retry.ts'
+import type { Keyring } from '../../core/keyring.ts'
+import { OVERDUE_MS } from '../contract.ts'
+import { openDeliveries } from '../envelope.ts'
+import { isKeptWhenExpired } from '../../core/delivery.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import type { DueRow, OverdueRow, Settlement } from './operations.ts'
 

@@ -3,7 +3,7 @@ import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import { isJsonObject } from '../../../src/core/json.ts'
 import { parseNotification } from '../../../src/core/notification.ts'
-import { applyPrivacy, type PrivacyMode, type PrivacyPolicy } from '../../../src/core/privacy.ts'
+import { applyPrivacy, type PrivacyMode, type PrivacyPolicy } from '../../../src/core/privacy-policy.ts'
 import { fcm, type FcmOptions } from '../../../src/providers/fcm/index.ts'
 import { fcmRenderer } from '../../../src/providers/fcm/render.ts'
 

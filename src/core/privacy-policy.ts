@@ -1,0 +1,190 @@
+/** The privacy policy: what of a notification goes on towards a push service. Pure, and the last line that sees what is not passed on. */
+import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
+import type { Device, Notification } from './notification.ts'
+import type { PlaceholderIds } from './placeholder-ids.ts'
+import { TEST_PUSH, type Counts, type MinimalPush, type Push, type PusherOptions } from './push.ts'
+import { deviceKeyOf, hasDeviceKey, plaintextOf, type Seal, type SealedBlock } from './device-key.ts'
+
+export type PrivacyMode = 'minimal' | 'event_id_only' | 'full'
+
+/** An app's policy. It is a ceiling: a device never gets more than the homeserver sent. */
+export interface PrivacyPolicy {
+  readonly privacy: PrivacyMode
+  /** `badge`: minimal shows counts only as the app's badge. `none`: counts are not passed on in any mode. */
+  readonly counts: 'badge' | 'exact' | 'none'
+  /** Dotted keys of `default_payload` that minimal passes on beside `ALWAYS_ALLOWED`. */
+  readonly defaultPayloadAllow: readonly string[]
+  /** Whether a device's own key counts: `required` keeps devices without one to minimal, too. */
+  readonly sealed: 'ignored' | 'optional' | 'required'
+  /** Minimal pushes of events carry random IDs. */
+  readonly placeholderIds?: boolean | undefined
+}
+
+/** Keys of `default_payload` that tell nothing about the user: `cs` and `session_id` are random per session (facts/protocol.md §3). */
+export const ALWAYS_ALLOWED = ['aps.alert.loc-key', 'aps.mutable-content', 'aps.sound', 'cs', 'session_id'] as const
+const MAX_ALLOWED_VALUE_BYTES = 128
+
+/** Types that make a phone ring (m.call.invite; MSC4075 and its names before). */
+const CALL_TYPES = new Set([
+  'm.call.invite',
+  'm.call.notify',
+  'm.rtc.notification',
+  'org.matrix.msc4075.call.notify',
+  'org.matrix.msc4075.rtc.notification',
+])
+
+export function isCall(notification: Notification): boolean {
+  return notification.type !== undefined && CALL_TYPES.has(notification.type)
+}
+
+export function isTestPush(notification: Notification): boolean {
+  return notification.eventId === TEST_PUSH.eventId
+}
+
+/** What an event says to a device alone. */
+export interface Sealing {
+  readonly key: 'valid' | 'invalid' | 'missing'
+  /** With a valid key. */
+  readonly block?: SealedBlock | undefined
+}
+
+/** Undefined where there is nothing to seal: a badge is for the phone itself to show, and what the homeserver sealed passes through untouched. */
+export function sealFor(
+  notification: Notification,
+  device: Device,
+  policy: PrivacyPolicy,
+  seal: Seal,
+  nowMs: number,
+): Sealing | undefined {
+  if (policy.sealed === 'ignored' || notification.kind !== 'event' || notification.encrypted !== undefined)
+    return undefined
+  if (!hasDeviceKey(device.data)) return { key: 'missing' }
+  const key = deviceKeyOf(device.data)
+  const { unread } = countsFor(notification, device, policy) ?? {}
+  const block = key === undefined ? undefined : seal(key, plaintextOf(notification, unread, nowMs))
+  return block === undefined ? { key: 'invalid' } : { key: 'valid', block }
+}
+
+/** What is left for one device, with what was sealed or made up for it; undefined when the notification says nothing. */
+export function applyPrivacy(
+  notification: Notification,
+  device: Device,
+  policy: PrivacyPolicy,
+  sealed?: SealedBlock,
+  createPlaceholderIds?: () => PlaceholderIds,
+): Push | undefined {
+  const { kind, prio, encrypted } = notification
+  if (kind === 'nothing') return undefined
+  const counts = countsFor(notification, device, policy)
+  const defaultPayload = isJsonObject(device.data['default_payload']) ? device.data['default_payload'] : {}
+  const always = { kind, prio, encrypted, pusher: pusherOptionsOf(device) }
+  const mode = modeFor(device, policy)
+  if (mode === 'minimal')
+    return {
+      detail: 'minimal',
+      ...always,
+      defaultPayload: allowed(defaultPayload, [...ALWAYS_ALLOWED, ...policy.defaultPayloadAllow]),
+      ...(sealed === undefined
+        ? {
+            badge: badgeOf(counts),
+            counts: policy.counts === 'exact' ? counts : undefined,
+            ids: shownIds(notification, policy, createPlaceholderIds),
+          }
+        : { sealed }),
+    }
+  const { eventId, roomId } = notification
+  const withIds = { ...always, clientName: clientNameOf(device), defaultPayload, counts, eventId, roomId }
+  if (mode === 'event_id_only') return { detail: 'event_id_only', ...withIds }
+  const { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content } = notification
+  const about = { type, sender, senderDisplayName, roomName, roomAlias, userIsTarget, membership, content }
+  return { detail: 'full', ...withIds, ...about }
+}
+
+/** Of a minimal push with nothing sealed for the device. */
+function shownIds(
+  notification: Notification,
+  { placeholderIds }: PrivacyPolicy,
+  create: (() => PlaceholderIds) | undefined,
+): MinimalPush['ids'] {
+  if (isTestPush(notification)) return TEST_PUSH
+  const isBare = notification.kind === 'event' && notification.encrypted === undefined
+  return placeholderIds === true && isBare ? create?.() : undefined
+}
+
+/** A device that offers a key, be it one or not, must never be sent in clear what it wants sealed. */
+function modeFor({ data }: Device, { privacy, sealed }: PrivacyPolicy): PrivacyMode {
+  const isForced = sealed === 'required' || (sealed === 'optional' && hasDeviceKey(data))
+  return isForced ? 'minimal' : privacy
+}
+
+function countsFor(notification: Notification, device: Device, policy: PrivacyPolicy): Counts | undefined {
+  return policy.counts === 'none' || hidesBadge(device) ? undefined : notification.counts
+}
+
+/** A device may do without counts (MSC4076, under its stable and its unstable name). */
+function hidesBadge({ data }: Device): boolean {
+  return data['disable_badge_count'] === true || data['org.matrix.msc4076.disable_badge_count'] === true
+}
+
+/** The options of Sygnal's and Hedwig's apps (facts/peers.md §1.5). */
+function pusherOptionsOf({ data, appId }: Device): PusherOptions {
+  const shape = data['data_message']
+  const isShape = shape === 'android' || shape === 'ios'
+  return {
+    eventsOnly: data['events_only'] === true,
+    onlyLastPerRoom: data['only_last_per_room'] === true,
+    dataMessage: isShape ? shape : appId.endsWith('.data_message') ? 'android' : undefined,
+  }
+}
+
+function clientNameOf({ data }: Device): string | undefined {
+  const name = data['client_name']
+  return typeof name === 'string' && isSmallScalar(name) ? name : undefined
+}
+
+/** What an app's badge shows: unread and missed calls together; undefined when neither was sent. */
+export function badgeOf(counts: Counts | undefined): number | undefined {
+  if (counts?.unread === undefined && counts?.missedCalls === undefined) return undefined
+  return (counts.unread ?? 0) + (counts.missedCalls ?? 0)
+}
+
+interface Tree extends Map<string, Tree | JsonValue> {}
+
+/** The entries of `payload` at these dotted paths whose values are small scalars, in the shape in which they were nested. */
+function allowed(payload: JsonObject, paths: readonly string[]): JsonObject {
+  const kept: Tree = new Map()
+  for (const path of paths) {
+    const keys = path.split('.')
+    const value = valueAt(payload, keys)
+    if (value !== undefined && isSmallScalar(value)) insert(kept, keys, value)
+  }
+  return toObject(kept)
+}
+
+function valueAt(payload: JsonObject, keys: readonly string[]): JsonValue | undefined {
+  let value: JsonValue | undefined = payload
+  for (const key of keys) value = isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
+  return value
+}
+
+function isSmallScalar(value: JsonValue): boolean {
+  if (typeof value === 'string')
+    return value.length <= MAX_ALLOWED_VALUE_BYTES && Buffer.byteLength(value) <= MAX_ALLOWED_VALUE_BYTES
+  return typeof value === 'number' || typeof value === 'boolean'
+}
+
+function insert(tree: Tree, keys: readonly string[], value: JsonValue): void {
+  const [first, ...rest] = keys
+  if (first === undefined) return
+  if (rest.length === 0) tree.set(first, value)
+  else {
+    const existing = tree.get(first)
+    const branch: Tree = existing instanceof Map ? existing : new Map()
+    tree.set(first, branch)
+    insert(branch, rest, value)
+  }
+}
+
+function toObject(tree: Tree): JsonObject {
+  return jsonObject([...tree].map(([key, value]) => [key, value instanceof Map ? toObject(value) : value] as const))
+}

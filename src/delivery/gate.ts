@@ -1,0 +1,100 @@
+/**
+ * Whether an app's deliveries are handed out: all, none, or one to see whether things work again. Closed by proof that our credential is refused
+ * (`blocked`), by a push service that asks the whole app to wait, or where no connection comes about; opened by the first delivery that the push
+ * service answers for good.
+ */
+import type { Outcome } from '../core/outcome.ts'
+import type { Flow } from '../store/contract.ts'
+
+export interface AppFlowPorts {
+  readonly setFlow: (flow: Flow) => void
+  /** Runs `action` after `delayMs`; the result cancels it. Must not keep the process alive. */
+  readonly after: (delayMs: number, action: () => void) => () => void
+  /** Told when the app begins to wait, with the reason. */
+  readonly onPaused: (reason: string) => void
+  /** Told when the app becomes blocked (with the reason) and when it works again (undefined). */
+  readonly onBlocked: (reason: string | undefined) => void
+}
+
+export const PROBE_INTERVAL_MS = 30_000
+/** A push service that asks an app to wait for hours is asked again after this. */
+const LONGEST_PAUSE_MS = 15 * 60_000
+
+export class AppFlow {
+  readonly #ports: AppFlowPorts
+  #state: 'open' | 'paused' | 'blocked' = 'open'
+  /** Between probes, as long as nothing else is asked for. */
+  #intervalMs = PROBE_INTERVAL_MS
+  /** Undefined when none is to come: it was handed out, and its outcome is awaited. */
+  #cancelProbe: (() => void) | undefined
+
+  constructor(ports: AppFlowPorts) {
+    this.#ports = ports
+  }
+
+  get isBlocked(): boolean {
+    return this.#state === 'blocked'
+  }
+
+  /** To be told of every attempt's outcome. */
+  onOutcome(outcome: Outcome): void {
+    if (outcome.kind === 'blocked') {
+      const isNews = this.#state !== 'blocked'
+      this.#close('blocked', PROBE_INTERVAL_MS)
+      if (isNews) this.#ports.onBlocked(outcome.reason)
+    } else if (outcome.kind === 'delivered' || outcome.kind === 'rejected') this.#open()
+    else if (
+      outcome.kind === 'retry' &&
+      outcome.scope === 'app' &&
+      outcome.afterMs !== undefined &&
+      outcome.afterMs > 0
+    ) {
+      if (this.#state === 'open') this.#ports.onPaused(outcome.reason)
+      this.#close(this.#state === 'blocked' ? 'blocked' : 'paused', Math.min(outcome.afterMs, LONGEST_PAUSE_MS))
+    } else this.onNothingLearnt()
+  }
+
+  /** An attempt ended without a word about the way there. It may have been on its way from before, so it does not put off a probe. */
+  onNothingLearnt(): void {
+    if (this.#state !== 'open' && this.#cancelProbe === undefined) this.#probeAfter(this.#intervalMs)
+  }
+
+  /** What was handed out needed no attempt (superseded, expired) and so taught nothing: if it was the probe, the next one asks. */
+  onNotAttempted(): void {
+    if (this.#cancelProbe === undefined) this.probeNow()
+  }
+
+  /** After a reload: the credential may be a new one. */
+  probeNow(): void {
+    if (this.#state !== 'open') this.#probeAfter(0)
+  }
+
+  stop(): void {
+    this.#cancelProbe?.()
+  }
+
+  #open(): void {
+    if (this.#state === 'open') return
+    const wasBlocked = this.#state === 'blocked'
+    this.#state = 'open'
+    this.#cancelProbe?.()
+    this.#cancelProbe = undefined
+    this.#ports.setFlow('open')
+    if (wasBlocked) this.#ports.onBlocked(undefined)
+  }
+
+  #close(state: 'paused' | 'blocked', probeAfterMs: number): void {
+    this.#state = state
+    this.#intervalMs = Math.min(probeAfterMs, PROBE_INTERVAL_MS)
+    this.#ports.setFlow('closed')
+    this.#probeAfter(probeAfterMs)
+  }
+
+  #probeAfter(delayMs: number): void {
+    this.#cancelProbe?.()
+    this.#cancelProbe = this.#ports.after(delayMs, () => {
+      this.#cancelProbe = undefined
+      this.#ports.setFlow('one')
+    })
+  }
+}

@@ -1,0 +1,65 @@
+/** One push per event and device, and only the latest badge: by keyed hashes, with the ids of deliveries as values. */
+import type { Delivery } from '../core/delivery.ts'
+import type { HandedOut, Memory } from '../store/contract.ts'
+import { forgetEntry } from './forget-entry.ts'
+
+/** As long as Synapse repeats an event that it could not hand over (facts/protocol.md §2.1). */
+const LIFETIME_MS = 24 * 3600_000
+
+export class Deduplication {
+  readonly #memory: Memory
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+  }
+
+  async isKnown(deduplicationKey: string): Promise<boolean> {
+    return (await this.#memory.get(eventKey(deduplicationKey))) !== undefined
+  }
+
+  /** After it was stored, so that a crash in between repeats a push and never loses one. */
+  async onStored(delivery: Delivery, order: number): Promise<void> {
+    // Of two of one event only its owner may overtake others: each would give way to the other, and none would be sent.
+    if (!(await this.#owns(delivery))) return
+    const overtaken = [delivery.latestKey, ...(delivery.outdates ?? [])].filter((key) => key !== undefined)
+    await Promise.all(overtaken.map((key) => this.#memory.raise(latestKey(key), order, LIFETIME_MS)))
+  }
+
+  /** Resolves with whether anything was there. */
+  forgetLatest(key: string): Promise<boolean> {
+    return forgetEntry(this.#memory, latestKey(key))
+  }
+
+  /** What is known by the keys of a delivery. */
+  async forget({ deduplicationKey, latestKey: latest }: Delivery): Promise<void> {
+    await Promise.all([
+      deduplicationKey === undefined ? undefined : this.#memory.delete(eventKey(deduplicationKey)),
+      latest === undefined ? undefined : this.#memory.delete(latestKey(latest)),
+    ])
+  }
+
+  /** Before it is sent: whether this delivery is the one for its event, and no later one has overtaken it. */
+  async claim({ delivery, order }: HandedOut): Promise<'send' | 'duplicate' | 'superseded' | 'coalesced'> {
+    if (!(await this.#owns(delivery))) return 'duplicate'
+    if (delivery.latestKey !== undefined) {
+      const latest = await this.#memory.get(latestKey(delivery.latestKey))
+      if (latest !== undefined && Number(latest) > order)
+        return delivery.priority === 'counts' ? 'superseded' : 'coalesced'
+    }
+    return 'send'
+  }
+
+  /** Whether no other delivery is the one for its event; claims it if none is. */
+  async #owns({ id, deduplicationKey }: Delivery): Promise<boolean> {
+    if (deduplicationKey === undefined) return true
+    return (await this.#memory.setIfAbsent(eventKey(deduplicationKey), id, LIFETIME_MS)) === id
+  }
+}
+
+function eventKey(hash: string): string {
+  return `event:${hash}`
+}
+
+function latestKey(hash: string): string {
+  return `latest:${hash}`
+}

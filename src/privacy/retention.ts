@@ -1,0 +1,70 @@
+/** What the gateway stores, for how long and why: the part of the ledger that is about time. Data, no behaviour. */
+
+/** One kind of entry in the store. `lifetime`: in words; the numbers are asserted where they are used (test/gateway/retention.int.test.ts). */
+export interface Kept {
+  readonly what: string
+  readonly readable: string
+  readonly lifetime: string
+  readonly why: string
+}
+
+export const KEPT: readonly Kept[] = [
+  {
+    what: 'a push that is on its way',
+    readable:
+      'nothing of it; beside it the name of the app, priority, times, number of attempts, a running number or a random ID',
+    lifetime:
+      'until it is sent; at most queue.max_age (calls: queue.call_max_age), then an event is given up (the next entry) and the rest goes',
+    why: 'Nothing is lost when the push service or the gateway is away',
+  },
+  {
+    what: 'a push that could not be delivered',
+    readable: 'the same, the random ID under which its event was sent, and the reason',
+    lifetime: '7 days, at most 10,000 per app',
+    why: 'The operator can find out why, and send it again',
+  },
+  {
+    what: 'that an event was sent to a device',
+    readable: 'a keyed hash of app, pushkey, registration and event ID; a random ID',
+    lifetime: '24 hours',
+    why: 'Homeservers repeat themselves; the device shall not ring twice',
+  },
+  {
+    what: 'which badge of a device is the latest (where pushes are delayed, also which push)',
+    readable: 'a keyed hash of app, pushkey and registration; a number',
+    lifetime: '24 hours',
+    why: 'An old number must not replace a newer one',
+  },
+  {
+    what: 'when the latest push of a device leaves (only of an app with the setting coalesce)',
+    readable: 'a keyed hash of app, pushkey and registration; a time; a random ID',
+    lifetime: 'twice the setting coalesce at most, so 20 minutes',
+    why: 'Of the pushes of some seconds two are sent: the first at once, the last at the end',
+  },
+  {
+    what: "that a device's address (pushkey) is dead",
+    readable:
+      'a keyed hash of app and pushkey, and of its registration when it was registered again; times, in minutes',
+    lifetime: '30 days',
+    why: 'The homeserver is told, so that it stops',
+  },
+  {
+    what: 'how many addresses of devices were called dead in the last minutes',
+    readable: 'keyed hashes that are others each hour, in sets that can only be counted',
+    lifetime: '6 minutes',
+    why: 'A wrong setting must not unregister every user',
+  },
+  {
+    what: 'when too many addresses of devices of an app were called dead',
+    readable: 'the name of the app, times',
+    lifetime: '30 days',
+    why: 'The operator says whether it was a mistake',
+  },
+  {
+    what: 'how much was ever stored; where the store is a Redis, also which apps there are, or were',
+    readable:
+      "SQLite: one count. Redis: the names of apps; of each, a count, BullMQ's settings and the numbers of its last jobs",
+    lifetime: 'as long as the store itself',
+    why: 'What is left of an app that is not configured any more must be found; a count that began anew would take old badges for the latest',
+  },
+]

@@ -1,0 +1,97 @@
+/** Deliveries as the bytes that a store keeps: JSON with a version, sealed. The only place where a pushkey is revealed to be stored. */
+import type { Delivery, Priority } from '../core/delivery.ts'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
+import { CannotOpen, type Keyring } from '../core/keyring.ts'
+import { Secret } from '../core/secret.ts'
+
+const VERSION = 1
+/** What is sealed has a length in such steps: whoever sees the store and knows what was written in a room must not find it by its length. */
+const STEP_BYTES = 1024
+const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
+
+/** Deliveries of one app, sealed as one. The app is not written down but authenticated: nothing sealed for one app opens for another. */
+export function sealDeliveries(keyring: Keyring, app: string, deliveries: readonly Delivery[]): Buffer {
+  return keyring.seal(padded(JSON.stringify({ v: VERSION, deliveries: deliveries.map(toJson) })), app)
+}
+
+/** With spaces, which JSON ignores. */
+function padded(json: string): Buffer {
+  const bytes = Buffer.byteLength(json)
+  const buffer = Buffer.alloc(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES, ' ')
+  buffer.write(json)
+  return buffer
+}
+
+/** Throws CannotOpen: the key is gone, the seal does not match, or a newer Hushgate wrote it. */
+export function openDeliveries(keyring: Keyring, app: string, sealed: Uint8Array): Delivery[] {
+  const envelope: unknown = JSON.parse(keyring.open(sealed, app).toString())
+  if (!isJsonObject(envelope) || envelope['v'] !== VERSION)
+    throw new CannotOpen(`stored by another version of Hushgate: its envelope is not version ${VERSION}`)
+  if (!Array.isArray(envelope['deliveries'])) throw unreadable('deliveries')
+  return envelope['deliveries'].map((delivery) => fromJson(app, delivery))
+}
+
+/** Undefined where that throws CannotOpen. */
+export function tryOpenDeliveries(keyring: Keyring, app: string, sealed: Uint8Array): Delivery[] | undefined {
+  try {
+    return openDeliveries(keyring, app, sealed)
+  } catch (error) {
+    if (error instanceof CannotOpen) return undefined
+    throw error
+  }
+}
+
+function toJson(delivery: Delivery): JsonObject {
+  const { app: _app, dueAtMs: _storesOwn, outdates: _known, target, message, ...rest } = delivery
+  return { ...rest, target: target.reveal(), headers: message.headers, body: message.body }
+}
+
+function fromJson(app: string, json: unknown): Delivery {
+  if (!isJsonObject(json)) throw unreadable('delivery')
+  return {
+    id: text(json, 'id'),
+    app,
+    priority: priority(json),
+    target: new Secret(text(json, 'target')),
+    pushkeyTs: optional(json, 'pushkeyTs', number),
+    message: { headers: headers(json), body: text(json, 'body') },
+    device: text(json, 'device'),
+    deduplicationKey: optional(json, 'deduplicationKey', text),
+    latestKey: optional(json, 'latestKey', text),
+    probesDead: json['probesDead'] === true ? true : undefined,
+    acceptedAtMs: number(json, 'acceptedAtMs'),
+    expiresAtMs: number(json, 'expiresAtMs'),
+  }
+}
+
+function optional<T>(json: JsonObject, field: string, read: (json: JsonObject, field: string) => T): T | undefined {
+  return json[field] === undefined ? undefined : read(json, field)
+}
+
+function text(json: JsonObject, field: string): string {
+  const value = json[field]
+  if (typeof value !== 'string') throw unreadable(field)
+  return value
+}
+
+function number(json: JsonObject, field: string): number {
+  const value = json[field]
+  if (typeof value !== 'number') throw unreadable(field)
+  return value
+}
+
+function priority(json: JsonObject): Priority {
+  const found = PRIORITIES.find((known) => known === json['priority'])
+  if (found === undefined) throw unreadable('priority')
+  return found
+}
+
+function headers(json: JsonObject): Record<string, string> {
+  const value = json['headers']
+  if (!isJsonObject(value)) throw unreadable('headers')
+  return Object.fromEntries(Object.keys(value).map((name) => [name, text(value, name)]))
+}
+
+function unreadable(field: string): CannotOpen {
+  return new CannotOpen(`stored by another version of Hushgate: "${field}" cannot be read`)
+}

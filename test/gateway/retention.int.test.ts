@@ -1,0 +1,225 @@
+/**
+ * What is stored goes when its time is over (src/privacy/retention.ts), and not before. A gateway stores one of each thing that is kept; then only the store is
+ * open, for which no app is configured any more, beside a worker of a blocked app, while the clock runs past each lifetime.
+ *
+ * SQLite asks our clock for everything. Of Redis, the deliveries and dead letters do; what has a lifetime of its own there (PX) goes by Redis' clock, which no
+ * test can move: each such key is shown to have the lifetime that is declared, and is then brought nearer to its end by the time that passes.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Keyring, parseKeyFile } from '../../src/core/keyring.ts'
+import { OVERDUE_MS, type Store } from '../../src/store/contract.ts'
+import { openRedisStore } from '../../src/store/redis/open.ts'
+import { openSqliteStore } from '../../src/store/sqlite/open.ts'
+import { metricValue, startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
+import { Received, until } from '../helpers/received.ts'
+import { startRedis, type TestRedis } from '../helpers/redis.ts'
+
+const IOS = 'com.example.ios'
+const ANDROID = 'com.example.android'
+const DAY_MS = 24 * 3600_000
+const COALESCE_MS = 10 * 60_000
+
+/** As src/privacy/retention.ts has it in words. */
+const LIFETIMES_MS: readonly (readonly [key: RegExp, lifetimeMs: number])[] = [
+  [/:event:/, DAY_MS],
+  [/:latest:/, DAY_MS],
+  [/:wake:/, COALESCE_MS],
+  [/:memory:dead:/, 30 * DAY_MS],
+  [/:breaker:(?:attempted|rejected):/, 6 * 60_000],
+  [/:breaker:windows:/, 30 * DAY_MS],
+  [/:dead:app-[^:]*:(?:deaths|facts|sealed)$/, 7 * DAY_MS],
+]
+
+const ALL = ['breaker', 'dead', 'dead letter', 'delivery', 'event', 'latest', 'wake']
+const WITHOUT_WAKE = ALL.filter((word) => word !== 'wake')
+/** After so many days this is left. What waits is given up when it has expired, and that is 7 days more. */
+const STAGES: readonly (readonly [days: number, left: readonly string[]])[] = [
+  [0, ALL],
+  [0.02, WITHOUT_WAKE],
+  [0.99, WITHOUT_WAKE],
+  [1.01, ['breaker', 'dead', 'dead letter']],
+  [7.99, ['breaker', 'dead', 'dead letter']],
+  [8.03, ['breaker', 'dead']],
+  [29.99, ['breaker', 'dead']],
+  [30.01, []],
+]
+
+/** What stays in Redis as long as it: the names of apps, and of each app BullMQ's counters, settings, and the ids of its last jobs. */
+const OF_APPS = /^\{hushgate\}:(?:apps|app-[^:]*:(?:id|meta|pc|marker|events))$/
+
+let services: PushServices
+let appsYaml: string
+let folder: string
+beforeAll(async () => {
+  services = await startPushServices()
+  appsYaml = services.appsYaml.replace('type: apns', 'type: apns\n    coalesce: 10m')
+})
+afterAll(() => services[Symbol.asyncDispose]())
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hushgate-retention-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+/** Sent, given up, dead, a badge, enough dead ones for the breaker; and of two apps what waits: the one is blocked, the other asked to come back later. */
+async function busyDay(gateway: TestGateway): Promise<void> {
+  const dying = Array.from({ length: 21 }, () => newPushkey('rUnregistered'))
+  const pushkeys = [newPushkey(), newPushkey('s400.rBadMessageId'), ...dying].map(({ apns }) => apns)
+  const settled = (count: Readonly<Record<string, number>>) =>
+    until('everything is settled', async () => {
+      const metrics = await gateway.metrics()
+      return Object.entries(count).every(
+        ([outcome, most]) => metricValue(metrics, 'hushgate_outcomes_total', { app: IOS, outcome }) === most,
+      )
+    })
+  for (const [index, pushkey] of pushkeys.entries())
+    await gateway.notify({ event_id: `$${index}`, devices: [{ app_id: IOS, pushkey }] })
+  await gateway.notify({ counts: { unread: 1 }, devices: [{ app_id: IOS, pushkey: newPushkey().apns }] })
+  await settled({ delivered: 2, failed: 1, rejected: dying.length })
+
+  for (const [app_id, pushkey] of [
+    [IOS, newPushkey('s403.rInvalidProviderToken').apns],
+    [ANDROID, newPushkey('s503.a3600').fcm],
+  ] as const) {
+    await gateway.notify({ event_id: `$waits of ${app_id}`, devices: [{ app_id, pushkey }] })
+    await gateway.notify({ counts: { unread: 2 }, devices: [{ app_id, pushkey }] })
+  }
+  await until('one app is blocked, and the other is asked to wait', async () => {
+    const metrics = await gateway.metrics()
+    const retries =
+      metricValue(metrics, 'hushgate_push_service_refusals_total', { app: ANDROID, outcome: 'retry' }) ?? 0
+    return metricValue(metrics, 'hushgate_app_blocked', { app: IOS }) === 1 && retries > 0
+  })
+}
+
+/** The store alone, beside the worker of an app that is blocked; closed when `isSwept` says that it has cleared away. */
+async function clearAway(store: Store, isSwept: () => boolean): Promise<void> {
+  await using opened = store
+  const none = new Received()
+  opened.queue.consume(IOS, 10, none.handler).setFlow('closed')
+  await until('the store has cleared away', isSwept)
+  expect(none.all).toEqual([])
+}
+
+async function keyringOf(): Promise<Keyring> {
+  const keyring = parseKeyFile(await readFile(join(folder, 'keys'), 'utf8'))
+  if (!(keyring instanceof Keyring)) throw new Error(keyring.join('; '))
+  return keyring
+}
+
+const failOn = (message: string): void => {
+  throw new Error(message)
+}
+
+describe('what is kept', () => {
+  it('is gone from SQLite when its time is over, and not before', { timeout: 60_000 }, async () => {
+    const path = join(folder, 'hushgate.db')
+    {
+      await using gateway = await startGateway({ folder, appsYaml })
+      await busyDay(gateway)
+    }
+    const keyring = await keyringOf()
+    for (const [days, expected] of STAGES) {
+      let asked = 0
+      const nowMs = () => {
+        asked += 1
+        return Date.now() + days * DAY_MS + OVERDUE_MS
+      }
+      // The time is asked for twice per step; the second step begins when the first is done.
+      await clearAway(await openSqliteStore({ path, keyring, nowMs, onError: failOn }), () => asked >= 3)
+      expect([days, kindsIn(path)]).toEqual([days, expected])
+    }
+  })
+
+  describe('in Redis', () => {
+    let redis: TestRedis
+    let client: Redis
+    beforeEach(async () => {
+      redis = await startRedis()
+      client = await redis.client()
+    })
+    afterEach(() => redis.stop())
+
+    it('is gone when its time is over, and not before', { timeout: 90_000 }, async () => {
+      {
+        const store = `{ url: "redis://127.0.0.1:${redis.port}" }`
+        await using gateway = await startGateway({ folder, store, appsYaml })
+        await busyDay(gateway)
+        await expectLifetimes(client)
+      }
+      const keyring = await keyringOf()
+      const monitor = await client.monitor()
+      let passedDays = 0
+      for (const [days, expected] of STAGES) {
+        await letPass(client, (days - passedDays) * DAY_MS)
+        passedDays = days
+        let sweeps = 0
+        const count = (_time: string, [command, key]: readonly string[]): void => {
+          if (command === 'del' && key === '{hushgate}:sweep') sweeps += 1
+        }
+        monitor.on('monitor', count)
+        const nowMs = () => Date.now() + days * DAY_MS + OVERDUE_MS
+        const { topology } = redis
+        await clearAway(await openRedisStore({ topology, keyring, nowMs, onError: failOn }), () => sweeps === 1)
+        monitor.off('monitor', count)
+        expect([days, wordsOf(await client.keys('*'))]).toEqual([days, expected])
+      }
+      monitor.disconnect()
+    })
+  })
+})
+
+/** Each key that has a lifetime of its own has the one that is declared. */
+async function expectLifetimes(client: Redis): Promise<void> {
+  const keys = await client.keys('*')
+  const seen = new Set<RegExp>()
+  for (const key of keys)
+    for (const [pattern, lifetimeMs] of LIFETIMES_MS.filter(([each]) => each.test(key))) {
+      seen.add(pattern)
+      const leftMs = await client.pttl(key)
+      expect([key, leftMs > lifetimeMs - 60_000 && leftMs <= lifetimeMs]).toEqual([key, true])
+    }
+  expect(seen.size).toBe(LIFETIMES_MS.length)
+}
+
+/** What has a lifetime has so much less of it. */
+async function letPass(client: Redis, passedMs: number): Promise<void> {
+  for (const key of await client.keys('*')) {
+    const leftMs = await client.pttl(key)
+    if (leftMs >= 0) await client.pexpire(key, Math.floor(leftMs - passedMs))
+  }
+}
+
+/** What keys are about, by the words of the other store; an unknown key is its own word. */
+function wordsOf(keys: readonly string[]): string[] {
+  const words = keys
+    .filter((key) => !OF_APPS.test(key) && !/:(?:probe|stalled-check)$/.test(key))
+    .map((key) => {
+      if (key.startsWith('{hushgate}:memory:')) return key.split(':')[2] ?? ''
+      if (key.startsWith('{hushgate}:dead:app-')) return 'dead letter'
+      return /:app-[^:]*:(?:[\d-]+|wait|prioritized|delayed)$/.test(key) ? 'delivery' : key
+    })
+  return [...new Set(words)].toSorted()
+}
+
+/** What is in the file, by the first word of its key. */
+function kindsIn(path: string): string[] {
+  using database = new DatabaseSync(path)
+  const words = (sql: string) =>
+    database
+      .prepare(sql)
+      .all()
+      .map(({ word }) => String(word))
+  return [
+    ...new Set([
+      ...words('select key as word from memory').map((key) => key.split(':')[0] ?? ''),
+      ...words("select 'dead letter' as word from dead_letter"),
+      ...words("select 'delivery' as word from delivery"),
+    ]),
+  ].toSorted()
+}

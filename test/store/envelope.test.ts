@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { CannotOpen } from '../../src/core/keyring.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { openDeliveries, sealDeliveries } from '../../src/store/envelope.ts'
+import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
+
+const APP = 'com.example.app'
+const keyring = createKeyring()
+
+describe('deliveries, sealed and opened', () => {
+  it.each([
+    {
+      name: 'with all fields',
+      delivery: createDelivery({
+        pushkeyTs: 1,
+        deduplicationKey: 'd',
+        latestKey: 'l',
+        probesDead: true,
+        priority: 'call',
+      }),
+    },
+    { name: 'with none of the optional fields', delivery: createDelivery() },
+    {
+      name: 'with text of every kind',
+      delivery: createDelivery({ message: { headers: { a: '', b: '☎️' }, body: '"\\\u0000\ud83d\ude00' } }),
+    },
+  ])('come back as they were, $name', ({ delivery }) => {
+    const [opened] = openDeliveries(keyring, APP, sealDeliveries(keyring, APP, [delivery]))
+    expect(opened).toEqual(delivery)
+    expect(opened?.target).toBeInstanceOf(Secret)
+    expect(opened?.target.reveal()).toBe(delivery.target.reveal())
+  })
+
+  it('do not say when they were due: that is for the store to know', () => {
+    const [opened] = openDeliveries(keyring, APP, sealDeliveries(keyring, APP, [createDelivery({ dueAtMs: 1 })]))
+    expect(opened?.dueAtMs).toBeUndefined()
+  })
+
+  it('keep their order', () => {
+    const deliveries = createDeliveries(50)
+    const opened = openDeliveries(keyring, APP, sealDeliveries(keyring, APP, deliveries))
+    expect(opened.map(({ id }) => id)).toEqual(deliveries.map(({ id }) => id))
+  })
+
+  it('are as long as others of about their size, so that nobody finds a message by its length', () => {
+    const lengthOf = (characters: number) =>
+      sealDeliveries(keyring, APP, [createDelivery({ message: { headers: {}, body: 'ü'.repeat(characters) } })]).length
+    expect(new Set([1, 2, 30, 200].map(lengthOf)).size).toBe(1)
+    expect(lengthOf(712) - lengthOf(200)).toBe(1024)
+  })
+
+  it('do not open for another app, or with another key', () => {
+    const sealed = sealDeliveries(keyring, APP, [createDelivery()])
+    expect(() => openDeliveries(keyring, 'other', sealed)).toThrow(CannotOpen)
+    expect(() => openDeliveries(createKeyring(), APP, sealed)).toThrow(CannotOpen)
+  })
+
+  it.each([
+    { name: 'a later version', envelope: { v: 2, anything: [] }, says: 'is not version 1' },
+    { name: 'no version', envelope: [], says: 'is not version 1' },
+    { name: 'no deliveries', envelope: { v: 1 }, says: '"deliveries" cannot be read' },
+    {
+      name: 'a delivery without its fields',
+      envelope: { v: 1, deliveries: [{ pushkey: 'canary' }] },
+      says: '"id" cannot be read',
+    },
+  ])('say so when they were stored with $name', ({ envelope, says }) => {
+    const sealed = keyring.seal(Buffer.from(JSON.stringify(envelope)), APP)
+    expect(() => openDeliveries(keyring, APP, sealed)).toThrow(CannotOpen)
+    expect(() => openDeliveries(keyring, APP, sealed)).toThrow(says)
+  })
+})
