@@ -29,7 +29,7 @@ const FORBIDDEN = [
 const ALLOWED = [
   ['its own files', 'src/http', `import { x } from './notify-server.ts'`],
   ['the core', 'src/providers/apns', `import { x } from '../../core/json.ts'`],
-  ['the queue, where things are stored', 'src/store/redis', `import { x } from '../../store/contract.ts'`],
+  ['the contract, where things are stored', 'src/store/redis', `import { x } from '../contract.ts'`],
   ['its own SDK', 'src/providers/fcm', `import { x } from 'firebase-admin/messaging'`],
   ['its own SDK when it is needed', 'src/store/redis', `export const x = () => import('bullmq')`],
 ] as const
