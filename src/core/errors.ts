@@ -1,8 +1,8 @@
 /** Failures that cross rooms. */
 
 /** It could not be kept, so it must not be accepted: 503. The message is for the log and carries no data. */
-export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable'
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError'
 }
 
 /** No connection came about, so nothing was sent. */
@@ -21,8 +21,8 @@ export class DialError extends Error {
 }
 
 /** The proxy does not let us through (4xx): its configuration and ours do not fit. */
-export class ProxyRefused extends DialError {
-  override readonly name = 'ProxyRefused'
+export class ProxyRefusedError extends DialError {
+  override readonly name = 'ProxyRefusedError'
   readonly status: number
 
   constructor(status: number) {

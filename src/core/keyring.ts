@@ -9,8 +9,8 @@ const TAG_BYTES = 16
 const HEADER_BYTES = 1 + KEY_ID_BYTES + IV_BYTES + TAG_BYTES
 
 /** It was sealed with a key that this process does not have, or is not what we sealed. */
-export class CannotOpen extends Error {
-  override readonly name = 'CannotOpen'
+export class UnsealError extends Error {
+  override readonly name = 'UnsealError'
 }
 
 export class Keyring {
@@ -21,7 +21,7 @@ export class Keyring {
   /** `encryption`: the first seals, all of them open. */
   constructor(hashKey: Buffer, encryption: readonly { readonly id: Buffer; readonly key: Buffer }[]) {
     const [first] = encryption
-    if (first === undefined) throw new CannotOpen('a keyring needs an encryption key')
+    if (first === undefined) throw new UnsealError('a keyring needs an encryption key')
     this.#hashKey = createSecretKey(hashKey)
     this.#sealing = { id: first.id, key: createSecretKey(first.key) }
     this.#opening = new Map(encryption.map(({ id, key }) => [id.toString('hex'), createSecretKey(key)]))
@@ -39,9 +39,9 @@ export class Keyring {
 
   open(sealed: Uint8Array, context: string): Buffer {
     const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
-    if (bytes.length < HEADER_BYTES || bytes[0] !== VERSION) throw new CannotOpen('not sealed by this version')
+    if (bytes.length < HEADER_BYTES || bytes[0] !== VERSION) throw new UnsealError('not sealed by this version')
     const key = this.#opening.get(bytes.toString('hex', 1, 1 + KEY_ID_BYTES))
-    if (key === undefined) throw new CannotOpen('sealed with a key that is not in the key file')
+    if (key === undefined) throw new UnsealError('sealed with a key that is not in the key file')
     const iv = bytes.subarray(1 + KEY_ID_BYTES, 1 + KEY_ID_BYTES + IV_BYTES)
     const decipher = createDecipheriv('aes-256-gcm', key, iv)
     decipher.setAAD(Buffer.from(context))
@@ -49,7 +49,7 @@ export class Keyring {
     try {
       return Buffer.concat([decipher.update(bytes.subarray(HEADER_BYTES)), decipher.final()])
     } catch {
-      throw new CannotOpen('does not match its seal')
+      throw new UnsealError('does not match its seal')
     }
   }
 

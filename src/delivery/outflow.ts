@@ -23,7 +23,7 @@ export function createOutflow(parts: OutflowParts): (app: string) => Omit<Worker
   const { store, rejections, deduplication, metrics, log, nowMs, random } = parts
 
   function onSettled({ delivery, attempt, result, reason, disposition, sendMs }: Settled): void {
-    const isFinal = disposition === 'done' || disposition === 'dead'
+    const isFinal = disposition === 'acknowledge' || disposition === 'dead-letter'
     const endToEndSeconds = (nowMs() - delivery.acceptedAtMs) / 1000
     metrics.settled({
       app: delivery.app,
@@ -34,7 +34,7 @@ export function createOutflow(parts: OutflowParts): (app: string) => Omit<Worker
       endToEndSeconds,
     })
     const facts = { app: delivery.app, device: shortHash(delivery.device), attempt, result, reason, next: disposition }
-    if (disposition === 'dead') log.warn('A delivery was given up', facts)
+    if (disposition === 'dead-letter') log.warn('A delivery was given up', facts)
     else log.debug('A delivery was handled', facts)
   }
 

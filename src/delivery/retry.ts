@@ -21,16 +21,16 @@ export function dispositionOf(outcome: Outcome, circumstances: Circumstances): D
   switch (outcome.kind) {
     case 'delivered':
     case 'rejected':
-      return { kind: 'done' }
+      return { kind: 'acknowledge' }
     case 'blocked':
-      return { kind: 'held' }
+      return { kind: 'hold' }
     case 'failed':
-      return { kind: 'dead', reason: outcome.reason }
+      return { kind: 'dead-letter', reason: outcome.reason }
     case 'retry': {
       const atMs = circumstances.nowMs + retryDelayMs(outcome, circumstances)
       return atMs < circumstances.expiresAtMs
-        ? { kind: 'again', atMs }
-        : { kind: 'dead', reason: `expired: ${outcome.reason}` }
+        ? { kind: 'requeue', atMs }
+        : { kind: 'dead-letter', reason: `expired: ${outcome.reason}` }
     }
   }
 }

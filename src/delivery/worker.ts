@@ -85,7 +85,7 @@ async function settle(
     const unwanted = await reasonNotToSend(handedOut, ports)
     if (unwanted !== undefined) {
       const disposition: Disposition =
-        unwanted === 'expired' ? ofExpired(delivery, { kind: 'dead', reason: 'expired' }) : { kind: 'done' }
+        unwanted === 'expired' ? ofExpired(delivery, { kind: 'dead-letter', reason: 'expired' }) : { kind: 'acknowledge' }
       flow.onNotAttempted()
       ports.onSettled({
         delivery,
@@ -111,12 +111,12 @@ async function settle(
   } catch (error) {
     ports.onError(error)
     flow.onNothingLearnt()
-    return { kind: 'again', atMs: ports.nowMs() + ERROR_DELAY_MS }
+    return { kind: 'requeue', atMs: ports.nowMs() + ERROR_DELAY_MS }
   }
 }
 
 function ofExpired(delivery: Delivery, disposition: Disposition): Disposition {
-  return disposition.kind === 'dead' && !isKeptWhenExpired(delivery) ? { kind: 'done' } : disposition
+  return disposition.kind === 'dead-letter' && !isKeptWhenExpired(delivery) ? { kind: 'acknowledge' } : disposition
 }
 
 async function reasonNotToSend(handedOut: HandedOut, ports: WorkerPorts): Promise<Unwanted | 'expired' | undefined> {

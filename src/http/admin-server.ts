@@ -1,7 +1,7 @@
 /** The admin port: health, metrics, and the operator's API behind a bearer token. Never to be reached from outside. */
 import { timingSafeEqual, createHash } from 'node:crypto'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
-import { StoreUnavailable } from '../core/errors.ts'
+import { StoreUnavailableError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
 
@@ -40,7 +40,7 @@ const FILTER = {
 export function createAdminServer(ports: AdminPorts): FastifyInstance {
   const server = fastify({ logger: false })
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
-    const statusCode = error instanceof StoreUnavailable ? 503 : (error.statusCode ?? 500)
+    const statusCode = error instanceof StoreUnavailableError ? 503 : (error.statusCode ?? 500)
     if (statusCode >= 500) ports.onError(error)
     return reply.code(statusCode).send({
       error: statusCode >= 500 ? 'The store cannot be reached, or something is broken; see the log' : error.message,

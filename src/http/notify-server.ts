@@ -1,6 +1,6 @@
 /** The notify port: Fastify with its limits, the Matrix routes, and the one place where errors become answers. */
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
-import { StoreUnavailable } from '../core/errors.ts'
+import { StoreUnavailableError } from '../core/errors.ts'
 import { parseNotification, type Notification } from '../core/notification.ts'
 import type { PrivacyStatement } from '../privacy/statement.ts'
 import { PAGE_HEADERS, privacyPage } from '../privacy/page.ts'
@@ -52,7 +52,7 @@ export function createNotifyServer(options: NotifyServerOptions): FastifyInstanc
   })
 
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
-    if (error instanceof StoreUnavailable) {
+    if (error instanceof StoreUnavailableError) {
       options.onError(error)
       return answerError(reply, 503, 'M_UNKNOWN', 'The notification cannot be stored at the moment')
     }

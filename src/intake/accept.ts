@@ -53,7 +53,7 @@ export interface IntakePorts extends DeparturePorts {
   readonly createPlaceholderIds: () => PlaceholderIds
   readonly onSealing: (app: string, key: Sealing['key']) => void
   readonly isKnownEvent: (deduplicationKey: string) => Promise<boolean>
-  /** Resolves when all are durable; rejects with StoreUnavailable, also when an app's queue is full. */
+  /** Resolves when all are durable; rejects with StoreUnavailableError, also when an app's queue is full. */
   readonly store: (deliveries: readonly Delivery[]) => Promise<void>
   readonly onIntake: (app: string | undefined, intake: Intake, rendered?: Rendered) => void
   readonly nowMs: () => number

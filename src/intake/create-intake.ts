@@ -4,7 +4,7 @@ import { atMostEvery } from '../core/throttle.ts'
 import { accept, type Intake as IntakeResult, type IntakeApp, type IntakePorts } from './accept.ts'
 import type { Config } from '../config/config.ts'
 import type { Delivery } from '../core/delivery.ts'
-import { StoreUnavailable } from '../core/errors.ts'
+import { StoreUnavailableError } from '../core/errors.ts'
 import type { Rendered } from '../core/message.ts'
 import type { Notification } from '../core/notification.ts'
 import { PlaceholderIds } from '../core/placeholder-ids.ts'
@@ -32,7 +32,7 @@ export interface IntakeParts {
 }
 
 export interface Intake {
-  /** Resolves with the pushkeys to reject once everything else is durable; rejects with StoreUnavailable within a second. */
+  /** Resolves with the pushkeys to reject once everything else is durable; rejects with StoreUnavailableError within a second. */
   readonly notify: (notification: Notification) => Promise<readonly string[]>
   readonly onError: (error: unknown) => void
 }
@@ -62,7 +62,7 @@ export function createIntake(parts: IntakeParts): Intake {
   }
 
   async function storeAll(deliveries: readonly Delivery[]): Promise<void> {
-    if (deliveries.some(({ app }) => isFull(app))) throw new StoreUnavailable('queue.high_water is reached')
+    if (deliveries.some(({ app }) => isFull(app))) throw new StoreUnavailableError('queue.high_water is reached')
     const orders = await store.queue.add(deliveries)
     // Stored is stored: the worker claims the event for itself before it sends, so what fails here costs a second copy in the queue at worst.
     await Promise.allSettled(deliveries.map((delivery, index) => deduplication.onStored(delivery, orders[index] ?? 0)))
@@ -83,13 +83,13 @@ export function createIntake(parts: IntakeParts): Intake {
   )
   return {
     async notify(notification) {
-      if (!store.health().writable) throw new StoreUnavailable('the store is not writable')
+      if (!store.health().writable) throw new StoreUnavailableError('the store is not writable')
       const { unknownApp, queue } = settings()
       const { maxAgeMs, callMaxAgeMs } = queue
       return withTimeout(accept(notification, { ...ports, unknownApp, maxAgeMs, callMaxAgeMs }), ACCEPT_TIMEOUT_MS)
     },
     onError: (error) =>
-      error instanceof StoreUnavailable ? reportRefused(error.message) : log.error('A request failed', error),
+      error instanceof StoreUnavailableError ? reportRefused(error.message) : log.error('A request failed', error),
   }
 }
 
@@ -113,7 +113,7 @@ function createHighWaterMark(store: Store, highWater: () => number, nowMs: () =>
 async function withTimeout<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new StoreUnavailable('the store does not answer')), timeoutMs)
+    timer = setTimeout(() => reject(new StoreUnavailableError('the store does not answer')), timeoutMs)
   })
   try {
     return await Promise.race([promise, timeout])

@@ -1,7 +1,7 @@
 /** Opens TCP connections: directly, or through the operator's HTTP proxy (CONNECT, RFC 9110 §9.3.6). Nobody else knows of a proxy. */
 import { request } from 'node:http'
 import { connect, isIPv6, type LookupFunction, type Socket } from 'node:net'
-import { DialError, ProxyRefused } from '../core/errors.ts'
+import { DialError, ProxyRefusedError } from '../core/errors.ts'
 import type { Dial } from '../core/provider.ts'
 import type { Secret } from '../core/secret.ts'
 import { compileNoProxy } from './no-proxy.ts'
@@ -103,7 +103,7 @@ function authorization(credentials: Secret | undefined): Record<string, string> 
 
 function refusal(status: number): DialError {
   const isRefused = status >= 400 && status <= 499 && !PASSING.has(status)
-  return isRefused ? new ProxyRefused(status) : new DialError(`proxy ${status}`)
+  return isRefused ? new ProxyRefusedError(status) : new DialError(`proxy ${status}`)
 }
 
 /** The message of a system error names addresses; its code says as much. */

@@ -4,7 +4,7 @@
  */
 import type { Delivery } from '../core/delivery.ts'
 
-export { StoreUnavailable } from '../core/errors.ts'
+export { StoreUnavailableError } from '../core/errors.ts'
 
 /** A delivery handed out to be sent. */
 export interface HandedOut {
@@ -17,13 +17,13 @@ export interface HandedOut {
 
 /** What the store is to do with a delivery that was handed out. */
 export type Disposition =
-  | { readonly kind: 'done' }
+  | { readonly kind: 'acknowledge' }
   /** Hand it out again at this time, one attempt older. */
-  | { readonly kind: 'again'; readonly atMs: number }
+  | { readonly kind: 'requeue'; readonly atMs: number }
   /** Nothing was attempted: keep it as it is until the app is handed out again. */
-  | { readonly kind: 'held' }
+  | { readonly kind: 'hold' }
   /** Keep it, sealed, for the operator. */
-  | { readonly kind: 'dead'; readonly reason: string }
+  | { readonly kind: 'dead-letter'; readonly reason: string }
 
 /**
  * Sends a batch and says what becomes of each, in the same order; the store then makes that durable in one step. Must not reject.
@@ -77,7 +77,7 @@ export interface Removed {
 
 export interface DeliveryQueue {
   /**
-   * Resolves when all are durable, with the order of each; rejects with StoreUnavailable. Deliveries of one event-loop turn are stored together.
+   * Resolves when all are durable, with the order of each; rejects with StoreUnavailableError. Deliveries of one event-loop turn are stored together.
    * One that was refused by time-out may still be stored later.
    */
   add(deliveries: readonly Delivery[]): Promise<readonly number[]>

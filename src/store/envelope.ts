@@ -1,7 +1,7 @@
 /** Deliveries as the bytes that a store keeps: JSON with a version, sealed. The only place where a pushkey is revealed to be stored. */
 import type { Delivery, Priority } from '../core/delivery.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
-import { CannotOpen, type Keyring } from '../core/keyring.ts'
+import { UnsealError, type Keyring } from '../core/keyring.ts'
 import { Secret } from '../core/secret.ts'
 
 const VERSION = 1
@@ -22,21 +22,21 @@ function padded(json: string): Buffer {
   return buffer
 }
 
-/** Throws CannotOpen: the key is gone, the seal does not match, or a newer Hushgate wrote it. */
+/** Throws UnsealError: the key is gone, the seal does not match, or a newer Hushgate wrote it. */
 export function openDeliveries(keyring: Keyring, app: string, sealed: Uint8Array): Delivery[] {
   const envelope: unknown = JSON.parse(keyring.open(sealed, app).toString())
   if (!isJsonObject(envelope) || envelope['v'] !== VERSION)
-    throw new CannotOpen(`stored by another version of Hushgate: its envelope is not version ${VERSION}`)
+    throw new UnsealError(`stored by another version of Hushgate: its envelope is not version ${VERSION}`)
   if (!Array.isArray(envelope['deliveries'])) throw unreadable('deliveries')
   return envelope['deliveries'].map((delivery) => fromJson(app, delivery))
 }
 
-/** Undefined where that throws CannotOpen. */
+/** Undefined where that throws UnsealError. */
 export function tryOpenDeliveries(keyring: Keyring, app: string, sealed: Uint8Array): Delivery[] | undefined {
   try {
     return openDeliveries(keyring, app, sealed)
   } catch (error) {
-    if (error instanceof CannotOpen) return undefined
+    if (error instanceof UnsealError) return undefined
     throw error
   }
 }
@@ -92,6 +92,6 @@ function headers(json: JsonObject): Record<string, string> {
   return Object.fromEntries(Object.keys(value).map((name) => [name, text(value, name)]))
 }
 
-function unreadable(field: string): CannotOpen {
-  return new CannotOpen(`stored by another version of Hushgate: "${field}" cannot be read`)
+function unreadable(field: string): UnsealError {
+  return new UnsealError(`stored by another version of Hushgate: "${field}" cannot be read`)
 }

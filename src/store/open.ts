@@ -18,7 +18,7 @@ export async function openStore(
     const { openRedisStore } = await import('./redis/open.ts')
     return openRedisStore({ ...common, ...store })
   }
-  const { openSqliteStore, StoreRefused } = await import('./sqlite/open.ts')
+  const { openSqliteStore, StoreRefusedError } = await import('./sqlite/open.ts')
   try {
     return await openSqliteStore({
       ...common,
@@ -26,7 +26,7 @@ export async function openStore(
       synchronous: store.synchronous === 'full' ? 'FULL' : 'NORMAL',
     })
   } catch (error) {
-    if (!(error instanceof StoreRefused)) throw error
+    if (!(error instanceof StoreRefusedError)) throw error
     throw new ConfigError([{ path: 'store.url', file: config.file, message: error.message }])
   }
 }

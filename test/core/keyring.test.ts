@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CannotOpen, createEncryptionLine, createKeyFile, Keyring, parseKeyFile } from '../../src/core/keyring.ts'
+import { UnsealError, createEncryptionLine, createKeyFile, Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 
 function keyring(text: string): Keyring {
   const parsed = parseKeyFile(text)
@@ -26,17 +26,17 @@ describe('what is sealed', () => {
     const sealed = keyring(FILE).seal(PLAIN, 'app')
     const changed = Buffer.from(sealed)
     changed.writeUInt8(changed.readUInt8(changed.length - 1) ^ 1, changed.length - 1)
-    expect(() => keyring(FILE).open(sealed, 'other')).toThrow(CannotOpen)
+    expect(() => keyring(FILE).open(sealed, 'other')).toThrow(UnsealError)
     expect(() => keyring(createKeyFile()).open(sealed, 'app')).toThrow('a key that is not in the key file')
     expect(() => keyring(FILE).open(changed, 'app')).toThrow('does not match its seal')
-    expect(() => keyring(FILE).open(Buffer.from('x'), 'app')).toThrow(CannotOpen)
+    expect(() => keyring(FILE).open(Buffer.from('x'), 'app')).toThrow(UnsealError)
   })
 
   it('still opens after a new key was put above the old one, with which new things are sealed', () => {
     const old = keyring(FILE).seal(PLAIN, 'app')
     const rotated = FILE.replace('\nencryption ', `\n${createEncryptionLine()}\nencryption `)
     expect(keyring(rotated).open(old, 'app')).toEqual(PLAIN)
-    expect(() => keyring(FILE).open(keyring(rotated).seal(PLAIN, 'app'), 'app')).toThrow(CannotOpen)
+    expect(() => keyring(FILE).open(keyring(rotated).seal(PLAIN, 'app'), 'app')).toThrow(UnsealError)
   })
 })
 

@@ -11,21 +11,21 @@ function retry(more: Partial<Retry> = {}): Retry {
 
 describe('what becomes of a delivery', () => {
   it.each<[Outcome, object]>([
-    [{ kind: 'delivered' }, { kind: 'done' }],
-    [{ kind: 'rejected', reason: 'Unregistered' }, { kind: 'done' }],
-    [{ kind: 'blocked', reason: 'InvalidProviderToken' }, { kind: 'held' }],
+    [{ kind: 'delivered' }, { kind: 'acknowledge' }],
+    [{ kind: 'rejected', reason: 'Unregistered' }, { kind: 'acknowledge' }],
+    [{ kind: 'blocked', reason: 'InvalidProviderToken' }, { kind: 'hold' }],
     [
       { kind: 'failed', reason: 'PayloadTooLarge' },
-      { kind: 'dead', reason: 'PayloadTooLarge' },
+      { kind: 'dead-letter', reason: 'PayloadTooLarge' },
     ],
-    [retry(), { kind: 'again', atMs: NOW_MS + 1000 }],
+    [retry(), { kind: 'requeue', atMs: NOW_MS + 1000 }],
   ])('%j → %j', (outcome, expected) => {
     expect(dispositionOf(outcome, circumstances)).toEqual(expected)
   })
 
   it('is given up when the next attempt would come after it expired', () => {
     expect(dispositionOf(retry({ afterMs: 60_000 }), { ...circumstances, expiresAtMs: NOW_MS + 60_000 })).toEqual({
-      kind: 'dead',
+      kind: 'dead-letter',
       reason: 'expired: 503',
     })
   })

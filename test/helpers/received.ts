@@ -3,7 +3,7 @@ import type { Disposition, HandedOut, Handler } from '../../src/store/contract.t
 
 type Decide = (handed: HandedOut) => Disposition | Promise<Disposition>
 
-export const DONE: Disposition = { kind: 'done' }
+export const ACKNOWLEDGE: Disposition = { kind: 'acknowledge' }
 
 export class Received {
   readonly all: HandedOut[] = []
@@ -14,7 +14,7 @@ export class Received {
   readonly handler: Handler
   #waiting: { readonly count: number; readonly resolve: () => void }[] = []
 
-  constructor(decide: Decide = () => DONE) {
+  constructor(decide: Decide = () => ACKNOWLEDGE) {
     this.handler = async (batch, signal) => {
       this.signal = signal
       this.inFlight += batch.length

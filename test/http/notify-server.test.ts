@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { StoreUnavailable } from '../../src/core/errors.ts'
+import { StoreUnavailableError } from '../../src/core/errors.ts'
 import type { Notification } from '../../src/core/notification.ts'
 import { privacyStatement } from '../../src/privacy/statement.ts'
 import { createNotifyServer, NOTIFY_PATH } from '../../src/http/notify-server.ts'
@@ -74,7 +74,7 @@ describe('a notification', () => {
   })
 
   it('that cannot be stored is answered 503 M_UNKNOWN', async () => {
-    notify = () => Promise.reject(new StoreUnavailable('the store is not writable'))
+    notify = () => Promise.reject(new StoreUnavailableError('the store is not writable'))
     const response = await post(BODY)
     expect([response.status, await response.json()]).toEqual([503, { errcode: 'M_UNKNOWN', error: expect.any(String) }])
   })

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { StoreUnavailable } from '../../src/core/errors.ts'
+import { StoreUnavailableError } from '../../src/core/errors.ts'
 import { WakeUps } from '../../src/memory/wake-ups.ts'
 
 const WINDOW_MS = 10_000
-const away = () => Promise.reject(new StoreUnavailable('away'))
+const away = () => Promise.reject(new StoreUnavailableError('away'))
 
 describe('a wake-up', () => {
   it('leaves at once when the memory does not answer, rather than be refused', async () => {

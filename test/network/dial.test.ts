@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DialError, ProxyRefused } from '../../src/core/errors.ts'
+import { DialError, ProxyRefusedError } from '../../src/core/errors.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createDial } from '../../src/network/dial.ts'
 import { freePort } from '../helpers/free-port.ts'
@@ -104,7 +104,7 @@ describe('dialling through a proxy', () => {
   it.each([400, 401, 403, 404, 405, 407, 451])('is refused with %i', async (status) => {
     await using proxy = await startFakeProxy(status)
     const error = await failureOf(through(proxy)('127.0.0.1', port, never))
-    expect(error).toBeInstanceOf(ProxyRefused)
+    expect(error).toBeInstanceOf(ProxyRefusedError)
     expect(error).toMatchObject({ status, code: `proxy refused: ${status}` })
   })
 
@@ -126,7 +126,7 @@ describe('dialling through a proxy', () => {
   ])('fails when it %s', async (_what, answer, code) => {
     await using proxy = await startFakeProxy(answer)
     const error = await failureOf(through(proxy)('127.0.0.1', port, never))
-    expect(error).not.toBeInstanceOf(ProxyRefused)
+    expect(error).not.toBeInstanceOf(ProxyRefusedError)
     expect(error).toMatchObject({ code, message: code, isProxyAway: false })
   })
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP, MAX_BATCH } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
-import { DONE, Received, until } from '../helpers/received.ts'
+import { ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import type { Bench } from './conformance.ts'
 
 const APP = 'com.example.app'
@@ -30,7 +30,7 @@ export function deadLetterConformance(bench: () => Bench): void {
     it('count the attempt that killed them', async () => {
       const { queue } = bench().store
       const received = new Received(({ attempt }) =>
-        attempt < 3 ? { kind: 'again', atMs: 0 } : { kind: 'dead', reason: 'gone' },
+        attempt < 3 ? { kind: 'requeue', atMs: 0 } : { kind: 'dead-letter', reason: 'gone' },
       )
       await queue.add([createDelivery()])
       queue.consume(APP, 1, received.handler)
@@ -129,7 +129,7 @@ export function deadLetterConformance(bench: () => Bench): void {
 async function giveUp({ store }: Bench, deliveries: readonly Delivery[], reason: string): Promise<void> {
   const { app = APP } = deliveries[0] ?? {}
   const received = new Received(({ delivery }) =>
-    deliveries.some(({ id }) => id === delivery.id) ? { kind: 'dead', reason } : DONE,
+    deliveries.some(({ id }) => id === delivery.id) ? { kind: 'dead-letter', reason } : ACKNOWLEDGE,
   )
   await store.queue.add(deliveries)
   const consumption = store.queue.consume(app, 200, received.handler)

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { DEAD_LETTER_LIFETIME_MS, MAX_BATCH, OVERDUE_MS } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
-import { DONE, Received, until } from '../helpers/received.ts'
+import { ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import type { Bench } from './conformance.ts'
 
 const APP = 'com.example.app'
@@ -61,7 +61,7 @@ export function forgetConformance(bench: () => Bench): void {
       )
       let isFirst = true
       const received = new Received(() => {
-        const fate = isFirst ? ({ kind: 'again', atMs: 0 } as const) : DONE
+        const fate = isFirst ? ({ kind: 'requeue', atMs: 0 } as const) : ACKNOWLEDGE
         isFirst = false
         return fate
       })
@@ -88,7 +88,7 @@ export function forgetConformance(bench: () => Bench): void {
       ])
       for (const some of deliveries) await queue.add(some)
       const others = deliveries.flat().filter(({ device }) => device !== DEVICE)
-      const received = new Received(({ attempt }) => (attempt === 1 ? { kind: 'again', atMs: Date.now() } : DONE))
+      const received = new Received(({ attempt }) => (attempt === 1 ? { kind: 'requeue', atMs: Date.now() } : ACKNOWLEDGE))
       queue.consume(APP, 10, received.handler)
       for (let count = 1; count <= 10; count += 1) {
         await queue.forget(APP, DEVICE)
@@ -156,8 +156,8 @@ async function storeInEveryState({ store: { queue } }: Bench): Promise<{ mine: K
   const [delayed, dead] = [pair(), pair()]
   const received = new Received(({ delivery }) =>
     delayed.some(({ id }) => id === delivery.id)
-      ? { kind: 'again', atMs: Date.now() + 4000 }
-      : { kind: 'dead', reason: 'gone' },
+      ? { kind: 'requeue', atMs: Date.now() + 4000 }
+      : { kind: 'dead-letter', reason: 'gone' },
   )
   await queue.add([...delayed, ...dead])
   const consumption = queue.consume(APP, 10, received.handler)

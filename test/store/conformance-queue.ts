@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
 import type { Disposition } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
-import { createGate, DONE, Received, until } from '../helpers/received.ts'
+import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import { deadLetterConformance } from './conformance-dead-letters.ts'
 import type { Bench } from './conformance.ts'
 
@@ -104,7 +104,7 @@ export function queueConformance(bench: () => Bench): void {
       await queue.add(createDeliveries(20))
       const received = new Received(async () => {
         await new Promise((resolve) => setTimeout(resolve, 1))
-        return DONE
+        return ACKNOWLEDGE
       })
       queue.consume(APP, 3, received.handler)
       await received.atLeast(40)
@@ -124,7 +124,7 @@ export function queueConformance(bench: () => Bench): void {
       await queue.add(createDeliveries(20, { app: 'quick' }))
       await quick.atLeast(20)
       expect(slow.all).toHaveLength(2)
-      stuck.open(DONE)
+      stuck.open(ACKNOWLEDGE)
     })
 
     it('hands out what has a time of its own not before that, in the order of the times, others meanwhile', async () => {
@@ -132,7 +132,7 @@ export function queueConformance(bench: () => Bench): void {
       const times = new Map<string, number>()
       const received = new Received(({ delivery }) => {
         times.set(delivery.id, Date.now())
-        return DONE
+        return ACKNOWLEDGE
       })
       queue.consume(APP, 10, received.handler)
       const nowMs = Date.now()
@@ -177,7 +177,7 @@ export function queueConformance(bench: () => Bench): void {
       const times: number[] = []
       const received = new Received(({ attempt }) => {
         times.push(Date.now())
-        return attempt < 3 ? { kind: 'again', atMs: Date.now() + 300 } : DONE
+        return attempt < 3 ? { kind: 'requeue', atMs: Date.now() + 300 } : ACKNOWLEDGE
       })
       const [order] = await queue.add([createDelivery()])
       queue.consume(APP, 10, received.handler)
@@ -196,7 +196,7 @@ export function queueConformance(bench: () => Bench): void {
       const [waits, passes] = createDeliveries(2)
       if (waits === undefined || passes === undefined) throw new Error('two deliveries')
       const received = new Received(({ delivery }) =>
-        delivery.id === waits.id ? { kind: 'again', atMs: Date.now() + 3600_000 } : DONE,
+        delivery.id === waits.id ? { kind: 'requeue', atMs: Date.now() + 3600_000 } : ACKNOWLEDGE,
       )
       await queue.add([waits])
       queue.consume(APP, 1, received.handler)
@@ -211,10 +211,10 @@ export function queueConformance(bench: () => Bench): void {
       const { queue } = bench().store
       let isBlocked = true
       const received = new Received(({ attempt, delivery }) => {
-        if (!isBlocked) return DONE
-        if (attempt === 1 && delivery.priority === 'counts') return { kind: 'again', atMs: 0 }
+        if (!isBlocked) return ACKNOWLEDGE
+        if (attempt === 1 && delivery.priority === 'counts') return { kind: 'requeue', atMs: 0 }
         consumption.setFlow('closed')
-        return { kind: 'held' }
+        return { kind: 'hold' }
       })
       await queue.add([createDelivery({ priority: 'counts' })])
       const consumption = queue.consume(APP, 10, received.handler)
@@ -241,10 +241,10 @@ export function queueConformance(bench: () => Bench): void {
         const fate = Math.random()
         if (fate < 0.3) {
           attempts.set(id, attempt + 1)
-          return { kind: 'again', atMs: Date.now() + Math.random() * 40 }
+          return { kind: 'requeue', atMs: Date.now() + Math.random() * 40 }
         }
         ended.set(id, fate < 0.4 ? 'dead' : 'done')
-        return fate < 0.4 ? { kind: 'dead', reason: 'chance' } : DONE
+        return fate < 0.4 ? { kind: 'dead-letter', reason: 'chance' } : ACKNOWLEDGE
       })
       const deliveries = createDeliveries(1000)
       queue.consume(APP, 50, received.handler)
@@ -311,7 +311,7 @@ export function queueConformance(bench: () => Bench): void {
       await queue.add(createDeliveries(5))
       await received.atLeast(2)
       const stopped = consumption.stop(10_000)
-      gate.open(DONE)
+      gate.open(ACKNOWLEDGE)
       await stopped
       expect(received.all).toHaveLength(2)
       expect(received.signal?.aborted).toBe(false)
@@ -332,7 +332,7 @@ export function queueConformance(bench: () => Bench): void {
       await received.atLeast(3)
       expect(received.ids.toSorted()).toEqual(stuck.ids.toSorted())
       expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
-      never.open(DONE)
+      never.open(ACKNOWLEDGE)
     })
 
     it('ends at once when nothing is in flight, and stopping twice is the same as once', async () => {
@@ -363,7 +363,7 @@ export function queueConformance(bench: () => Bench): void {
       const atMs = Date.now() + 1500
       const never = createGate<Disposition>()
       const before = new Received(({ delivery }) =>
-        delivery.id === delayed.id ? { kind: 'again', atMs } : never.passed,
+        delivery.id === delayed.id ? { kind: 'requeue', atMs } : never.passed,
       )
       const orders = [...(await bench().store.queue.add([delayed])), ...(await bench().store.queue.add([inFlight]))]
       const consumption = bench().store.queue.consume(APP, 10, before.handler)
@@ -372,7 +372,7 @@ export function queueConformance(bench: () => Bench): void {
       consumption.setFlow('closed')
       orders.push(...(await bench().store.queue.add([waiting])))
       await bench().reopen()
-      never.open(DONE)
+      never.open(ACKNOWLEDGE)
 
       const after = new Received()
       bench().store.queue.consume(APP, 10, after.handler)
@@ -404,8 +404,8 @@ export function queueConformance(bench: () => Bench): void {
       const { queue } = bench().store
       const never = createGate<Disposition>()
       const fates: Disposition[] = [
-        { kind: 'again', atMs: Date.now() + 3600_000 },
-        { kind: 'dead', reason: 'gone' },
+        { kind: 'requeue', atMs: Date.now() + 3600_000 },
+        { kind: 'dead-letter', reason: 'gone' },
       ]
       const received = new Received(() => fates.shift() ?? never.passed)
       // One by one: a store may settle together what was stored together.
@@ -418,7 +418,7 @@ export function queueConformance(bench: () => Bench): void {
       expect(await queue.depth('other')).toMatchObject({ waiting: 1, delayed: 0, active: 0, dead: 0 })
       expect(await queue.depth('never')).toEqual({ waiting: 0, delayed: 0, active: 0, dead: 0, oldestAgeMs: 0 })
       consumption.setFlow('closed')
-      never.open(DONE)
+      never.open(ACKNOWLEDGE)
     })
 
     it('tells the age of the oldest that could be handed out', async () => {
@@ -448,8 +448,8 @@ export function queueConformance(bench: () => Bench): void {
         latestKey: 'CanaryLatest0123456789',
       })
       const fates: Disposition[] = [
-        { kind: 'again', atMs: Date.now() + 3600_000 },
-        { kind: 'dead', reason: 'gone' },
+        { kind: 'requeue', atMs: Date.now() + 3600_000 },
+        { kind: 'dead-letter', reason: 'gone' },
       ]
       const never = createGate<Disposition>()
       const received = new Received(() => fates.shift() ?? never.passed)
@@ -466,7 +466,7 @@ export function queueConformance(bench: () => Bench): void {
         'CanaryLatest0123456789',
       ]
       expect(names.filter((name) => isReadable(bytes, name))).toEqual([])
-      never.open(DONE)
+      never.open(ACKNOWLEDGE)
     })
   })
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { CannotOpen } from '../../src/core/keyring.ts'
+import { UnsealError } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { openDeliveries, sealDeliveries } from '../../src/store/envelope.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
@@ -51,8 +51,8 @@ describe('deliveries, sealed and opened', () => {
 
   it('do not open for another app, or with another key', () => {
     const sealed = sealDeliveries(keyring, APP, [createDelivery()])
-    expect(() => openDeliveries(keyring, 'other', sealed)).toThrow(CannotOpen)
-    expect(() => openDeliveries(createKeyring(), APP, sealed)).toThrow(CannotOpen)
+    expect(() => openDeliveries(keyring, 'other', sealed)).toThrow(UnsealError)
+    expect(() => openDeliveries(createKeyring(), APP, sealed)).toThrow(UnsealError)
   })
 
   it.each([
@@ -66,7 +66,7 @@ describe('deliveries, sealed and opened', () => {
     },
   ])('say so when they were stored with $name', ({ envelope, says }) => {
     const sealed = keyring.seal(Buffer.from(JSON.stringify(envelope)), APP)
-    expect(() => openDeliveries(keyring, APP, sealed)).toThrow(CannotOpen)
+    expect(() => openDeliveries(keyring, APP, sealed)).toThrow(UnsealError)
     expect(() => openDeliveries(keyring, APP, sealed)).toThrow(says)
   })
 })

@@ -1,7 +1,7 @@
 /** Redis down, dying, frozen, read-only, full: every use of the store fails soon, nothing hangs, and the store comes back by itself. */
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { StoreUnavailable, type Store } from '../../src/store/contract.ts'
+import { StoreUnavailableError, type Store } from '../../src/store/contract.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { Received, until } from '../helpers/received.ts'
@@ -181,10 +181,10 @@ async function expectRefusal({ queue, memory }: Store, withinMs: number): Promis
   const uses = [queue.add([createDelivery()]), memory.set('key', 'value', 1000), queue.depth(APP)]
   // Reading still works on a replica and on one that is full.
   const [added, ...others] = await Promise.all(uses.map((use) => settledWithin(use)))
-  expect(added?.error).toBeInstanceOf(StoreUnavailable)
+  expect(added?.error).toBeInstanceOf(StoreUnavailableError)
   for (const use of [added, ...others]) expect(use?.ms).toBeLessThan(withinMs)
   const errors = others.map(({ error }) => error).filter((error) => error !== undefined)
-  for (const error of errors) expect(error).toBeInstanceOf(StoreUnavailable)
+  for (const error of errors) expect(error).toBeInstanceOf(StoreUnavailableError)
 }
 
 async function settledWithin(use: Promise<unknown>): Promise<{ ms: number; error: unknown }> {

@@ -74,9 +74,9 @@ describe('a store on Redis', () => {
     const acknowledged: string[] = []
     const ended = new Map<string, number>()
     const received = new Received(({ delivery, attempt }) => {
-      if (attempt === 1 && Math.random() < 0.3) return { kind: 'again', atMs: Date.now() + 20 }
+      if (attempt === 1 && Math.random() < 0.3) return { kind: 'requeue', atMs: Date.now() + 20 }
       ended.set(delivery.id, (ended.get(delivery.id) ?? 0) + 1)
-      return { kind: 'done' }
+      return { kind: 'acknowledge' }
     })
     store.queue.consume(APP, 50, received.handler)
     const stopAdding = new AbortController()

@@ -9,7 +9,7 @@ import { MAX_BATCH, MAX_STALLS, type Disposition, type Store } from '../../src/s
 import { keyName } from '../../src/store/redis/app-queues.ts'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
-import { createGate, DONE, Received, until } from '../helpers/received.ts'
+import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import { startRedis, type TestRedis } from '../helpers/redis.ts'
 
 const APP = 'com.example.*'
@@ -96,8 +96,8 @@ describe('what can be seen in Redis', () => {
     const monitor = await raw.monitor()
     monitor.on('monitor', (_time: string, words: string[]) => seen.push(words.join(' ')))
     const { queue, memory } = await open()
-    const fates: Disposition[] = [{ kind: 'again', atMs: Date.now() + 50 }, { kind: 'dead', reason: 'gone' }, DONE]
-    const received = new Received(() => fates.shift() ?? DONE)
+    const fates: Disposition[] = [{ kind: 'requeue', atMs: Date.now() + 50 }, { kind: 'dead-letter', reason: 'gone' }, ACKNOWLEDGE]
+    const received = new Received(() => fates.shift() ?? ACKNOWLEDGE)
     queue.consume(APP, 10, received.handler)
     const canary = 'Canary0123456789'
     await queue.add(
@@ -130,10 +130,10 @@ describe('what can be seen in Redis', () => {
     await raw.config('RESETSTAT')
     const store = await open({ username: 'informed', password: new Secret('secret') })
     const fates: Disposition[] = [
-      { kind: 'again', atMs: Date.now() + 20 },
-      { kind: 'dead', reason: 'gone' },
+      { kind: 'requeue', atMs: Date.now() + 20 },
+      { kind: 'dead-letter', reason: 'gone' },
     ]
-    const received = new Received(() => fates.shift() ?? DONE)
+    const received = new Received(() => fates.shift() ?? ACKNOWLEDGE)
     store.queue.consume(APP, 1, received.handler)
     await store.queue.add(
       (['call', 'event', 'counts'] as const).map((priority) => createDelivery({ app: APP, priority })),
@@ -203,7 +203,7 @@ describe('workers that die', () => {
     const never = createGate<Disposition>()
     let isFirst = true
     const received = new Received(() => {
-      const fate = isFirst ? never.passed : DONE
+      const fate = isFirst ? never.passed : ACKNOWLEDGE
       isFirst = false
       return fate
     })
@@ -219,7 +219,7 @@ describe('workers that die', () => {
     await received.atLeast(2)
     await until('the first is told', () => signals[0]?.aborted === true)
     // Too late: it says nothing about the job any more.
-    never.open({ kind: 'dead', reason: 'late' })
+    never.open({ kind: 'dead-letter', reason: 'late' })
     await until('it is done', async () => (await queue.depth(APP)).active === 0)
     expect(await queue.listDead({}, 10)).toEqual([])
     expect(received.ids[0]).toBe(received.ids[1])
@@ -274,7 +274,7 @@ describe('two processes', () => {
     await received.atLeast(3)
     expect(Date.now() - startMs).toBeLessThan(2000)
     expect(received.ids.toSorted()).toEqual(stuck.ids.toSorted())
-    never.open(DONE)
+    never.open(ACKNOWLEDGE)
   })
 
   it('leave each other the app that one of them has closed', async () => {

@@ -19,7 +19,7 @@ try {
     for (const { delivery } of batch) say('sent', delivery.id)
     // Half of them are in flight or come back when the kill comes.
     return batch.map(({ attempt }) =>
-      attempt === 1 && Math.random() < 0.5 ? { kind: 'again', atMs: Date.now() + 50 } : { kind: 'done' },
+      attempt === 1 && Math.random() < 0.5 ? { kind: 'requeue', atMs: Date.now() + 50 } : { kind: 'acknowledge' },
     )
   })
   const addForEver = async (): Promise<never> => {

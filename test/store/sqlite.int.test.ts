@@ -8,10 +8,10 @@ import type { Readable } from 'node:stream'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createKeyFile, Keyring, parseKeyFile } from '../../src/core/keyring.ts'
-import { type Disposition, type Store, StoreUnavailable } from '../../src/store/contract.ts'
-import { openSqliteStore, type SqliteStoreOptions, StoreRefused } from '../../src/store/sqlite/open.ts'
+import { type Disposition, type Store, StoreUnavailableError } from '../../src/store/contract.ts'
+import { openSqliteStore, type SqliteStoreOptions, StoreRefusedError } from '../../src/store/sqlite/open.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
-import { createGate, DONE, Received, until } from '../helpers/received.ts'
+import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import { storeConformance } from './conformance.ts'
 
 const APP = 'com.example.app'
@@ -78,7 +78,7 @@ describe('a SQLite store', () => {
       const child = startChild(path, await createKeys(folder))
       const lines = await readLines(child, () => false)
       expect(lines).toEqual([
-        `refused StoreRefused: ${path} is in use by another Hushgate: only one process can use a SQLite store, several need Redis`,
+        `refused StoreRefusedError: ${path} is in use by another Hushgate: only one process can use a SQLite store, several need Redis`,
       ])
     })
 
@@ -91,7 +91,7 @@ describe('a SQLite store', () => {
       database.exec(`pragma ${pragma}`)
       database.close()
       await expect(open()).rejects.toThrow(`${path} ${says}`)
-      await expect(open()).rejects.toBeInstanceOf(StoreRefused)
+      await expect(open()).rejects.toBeInstanceOf(StoreRefusedError)
     })
 
     it('is refused when it is no database, or no file can be there', async () => {
@@ -129,7 +129,7 @@ describe('a SQLite store', () => {
       const refusal: unknown = await (async () => {
         for (;;) await add()
       })().catch((error: unknown) => error)
-      expect(refusal).toBeInstanceOf(StoreUnavailable)
+      expect(refusal).toBeInstanceOf(StoreUnavailableError)
       expect(accepted.length).toBeGreaterThan(100)
       expect(store.health().writable).toBe(false)
       expect(errors).toEqual(['the store failed: database or disk is full'])
@@ -138,7 +138,7 @@ describe('a SQLite store', () => {
       const stored = accepted.length
       const received = new Received(async () => {
         if (received.all.length < stored) await add().catch(() => {})
-        return DONE
+        return ACKNOWLEDGE
       })
       queue.consume(APP, 10, received.handler)
       await received.atLeast(stored)
@@ -169,8 +169,8 @@ describe('a SQLite store', () => {
       const store = await open()
       await store.close()
       await store.close()
-      await expect(store.queue.add([createDelivery()])).rejects.toBeInstanceOf(StoreUnavailable)
-      await expect(store.memory.get('key')).rejects.toBeInstanceOf(StoreUnavailable)
+      await expect(store.queue.add([createDelivery()])).rejects.toBeInstanceOf(StoreUnavailableError)
+      await expect(store.memory.get('key')).rejects.toBeInstanceOf(StoreUnavailableError)
     })
 
     it('keeps what was asked of it before it is closed', async () => {
@@ -186,12 +186,12 @@ describe('a SQLite store', () => {
     it('does not let others wait for a slow one', async () => {
       const { queue } = await open()
       const stuck = createGate<Disposition>()
-      const received = new Received(({ order }) => (order === 1 ? stuck.passed : DONE))
+      const received = new Received(({ order }) => (order === 1 ? stuck.passed : ACKNOWLEDGE))
       await queue.add(createDeliveries(30))
       queue.consume(APP, 3, received.handler)
       await received.atLeast(30)
       await until('29 are settled', async () => (await queue.depth(APP)).active === 1)
-      stuck.open(DONE)
+      stuck.open(ACKNOWLEDGE)
     })
 
     it('does not lose what it cannot read: puts it off, says so once, and hands it out when the key is back', async () => {

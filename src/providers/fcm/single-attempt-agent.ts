@@ -5,7 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { Socket } from 'node:net'
-import { ProxyRefused } from '../../core/errors.ts'
+import { ProxyRefusedError } from '../../core/errors.ts'
 import { DialingAgent, type DialingAgentOptions } from '../dialing-agent.ts'
 import type { LostRequest, WireAnswer } from './answers.ts'
 
@@ -88,7 +88,7 @@ function watch(attempt: Attempt, request: ClientRequest): void {
   attempt.request = request
   request.on('error', (error: NodeJS.ErrnoException) => {
     code = error.code ?? code
-    attempt.isProxyRefused = error instanceof ProxyRefused
+    attempt.isProxyRefused = error instanceof ProxyRefusedError
   })
   request.once('socket', (socket) => {
     onceWritable(socket, () => {

@@ -2,7 +2,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest, type Agent } from 'node:https'
 import type { Socket } from 'node:net'
-import { DialError, ProxyRefused } from '../../core/errors.ts'
+import { DialError, ProxyRefusedError } from '../../core/errors.ts'
 import { ABORTED, DEADLINE, type Answer, type LostRequest } from './answers.ts'
 
 export interface Post {
@@ -67,7 +67,7 @@ export function post(
 }
 
 function faultOfProxy(error: Error): LostRequest['proxy'] {
-  if (error instanceof ProxyRefused) return UNKNOWN_TO_PROXY.has(error.status) ? 'refuses' : undefined
+  if (error instanceof ProxyRefusedError) return UNKNOWN_TO_PROXY.has(error.status) ? 'refuses' : undefined
   return error instanceof DialError && error.isProxyAway ? 'away' : undefined
 }
 

@@ -42,7 +42,7 @@ const FETCH_FAILED_PAUSE_MS = 200
 /** After the grace: how long handlers that were told to stop have for saying what they did. */
 const LAST_WORDS_MS = 500
 
-const HELD: Disposition = { kind: 'held' }
+const HOLD: Disposition = { kind: 'hold' }
 
 export class RedisConsumption implements Consumption {
   readonly #options: ConsumptionOptions
@@ -142,7 +142,7 @@ export class RedisConsumption implements Consumption {
     const dispositions: Disposition[] = []
     while (dispositions.length < items.length) {
       const isFirst = dispositions.length === 0
-      if (!isFirst && (this.#isStopping || this.#flow !== 'open')) dispositions.push(HELD)
+      if (!isFirst && (this.#isStopping || this.#flow !== 'open')) dispositions.push(HOLD)
       else {
         const start = dispositions.length
         const slice = items.slice(start, start + (isFirst && isProbe ? 1 : concurrency))

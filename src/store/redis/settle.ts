@@ -31,14 +31,14 @@ export async function settle(
   items: readonly Item[],
   dispositions: readonly Disposition[],
 ): Promise<void> {
-  if (dispositions.every(({ kind }) => kind === 'held')) return giveBack(job, held)
+  if (dispositions.every(({ kind }) => kind === 'hold')) return giveBack(job, held)
   const jobs: NewJob[] = []
   const letters: NewDeadLetter[] = []
   for (const [index, item] of items.entries()) {
-    const disposition = dispositions[index] ?? { kind: 'held' }
-    if (disposition.kind === 'again') jobs.push(retryOf(options, item, disposition.atMs))
-    else if (disposition.kind === 'held') jobs.push(singleOf(options, item))
-    else if (disposition.kind === 'dead') letters.push(letterOf(options, item, disposition.reason))
+    const disposition = dispositions[index] ?? { kind: 'hold' }
+    if (disposition.kind === 'requeue') jobs.push(retryOf(options, item, disposition.atMs))
+    else if (disposition.kind === 'hold') jobs.push(singleOf(options, item))
+    else if (disposition.kind === 'dead-letter') letters.push(letterOf(options, item, disposition.reason))
   }
   await complete(options, job, held, jobs, letters)
 }

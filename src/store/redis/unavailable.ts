@@ -1,5 +1,5 @@
 /** What a failing Redis is called. Its own error messages are never passed on: they may quote a command. */
-import { STORE_TIMEOUT_MS, StoreUnavailable } from '../contract.ts'
+import { STORE_TIMEOUT_MS, StoreUnavailableError } from '../contract.ts'
 import { isReady, type Client } from './connection.ts'
 
 const NOT_CONNECTED = 'Redis is not connected'
@@ -24,11 +24,11 @@ const MEANINGS: readonly (readonly [beginning: string, meaning: string])[] = [
   ['Reached the max retries per request limit', NOT_CONNECTED],
 ]
 
-export function unavailable(error: unknown): StoreUnavailable {
-  if (error instanceof StoreUnavailable) return error
+export function unavailable(error: unknown): StoreUnavailableError {
+  if (error instanceof StoreUnavailableError) return error
   const message = error instanceof Error ? error.message : ''
   const meaning = MEANINGS.find(([beginning]) => message.startsWith(beginning))?.[1]
-  return new StoreUnavailable(meaning ?? 'Redis failed')
+  return new StoreUnavailableError(meaning ?? 'Redis failed')
 }
 
 /** Runs the action if Redis is there, and waits no longer than a caller may have to; a late answer is ignored. */
@@ -37,9 +37,9 @@ export async function promptly<T>(
   action: () => Promise<T>,
   timeoutMs: number = STORE_TIMEOUT_MS,
 ): Promise<T> {
-  if (!isReady(client)) throw new StoreUnavailable(NOT_CONNECTED)
+  if (!isReady(client)) throw new StoreUnavailableError(NOT_CONNECTED)
   const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new StoreUnavailable(NO_ANSWER)), timeoutMs)
+  const timer = setTimeout(() => reject(new StoreUnavailableError(NO_ANSWER)), timeoutMs)
   try {
     return await Promise.race([action(), late])
   } catch (error) {

@@ -1,7 +1,7 @@
 /** Stores new deliveries: all of one event-loop turn, app and priority become one job (facts/queue.md §0.2: a third of the cost for Redis). */
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
-import { MAX_BATCH, StoreUnavailable } from '../contract.ts'
+import { MAX_BATCH, StoreUnavailableError } from '../contract.ts'
 import type { AppQueues } from './app-queues.ts'
 import type { Client } from './connection.ts'
 import { createBatch, JOB_NAME, jobOptions, orderOf } from './job.ts'
@@ -32,7 +32,7 @@ export class Writer {
   readonly #options: WriterOptions
   readonly #writes = new Set<Promise<unknown>>()
   #turn: Waiting[] = []
-  #lastFailure: StoreUnavailable | undefined
+  #lastFailure: StoreUnavailableError | undefined
   /** The WAIT that has been sent, and the one after it for all that were written since. */
   #waiting: Promise<void> = Promise.resolve()
   #nextWait: Promise<void> | undefined
@@ -42,7 +42,7 @@ export class Writer {
   }
 
   /** What the last write failed by; undefined when it succeeded. */
-  get lastFailure(): StoreUnavailable | undefined {
+  get lastFailure(): StoreUnavailableError | undefined {
     return this.#lastFailure
   }
 
@@ -100,7 +100,7 @@ export class Writer {
     const delay = dueAtMs === undefined ? {} : { delay: Math.max(0, Math.ceil(dueAtMs - nowMs())) }
     const options = { ...jobOptions(priority), ...delay }
     const { id } = await this.#write(() => queues.queueOf(app).add(JOB_NAME, record, options))
-    if (id === undefined) throw new StoreUnavailable('Redis gave a job no id')
+    if (id === undefined) throw new StoreUnavailableError('Redis gave a job no id')
     return id
   }
 
@@ -138,7 +138,7 @@ export class Writer {
     const [error, replicas] = replies?.[1] ?? []
     if (error instanceof Error) throw error
     if (typeof replicas !== 'number' || replicas < replicaAcks)
-      throw new StoreUnavailable('too few replicas of Redis confirmed the write')
+      throw new StoreUnavailableError('too few replicas of Redis confirmed the write')
   }
 }
 

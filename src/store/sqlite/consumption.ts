@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
 import type { Consumption, Disposition, Flow, HandedOut, Handler } from '../contract.ts'
 import type { DatabaseThread } from './database-thread.ts'
-import type { DueRow, Output, Settlement } from './operations.ts'
+import type { DueRow, Output, StoredDisposition } from './operations.ts'
 import { unreadable } from './sweep.ts'
 
 /** Something may have become due without a sign of it: an add that was refused by time-out and landed late, a clock that was set. */
@@ -135,7 +135,7 @@ export class SqliteConsumption implements Consumption {
   async #send({ order, attempts }: DueRow, delivery: Delivery): Promise<void> {
     const handedOut = { delivery, attempt: attempts + 1, order }
     const disposition = await this.#ask(handedOut)
-    await this.#settle(order, settlementOf(handedOut, disposition, this.#ports.nowMs()))
+    await this.#settle(order, storedDispositionOf(handedOut, disposition, this.#ports.nowMs()))
   }
 
   async #ask(handedOut: HandedOut): Promise<Disposition> {
@@ -144,31 +144,31 @@ export class SqliteConsumption implements Consumption {
       if (disposition !== undefined) return disposition
     } catch {}
     this.#ports.onHandlerFailure()
-    return { kind: 'again', atMs: this.#ports.nowMs() + PUT_OFF_MS }
+    return { kind: 'requeue', atMs: this.#ports.nowMs() + PUT_OFF_MS }
   }
 
   /** Its key may come back. */
   async #putOff(row: DueRow): Promise<void> {
     const { order, attempts, expiresAtMs } = row
     const nowMs = this.#ports.nowMs()
-    const settlement: Settlement =
-      nowMs < expiresAtMs ? { kind: 'later', order, attempts, atMs: nowMs + PUT_OFF_MS } : unreadable(row, nowMs)
-    await this.#settle(order, settlement)
+    const disposition: StoredDisposition =
+      nowMs < expiresAtMs ? { kind: 'requeue', order, attempts, atMs: nowMs + PUT_OFF_MS } : unreadable(row, nowMs)
+    await this.#settle(order, disposition)
   }
 
   /** Keeps its slot until it is durable: while nothing can be written, no more is sent than a crash may repeat. */
-  async #settle(order: number, settlement: Settlement | undefined): Promise<void> {
-    if (settlement !== undefined) await this.#store(settlement)
+  async #settle(order: number, disposition: StoredDisposition | undefined): Promise<void> {
+    if (disposition !== undefined) await this.#store(disposition)
     if (this.#abort.signal.aborted) return
     this.#inFlight.delete(order)
     this.wake()
   }
 
-  async #store(settlement: Settlement): Promise<void> {
+  async #store(disposition: StoredDisposition): Promise<void> {
     const { signal } = this.#abort
     while (!signal.aborted) {
       try {
-        return await this.#ports.thread.askPatiently({ name: 'settle', input: settlement })
+        return await this.#ports.thread.askPatiently({ name: 'settle', input: disposition })
       } catch {
         await delay(PAUSE_MS, undefined, { signal }).catch(() => {})
       }
@@ -176,19 +176,19 @@ export class SqliteConsumption implements Consumption {
   }
 }
 
-function settlementOf(
+function storedDispositionOf(
   { delivery, attempt, order }: HandedOut,
   disposition: Disposition,
   nowMs: number,
-): Settlement | undefined {
+): StoredDisposition | undefined {
   switch (disposition.kind) {
-    case 'done':
-      return { kind: 'done', order }
-    case 'again':
-      return { kind: 'later', order, atMs: disposition.atMs, attempts: attempt }
-    case 'held':
+    case 'acknowledge':
+      return { kind: 'acknowledge', order }
+    case 'requeue':
+      return { kind: 'requeue', order, atMs: disposition.atMs, attempts: attempt }
+    case 'hold':
       return undefined
-    case 'dead':
-      return { kind: 'dead', order, id: delivery.id, reason: disposition.reason, attempts: attempt, atMs: nowMs }
+    case 'dead-letter':
+      return { kind: 'dead-letter', order, id: delivery.id, reason: disposition.reason, attempts: attempt, atMs: nowMs }
   }
 }

@@ -1,6 +1,6 @@
 /** The main thread's end of the database: everything asked in one turn of the event loop travels as one message and is one transaction. */
 import { Worker } from 'node:worker_threads'
-import { STORE_TIMEOUT_MS, StoreUnavailable } from '../contract.ts'
+import { STORE_TIMEOUT_MS, StoreUnavailableError } from '../contract.ts'
 import {
   type Answer,
   type DatabaseSettings,
@@ -12,8 +12,8 @@ import {
 } from './operations.ts'
 
 /** The operator has to do something before this store can be opened; the message is a sentence that says what. */
-export class StoreRefused extends Error {
-  override readonly name = 'StoreRefused'
+export class StoreRefusedError extends Error {
+  override readonly name = 'StoreRefusedError'
 }
 
 class DatabaseThreadEnded extends Error {
@@ -30,7 +30,7 @@ interface Call {
   /** Refused when it is not answered in time; others wait as long as it takes. */
   readonly isUrgent: boolean
   readonly resolve: (output: unknown) => void
-  readonly reject: (error: StoreUnavailable) => void
+  readonly reject: (error: StoreUnavailableError) => void
 }
 
 interface Turn {
@@ -51,7 +51,7 @@ export class DatabaseThread {
   #isClosing = false
   #isOver = false
 
-  /** Rejects with StoreRefused. `onFailing` is told when the store stops working, at most once a minute. */
+  /** Rejects with StoreRefusedError. `onFailing` is told when the store stops working, at most once a minute. */
   static async open(settings: DatabaseSettings, onFailing: (reason: string) => void): Promise<DatabaseThread> {
     const worker = new Worker(new URL('./database.ts', import.meta.url), {
       name: 'hushgate-sqlite',
@@ -61,7 +61,7 @@ export class DatabaseThread {
     const first = await new Promise<FromThread>((resolve, reject) => {
       worker.once('message', resolve).once('error', reject)
     })
-    if (first.kind === 'refused') throw new StoreRefused(first.reason)
+    if (first.kind === 'refused') throw new StoreRefusedError(first.reason)
     return new DatabaseThread(worker, onFailing)
   }
 
@@ -84,7 +84,7 @@ export class DatabaseThread {
     return this.#isWritable
   }
 
-  /** Rejects with StoreUnavailable when the transaction failed, or was not answered within STORE_TIMEOUT_MS; then it may still be kept. */
+  /** Rejects with StoreUnavailableError when the transaction failed, or was not answered within STORE_TIMEOUT_MS; then it may still be kept. */
   ask<Asked extends Request>(request: Asked): Promise<Output<Asked['name']>> {
     return this.#call(request, true)
   }
@@ -95,7 +95,7 @@ export class DatabaseThread {
   }
 
   #call<Asked extends Request>(request: Asked, isUrgent: boolean): Promise<Output<Asked['name']>> {
-    if (this.#isClosing || this.#isOver) return Promise.reject(new StoreUnavailable('the store is closed'))
+    if (this.#isClosing || this.#isOver) return Promise.reject(new StoreUnavailableError('the store is closed'))
     const { promise, resolve, reject } = Promise.withResolvers<Output<Asked['name']>>()
     if (this.#collecting === undefined) {
       this.#collecting = { calls: [] }
@@ -129,7 +129,7 @@ export class DatabaseThread {
   }
 
   #onTimeout(turn: Turn): void {
-    const late = new StoreUnavailable(`the store did not answer within ${STORE_TIMEOUT_MS} ms`)
+    const late = new StoreUnavailableError(`the store did not answer within ${STORE_TIMEOUT_MS} ms`)
     for (const call of turn.calls) if (call.isUrgent) call.reject(late)
     // What is not under way yet is not sent any more, so that a disk that stands still does not fill the memory.
     if (this.#waiting.includes(turn)) turn.calls = turn.calls.filter(({ isUrgent }) => !isUrgent)
@@ -153,7 +153,7 @@ export class DatabaseThread {
       if (PROOFS.has(request.name)) this.#isWritable = true
       resolve(answer.output)
     } else {
-      const failure = new StoreUnavailable(`the store failed: ${answer?.failure ?? 'no answer'}`)
+      const failure = new StoreUnavailableError(`the store failed: ${answer?.failure ?? 'no answer'}`)
       this.#fail(failure.message)
       reject(failure)
     }
@@ -169,7 +169,7 @@ export class DatabaseThread {
   /** The thread is gone: nothing will be answered any more. */
   #end(): void {
     this.#isOver = true
-    const over = new StoreUnavailable('the store is closed')
+    const over = new StoreUnavailableError('the store is closed')
     for (const turn of [...(this.#posted ?? []), ...this.#waiting, ...(this.#collecting ? [this.#collecting] : [])]) {
       clearTimeout(turn.timer)
       for (const call of turn.calls) call.reject(over)

@@ -13,7 +13,7 @@ import type {
   OperationName,
   Output,
   Request,
-  Settlement,
+  StoredDisposition,
   ToThread,
 } from './operations.ts'
 import { SealedPages } from './sealed-pages.ts'
@@ -38,7 +38,7 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
       return deliveries.add(input)
     },
     take: (input) => deliveries.take(input),
-    settle: (settlement) => settle(settlement, deliveries, deadLetters),
+    settle: (disposition) => settle(disposition, deliveries, deadLetters),
     depth: (input) => ({ ...deliveries.depth(input), dead: deadLetters.count(input.app, input.nowMs) }),
     listDead: (input) => deadLetters.list(input),
     retryDead: (input) => deadLetters.retry(input),
@@ -62,10 +62,10 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
   }
 }
 
-function settle(settlement: Settlement, deliveries: DeliveryTable, deadLetters: DeadLetterTable): void {
-  if (settlement.kind === 'later') return deliveries.delay(settlement)
-  if (settlement.kind === 'dead') deadLetters.bury(settlement)
-  deliveries.remove(settlement.order)
+function settle(disposition: StoredDisposition, deliveries: DeliveryTable, deadLetters: DeadLetterTable): void {
+  if (disposition.kind === 'requeue') return deliveries.delay(disposition)
+  if (disposition.kind === 'dead-letter') deadLetters.bury(disposition)
+  deliveries.remove(disposition.order)
 }
 
 /** True when there is more to give back. */

@@ -1,7 +1,7 @@
 /** Deliveries that were given up, in SQL, up to their lifetime and their number per app. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP, type DeadLetter, type DeadLetterFilter } from '../contract.ts'
-import type { Input, Settlement } from './operations.ts'
+import type { Input, StoredDisposition } from './operations.ts'
 import { integer, text } from './rows.ts'
 
 const CHOSEN = `
@@ -42,7 +42,7 @@ export class DeadLetterTable {
   }
 
   /** Copies it from the deliveries, whose row is then to be removed. */
-  bury({ order, id, reason, attempts, atMs }: Extract<Settlement, { kind: 'dead' }>): void {
+  bury({ order, id, reason, attempts, atMs }: Extract<StoredDisposition, { kind: 'dead-letter' }>): void {
     const row = this.#bury.get({ seq: order, id, reason, attempts, diedAt: atMs })
     if (row !== undefined) this.#grown.add(text(row, 'app'))
   }

@@ -1,6 +1,6 @@
 /** Deliveries that are to be handed out, in SQL. Knows nothing of what is in flight: the main thread says so with each question. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
-import { type DueRow, type Input, type Output, PRIORITIES, type Settlement, type StoredDepth } from './operations.ts'
+import { type DueRow, type Input, type Output, PRIORITIES, type StoredDisposition, type StoredDepth } from './operations.ts'
 import { blob, integer, optionalInteger, text } from './rows.ts'
 
 /** A count that took this long (a backlog of hundreds of thousands) is not made again for a hundred times as long. */
@@ -75,7 +75,7 @@ export class DeliveryTable {
     this.#remove.run({ seq })
   }
 
-  delay({ order, atMs, attempts }: Extract<Settlement, { kind: 'later' }>): void {
+  delay({ order, atMs, attempts }: Extract<StoredDisposition, { kind: 'requeue' }>): void {
     this.#delay.run({ seq: order, runAt: Math.ceil(atMs), attempts })
   }
 

@@ -6,7 +6,7 @@ import { DatabaseThread } from './database-thread.ts'
 import { SqliteMemory } from './memory.ts'
 import { SqliteQueue } from './queue.ts'
 
-export { StoreRefused } from './database-thread.ts'
+export { StoreRefusedError } from './database-thread.ts'
 
 export interface SqliteStoreOptions {
   /** Made when it does not exist, with its folder. */
@@ -26,7 +26,7 @@ const MAINTAIN_EVERY_MS = 1000
 /** While there is more to clear away: a step is small, but a busy store forgets thousands of entries in a second. */
 const MAINTAIN_SOON_MS = 50
 
-/** Rejects with StoreRefused when the operator has to do something first. */
+/** Rejects with StoreRefusedError when the operator has to do something first. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { keyring, nowMs, synchronous = 'FULL', maxBytes, onError } = options
   const settings = { path: resolve(options.path), synchronous, maxBytes }

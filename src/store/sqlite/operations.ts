@@ -24,11 +24,11 @@ export interface DueRow {
 }
 
 /** What becomes of a delivery that was handed out. */
-export type Settlement =
-  | { readonly kind: 'done'; readonly order: number }
-  | { readonly kind: 'later'; readonly order: number; readonly atMs: number; readonly attempts: number }
+export type StoredDisposition =
+  | { readonly kind: 'acknowledge'; readonly order: number }
+  | { readonly kind: 'requeue'; readonly order: number; readonly atMs: number; readonly attempts: number }
   | {
-      readonly kind: 'dead'
+      readonly kind: 'dead-letter'
       readonly order: number
       readonly id: string
       readonly reason: string
@@ -82,7 +82,7 @@ export interface Operations {
     readonly input: OfApp & { readonly limit: number }
     readonly output: { readonly rows: readonly DueRow[]; readonly nextAtMs: number | undefined }
   }
-  readonly settle: { readonly input: Settlement; readonly output: void }
+  readonly settle: { readonly input: StoredDisposition; readonly output: void }
   readonly depth: { readonly input: OfApp; readonly output: StoredDepth }
   readonly listDead: {
     readonly input: AtTime & { readonly filter: DeadLetterFilter; readonly limit: number }

@@ -1,6 +1,6 @@
 /** The queue's side of the SQLite store: seals what goes in, opens what comes out, and wakes whoever waits for it. */
 import type { Delivery } from '../../core/delivery.ts'
-import { CannotOpen, type Keyring } from '../../core/keyring.ts'
+import { UnsealError, type Keyring } from '../../core/keyring.ts'
 import type {
   Consumption,
   DeadLetter,
@@ -85,7 +85,7 @@ export class SqliteQueue implements DeliveryQueue {
     const nowMs = this.#nowMs()
     if (nowMs - (this.#toldAtMs.get(app) ?? -Infinity) < TELL_EVERY_MS) return
     this.#toldAtMs.set(app, nowMs)
-    const reason = error instanceof CannotOpen ? error.message : 'it is damaged'
+    const reason = error instanceof UnsealError ? error.message : 'it is damaged'
     this.#onError(`${app}: a stored delivery cannot be read (${reason}); it is kept until it expires`)
   }
 

@@ -4,7 +4,7 @@ import { OVERDUE_MS } from '../contract.ts'
 import { openDeliveries } from '../envelope.ts'
 import { isKeptWhenExpired } from '../../core/delivery.ts'
 import type { DatabaseThread } from './database-thread.ts'
-import type { DueRow, OverdueRow, Settlement } from './operations.ts'
+import type { DueRow, OverdueRow, StoredDisposition } from './operations.ts'
 
 const AT_ONCE = 100
 
@@ -20,23 +20,23 @@ export interface SweepPorts {
 export async function sweep({ thread, keyring, nowMs, except }: SweepPorts): Promise<boolean> {
   const input = { beforeMs: nowMs - OVERDUE_MS, except, limit: AT_ONCE }
   const rows = await thread.askPatiently({ name: 'overdue', input })
-  const settlements = rows.map((row) => settlementOf(row, keyring, nowMs))
-  await Promise.all(settlements.map((settlement) => thread.askPatiently({ name: 'settle', input: settlement })))
+  const settlements = rows.map((row) => storedDispositionOf(row, keyring, nowMs))
+  await Promise.all(settlements.map((disposition) => thread.askPatiently({ name: 'settle', input: disposition })))
   return rows.length === AT_ONCE
 }
 
-function settlementOf(row: OverdueRow, keyring: Keyring, nowMs: number): Settlement {
+function storedDispositionOf(row: OverdueRow, keyring: Keyring, nowMs: number): StoredDisposition {
   const { app, order, attempts, sealed } = row
   try {
     const [delivery] = openDeliveries(keyring, app, sealed)
-    if (delivery === undefined || !isKeptWhenExpired(delivery)) return { kind: 'done', order }
-    return { kind: 'dead', order, id: delivery.id, reason: 'expired', attempts: attempts + 1, atMs: nowMs }
+    if (delivery === undefined || !isKeptWhenExpired(delivery)) return { kind: 'acknowledge', order }
+    return { kind: 'dead-letter', order, id: delivery.id, reason: 'expired', attempts: attempts + 1, atMs: nowMs }
   } catch {
     return unreadable(row, nowMs)
   }
 }
 
 /** What has expired and cannot be read is the operator's to decide. */
-export function unreadable({ order, attempts }: DueRow, nowMs: number): Settlement {
-  return { kind: 'dead', order, attempts, id: `unreadable-${order}`, reason: 'unreadable', atMs: nowMs }
+export function unreadable({ order, attempts }: DueRow, nowMs: number): StoredDisposition {
+  return { kind: 'dead-letter', order, attempts, id: `unreadable-${order}`, reason: 'unreadable', atMs: nowMs }
 }
