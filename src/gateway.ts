@@ -1,33 +1,35 @@
-/** The one place where the parts meet: opens the store, the apps and the two ports, and closes them in reverse. */
-import { createAdminServer } from './http/admin-server.ts'
-import { createNotifyServer } from './http/notify-server.ts'
-import { Apps } from './delivery/running-apps.ts'
+/** The one place where the parts meet: opens the store, the routes and the two ports, and closes them in reverse. */
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
-import { codeOf } from './config/files.ts'
-import { appsChanged, restartOnly } from './config/reload.ts'
-import { privacyStatement } from './privacy/statement.ts'
-import type { ProviderKind } from './core/provider.ts'
+import { restartOnly, routesChanged } from './config/reload.ts'
+import { openRoutes, type Routes } from './config/routes.ts'
+import type { ProviderKinds } from './config/schema.ts'
+import type { EncryptForDevice } from './core/device-key.ts'
+import { codeOf } from './core/error-code.ts'
+import { Identities } from './core/identities.ts'
 import type { Keyring } from './core/keyring.ts'
+import type { Log } from './core/log.ts'
 import type { Secret } from './core/secret.ts'
-import { Breaker } from './memory/rejection-guard.ts'
+import { RunningRoutes } from './delivery/running-routes.ts'
+import { createAdminServer, type Readiness } from './http/admin-server.ts'
+import { createNotifyServer } from './http/notify-server.ts'
+import { loadEncryptForDevice } from './intake/encrypt-for-device.ts'
+import { Intake } from './intake/intake.ts'
+import { DeadPushkeys } from './memory/dead-pushkeys.ts'
 import { Deduplication } from './memory/deduplication.ts'
-import { createMetrics } from './metrics/metrics.ts'
-import { Rejections } from './memory/dead-pushkeys.ts'
-import { forgetDevice } from './operator/forget-device.ts'
-import { createIntake } from './intake/create-intake.ts'
-import { createOutflow } from './delivery/outflow.ts'
-import type { Log } from './log.ts'
+import { RejectionGuard } from './memory/rejection-guard.ts'
+import { Metrics } from './metrics/metrics.ts'
 import { createDial } from './network/dial.ts'
+import { StoreOperator } from './operator/store-operator.ts'
+import { privacyStatement } from './privacy/statement.ts'
 import type { Store } from './store/contract.ts'
-import { openSeal } from './intake/encrypt-for-device.ts'
 
 export type Role = 'all' | 'http' | 'worker'
 
-export interface GatewayPorts {
+export interface GatewayParts {
   readonly role: Role
   readonly version: string
-  readonly kinds: Readonly<Record<string, ProviderKind>>
+  readonly kinds: ProviderKinds
   readonly keyring: Keyring
   readonly adminToken: Secret | undefined
   readonly log: Log
@@ -36,167 +38,208 @@ export interface GatewayPorts {
   readonly random?: () => number
 }
 
-export interface Gateway extends AsyncDisposable {
-  /** Where it listens, e.g. `http://127.0.0.1:5000`; undefined for a worker. */
-  readonly notifyUrl: string | undefined
-  readonly adminUrl: string
-  /** Uses the new configuration without losing or delaying a push; resolves with the settings that wait for a restart. */
-  reload(config: Config): Promise<readonly string[]>
-  /** For a configuration that was refused: the one in use stays. */
-  reloadFailed(): void
-  /** Stops accepting, finishes what is in flight, closes everything. */
-  close(): Promise<void>
+/** Resolves when it listens. Rejects, with everything closed again, when it cannot. */
+export async function openGateway(config: Config, parts: GatewayParts): Promise<Gateway> {
+  const routes = await openRoutes(config.routes, parts.kinds)
+  const encryptForDevice = await loadEncryptForDevice()
+  const gateway = new Gateway(config, routes, await parts.openStore(), encryptForDevice, parts)
+  try {
+    await gateway.start()
+    return gateway
+  } catch (error) {
+    await gateway.close()
+    throw error
+  }
 }
 
-const MOST_DEAD_LISTED = 1000
+export class Gateway implements AsyncDisposable {
+  readonly #parts: GatewayParts
+  readonly #nowMs: () => number
+  readonly #store: Store
+  readonly #metrics: Metrics
+  readonly #guard: RejectionGuard
+  readonly #intake: Intake
+  /** Absent where nothing is sent. */
+  readonly #delivery: RunningRoutes | undefined
+  /** Absent where nothing is accepted. */
+  readonly #notifyServer: Server | undefined
+  readonly #adminServer: Server
+  #config: Config
+  #routes: Routes
+  #dial
+  #notifyUrl: string | undefined
+  #adminUrl = ''
+  #isClosing = false
 
-export async function openGateway(initial: Config, ports: GatewayPorts): Promise<Gateway> {
-  const { log, role, keyring, nowMs = Date.now, random = Math.random } = ports
-  let config = initial
-  let dial = createDial(initial.proxy)
-  const metrics = createMetrics(ports.version)
-  const store = await ports.openStore()
-  const breaker = new Breaker(store.memory, nowMs, (app, isOpen) => {
-    metrics.suspected(app, isOpen)
-    if (isOpen)
-      log.error(
-        'Most pushkeys of this app were called dead within five minutes: is its topic, project or environment wrong? They are not reported until "hushgate rejections" releases them',
-        undefined,
-        { app },
-      )
-  })
-  const rejections = new Rejections(store.memory, breaker, keyring, nowMs)
-  const deduplication = new Deduplication(store.memory)
-
-  const portsFor = createOutflow({ store, rejections, deduplication, metrics, log, nowMs, random })
-  const apps = new Apps({
-    kinds: ports.kinds,
-    contextFor: (app) => ({ app, nowMs, dial, warn: (message) => log.warn(message, { app }) }),
-    worker: role === 'http' ? undefined : { concurrency: config.queue.concurrency, portsFor },
-  })
-
-  const intake = createIntake({
-    store,
-    rejections,
-    deduplication,
-    keyring,
-    seal: await openSeal(),
-    metrics,
-    log,
-    nowMs,
-    settings: () => config,
-    appFor: (appId) => apps.appFor(appId)?.intake,
-  })
-
-  let isClosing = false
-  const stated = (app: Config['apps'][number]) => {
-    const kind = ports.kinds[app.kind]
-    return kind === undefined ? [] : [{ ...app, ledger: kind.ledger(app.options) }]
+  constructor(config: Config, routes: Routes, store: Store, encryptForDevice: EncryptForDevice, parts: GatewayParts) {
+    const { role, keyring, log, kinds, nowMs = Date.now, random = Math.random } = parts
+    this.#parts = parts
+    this.#nowMs = nowMs
+    this.#config = config
+    this.#routes = routes
+    this.#store = store
+    this.#dial = createDial(config.proxy)
+    this.#metrics = new Metrics(parts.version)
+    this.#guard = new RejectionGuard(store.memory, nowMs, (route, isSuspected) => this.#onSuspected(route, isSuspected))
+    const identities = new Identities(keyring)
+    const deadPushkeys = new DeadPushkeys(store.memory, this.#guard, identities, nowMs)
+    const common = { deadPushkeys, deduplication: new Deduplication(store.memory), log, nowMs }
+    this.#intake = new Intake(
+      { ...common, store, identities, encryptForDevice, metrics: this.#metrics },
+      routes,
+      config,
+    )
+    if (role !== 'http')
+      this.#delivery = new RunningRoutes({
+        ...common,
+        kinds,
+        queue: store.queue,
+        metrics: this.#metrics.delivery,
+        random,
+        concurrency: config.queue.concurrency,
+        contextFor: ({ app }) => ({ app, nowMs, dial: this.#dial, warn: (message) => log.warn(message, { app }) }),
+      })
+    if (role !== 'worker') this.#notifyServer = this.#createNotifyServer()
+    this.#adminServer = this.#createAdminServer()
   }
-  const notifyServer =
-    role === 'worker'
-      ? undefined
-      : createNotifyServer({
-          bodyLimitBytes: config.http.bodyLimitBytes,
-          notify: intake.notify,
-          vapidKeyFor: (appId) => apps.appFor(appId)?.publicKey,
-          privacyStatement: () => privacyStatement({ apps: config.apps.flatMap(stated), ...config.queue }),
-          onAnswer: (statusCode, seconds) => metrics.notifyAnswered(statusCode, seconds),
-          onError: intake.onError,
-        })
-  const adminServer = createAdminServer({
-    token: ports.adminToken,
-    readiness: () => {
-      const { writable, fit, dangers } = store.health()
-      const reasons = [
-        ...(isClosing ? ['the gateway is stopping'] : []),
-        ...(writable ? [] : ['the store cannot be written to']),
-        ...dangers,
-      ]
-      return { isReady: !isClosing && writable && fit, reasons }
-    },
-    metrics: async () => {
-      const { writable, dangers } = store.health()
-      metrics.storeHealth(writable, dangers.length)
-      await showSuspected()
-      return metrics.expose((app) => store.queue.depth(app).catch(() => undefined))
-    },
-    listDead: (filter) => store.queue.listDead(filter, MOST_DEAD_LISTED),
-    retryDead: (filter) => store.queue.retryDead(filter, nowMs() + config.queue.maxAgeMs),
-    dropDead: (filter) => store.queue.dropDead(filter),
-    listSuspected: async () =>
-      (await suspectedApps()).filter(({ isSuspected }) => isSuspected).map(({ app, windows }) => ({ app, windows })),
-    releaseSuspected: (app, verdict) => breaker.release(app, verdict),
-    forget: (device) => forgetDevice(device, { config, kinds: ports.kinds, keyring, store }),
-    onError: (error) => log.error('A request on the admin port failed', error),
-  })
 
-  function suspectedApps() {
-    return Promise.all(
-      apps.list().map(async ({ config: { name: app } }) => {
-        const windows = await breaker.windows(app)
-        return { app, windows, isSuspected: windows.some((window) => window.isDiscarded !== true) }
+  /** Where it listens, e.g. `http://127.0.0.1:5000`; undefined for a worker. */
+  get notifyUrl(): string | undefined {
+    return this.#notifyUrl
+  }
+
+  get adminUrl(): string {
+    return this.#adminUrl
+  }
+
+  async start(): Promise<void> {
+    await this.#delivery?.apply(this.#config.routes, new Set())
+    this.#announceRoutes()
+    this.#adminUrl = await listen(this.#adminServer, 'admin', this.#config)
+    if (this.#notifyServer !== undefined) this.#notifyUrl = await listen(this.#notifyServer, 'http', this.#config)
+  }
+
+  /** Uses the new configuration without losing or delaying a push; resolves with the settings that wait for a restart. */
+  async reload(next: Config): Promise<readonly string[]> {
+    const waiting = restartOnly(this.#config, next)
+    const dialBefore = this.#dial
+    this.#dial = createDial(next.proxy)
+    try {
+      const routes = await openRoutes(next.routes, this.#parts.kinds)
+      await this.#delivery?.apply(next.routes, routesChanged(this.#config, next))
+      this.#routes = routes
+    } catch (error) {
+      this.#dial = dialBefore
+      throw error
+    }
+    this.#config = next
+    this.#intake.configure(this.#routes, next)
+    this.#announceRoutes()
+    return waiting
+  }
+
+  /** For a configuration that was refused: the one in use stays. */
+  reloadFailed(): void {
+    this.#metrics.configRefused()
+  }
+
+  /** Stops accepting, finishes what is in flight, closes everything. */
+  async close(): Promise<void> {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    await this.#notifyServer?.close()
+    await this.#delivery?.close()
+    await this.#adminServer.close()
+    await this.#store.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #createNotifyServer(): Server {
+    return createNotifyServer({
+      bodyLimitBytes: this.#config.http.bodyLimitBytes,
+      intake: this.#intake,
+      publicKeyFor: (appId) => this.#routes.routeFor(appId)?.publicKey,
+      privacyStatement: () => privacyStatement({ routes: this.#routes.all, ...this.#config.queue }),
+      metrics: this.#metrics.intake,
+      log: this.#parts.log,
+      nowMs: this.#nowMs,
+    })
+  }
+
+  #createAdminServer(): Server {
+    const { adminToken, keyring, log } = this.#parts
+    return createAdminServer({
+      token: adminToken,
+      readiness: () => this.#readiness(),
+      metrics: () => this.#exposeMetrics(),
+      operator: new StoreOperator({
+        store: this.#store,
+        guard: this.#guard,
+        keyring,
+        nowMs: this.#nowMs,
+        routes: () => this.#routes,
+        maxAgeMs: () => this.#config.queue.maxAgeMs,
+      }),
+      log,
+    })
+  }
+
+  #readiness(): Readiness {
+    const { writable, fit, dangers } = this.#store.health()
+    const reasons = [
+      ...(this.#isClosing ? ['the gateway is stopping'] : []),
+      ...(writable ? [] : ['the store cannot be written to']),
+      ...dangers,
+    ]
+    return { isReady: !this.#isClosing && writable && fit, reasons }
+  }
+
+  async #exposeMetrics(): Promise<{ readonly contentType: string; readonly text: string }> {
+    this.#metrics.store.health(this.#store.health())
+    await Promise.all(
+      this.#routes.all.map(async (route) => {
+        // As the store has it: another process may have tripped the guard, or this one before it was started again.
+        const windows = await this.#guard.windows(route.name).catch(() => undefined)
+        if (windows !== undefined)
+          this.#metrics.delivery.suspected(
+            route,
+            windows.some(({ isDiscarded }) => isDiscarded !== true),
+          )
+        const depth = await this.#store.queue.depth(route.name).catch(() => undefined)
+        if (depth !== undefined) this.#metrics.store.depth(route, depth)
       }),
     )
+    return this.#metrics.expose()
   }
 
-  /** As the store has it: another process may have tripped the breaker, or this one before it was started again. */
-  async function showSuspected(): Promise<void> {
-    for (const { app, isSuspected } of await suspectedApps().catch(() => [])) metrics.suspected(app, isSuspected)
+  #onSuspected(name: string, isSuspected: boolean): void {
+    const route = this.#routes.all.find((each) => each.name === name)
+    if (route !== undefined) this.#metrics.delivery.suspected(route, isSuspected)
+    if (isSuspected)
+      this.#parts.log.error(
+        'Most pushkeys of this app were called dead within five minutes: is its topic, project or environment wrong? They are not reported until "hushgate rejections" releases them',
+        undefined,
+        { app: route?.app ?? name },
+      )
   }
 
-  function announceApps(): void {
-    metrics.setApps(apps.list().map(({ config: { name, kind } }) => ({ name, provider: kind })))
-    for (const { config: app, sender } of apps.list()) {
-      metrics.credentialExpiry(app.name, sender?.credentialExpiresAtMs)
-      metrics.blocked(app.name, apps.workerOf(app.name)?.isBlocked === true)
+  #announceRoutes(): void {
+    const { delivery } = this.#metrics
+    this.#metrics.configured(this.#routes.all, this.#nowMs())
+    for (const route of this.#routes.all) {
+      const expiresAtMs = this.#delivery?.credentialExpiresAtMs(route.name)
+      if (expiresAtMs !== undefined) delivery.credentialExpires(route, expiresAtMs)
+      delivery.blocked(route, this.#delivery?.isBlocked(route.name) === true)
     }
-    metrics.configLoaded(true, nowMs())
-  }
-
-  async function close(): Promise<void> {
-    if (isClosing) return
-    isClosing = true
-    await notifyServer?.close()
-    await apps.close()
-    await adminServer.close()
-    await store.close()
-  }
-
-  try {
-    await apps.apply(config.apps, new Set())
-    announceApps()
-    const adminUrl = await listen(adminServer, 'admin', config)
-    const notifyUrl = notifyServer && (await listen(notifyServer, 'http', config))
-    return {
-      notifyUrl,
-      adminUrl,
-      async reload(next) {
-        const waiting = restartOnly(config, next)
-        const dialBefore = dial
-        dial = createDial(next.proxy)
-        try {
-          await apps.apply(next.apps, appsChanged(config, next))
-        } catch (error) {
-          dial = dialBefore
-          throw error
-        }
-        config = next
-        announceApps()
-        return waiting
-      },
-      reloadFailed: () => metrics.configLoaded(false, nowMs()),
-      close,
-      [Symbol.asyncDispose]: close,
-    }
-  } catch (error) {
-    await close()
-    throw error
   }
 }
 
 interface Server {
   listen(address: { readonly host: string; readonly port: number }): Promise<string>
+  close(): Promise<unknown>
 }
 
 async function listen(server: Server, section: 'http' | 'admin', config: Config): Promise<string> {

@@ -3,19 +3,9 @@
  * (they carry tokens). So it takes sentences and a few named facts, and of an error only its name, code and where it was thrown.
  */
 import { pino, type DestinationStream, type Logger } from 'pino'
+import type { Log, LogFacts } from './core/log.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
-
-export interface Log {
-  debug(message: string, facts?: LogFacts): void
-  info(message: string, facts?: LogFacts): void
-  warn(message: string, facts?: LogFacts): void
-  /** `error` is described, never printed. */
-  error(message: string, error?: unknown, facts?: LogFacts): void
-}
-
-/** Names from the configuration, vocabulary of the push services, numbers, and shortened keyed hashes. */
-export type LogFacts = Readonly<Record<string, string | number | boolean | undefined>>
 
 export interface LogOptions {
   readonly level: LogLevel
@@ -82,4 +72,24 @@ function textLine(line: string): string {
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
   return `${[time, String(level).toUpperCase().padEnd(5), msg, ...words].join(' ')}\n`
+}
+
+/** EX_SOFTWARE of sysexits.h. */
+const EXIT_CODE = 70
+
+/** What nobody caught, and what Node.js warns of, is described, never printed: errors of other people's code quote what they were given. */
+export function describeUncaught(process: NodeJS.Process): void {
+  const write = (level: 'fatal' | 'warn', msg: string, error: unknown): void =>
+    void process.stderr.write(
+      `${JSON.stringify({ level, time: new Date().toISOString(), msg, ...describeError(error) })}\n`,
+    )
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      write('fatal', 'The process ends after an error that nobody caught', error)
+      process.exit(EXIT_CODE)
+    })
+  }
+  // Node's own listener prints the message.
+  process.removeAllListeners('warning')
+  process.on('warning', (warning) => write('warn', 'Node.js warns', warning))
 }

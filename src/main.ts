@@ -7,11 +7,9 @@ import { loadConfig } from './config/load.ts'
 import { sygnalReader } from './config/sygnal/source.ts'
 import type { SourceReader } from './config/yaml-source.ts'
 import { readAll, readGiven } from './commands/input.ts'
-import { OperatorError } from './operator/with-operator.ts'
-import { describeError } from './log.ts'
+import { describeError, describeUncaught } from './log.ts'
 import { providers } from './providers/index.ts'
-import { describeUncaught } from './uncaught.ts'
-import type { DeadFilter } from './http/admin-server.ts'
+import { OperatorError, type DeadLetterFilter } from './operator/operator.ts'
 import type { Role } from './gateway.ts'
 
 const { stdin, stdout, stderr, env } = process
@@ -141,7 +139,7 @@ program
   .option('--app <name>', 'only of this app')
   .option('--id <id>', 'only this one')
   .option('--reason <reason>', 'only those given up for this reason')
-  .action(async (action: 'list' | 'retry' | 'drop', filter: DeadFilter) => {
+  .action(async (action: 'list' | 'retry' | 'drop', filter: DeadLetterFilter) => {
     const { dead } = await import('./commands/dead.ts')
     await dead({ action, filter, config: await load(), stdout, stderr })
   })

@@ -1,6 +1,6 @@
 /** `hushgate check`: every mistake in the configuration, and with `--online` what each push service says to our credentials. */
 import { ConfigError, formatMistake } from '../config/config-error.ts'
-import type { AppConfig, Config } from '../config/config.ts'
+import { appNames, type Config, type RouteConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import type { ProviderKinds } from '../config/schema.ts'
 import type { Environment, SourceReader } from '../config/yaml-source.ts'
@@ -18,8 +18,8 @@ export interface CheckOptions {
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
   readonly online: boolean
-  /** Asks one app's push service; the default opens the app's sender. */
-  readonly probe?: ((app: AppConfig) => Promise<CheckResult>) | undefined
+  /** Asks one route's push service; the default opens the app's sender. */
+  readonly probe?: ((route: RouteConfig) => Promise<CheckResult>) | undefined
 }
 
 /** Resolves with the exit code: 0 when nothing is wrong. */
@@ -33,15 +33,16 @@ export async function check(options: CheckOptions): Promise<number> {
     for (const mistake of error.mistakes) stderr.write(`${formatMistake(mistake)}\n`)
     return 1
   }
-  const { apps, warnings } = config
+  const { routes, warnings } = config
   for (const warning of warnings) stderr.write(`${formatMistake(warning)}\n`)
-  stdout.write(`configuration is valid: ${apps.length} ${apps.length === 1 ? 'app' : 'apps'}\n`)
+  const count = appNames(config).length
+  stdout.write(`configuration is valid: ${count} ${count === 1 ? 'app' : 'apps'}\n`)
   if (!online) return 0
 
   const dial = createDial(config.proxy)
-  const probe = options.probe ?? ((app) => probeSender(app, kinds, dial, stderr))
-  const results = await Promise.all(apps.map(probe))
-  for (const [index, { name }] of apps.entries()) {
+  const probe = options.probe ?? ((route) => probeSender(route, kinds, dial, stderr))
+  const results = await Promise.all(routes.map(probe))
+  for (const [index, { name }] of routes.entries()) {
     const result = results[index]
     stdout.write(`${name}: ${result?.ok === false ? result.reason : 'accepted'}\n`)
   }
@@ -49,15 +50,15 @@ export async function check(options: CheckOptions): Promise<number> {
 }
 
 async function probeSender(
-  app: AppConfig,
+  route: RouteConfig,
   kinds: ProviderKinds,
   dial: Dial,
   stderr: NodeJS.WritableStream,
 ): Promise<CheckResult> {
-  const kind = kinds[app.kind]
-  if (kind === undefined) return { ok: false, reason: `no push service is called ${app.kind}` }
-  const warn = (message: string): void => void stderr.write(`${app.name}: ${message}\n`)
-  const sender = await kind.open(app.options, { app: app.name, nowMs: Date.now, dial, warn })
+  const kind = kinds[route.provider]
+  if (kind === undefined) return { ok: false, reason: `no push service is called ${route.provider}` }
+  const warn = (message: string): void => void stderr.write(`${route.name}: ${message}\n`)
+  const sender = await kind.open(route.options, { app: route.app, nowMs: Date.now, dial, warn })
   try {
     return await sender.check(AbortSignal.timeout(PROBE_TIMEOUT_MS))
   } finally {

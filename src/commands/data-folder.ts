@@ -3,7 +3,7 @@ import { access, constants, mkdir, readFile, realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
-import { codeOf } from '../config/files.ts'
+import { codeOf } from '../core/error-code.ts'
 import type { Environment } from '../config/yaml-source.ts'
 
 /** Rejects with a ConfigError when what is accepted could not be kept. Makes the folder. */

@@ -1,11 +1,11 @@
 /** `hushgate dead list|retry|drop`: deliveries that were given up. What they hold stays sealed. */
 import type { Config } from '../config/config.ts'
-import type { DeadFilter } from '../http/admin-server.ts'
-import { withOperator } from '../operator/with-operator.ts'
+import type { DeadLetterFilter } from '../operator/operator.ts'
+import { withOperator } from './with-operator.ts'
 
 export interface DeadOptions {
   readonly action: 'list' | 'retry' | 'drop'
-  readonly filter: DeadFilter
+  readonly filter: DeadLetterFilter
   readonly config: Config
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream

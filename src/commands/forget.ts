@@ -1,9 +1,10 @@
 /** `hushgate forget`: removes what is held about a device, and says what goes by itself. */
-import type { Config } from '../config/config.ts'
 import type { JsonObject } from '../core/json.ts'
 import { isJsonObject } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
-import { OperatorError, withOperator } from '../operator/with-operator.ts'
+import { appNames, type Config } from '../config/config.ts'
+import { OperatorError } from '../operator/operator.ts'
+import { withOperator } from './with-operator.ts'
 
 export interface ForgetOptions {
   readonly appId: string
@@ -20,9 +21,7 @@ export async function forget({ appId, pushkey, data, config, stdout, stderr }: F
   const device = { appId, pushkey: new Secret(pushkey), data: readData(data) }
   const forgotten = await withOperator(config, stderr, (operator) => operator.forget(device))
   if (forgotten === undefined)
-    throw new OperatorError(
-      `No app is configured for ${appId}; the configuration has ${config.apps.map(({ name }) => name).join(', ')}`,
-    )
+    throw new OperatorError(`No app is configured for ${appId}; the configuration has ${appNames(config).join(', ')}`)
   stdout.write(`That it is dead: ${forgotten.death ? 'forgotten' : 'was not remembered'}\n`)
   stdout.write(`Its latest badge: ${forgotten.latestBadge ? 'forgotten' : 'was not remembered'}\n`)
   stdout.write(`When its latest push leaves: ${forgotten.departure ? 'forgotten' : 'was not remembered'}\n`)

@@ -2,11 +2,12 @@
 import { Value } from 'typebox/value'
 import { checkValue } from '../config/check-value.ts'
 import type { SettingPath } from '../config/config-error.ts'
-import { codeOf, readText } from '../config/files.ts'
+import { readText } from '../config/files.ts'
 import { fileSchema } from '../config/schema.ts'
 import { readSource, type Environment, type SourceReader } from '../config/yaml-source.ts'
+import { codeOf } from '../core/error-code.ts'
 import { isJsonObject } from '../core/json.ts'
-import { adminUrl } from '../operator/admin-url.ts'
+import { adminUrl } from './admin-url.ts'
 
 export interface HealthOptions {
   readonly path: string

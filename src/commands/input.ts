@@ -1,7 +1,7 @@
 /** What a command is given: a file, or standard input. */
 import { readFileSync } from 'node:fs'
 import { describeError } from '../log.ts'
-import { OperatorError } from '../operator/with-operator.ts'
+import { OperatorError } from '../operator/operator.ts'
 
 export function readGiven(file: string): Uint8Array {
   try {

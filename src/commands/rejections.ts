@@ -1,20 +1,19 @@
 /** `hushgate rejections APP --confirm|--discard`: the operator's word on pushkeys that were called dead suspiciously often. */
-import type { Config } from '../config/config.ts'
-import { OperatorError, withOperator } from '../operator/with-operator.ts'
+import { appNames, type Config } from '../config/config.ts'
+import { OperatorError, type Verdict } from '../operator/operator.ts'
+import { withOperator } from './with-operator.ts'
 
 export interface RejectionsOptions {
   readonly app: string
-  readonly verdict: 'confirm' | 'discard'
+  readonly verdict: Verdict
   readonly config: Config
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
 }
 
 export async function rejections({ app, verdict, config, stdout, stderr }: RejectionsOptions): Promise<void> {
-  if (!config.apps.some(({ name }) => name === app))
-    throw new OperatorError(
-      `No app is called ${app}; the configuration has ${config.apps.map(({ name }) => name).join(', ')}`,
-    )
+  if (!appNames(config).includes(app))
+    throw new OperatorError(`No app is called ${app}; the configuration has ${appNames(config).join(', ')}`)
   const released = await withOperator(config, stderr, (operator) => operator.releaseSuspected(app, verdict))
   if (released === 0) stdout.write(`No rejections of ${app} are held back\n`)
   else if (verdict === 'confirm')

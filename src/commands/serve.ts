@@ -1,13 +1,14 @@
 /** `hushgate serve`: the gateway as a process, until it is told to stop. */
-import type { Config } from '../config/config.ts'
+import { appNames, type Config } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { openKeys } from '../config/keys.ts'
 import { loadConfig } from '../config/load.ts'
 import { watchFiles } from '../config/watch.ts'
 import type { SourceReader } from '../config/yaml-source.ts'
 import { openGateway, type Gateway, type Role } from '../gateway.ts'
-import { createLog, type Log } from '../log.ts'
-import { openStore } from '../store/open.ts'
+import type { Log } from '../core/log.ts'
+import { createLog } from '../log.ts'
+import { openConfiguredStore } from './open-configured-store.ts'
 import { providers } from '../providers/index.ts'
 import { prepareDataFolder } from './data-folder.ts'
 
@@ -47,7 +48,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     keyring,
     adminToken,
     log,
-    openStore: () => openStore(config, keyring, log),
+    openStore: () => openConfiguredStore(config, keyring, log),
   })
   await using reloading = startReloading(config, load, gateway, log)
   requestReload = reloading.request
@@ -56,7 +57,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     role: options.role,
     notify: gateway.notifyUrl,
     admin: gateway.adminUrl,
-    apps: config.apps.length,
+    apps: appNames(config).length,
     store: config.store.kind,
   })
   options.onStarted?.(gateway)
@@ -95,7 +96,7 @@ function startReloading(initial: Config, load: () => Promise<Config>, gateway: G
       const next = await load()
       watcher.setFiles(next.files)
       const waiting = await gateway.reload(next)
-      log.info('The configuration was reloaded', { apps: next.apps.length })
+      log.info('The configuration was reloaded', { apps: appNames(next).length })
       tellWarnings(next, log)
       for (const setting of waiting) log.warn('This setting takes effect after a restart', { setting })
     } catch (error) {

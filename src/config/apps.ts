@@ -4,7 +4,7 @@ import { isJsonObject, jsonObject, type JsonObject } from '../core/json.ts'
 import type { PrivacyMode } from '../core/privacy-policy.ts'
 import { isGlob, overlap } from '../core/app-match.ts'
 import { checkValue } from './check-value.ts'
-import type { AppConfig, ProviderOptions } from './config.ts'
+import type { ProviderOptions, RouteConfig } from './config.ts'
 import type { Loading } from './loading.ts'
 import { appCommon, appSchema, type ProviderKinds } from './schema.ts'
 import { didYouMean } from './sentences.ts'
@@ -27,7 +27,7 @@ export async function readApps(
   rules: AppsRules,
   kinds: ProviderKinds,
   loading: Loading,
-): Promise<readonly AppConfig[]> {
+): Promise<readonly RouteConfig[]> {
   if (!isJsonObject(value)) return []
   const names = Object.keys(value)
   if (names.length === 0 && !loading.isReported(['apps'])) loading.report(['apps'], 'has no app; name at least one')
@@ -61,7 +61,7 @@ async function readApp(
   { privacy: defaultPrivacy, maxAgeMs }: AppsRules,
   kinds: ProviderKinds,
   loading: Loading,
-): Promise<AppConfig | undefined> {
+): Promise<RouteConfig | undefined> {
   const at = ['apps', name]
   const type = typeOf(section, kinds, at, loading)
   const kind = type === undefined ? undefined : kinds[type]
@@ -92,7 +92,8 @@ async function readApp(
   const sealed = kind.isEndToEnd === true ? 'ignored' : checked.sealed
   return {
     name,
-    kind: type,
+    app: name,
+    provider: type,
     options,
     policy: { privacy: checked.privacy ?? defaultPrivacy, counts, defaultPayloadAllow, sealed, placeholderIds },
     timing: timingOf(checked),

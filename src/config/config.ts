@@ -1,7 +1,9 @@
 /** The configuration as the rest of the house sees it: checked, in our own units, secrets unprintable. Plain data. */
 import type { PrivacyPolicy } from '../core/privacy-policy.ts'
+import type { Route } from '../core/route.ts'
 import type { Timing } from '../core/timing.ts'
 import type { Secret } from '../core/secret.ts'
+import type { StoreSettings } from '../store/settings.ts'
 import type { FileHashes, Mistake } from './config-error.ts'
 
 export interface Config {
@@ -9,16 +11,21 @@ export interface Config {
   readonly file: string
   readonly http: HttpConfig
   readonly admin: AdminConfig
-  readonly store: StoreConfig
+  readonly store: StoreSettings
   readonly queue: QueueConfig
   readonly unknownApp: 'drop' | 'reject'
   readonly proxy?: ProxyConfig | undefined
   readonly log: LogConfig
-  readonly apps: readonly AppConfig[]
+  readonly routes: readonly RouteConfig[]
   /** Every file whose change should lead to a reload, with a hash of what was in it before it was used. */
   readonly files: FileHashes
   /** What is to be told to the operator, but no reason to refuse. */
   readonly warnings: readonly Mistake[]
+}
+
+/** The configured names of the apps, in the order of the file. */
+export function appNames({ routes }: Pick<Config, 'routes'>): readonly string[] {
+  return [...new Set(routes.map(({ app }) => app))]
 }
 
 /** The HTTP proxy through which push services are reached. */
@@ -51,49 +58,12 @@ export interface KeyFile {
   readonly isOurs: boolean
 }
 
-export type StoreConfig = SqliteConfig | RedisConfig
-
-export interface SqliteConfig {
-  readonly kind: 'sqlite'
-  /** Absolute. */
-  readonly file: string
-  readonly synchronous: 'full' | 'normal'
-}
-
-export interface RedisConfig {
-  readonly kind: 'redis'
-  readonly topology: RedisTopology
-  readonly tls: boolean
-  /** Absolute; PEM. */
-  readonly caFile?: string | undefined
-  readonly username?: string | undefined
-  readonly password?: Secret | undefined
-  readonly prefix: string
-  readonly replicaAcks: number
-  readonly requirePersistence: boolean
-}
-
-export interface RedisNode {
-  readonly host: string
-  readonly port: number
-}
-
-export type RedisTopology =
-  | { readonly kind: 'single'; readonly node: RedisNode; readonly database: number }
-  | {
-      readonly kind: 'sentinel'
-      readonly sentinels: readonly RedisNode[]
-      readonly masterName: string
-      readonly database: number
-    }
-  | { readonly kind: 'cluster'; readonly nodes: readonly RedisNode[] }
-
 export interface QueueConfig {
   readonly maxAgeMs: number
   readonly callMaxAgeMs: number
-  /** Pushes that one app may have waiting. */
+  /** Pushes that one route may have waiting. */
   readonly highWater: number
-  /** Deliveries of one app in flight at once, in this process. */
+  /** Deliveries of one route in flight at once, in this process. */
   readonly concurrency: number
   readonly encryptionKeyFile: KeyFile
 }
@@ -104,16 +74,13 @@ export interface LogConfig {
 }
 
 /**
- * A provider's own options, by the schema of its kind. Only that kind can read them: `kinds[app.kind]?.open(app.options, …)` is all there is
+ * A provider's own options, by the schema of its kind. Only that kind can read them: `kinds[route.provider]?.open(route.options, …)` is all there is
  * to do with them, and to the compiler they fit every kind.
  */
 export type ProviderOptions = never
 
-export interface AppConfig {
-  /** An app_id, or a glob of them. */
-  readonly name: string
-  /** Its push service: a key of the provider kinds. */
-  readonly kind: string
+/** An app's section; the provider is a key of the provider kinds. */
+export interface RouteConfig extends Route {
   /** File paths are absolute, defaults filled in. */
   readonly options: ProviderOptions
   readonly policy: PrivacyPolicy

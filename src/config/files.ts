@@ -1,6 +1,7 @@
 /** Reading files so that a failure is a sentence, and a later change can be seen. */
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
+import { codeOf } from '../core/error-code.ts'
 import type { FileHashes } from './config-error.ts'
 
 export type FileText =
@@ -37,9 +38,4 @@ export async function exists(path: string): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-/** `ENOENT` and the like; `unknown` when it has none. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown'
 }

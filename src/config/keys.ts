@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { codeOf } from '../core/error-code.ts'
 import { createKeyFile, Keyring, parseKeyFile } from '../core/keyring.ts'
 import { Secret } from '../core/secret.ts'
 import type { Config, KeyFile } from './config.ts'
 import { ConfigError } from './config-error.ts'
-import { codeOf, readText } from './files.ts'
+import { readText } from './files.ts'
 
 /** Names of the files that are made beside the database. */
 export const DEFAULT_KEY_FILE = 'encryption-key'

@@ -5,7 +5,8 @@ import { isJsonObject } from '../core/json.ts'
 import { Keyring, parseKeyFile } from '../core/keyring.ts'
 import { readApps } from './apps.ts'
 import { checkValue } from './check-value.ts'
-import type { AdminConfig, Config, HttpConfig, KeyFile, QueueConfig, StoreConfig } from './config.ts'
+import type { StoreSettings } from '../store/settings.ts'
+import type { AdminConfig, Config, HttpConfig, KeyFile, QueueConfig } from './config.ts'
 import type { SettingPath } from './config-error.ts'
 import { exists } from './files.ts'
 import { DEFAULT_KEY_FILE, DEFAULT_TOKEN_FILE, parseToken } from './keys.ts'
@@ -57,7 +58,7 @@ export async function loadConfig({
   const queueConfig = Value.Check(properties.queue, queue) ? await readQueue(queue, storeConfig, loading) : undefined
   // Of a mode that is not one, no more mistakes are to follow.
   const mode = Value.Check(properties.privacy, privacy) && !loading.isReported(['privacy']) ? privacy : 'full'
-  const apps = await readApps(
+  const routes = await readApps(
     sections['apps'],
     { privacy: mode, maxAgeMs: queueConfig?.maxAgeMs, mayOverlap: overlapping === 'unknown' },
     kinds,
@@ -83,7 +84,7 @@ export async function loadConfig({
     unknownApp,
     proxy: proxyConfig,
     log,
-    apps,
+    routes,
     warnings: loading.warnings,
     files: loading.files,
   }
@@ -116,7 +117,7 @@ function readHttp({ host, port, body_limit: bodyLimit }: FileSection<'http'>): H
 
 async function readAdmin(
   section: FileSection<'admin'>,
-  store: StoreConfig | undefined,
+  store: StoreSettings | undefined,
   loading: Loading,
 ): Promise<AdminConfig> {
   const { host, port, token_file: given } = section
@@ -130,7 +131,7 @@ async function readAdmin(
 
 async function readQueue(
   section: FileSection<'queue'>,
-  store: StoreConfig | undefined,
+  store: StoreSettings | undefined,
   loading: Loading,
 ): Promise<QueueConfig | undefined> {
   const { max_age: maxAge, call_max_age: callMaxAge, high_water: highWater, concurrency } = section
@@ -164,7 +165,7 @@ async function readQueue(
 function keyFile(
   given: string | undefined,
   defaultName: string,
-  store: StoreConfig | undefined,
+  store: StoreSettings | undefined,
   loading: Loading,
 ): KeyFile | undefined {
   if (given !== undefined) return { path: loading.resolve(given), isOurs: false }

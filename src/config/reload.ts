@@ -1,6 +1,6 @@
 /** What differs between two configurations, and so what a reload has to do. Pure. */
 import { isDeepStrictEqual } from 'node:util'
-import type { AppConfig, Config } from './config.ts'
+import type { Config, RouteConfig } from './config.ts'
 
 /** Settings that differ but take effect only after a restart, by their path in the file. */
 export function restartOnly(before: Config, after: Config): string[] {
@@ -32,19 +32,21 @@ export function restartOnly(before: Config, after: Config): string[] {
   return changed.filter(([, isChanged]) => isChanged).map(([path]) => path)
 }
 
-/** Apps in both configurations that differ: in kind, options, policy, the content of one of their files, or the proxy. They have to be opened anew. */
-export function appsChanged(before: Config, after: Config): ReadonlySet<string> {
-  const old = new Map(before.apps.map((app) => [app.name, app]))
+/** Names of routes in both configurations that differ: in options, policy, the content of one of their files, or the proxy. They have to be opened anew. */
+export function routesChanged(before: Config, after: Config): ReadonlySet<string> {
+  const old = new Map(before.routes.map((route) => [route.name, route]))
   const isProxyChanged = !isDeepStrictEqual(revealedProxy(before), revealedProxy(after))
-  const changed = after.apps.filter((app) => {
-    const was = old.get(app.name)
-    return was !== undefined && (isProxyChanged || !isDeepStrictEqual(withHashes(was, before), withHashes(app, after)))
+  const changed = after.routes.filter((route) => {
+    const was = old.get(route.name)
+    return (
+      was !== undefined && (isProxyChanged || !isDeepStrictEqual(withHashes(was, before), withHashes(route, after)))
+    )
   })
   return new Set(changed.map(({ name }) => name))
 }
 
-function withHashes(app: AppConfig, { files }: Config): unknown {
-  return [app, app.files.map((path) => files.get(path))]
+function withHashes(route: RouteConfig, { files }: Config): unknown {
+  return [route, route.files.map((path) => files.get(path))]
 }
 
 /** With the password in clear: two secrets look alike from outside. */

@@ -1,5 +1,5 @@
 /** The forms of `store.url` and `store.cluster`. Pure. Never repeats a URL, which may hold a password. */
-import type { RedisNode, RedisTopology } from './config.ts'
+import type { RedisNode, RedisTopology } from '../store/settings.ts'
 
 export type StoreUrl =
   | { readonly kind: 'sqlite'; readonly path: string }

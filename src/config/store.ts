@@ -1,7 +1,7 @@
 /** The `store` section: its URL taken apart, and which settings belong to which store. */
 import { isJsonObject } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
-import type { StoreConfig } from './config.ts'
+import type { StoreSettings } from '../store/settings.ts'
 import type { Loading } from './loading.ts'
 import type { FileSection } from './schema.ts'
 import { parseCluster, parseStoreUrl, type StoreUrl } from './store-url.ts'
@@ -15,7 +15,7 @@ export async function readStore(
   section: FileSection<'store'>,
   written: unknown,
   loading: Loading,
-): Promise<StoreConfig | undefined> {
+): Promise<StoreSettings | undefined> {
   const url = urlOf(section, loading)
   if (url === undefined) return undefined
   for (const key of url.kind === 'sqlite' ? REDIS_ONLY : SQLITE_ONLY)

@@ -21,12 +21,6 @@ export function compileApps(names: Iterable<string>): (appId: string) => string 
   }
 }
 
-/** The app of an app_id, for whoever asks once. */
-export function findApp<App extends { readonly name: string }>(apps: readonly App[], appId: string): App | undefined {
-  const name = compileApps(apps.map((app) => app.name))(appId)
-  return apps.find((app) => app.name === name)
-}
-
 /** On a mismatch only the last `*` takes one character more: at most glob × text steps, however they are made. */
 function matches(glob: readonly string[], text: readonly string[]): boolean {
   let inGlob = 0

@@ -8,16 +8,16 @@ export type Priority = 'call' | 'event' | 'counts'
 export interface Delivery {
   /** Random: names this delivery, nothing else. */
   readonly id: string
-  /** The app's configured name. */
-  readonly app: string
+  /** Name of the route: an app and its push service (core/route.ts). */
+  readonly route: string
   readonly priority: Priority
   /** What the sender needs to reach the device: the pushkey, or what the push service made of it and of the pusher's data. */
   readonly target: Secret
   /** When the pusher was registered, in seconds of the homeserver's clock; absent from some homeservers. */
   readonly pushkeyTs?: number | undefined
   readonly message: Message
-  /** Keyed hash of (app_id, pushkey): what the memory of dead pushkeys knows of the device. */
-  readonly device: string
+  /** Keyed hash of the app_id and the target: what the memory of dead pushkeys knows of the device. */
+  readonly deviceHash: string
   /** Keyed hash of (app_id, target, pusher data, event_id); absent where the same push may come twice on purpose. */
   readonly deduplicationKey?: string | undefined
   /** A later stored delivery with the same key makes this one pointless: an older badge, or a wake-up that leaves together with others. */

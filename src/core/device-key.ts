@@ -1,6 +1,5 @@
 /** Sealed to the device: the key that an app put into its pusher, and what is said to that key alone (docs/for-app-makers.md). Pure. */
 import { isJsonObject, jsonObject, type JsonObject } from './json.ts'
-import type { Notification } from './notification.ts'
 
 /** The field of a pusher's `data`. */
 export const DEVICE_KEY = 'hushgate_key'
@@ -23,7 +22,7 @@ export interface SealedBlock {
 }
 
 /** Encrypts for the key with fresh randomness; undefined when the key cannot be one. */
-export type Seal = (key: DeviceKey, plaintext: Uint8Array) => SealedBlock | undefined
+export type EncryptForDevice = (key: DeviceKey, plaintext: Uint8Array) => SealedBlock | undefined
 
 export const PLAINTEXT_BYTES = 1024
 /** Matrix specification, "Identifier Grammar". */
@@ -49,12 +48,18 @@ export function deviceKeyOf(data: JsonObject): DeviceKey | undefined {
   return KID.test(kid) && POINT.test(p256dh) && SIXTEEN_BYTES.test(auth) ? { kid, p256dh, auth } : undefined
 }
 
+interface PlaintextFields {
+  readonly eventId?: string | undefined
+  readonly roomId?: string | undefined
+  readonly prio: string
+}
+
 /**
  * What the app is told: JSON, filled with white space to the one length (RFC 8259 §2: no parser hands it on). An ID that is longer than any real one is
  * left out; where escapes make what is left too long, `event_id` goes first, then `room_id`: a room alone can still be fetched.
  */
 export function plaintextOf(
-  { eventId, roomId, prio }: Pick<Notification, 'eventId' | 'roomId' | 'prio'>,
+  { eventId, roomId, prio }: PlaintextFields,
   unread: number | undefined,
   nowMs: number,
 ): Buffer {

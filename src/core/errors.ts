@@ -5,6 +5,11 @@ export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError'
 }
 
+/** The operator has to do something before this store can be opened; the message is a sentence that says what. */
+export class StoreRefusedError extends Error {
+  override readonly name = 'StoreRefusedError'
+}
+
 /** No connection came about, so nothing was sent. */
 export class DialError extends Error {
   override readonly name: string = 'DialError'

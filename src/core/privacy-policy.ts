@@ -3,7 +3,7 @@ import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './jso
 import type { Device, Notification } from './notification.ts'
 import type { PlaceholderIds } from './placeholder-ids.ts'
 import { TEST_PUSH, type Counts, type MinimalPush, type Push, type PusherOptions } from './push.ts'
-import { deviceKeyOf, hasDeviceKey, plaintextOf, type Seal, type SealedBlock } from './device-key.ts'
+import { deviceKeyOf, hasDeviceKey, plaintextOf, type EncryptForDevice, type SealedBlock } from './device-key.ts'
 
 export type PrivacyMode = 'minimal' | 'event_id_only' | 'full'
 
@@ -53,7 +53,7 @@ export function sealFor(
   notification: Notification,
   device: Device,
   policy: PrivacyPolicy,
-  seal: Seal,
+  encryptForDevice: EncryptForDevice,
   nowMs: number,
 ): Sealing | undefined {
   if (policy.sealed === 'ignored' || notification.kind !== 'event' || notification.encrypted !== undefined)
@@ -61,7 +61,7 @@ export function sealFor(
   if (!hasDeviceKey(device.data)) return { key: 'missing' }
   const key = deviceKeyOf(device.data)
   const { unread } = countsFor(notification, device, policy) ?? {}
-  const block = key === undefined ? undefined : seal(key, plaintextOf(notification, unread, nowMs))
+  const block = key === undefined ? undefined : encryptForDevice(key, plaintextOf(notification, unread, nowMs))
   return block === undefined ? { key: 'invalid' } : { key: 'valid', block }
 }
 

@@ -1,15 +1,19 @@
 /** For what may happen a thousand times a second and is to be said once in a while. */
+export class Throttle {
+  readonly #intervalMs: number
+  readonly #nowMs: () => number
+  readonly #lastMs = new Map<string, number>()
 
-/** Calls `action` now, and then not again before `intervalMs` have passed. */
-export function atMostEvery(
-  intervalMs: number,
-  nowMs: () => number,
-  action: (text: string) => void,
-): (text?: string) => void {
-  let lastMs = -Infinity
-  return (text = '') => {
-    if (nowMs() - lastMs < intervalMs) return
-    lastMs = nowMs()
-    action(text)
+  constructor(intervalMs: number, nowMs: () => number) {
+    this.#intervalMs = intervalMs
+    this.#nowMs = nowMs
+  }
+
+  /** True for the first time, and then not again before the interval has passed; each subject by itself. Subjects are few: they are kept. */
+  allows(subject = ''): boolean {
+    const nowMs = this.#nowMs()
+    if (nowMs - (this.#lastMs.get(subject) ?? -Infinity) < this.#intervalMs) return false
+    this.#lastMs.set(subject, nowMs)
+    return true
   }
 }

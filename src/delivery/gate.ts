@@ -1,34 +1,34 @@
 /**
- * Whether an app's deliveries are handed out: all, none, or one to see whether things work again. Closed by proof that our credential is refused
- * (`blocked`), by a push service that asks the whole app to wait, or where no connection comes about; opened by the first delivery that the push
+ * Whether a route's deliveries are handed out: all, none, or one to see whether things work again. Closed by proof that our credential is refused
+ * (`blocked`), by a push service that asks the whole route to wait, or where no connection comes about; opened by the first delivery that the push
  * service answers for good.
  */
 import type { Outcome } from '../core/outcome.ts'
-import type { Flow } from '../store/contract.ts'
+import type { GateState } from '../store/contract.ts'
 
-export interface AppFlowPorts {
-  readonly setFlow: (flow: Flow) => void
+export interface GatePorts {
+  readonly set: (state: GateState) => void
   /** Runs `action` after `delayMs`; the result cancels it. Must not keep the process alive. */
   readonly after: (delayMs: number, action: () => void) => () => void
-  /** Told when the app begins to wait, with the reason. */
+  /** Told when the route begins to wait, with the reason. */
   readonly onPaused: (reason: string) => void
-  /** Told when the app becomes blocked (with the reason) and when it works again (undefined). */
+  /** Told when the route becomes blocked (with the reason) and when it works again (undefined). */
   readonly onBlocked: (reason: string | undefined) => void
 }
 
 export const PROBE_INTERVAL_MS = 30_000
-/** A push service that asks an app to wait for hours is asked again after this. */
+/** A push service that asks us to wait for hours is asked again after this. */
 const LONGEST_PAUSE_MS = 15 * 60_000
 
-export class AppFlow {
-  readonly #ports: AppFlowPorts
+export class Gate {
+  readonly #ports: GatePorts
   #state: 'open' | 'paused' | 'blocked' = 'open'
   /** Between probes, as long as nothing else is asked for. */
   #intervalMs = PROBE_INTERVAL_MS
   /** Undefined when none is to come: it was handed out, and its outcome is awaited. */
   #cancelProbe: (() => void) | undefined
 
-  constructor(ports: AppFlowPorts) {
+  constructor(ports: GatePorts) {
     this.#ports = ports
   }
 
@@ -79,14 +79,14 @@ export class AppFlow {
     this.#state = 'open'
     this.#cancelProbe?.()
     this.#cancelProbe = undefined
-    this.#ports.setFlow('open')
+    this.#ports.set('open')
     if (wasBlocked) this.#ports.onBlocked(undefined)
   }
 
   #close(state: 'paused' | 'blocked', probeAfterMs: number): void {
     this.#state = state
     this.#intervalMs = Math.min(probeAfterMs, PROBE_INTERVAL_MS)
-    this.#ports.setFlow('closed')
+    this.#ports.set('closed')
     this.#probeAfter(probeAfterMs)
   }
 
@@ -94,7 +94,7 @@ export class AppFlow {
     this.#cancelProbe?.()
     this.#cancelProbe = this.#ports.after(delayMs, () => {
       this.#cancelProbe = undefined
-      this.#ports.setFlow('one')
+      this.#ports.set('one')
     })
   }
 }

@@ -1,126 +1,175 @@
-/** Hands an app's deliveries to its push service: claim → send → record → what next. The same for every store and every push service. */
+/** Hands a route's deliveries to its push service: still wanted? → send → record → what next. The same for every store and every push service. */
 import { isKeptWhenExpired, type Delivery } from '../core/delivery.ts'
+import { shortHash } from '../core/identities.ts'
+import type { Log } from '../core/log.ts'
 import type { Outcome } from '../core/outcome.ts'
-import { AppFlow } from './gate.ts'
-import type { Consumption, DeliveryQueue, Disposition, Flow, HandedOut } from '../store/contract.ts'
+import type { Sender } from '../core/provider.ts'
+import type { Route } from '../core/route.ts'
+import { Throttle } from '../core/throttle.ts'
+import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
+import type { Deduplication } from '../memory/deduplication.ts'
+import type { DeliveryMetrics, HandledDelivery } from '../metrics/delivery-metrics.ts'
+import type { Consumption, DeliveryQueue, Disposition, HandedOut } from '../store/contract.ts'
+import { Gate } from './gate.ts'
 import { dispositionOf } from './retry.ts'
 
-/** Why a delivery is not sent after all. */
-export type Unwanted = 'duplicate' | 'superseded' | 'coalesced' | 'pushkey_dead'
-export type Claim = 'send' | Unwanted
-
-/** What became of a handed-out delivery, for metrics. `attempted` is false when nothing was sent. */
-export interface Settled {
-  readonly delivery: Delivery
-  readonly attempt: number
-  readonly result: Outcome['kind'] | Unwanted | 'expired'
-  readonly reason: string | undefined
-  readonly disposition: Disposition['kind']
-  /** How long the push service took; undefined when nothing was sent. */
-  readonly sendMs: number | undefined
-}
-
-export interface WorkerPorts {
+export interface WorkerParts {
   readonly queue: Pick<DeliveryQueue, 'consume'>
-  /** One attempt. */
-  readonly send: (delivery: Delivery, signal: AbortSignal) => Promise<Outcome>
-  /** Whether it is still to be sent; claims its event for this delivery. */
-  readonly claim: (handedOut: HandedOut) => Promise<Claim>
-  /** Remembers what the outcome says of the pushkey; resolves when that is durable. */
-  readonly record: (delivery: Delivery, outcome: Outcome) => Promise<void>
-  readonly onSettled: (settled: Settled) => void
-  readonly onPaused: (reason: string) => void
-  readonly onBlocked: (reason: string | undefined) => void
-  /** A bug or an outage; the delivery is tried again. */
-  readonly onError: (error: unknown) => void
+  readonly deadPushkeys: DeadPushkeys
+  readonly deduplication: Deduplication
+  readonly metrics: DeliveryMetrics
+  readonly log: Log
   readonly nowMs: () => number
+  /** In [0, 1). */
   readonly random: () => number
-}
-
-export interface AppWorker {
-  readonly isBlocked: boolean
-  probeNow(): void
-  stop(graceMs: number): Promise<void>
 }
 
 /** Long enough for every push service's own advice (Google: at least 10 s), shorter than any store's patience. */
 const ATTEMPT_TIMEOUT_MS = 15_000
 /** After an error of our own, e.g. a store that does not answer. */
 const ERROR_DELAY_MS = 2000
+const PAUSE_WARNING_MS = 60_000
 
-export function startWorker(app: string, concurrency: number, ports: WorkerPorts): AppWorker {
-  let consumption: Consumption | undefined
-  const flow = new AppFlow({
-    setFlow: (next: Flow) => consumption?.setFlow(next),
-    after: (delayMs, action) => {
-      const timer = setTimeout(action, delayMs).unref()
-      return () => clearTimeout(timer)
-    },
-    onPaused: ports.onPaused,
-    onBlocked: ports.onBlocked,
-  })
-  consumption = ports.queue.consume(app, concurrency, (batch, signal) =>
-    Promise.all(batch.map((handedOut) => settle(handedOut, signal, flow, ports))),
-  )
-  return {
-    get isBlocked() {
-      return flow.isBlocked
-    },
-    probeNow: () => flow.probeNow(),
-    stop: async (graceMs) => {
-      flow.stop()
-      await consumption?.stop(graceMs)
-    },
-  }
+/** A handed-out delivery and what became of it. */
+interface Handled extends Pick<HandledDelivery, 'result' | 'reason'> {
+  readonly disposition: Disposition
+  /** Undefined when nothing was sent. */
+  readonly sendMs?: number | undefined
 }
 
-async function settle(
-  handedOut: HandedOut,
-  signal: AbortSignal,
-  flow: AppFlow,
-  ports: WorkerPorts,
-): Promise<Disposition> {
-  try {
-    const { delivery, attempt } = handedOut
-    const unwanted = await reasonNotToSend(handedOut, ports)
-    if (unwanted !== undefined) {
-      const disposition: Disposition =
-        unwanted === 'expired' ? ofExpired(delivery, { kind: 'dead-letter', reason: 'expired' }) : { kind: 'acknowledge' }
-      flow.onNotAttempted()
-      ports.onSettled({
-        delivery,
-        attempt,
-        result: unwanted,
-        reason: undefined,
-        disposition: disposition.kind,
-        sendMs: undefined,
-      })
-      return disposition
+export class Worker {
+  readonly #route: Route
+  readonly #senderNow: () => Sender | undefined
+  readonly #parts: WorkerParts
+  readonly #pauseWarnings: Throttle
+  readonly #gate: Gate
+  readonly #consumption: Consumption
+
+  /** Begins at once. `senderNow`: a delivery on its way keeps the sender it started with. `concurrency`: deliveries in flight at once. */
+  constructor(route: Route, senderNow: () => Sender | undefined, concurrency: number, parts: WorkerParts) {
+    this.#route = route
+    this.#senderNow = senderNow
+    this.#parts = parts
+    this.#pauseWarnings = new Throttle(PAUSE_WARNING_MS, parts.nowMs)
+    this.#gate = new Gate({
+      set: (state) => this.#consumption.setGate(state),
+      after: (delayMs, action) => {
+        const timer = setTimeout(action, delayMs).unref()
+        return () => clearTimeout(timer)
+      },
+      onPaused: (reason) => this.#tellPaused(reason),
+      onBlocked: (reason) => this.#tellBlocked(reason),
+    })
+    this.#consumption = parts.queue.consume(route.name, concurrency, (batch, signal) =>
+      Promise.all(batch.map((handedOut) => this.#handle(handedOut, signal))),
+    )
+  }
+
+  get isBlocked(): boolean {
+    return this.#gate.isBlocked
+  }
+
+  /** After a reload: the credential may be a new one. */
+  probeNow(): void {
+    this.#gate.probeNow()
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#gate.stop()
+    await this.#consumption.stop(graceMs)
+  }
+
+  async #handle(handedOut: HandedOut, signal: AbortSignal): Promise<Disposition> {
+    const { log, nowMs } = this.#parts
+    try {
+      const handled = (await this.#withoutSending(handedOut)) ?? (await this.#attempt(handedOut, signal))
+      this.#report(handedOut, handled)
+      return handled.disposition
+    } catch (error) {
+      log.error('A delivery is tried again after an error of our own', error, { app: this.#route.app })
+      this.#gate.onNothingLearnt()
+      return { kind: 'requeue', atMs: nowMs() + ERROR_DELAY_MS }
     }
+  }
+
+  /** What is not to be sent any more; undefined when it is. Claims the event for this delivery. */
+  async #withoutSending(handedOut: HandedOut): Promise<Handled | undefined> {
+    const { deadPushkeys, deduplication, nowMs } = this.#parts
+    const { delivery } = handedOut
+    let handled: Handled
+    if (nowMs() >= delivery.expiresAtMs) {
+      const disposition = ofExpired(delivery, { kind: 'dead-letter', reason: 'expired' })
+      handled = { result: 'expired', reason: undefined, disposition }
+    } else {
+      const [unwanted, isDead] = await Promise.all([deduplication.claim(handedOut), deadPushkeys.isDead(delivery)])
+      const result = isDead ? 'pushkey_dead' : unwanted
+      if (result === undefined) return undefined
+      handled = { result, reason: undefined, disposition: { kind: 'acknowledge' } }
+    }
+    this.#gate.onNotAttempted()
+    return handled
+  }
+
+  async #attempt({ delivery, attempt }: HandedOut, signal: AbortSignal): Promise<Handled> {
+    const { deadPushkeys, nowMs, random } = this.#parts
     const startedMs = performance.now()
-    const outcome = await ports.send(delivery, AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]))
+    const outcome = await this.#send(delivery, AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]))
     const sendMs = performance.now() - startedMs
-    flow.onOutcome(outcome)
-    await ports.record(delivery, outcome)
-    const circumstances = { attempt, nowMs: ports.nowMs(), expiresAtMs: delivery.expiresAtMs, random: ports.random() }
-    const next = dispositionOf(outcome, circumstances)
-    const disposition = outcome.kind === 'retry' ? ofExpired(delivery, next) : next
-    const reason = outcome.kind === 'delivered' ? undefined : outcome.reason
-    ports.onSettled({ delivery, attempt, result: outcome.kind, reason, disposition: disposition.kind, sendMs })
-    return disposition
-  } catch (error) {
-    ports.onError(error)
-    flow.onNothingLearnt()
-    return { kind: 'requeue', atMs: ports.nowMs() + ERROR_DELAY_MS }
+    this.#gate.onOutcome(outcome)
+    await deadPushkeys.record(delivery, outcome)
+    const { expiresAtMs } = delivery
+    const next = dispositionOf(outcome, { attempt, nowMs: nowMs(), expiresAtMs, random: random() })
+    return {
+      result: outcome.kind,
+      reason: outcome.kind === 'delivered' ? undefined : outcome.reason,
+      disposition: outcome.kind === 'retry' ? ofExpired(delivery, next) : next,
+      sendMs,
+    }
+  }
+
+  async #send({ message, target }: Delivery, signal: AbortSignal): Promise<Outcome> {
+    const sender = this.#senderNow()
+    if (sender === undefined) return { kind: 'retry', reason: 'app_removed', scope: 'delivery', ambiguous: false }
+    return sender.send(message, target, signal)
+  }
+
+  #report({ delivery, attempt }: HandedOut, { result, reason, disposition, sendMs }: Handled): void {
+    const { metrics, log, nowMs } = this.#parts
+    metrics.handled(this.#route, {
+      result,
+      reason,
+      isFinal: disposition.kind === 'acknowledge' || disposition.kind === 'dead-letter',
+      sendSeconds: sendMs === undefined ? undefined : sendMs / 1000,
+      endToEndSeconds: (nowMs() - delivery.acceptedAtMs) / 1000,
+    })
+    const device = shortHash(delivery.deviceHash)
+    const facts = { app: this.#route.app, device, attempt, result, reason, next: disposition.kind }
+    if (disposition.kind === 'dead-letter') log.warn('A delivery was given up', facts)
+    else log.debug('A delivery was handled', facts)
+  }
+
+  #tellPaused(reason: string): void {
+    if (this.#pauseWarnings.allows())
+      this.#parts.log.warn(
+        'Deliveries wait: the push service asks for it, or cannot be reached; one tries now and then',
+        { app: this.#route.app, reason },
+      )
+  }
+
+  #tellBlocked(reason: string | undefined): void {
+    const { metrics, log } = this.#parts
+    const { app } = this.#route
+    metrics.blocked(this.#route, reason !== undefined)
+    if (reason === undefined) log.info('The push service takes our credential again; deliveries resume', { app })
+    else
+      log.error(
+        'The push service refuses our credential or configuration; deliveries wait until it works again',
+        undefined,
+        { app, reason },
+      )
   }
 }
 
 function ofExpired(delivery: Delivery, disposition: Disposition): Disposition {
   return disposition.kind === 'dead-letter' && !isKeptWhenExpired(delivery) ? { kind: 'acknowledge' } : disposition
-}
-
-async function reasonNotToSend(handedOut: HandedOut, ports: WorkerPorts): Promise<Unwanted | 'expired' | undefined> {
-  if (ports.nowMs() >= handedOut.delivery.expiresAtMs) return 'expired'
-  const claim = await ports.claim(handedOut)
-  return claim === 'send' ? undefined : claim
 }

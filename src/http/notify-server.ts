@@ -1,22 +1,24 @@
 /** The notify port: Fastify with its limits, the Matrix routes, and the one place where errors become answers. */
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { StoreUnavailableError } from '../core/errors.ts'
-import { parseNotification, type Notification } from '../core/notification.ts'
-import type { PrivacyStatement } from '../privacy/statement.ts'
+import type { Log } from '../core/log.ts'
+import { parseNotification } from '../core/notification.ts'
+import { Throttle } from '../core/throttle.ts'
+import type { Intake } from '../intake/intake.ts'
+import type { IntakeMetrics } from '../metrics/intake-metrics.ts'
 import { PAGE_HEADERS, privacyPage } from '../privacy/page.ts'
+import type { PrivacyStatement } from '../privacy/statement.ts'
 
-export interface NotifyServerOptions {
+export interface NotifyServerParts {
   readonly bodyLimitBytes: number
-  /** Resolves with the pushkeys to reject once everything else is durable. */
-  readonly notify: (notification: Notification) => Promise<readonly string[]>
+  readonly intake: Pick<Intake, 'accept'>
   /** The key that a web app subscribes with; undefined for an app that is unknown or needs none. */
-  readonly vapidKeyFor: (appId: string) => string | undefined
+  readonly publicKeyFor: (appId: string) => string | undefined
   /** What the gateway learns, keeps and passes on, as it is configured now. */
   readonly privacyStatement: () => PrivacyStatement
-  /** One call for each answered request on the notify path. */
-  readonly onAnswer: (statusCode: number, durationSeconds: number) => void
-  /** A bug or an outage. Never carries a request. */
-  readonly onError: (error: unknown) => void
+  readonly metrics: Pick<IntakeMetrics, 'requestAnswered'>
+  readonly log: Log
+  readonly nowMs: () => number
 }
 
 export const NOTIFY_PATH = '/_matrix/push/v1/notify'
@@ -32,10 +34,11 @@ const KEEP_ALIVE_TIMEOUT_MS = 130_000
 const REQUEST_TIMEOUT_MS = 30_000
 /** What has arrived is answered within a second. */
 const STOP_GRACE_MS = 2000
+const REFUSED_WARNING_MS = 1000
 
-export function createNotifyServer(options: NotifyServerOptions): FastifyInstance {
+export function createNotifyServer(parts: NotifyServerParts): FastifyInstance {
   const server = fastify({
-    bodyLimit: options.bodyLimitBytes,
+    bodyLimit: parts.bodyLimitBytes,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: REQUEST_TIMEOUT_MS },
@@ -43,25 +46,38 @@ export function createNotifyServer(options: NotifyServerOptions): FastifyInstanc
     exposeHeadRoutes: false,
     routerOptions: { ignoreTrailingSlash: false },
   })
-  // Whatever a client calls it (also what is no media type at all), the body is read as JSON, and only by us.
+  readBodiesAsBytes(server)
+  answerErrors(server, parts)
+  addNotifyRoutes(server, parts)
+  addPublicRoutes(server, parts)
+  closeInTime(server)
+  return server
+}
+
+/** Whatever a client calls it (also what is no media type at all), the body is read as JSON, and only by us. */
+function readBodiesAsBytes(server: FastifyInstance): void {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   server.addHook('onRequest', (request, _reply, done) => {
     request.raw.headers['content-type'] = 'application/json'
     done()
   })
+}
 
+/** What is logged of an error never carries a request. */
+function answerErrors(server: FastifyInstance, { bodyLimitBytes, log, nowMs }: NotifyServerParts): void {
+  const refusals = new Throttle(REFUSED_WARNING_MS, nowMs)
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
     if (error instanceof StoreUnavailableError) {
-      options.onError(error)
+      if (refusals.allows()) log.error(`Notifications are refused with 503: ${error.message}`)
       return answerError(reply, 503, 'M_UNKNOWN', 'The notification cannot be stored at the moment')
     }
     const statusCode = error.statusCode ?? 500
     if (statusCode === 413)
-      return answerError(reply, 413, 'M_TOO_LARGE', `The body is larger than ${options.bodyLimitBytes} bytes`)
+      return answerError(reply, 413, 'M_TOO_LARGE', `The body is larger than ${bodyLimitBytes} bytes`)
     if (statusCode >= 400 && statusCode < 500)
       return answerError(reply, statusCode, 'M_NOT_JSON', 'The body could not be read')
-    options.onError(error)
+    log.error('A request failed', error)
     return answerError(reply, 500, 'M_UNKNOWN', 'Internal server error')
   })
   server.setNotFoundHandler((request, reply) => {
@@ -71,19 +87,29 @@ export function createNotifyServer(options: NotifyServerOptions): FastifyInstanc
       return answerError(reply, 405, 'M_UNRECOGNIZED', 'This method is not allowed here')
     return answerError(reply, 404, 'M_UNRECOGNIZED', 'There is nothing at this path')
   })
+}
 
+function addNotifyRoutes(server: FastifyInstance, { intake, metrics }: NotifyServerParts): void {
   server.post(NOTIFY_PATH, async (request, reply) => {
-    const parsed = parseNotification(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0))
-    if ('errcode' in parsed) return answerError(reply, 400, parsed.errcode, parsed.error)
-    const rejected = await options.notify(parsed)
+    const notification = parseNotification(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0))
+    if ('errcode' in notification) return answerError(reply, 400, notification.errcode, notification.error)
+    const rejected = await intake.accept(notification)
     return reply.type('application/json').send(JSON.stringify({ rejected }))
+  })
+  server.addHook('onResponse', (request, reply, done) => {
+    if (request.routeOptions.url === NOTIFY_PATH && request.method === 'POST')
+      metrics.requestAnswered(reply.statusCode, reply.elapsedTime / 1000)
+    done()
   })
   // UnifiedPush's discovery, by which apps tell a gateway from something else (facts/protocol.md §1.3).
   server.get(NOTIFY_PATH, (_request, reply) => reply.send({ gateway: 'matrix', unifiedpush: { gateway: 'matrix' } }))
+}
+
+function addPublicRoutes(server: FastifyInstance, { publicKeyFor, privacyStatement }: NotifyServerParts): void {
   // For web apps of any origin, under the name that MSC4174 gives it.
   server.get<{ Params: { appId: string } }>(`${VAPID_PATH}:appId`, (request, reply) => {
     reply.header('access-control-allow-origin', '*')
-    const vapid = options.vapidKeyFor(request.params.appId)
+    const vapid = publicKeyFor(request.params.appId)
     if (vapid === undefined) return answerError(reply, 404, 'M_UNRECOGNIZED', 'There is nothing at this path')
     return reply.header('cache-control', `public, max-age=${VAPID_CACHED_SECONDS}`).send({ vapid })
   })
@@ -91,31 +117,26 @@ export function createNotifyServer(options: NotifyServerOptions): FastifyInstanc
     reply
       .header('access-control-allow-origin', '*')
       .header('cache-control', `public, max-age=${PRIVACY_CACHED_SECONDS}`)
-      .send(options.privacyStatement()),
+      .send(privacyStatement()),
   )
   server.get('/', (_request, reply) =>
     reply
       .headers(PAGE_HEADERS)
       .header('cache-control', `public, max-age=${PRIVACY_CACHED_SECONDS}`)
       .type('text/html; charset=utf-8')
-      .send(privacyPage(options.privacyStatement())),
+      .send(privacyPage(privacyStatement())),
   )
   // Sygnal's probe.
   server.get('/health', (_request, reply) => reply.type('text/plain').send(''))
+}
 
-  // Node enforces no time limit on a server that closes, so one request that trickles in would keep the process from stopping for ever.
+/** Node enforces no time limit on a server that closes, so one request that trickles in would keep the process from stopping for ever. */
+function closeInTime(server: FastifyInstance): void {
   server.addHook('preClose', (done) => {
     const timer = setTimeout(() => server.server.closeAllConnections(), STOP_GRACE_MS)
     server.server.once('close', () => clearTimeout(timer))
     done()
   })
-
-  server.addHook('onResponse', (request, reply, done) => {
-    if (request.routeOptions.url === NOTIFY_PATH && request.method === 'POST')
-      options.onAnswer(reply.statusCode, reply.elapsedTime / 1000)
-    done()
-  })
-  return server
 }
 
 function answerError(reply: FastifyReply, statusCode: number, errcode: string, error: string): FastifyReply {

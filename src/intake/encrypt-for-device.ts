@@ -1,8 +1,8 @@
 /** Encrypts for a device's key: one RFC 8188 record keyed as RFC 8291. Beside the Web Push sender the only import of web-push, which does it there too. */
-import type { Seal } from '../core/device-key.ts'
+import type { EncryptForDevice } from '../core/device-key.ts'
 
 /** Loads the library. */
-export async function openSeal(): Promise<Seal> {
+export async function loadEncryptForDevice(): Promise<EncryptForDevice> {
   const { default: webPush } = await import('web-push')
   return ({ kid, p256dh, auth }, plaintext) => {
     try {

@@ -38,15 +38,15 @@ export class Deduplication {
     ])
   }
 
-  /** Before it is sent: whether this delivery is the one for its event, and no later one has overtaken it. */
-  async claim({ delivery, order }: HandedOut): Promise<'send' | 'duplicate' | 'superseded' | 'coalesced'> {
+  /** Before it is sent: claims its event for this delivery. Resolves with why it is not sent after all; undefined when it is. */
+  async claim({ delivery, order }: HandedOut): Promise<'duplicate' | 'superseded' | 'coalesced' | undefined> {
     if (!(await this.#owns(delivery))) return 'duplicate'
     if (delivery.latestKey !== undefined) {
       const latest = await this.#memory.get(latestKey(delivery.latestKey))
       if (latest !== undefined && Number(latest) > order)
         return delivery.priority === 'counts' ? 'superseded' : 'coalesced'
     }
-    return 'send'
+    return undefined
   }
 
   /** Whether no other delivery is the one for its event; claims it if none is. */

@@ -1,5 +1,5 @@
 /**
- * Does not believe a push service that suddenly calls most of an app's pushkeys dead: then it is the topic, project or environment that is wrong, and
+ * Does not believe a push service that suddenly calls most of a route's pushkeys dead: then it is the topic, project or environment that is wrong, and
  * telling homeservers would unregister every user. Counted over all replicas; the tombstones of such a window are *suspected* until the operator
  * says, or until a delivery to that pushkey succeeds.
  */
@@ -20,71 +20,72 @@ const LEAST_REJECTED = 20
 const GREATEST_SHARE = 0.5
 const LIFETIME_MS = 30 * 24 * 3600_000
 
-export class Breaker {
+export class RejectionGuard {
   readonly #memory: Memory
   readonly #nowMs: () => number
-  readonly #onChange: (app: string, isOpen: boolean) => void
+  /** Told when the tombstones of a route become suspected, and when they are released. */
+  readonly #onChange: (route: string, isSuspected: boolean) => void
 
-  constructor(memory: Memory, nowMs: () => number, onChange: (app: string, isOpen: boolean) => void) {
+  constructor(memory: Memory, nowMs: () => number, onChange: (route: string, isSuspected: boolean) => void) {
     this.#memory = memory
     this.#nowMs = nowMs
     this.#onChange = onChange
   }
 
-  /** A push service gave a verdict about this device (a keyed hash that stays the same for much longer than the window). */
-  async onVerdict(app: string, device: string, isRejected: boolean): Promise<void> {
+  /** A push service gave a verdict about a device. `countedAs`: a keyed hash of it that stays the same for much longer than the window. */
+  async record(route: string, countedAs: string, isRejected: boolean): Promise<void> {
     const bucket = Math.floor(this.#nowMs() / BUCKET_MS)
-    const attempted = this.#memory.addMember(setName('attempted', app, bucket), device, WINDOW_MS + BUCKET_MS)
+    const attempted = this.#memory.addMember(setName('attempted', route, bucket), countedAs, WINDOW_MS + BUCKET_MS)
     if (!isRejected) return attempted
     await Promise.all([
       attempted,
-      this.#memory.addMember(setName('rejected', app, bucket), device, WINDOW_MS + BUCKET_MS),
+      this.#memory.addMember(setName('rejected', route, bucket), countedAs, WINDOW_MS + BUCKET_MS),
     ])
-    return this.#evaluate(app, bucket)
+    return this.#evaluate(route, bucket)
   }
 
-  async windows(app: string): Promise<readonly SuspectedWindow[]> {
-    const text = await this.#memory.get(windowsKey(app))
+  async windows(route: string): Promise<readonly SuspectedWindow[]> {
+    const text = await this.#memory.get(windowsKey(route))
     return text === undefined ? [] : decodeWindows(text)
   }
 
-  /** The operator's word on an app's suspected tombstones: true, the pushkeys are dead; or wrong, forget them. Resolves with how many windows that were. */
-  async release(app: string, verdict: 'confirm' | 'discard'): Promise<number> {
-    const windows = await this.windows(app)
+  /** The operator's word on a route's suspected tombstones: true, the pushkeys are dead; or wrong, forget them. Resolves with how many windows that were. */
+  async release(route: string, verdict: 'confirm' | 'discard'): Promise<number> {
+    const windows = await this.windows(route)
     const suspected = windows.filter((window) => window.isDiscarded !== true)
     const kept =
       verdict === 'confirm'
         ? windows.filter((window) => window.isDiscarded === true)
         : windows.map((window) => ({ ...window, untilMs: window.untilMs ?? this.#nowMs(), isDiscarded: true }))
-    await this.#write(app, kept)
-    if (suspected.length > 0) this.#onChange(app, false)
+    await this.#write(route, kept)
+    if (suspected.length > 0) this.#onChange(route, false)
     return suspected.length
   }
 
-  async #evaluate(app: string, bucket: number): Promise<void> {
+  async #evaluate(route: string, bucket: number): Promise<void> {
     const buckets = Array.from({ length: BUCKETS }, (_, age) => bucket - age)
     const [rejected, attempted, windows] = await Promise.all([
-      this.#memory.countMembers(buckets.map((each) => setName('rejected', app, each))),
-      this.#memory.countMembers(buckets.map((each) => setName('attempted', app, each))),
-      this.windows(app),
+      this.#memory.countMembers(buckets.map((each) => setName('rejected', route, each))),
+      this.#memory.countMembers(buckets.map((each) => setName('attempted', route, each))),
+      this.windows(route),
     ])
     const isTripped = rejected >= LEAST_REJECTED && rejected > attempted * GREATEST_SHARE
     const last = windows.at(-1)
     const isOpen = last !== undefined && last.untilMs === undefined
     if (isTripped && !isOpen) {
-      await this.#write(app, [...windows, { sinceMs: this.#nowMs() - WINDOW_MS }])
-      this.#onChange(app, true)
+      await this.#write(route, [...windows, { sinceMs: this.#nowMs() - WINDOW_MS }])
+      this.#onChange(route, true)
     } else if (!isTripped && isOpen)
-      await this.#write(app, [...windows.slice(0, -1), { ...last, untilMs: this.#nowMs() }])
+      await this.#write(route, [...windows.slice(0, -1), { ...last, untilMs: this.#nowMs() }])
   }
 
-  #write(app: string, windows: readonly SuspectedWindow[]): Promise<void> {
+  #write(route: string, windows: readonly SuspectedWindow[]): Promise<void> {
     const fresh = windows.filter(
       (window) => window.untilMs === undefined || window.untilMs > this.#nowMs() - LIFETIME_MS,
     )
     return fresh.length === 0
-      ? this.#memory.delete(windowsKey(app))
-      : this.#memory.set(windowsKey(app), JSON.stringify(fresh), LIFETIME_MS)
+      ? this.#memory.delete(windowsKey(route))
+      : this.#memory.set(windowsKey(route), JSON.stringify(fresh), LIFETIME_MS)
   }
 }
 
@@ -100,12 +101,12 @@ export function opinionOf(
   return window.isDiscarded === true ? 'discarded' : 'suspected'
 }
 
-function setName(what: string, app: string, bucket: number): string {
-  return `breaker:${what}:${app}:${bucket}`
+function setName(what: string, route: string, bucket: number): string {
+  return `breaker:${what}:${route}:${bucket}`
 }
 
-function windowsKey(app: string): string {
-  return `breaker:windows:${app}`
+function windowsKey(route: string): string {
+  return `breaker:windows:${route}`
 }
 
 function decodeWindows(text: string): readonly SuspectedWindow[] {

@@ -9,11 +9,12 @@ import {
   PARTY_WORDS,
   type Field,
   type Learned,
-  type LedgerPolicy,
   type Party,
   type PartyWords,
 } from './ledger.ts'
 import type { PrivacyPolicy } from '../core/privacy-policy.ts'
+import type { ProviderLedger } from '../core/provider.ts'
+import type { Route } from '../core/route.ts'
 import type { Timing } from '../core/timing.ts'
 
 export interface StatedApp {
@@ -44,20 +45,20 @@ export interface PrivacyStatement {
   readonly apps: readonly StatedApp[]
 }
 
+export interface StatedRoute extends Pick<Route, 'app' | 'provider'> {
+  readonly policy: PrivacyPolicy
+  readonly timing: Timing
+  /** As its provider says. */
+  readonly ledger: ProviderLedger
+}
+
 export interface StatementInput {
-  readonly apps: readonly {
-    readonly name: string
-    readonly kind: string
-    readonly policy: PrivacyPolicy
-    readonly timing: Timing
-    /** As its push service's `ProviderKind` says. */
-    readonly ledger: Pick<LedgerPolicy, 'service' | 'isEndToEnd'>
-  }[]
+  readonly routes: readonly StatedRoute[]
   readonly maxAgeMs: number
   readonly callMaxAgeMs: number
 }
 
-export function privacyStatement({ apps, maxAgeMs, callMaxAgeMs }: StatementInput): PrivacyStatement {
+export function privacyStatement({ routes, maxAgeMs, callMaxAgeMs }: StatementInput): PrivacyStatement {
   return {
     version: 1,
     parties: PARTY_WORDS,
@@ -65,9 +66,9 @@ export function privacyStatement({ apps, maxAgeMs, callMaxAgeMs }: StatementInpu
     fields: byField((field) => FIELDS[field].what),
     kept: KEPT,
     kept_at_most_seconds: { push: Math.ceil(maxAgeMs / 1000), call: Math.ceil(callMaxAgeMs / 1000) },
-    apps: apps.map(({ name, kind, policy, timing, ledger }) => ({
-      app: name,
-      push_service: kind,
+    apps: routes.map(({ app, provider, policy, timing, ledger }) => ({
+      app,
+      push_service: provider,
       privacy: policy.privacy,
       counts: policy.counts,
       sealed: policy.sealed,

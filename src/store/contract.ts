@@ -4,14 +4,12 @@
  */
 import type { Delivery } from '../core/delivery.ts'
 
-export { StoreUnavailableError } from '../core/errors.ts'
-
 /** A delivery handed out to be sent. */
 export interface HandedOut {
   readonly delivery: Delivery
   /** 1 for the first attempt. */
   readonly attempt: number
-  /** Grows in the order in which an app's deliveries were stored. */
+  /** Grows in the order in which a route's deliveries were stored. */
   readonly order: number
 }
 
@@ -20,7 +18,7 @@ export type Disposition =
   | { readonly kind: 'acknowledge' }
   /** Hand it out again at this time, one attempt older. */
   | { readonly kind: 'requeue'; readonly atMs: number }
-  /** Nothing was attempted: keep it as it is until the app is handed out again. */
+  /** Nothing was attempted: keep it as it is until the route is handed out again. */
   | { readonly kind: 'hold' }
   /** Keep it, sealed, for the operator. */
   | { readonly kind: 'dead-letter'; readonly reason: string }
@@ -31,17 +29,17 @@ export type Disposition =
  */
 export type Handler = (batch: readonly HandedOut[], signal: AbortSignal) => Promise<readonly Disposition[]>
 
-/** How much an app is handed out: everything, nothing, or one single delivery to see whether things work again (then nothing until told). */
-export type Flow = 'open' | 'closed' | 'one'
+/** How much a route is handed out: everything, nothing, or one single delivery to see whether things work again (then nothing until told). */
+export type GateState = 'open' | 'closed' | 'one'
 
-/** The running hand-out of one app in this process. */
+/** The running hand-out of one route in this process. */
 export interface Consumption {
-  setFlow(flow: Flow): void
+  setGate(state: GateState): void
   /** Stops handing out, waits until everything handed out is settled; after `graceMs` the rest is given back, nothing is lost. */
   stop(graceMs: number): Promise<void>
 }
 
-/** Counted over the whole store, for one app. */
+/** Counted over the whole store, for one route. */
 export interface QueueDepth {
   readonly waiting: number
   readonly delayed: number
@@ -54,7 +52,7 @@ export interface QueueDepth {
 /** A delivery that was given up; what it holds stays sealed. */
 export interface DeadLetter {
   readonly id: string
-  readonly app: string
+  readonly route: string
   readonly reason: string
   readonly attempts: number
   readonly acceptedAtMs: number
@@ -62,7 +60,7 @@ export interface DeadLetter {
 }
 
 export interface DeadLetterFilter {
-  readonly app?: string | undefined
+  readonly route?: string | undefined
   readonly id?: string | undefined
   readonly reason?: string | undefined
 }
@@ -71,7 +69,7 @@ export interface DeadLetterFilter {
 export interface Removed {
   readonly deliveries: readonly Delivery[]
   readonly deadLetters: readonly Delivery[]
-  /** So many of the app's could not be opened, and stay: they are the device's, or not. */
+  /** So many of the route's could not be opened, and stay: they are the device's, or not. */
   readonly unreadable: number
 }
 
@@ -81,15 +79,15 @@ export interface DeliveryQueue {
    * One that was refused by time-out may still be stored later.
    */
   add(deliveries: readonly Delivery[]): Promise<readonly number[]>
-  /** At most one consumption per app and process. `concurrency`: deliveries in flight at once. */
-  consume(app: string, concurrency: number, handler: Handler): Consumption
-  depth(app: string): Promise<QueueDepth>
+  /** At most one consumption per route and process. `concurrency`: deliveries in flight at once. */
+  consume(route: string, concurrency: number, handler: Handler): Consumption
+  depth(route: string): Promise<QueueDepth>
   listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]>
   /** Puts them back as fresh deliveries that expire at `expiresAtMs`; resolves with their number. */
   retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number>
   dropDead(filter: DeadLetterFilter): Promise<number>
   /** Removes what is stored for a device; what is handed out at this moment may stay. On a big store it takes its time, and holds nobody up. */
-  forget(app: string, device: string): Promise<Removed>
+  forget(route: string, deviceHash: string): Promise<Removed>
 }
 
 /** Keyed facts with a lifetime. Keys are keyed hashes or configured names, values hold no data of users. Operations of one turn travel together. */
@@ -124,7 +122,7 @@ export interface Store extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** How long a dead letter is kept, and how many per app (design.md §2). */
+/** How long a dead letter is kept, and how many per route (design.md §2). */
 export const DEAD_LETTER_LIFETIME_MS = 7 * 24 * 3600_000
 export const DEAD_LETTERS_PER_APP = 10_000
 /** A batch (or single) whose worker died while it was handed out is handed out again this often before it is split (or given up). */
@@ -132,7 +130,7 @@ export const MAX_STALLS = 5
 /** Most deliveries that are stored as one job. */
 export const MAX_BATCH = 50
 /**
- * So long after its expiry the store itself makes of a delivery what the worker would, unless it is handed out: an app that is not configured any more,
+ * So long after its expiry the store itself makes of a delivery what the worker would, unless it is handed out: a route that is not configured any more,
  * or blocked, is handed nothing. Longer than the clocks of two processes may differ.
  */
 export const OVERDUE_MS = 60_000

@@ -9,9 +9,9 @@ const VERSION = 1
 const STEP_BYTES = 1024
 const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
 
-/** Deliveries of one app, sealed as one. The app is not written down but authenticated: nothing sealed for one app opens for another. */
-export function sealDeliveries(keyring: Keyring, app: string, deliveries: readonly Delivery[]): Buffer {
-  return keyring.seal(padded(JSON.stringify({ v: VERSION, deliveries: deliveries.map(toJson) })), app)
+/** Deliveries of one route, sealed as one. The route is not written down but authenticated: nothing sealed for one route opens for another. */
+export function sealDeliveries(keyring: Keyring, route: string, deliveries: readonly Delivery[]): Buffer {
+  return keyring.seal(padded(JSON.stringify({ v: VERSION, deliveries: deliveries.map(toJson) })), route)
 }
 
 /** With spaces, which JSON ignores. */
@@ -23,18 +23,18 @@ function padded(json: string): Buffer {
 }
 
 /** Throws UnsealError: the key is gone, the seal does not match, or a newer Hushgate wrote it. */
-export function openDeliveries(keyring: Keyring, app: string, sealed: Uint8Array): Delivery[] {
-  const envelope: unknown = JSON.parse(keyring.open(sealed, app).toString())
+export function openDeliveries(keyring: Keyring, route: string, sealed: Uint8Array): Delivery[] {
+  const envelope: unknown = JSON.parse(keyring.open(sealed, route).toString())
   if (!isJsonObject(envelope) || envelope['v'] !== VERSION)
     throw new UnsealError(`stored by another version of Hushgate: its envelope is not version ${VERSION}`)
   if (!Array.isArray(envelope['deliveries'])) throw unreadable('deliveries')
-  return envelope['deliveries'].map((delivery) => fromJson(app, delivery))
+  return envelope['deliveries'].map((delivery) => fromJson(route, delivery))
 }
 
 /** Undefined where that throws UnsealError. */
-export function tryOpenDeliveries(keyring: Keyring, app: string, sealed: Uint8Array): Delivery[] | undefined {
+export function tryOpenDeliveries(keyring: Keyring, route: string, sealed: Uint8Array): Delivery[] | undefined {
   try {
-    return openDeliveries(keyring, app, sealed)
+    return openDeliveries(keyring, route, sealed)
   } catch (error) {
     if (error instanceof UnsealError) return undefined
     throw error
@@ -42,20 +42,20 @@ export function tryOpenDeliveries(keyring: Keyring, app: string, sealed: Uint8Ar
 }
 
 function toJson(delivery: Delivery): JsonObject {
-  const { app: _app, dueAtMs: _storesOwn, outdates: _known, target, message, ...rest } = delivery
-  return { ...rest, target: target.reveal(), headers: message.headers, body: message.body }
+  const { route: _route, dueAtMs: _storesOwn, outdates: _known, target, message, deviceHash, ...rest } = delivery
+  return { ...rest, device: deviceHash, target: target.reveal(), headers: message.headers, body: message.body }
 }
 
-function fromJson(app: string, json: unknown): Delivery {
+function fromJson(route: string, json: unknown): Delivery {
   if (!isJsonObject(json)) throw unreadable('delivery')
   return {
     id: text(json, 'id'),
-    app,
+    route,
     priority: priority(json),
     target: new Secret(text(json, 'target')),
     pushkeyTs: optional(json, 'pushkeyTs', number),
     message: { headers: headers(json), body: text(json, 'body') },
-    device: text(json, 'device'),
+    deviceHash: text(json, 'device'),
     deduplicationKey: optional(json, 'deduplicationKey', text),
     latestKey: optional(json, 'latestKey', text),
     probesDead: json['probesDead'] === true ? true : undefined,

@@ -24,10 +24,11 @@ describe('loadConfig', () => {
       },
       unknownApp: 'drop',
       log: { level: 'info', format: 'json' },
-      apps: [
+      routes: [
         {
           name: 'com.example.good',
-          kind: 'pigeon',
+          app: 'com.example.good',
+          provider: 'pigeon',
           options: { key_file: folder.at('key'), wings: 2, push_type: 'alert' },
           policy: {
             privacy: 'minimal',
@@ -50,14 +51,14 @@ describe('loadConfig', () => {
 
   it('gives each app its own policy, and the common privacy where it has none', async () => {
     await using folder = await configFolder()
-    const { apps } = await folder.load(`
+    const { routes } = await folder.load(`
 privacy: event_id_only
 apps:
   a: { type: pigeon, key_file: key }
   b: { type: pigeon, key_file: key, privacy: full, counts: none, default_payload_allow: [aps.category] }
   c: { type: parrot, key_file: key, push_type: voip }
 `)
-    expect(apps.map(({ name, kind, policy }) => [name, kind, policy])).toEqual([
+    expect(routes.map(({ app, provider, policy }) => [app, provider, policy])).toEqual([
       [
         'a',
         'pigeon',
@@ -154,7 +155,7 @@ ${APPS}`
   it.each(['# only a comment', '%YAML 1.1\n---', '\uFEFF'])('reads a file that begins with %j', async (start) => {
     await using folder = await configFolder()
     const config = await folder.load(`${start}\n${APPS}unknown_app: drop\n`)
-    expect(config.apps).toHaveLength(1)
+    expect(config.routes).toHaveLength(1)
   })
 })
 

@@ -24,10 +24,10 @@ describe('the configuration of real push services', () => {
   it('is taken with keys as Apple and Google give them', async () => {
     await using folder = await configFolder()
     await writeKeys(folder, 'P-256')
-    const { apps } = await load(folder, YAML)
-    expect(apps.map(({ kind, options, files }) => ({ kind, options, files }))).toEqual([
+    const { routes } = await load(folder, YAML)
+    expect(routes.map(({ provider, options, files }) => ({ provider, options, files }))).toEqual([
       {
-        kind: 'apns',
+        provider: 'apns',
         options: {
           key_file: folder.at('AuthKey.p8'),
           key_id: 'ABC123DEFG',
@@ -41,7 +41,7 @@ describe('the configuration of real push services', () => {
         files: [folder.at('AuthKey.p8')],
       },
       {
-        kind: 'fcm',
+        provider: 'fcm',
         options: {
           service_account_file: folder.at('sa.json'),
           target: 'token',

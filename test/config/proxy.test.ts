@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { appsChanged, restartOnly } from '../../src/config/reload.ts'
+import { routesChanged, restartOnly } from '../../src/config/reload.ts'
 import { configFolder, GOOD_APP } from './fixtures.ts'
 
 const APPS = `apps:\n${GOOD_APP}\n`
@@ -105,7 +105,7 @@ describe('proxy', () => {
   ])('from %j to %j opens every app anew: %s', async (before, after, isChange) => {
     await using folder = await configFolder()
     const [one, other] = [await folder.load(before + APPS), await folder.load(after + APPS)]
-    expect([...appsChanged(one, other)]).toEqual(isChange ? ['com.example.good'] : [])
+    expect([...routesChanged(one, other)]).toEqual(isChange ? ['com.example.good'] : [])
     expect(restartOnly(one, other)).toEqual([])
   })
 })

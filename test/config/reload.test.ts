@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { openKeys } from '../../src/config/keys.ts'
-import { appsChanged, restartOnly } from '../../src/config/reload.ts'
+import { routesChanged, restartOnly } from '../../src/config/reload.ts'
 import { createKeyFile } from '../../src/core/keyring.ts'
 import { configFolder, GOOD_APP } from './fixtures.ts'
 
@@ -45,25 +45,25 @@ describe('restartOnly', () => {
   })
 })
 
-describe('appsChanged', () => {
+describe('routesChanged', () => {
   it.each([
     ['an option', ', wings: 1', ['a']],
     ['the policy', ', privacy: full', ['a']],
     ['nothing but a default that is written out', ', wings: 2', []],
   ])('has an app when %s differs', async (_name, rest, apps) => {
     await using folder = await configFolder()
-    expect([...appsChanged(await folder.load(two('')), await folder.load(two(rest)))]).toEqual(apps)
+    expect([...routesChanged(await folder.load(two('')), await folder.load(two(rest)))]).toEqual(apps)
   })
 
   it('has every app whose key was rotated under the same name', async () => {
     await using folder = await configFolder()
     const before = await folder.load(two(''))
     await folder.write('key', 'coo coo')
-    expect([...appsChanged(before, await folder.load(two('')))]).toEqual(['a', 'b'])
+    expect([...routesChanged(before, await folder.load(two('')))]).toEqual(['a', 'b'])
   })
 
   it('leaves out what was added or removed', async () => {
     await using folder = await configFolder()
-    expect([...appsChanged(await folder.load(two('')), await folder.load(APPS))]).toEqual([])
+    expect([...routesChanged(await folder.load(two('')), await folder.load(APPS))]).toEqual([])
   })
 })

@@ -10,7 +10,7 @@ describe('a sygnal.yaml as the configuration', () => {
     const config = await folder.load(SAMPLE)
     expect(config.unknownApp).toBe('reject')
     expect(config.http).toEqual({ host: '127.0.0.1', port: 5000, bodyLimitBytes: 512 * 1024 })
-    expect(config.apps.map(({ name, kind, policy }) => [name, kind, policy.privacy])).toEqual([
+    expect(config.routes.map(({ app, provider, policy }) => [app, provider, policy.privacy])).toEqual([
       ['com.example.myapp.ios', 'apns', 'full'],
       ['im.example.app', 'fcm', 'full'],
     ])
@@ -24,7 +24,7 @@ describe('a sygnal.yaml as the configuration', () => {
     expect(config.log).toEqual({ level: 'warn', format: 'json' })
     expect(config.proxy).toMatchObject({ host: 'proxy.example.org', port: 8080 })
     expect(config.proxy?.credentials?.reveal()).toBe('user:secret')
-    expect(config.apps.map(({ name, policy }) => [name, policy.counts])).toEqual([
+    expect(config.routes.map(({ app, policy }) => [app, policy.counts])).toEqual([
       ['com.example.key', 'none'],
       ['com.example.certificate', 'badge'],
       ['com.example.android', 'none'],
@@ -39,7 +39,7 @@ describe('a sygnal.yaml as the configuration', () => {
   it('has its paths, and the store, in the working directory', async () => {
     await using folder = await sygnalFolder()
     const config = await folder.load(APPS)
-    expect(config.apps[0]?.files).toEqual([folder.at('keys/apns.p8')])
+    expect(config.routes[0]?.files).toEqual([folder.at('keys/apns.p8')])
     expect(config.store).toMatchObject({ kind: 'sqlite', file: folder.at('data/hushgate.db') })
     expect(config.queue.encryptionKeyFile).toEqual({ path: folder.at('data/encryption-key'), isOurs: true })
   })
@@ -62,9 +62,9 @@ describe('a sygnal.yaml as the configuration', () => {
   it('is YAML 1.1 as Python reads it, where ${NAME} is only text', async () => {
     await using folder = await sygnalFolder()
     const yaml = `x-common: &common { ${APNS} }\nhttp: { port: 0o5000 }\nhttp: { port: 012 }\napps:\n  a: { <<: *common, topic: "b.c", send_badge_counts: no }\n`
-    const { apps, http } = await folder.load(yaml)
+    const { routes, http } = await folder.load(yaml)
     expect(http.port).toBe(10)
-    expect(apps[0]).toMatchObject({ options: { topic: 'b.c', key_id: 'ABCDEFGHIJ' }, policy: { counts: 'none' } })
+    expect(routes[0]).toMatchObject({ options: { topic: 'b.c', key_id: 'ABCDEFGHIJ' }, policy: { counts: 'none' } })
     expect(await folder.mistakes('proxy: "${NOTHING}"\n' + APPS)).toEqual([
       expect.stringMatching(/^1: proxy: expected http:/),
     ])

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts'
 import { parseNotification } from '../../src/core/notification.ts'
 import { applyPrivacy, sealFor, type PrivacyPolicy } from '../../src/core/privacy-policy.ts'
-import { deviceKeyOf, plaintextOf, type Seal } from '../../src/core/device-key.ts'
+import { deviceKeyOf, plaintextOf, type EncryptForDevice } from '../../src/core/device-key.ts'
 
 /** Of RFC 8291 §5. */
 const KEY = {
@@ -13,7 +13,7 @@ const KEY = {
 } as const
 const NOW_MS = 1_790_000_000_000
 /** Shows what it was given to seal. */
-const seal: Seal = ({ kid }, plaintext) => ({ kid, record: Buffer.from(plaintext).toString().trim() })
+const seal: EncryptForDevice = ({ kid }, plaintext) => ({ kid, record: Buffer.from(plaintext).toString().trim() })
 const POLICY: PrivacyPolicy = { privacy: 'full', counts: 'exact', defaultPayloadAllow: [], sealed: 'optional' }
 const EVENT = {
   event_id: '$event',

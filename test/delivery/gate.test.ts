@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Outcome } from '../../src/core/outcome.ts'
-import { AppFlow } from '../../src/delivery/gate.ts'
+import { Gate } from '../../src/delivery/gate.ts'
 
 const BLOCKED: Outcome = { kind: 'blocked', reason: 'InvalidProviderToken' }
 const WAIT: Outcome = { kind: 'retry', reason: '503', scope: 'app', ambiguous: false, afterMs: 5000 }
@@ -8,8 +8,8 @@ const WAIT: Outcome = { kind: 'retry', reason: '503', scope: 'app', ambiguous: f
 function start() {
   const log: string[] = []
   const timers: { delayMs: number; action: () => void; cancelled: boolean }[] = []
-  const flow = new AppFlow({
-    setFlow: (next) => log.push(next),
+  const gate = new Gate({
+    set: (next) => log.push(next),
     onPaused: (reason) => log.push(`waits for ${reason}`),
     onBlocked: (reason) => log.push(reason === undefined ? 'works again' : `blocked by ${reason}`),
     after: (delayMs, action) => {
@@ -25,83 +25,83 @@ function start() {
     timer.cancelled = true
     timer.action()
   }
-  return { flow, log, pending, fire }
+  return { gate, log, pending, fire }
 }
 
-describe("an app's flow", () => {
+describe('the gate of a route', () => {
   it('stops on proof that our credential is refused, sends one probe every 30 s, and resumes with the first that is accepted', () => {
-    const { flow, log, pending, fire } = start()
-    flow.onOutcome(BLOCKED)
+    const { gate, log, pending, fire } = start()
+    gate.onOutcome(BLOCKED)
     expect(pending()).toEqual([30_000])
     fire()
-    flow.onOutcome(BLOCKED)
+    gate.onOutcome(BLOCKED)
     fire()
-    flow.onOutcome({ kind: 'delivered' })
+    gate.onOutcome({ kind: 'delivered' })
     expect(log).toEqual(['closed', 'blocked by InvalidProviderToken', 'one', 'closed', 'one', 'open', 'works again'])
     expect(pending()).toEqual([])
   })
 
   it('probes at once after a reload', () => {
-    const { flow, pending } = start()
-    flow.onOutcome(BLOCKED)
-    flow.probeNow()
+    const { gate, pending } = start()
+    gate.onOutcome(BLOCKED)
+    gate.probeNow()
     expect(pending()).toEqual([0])
   })
 
   it('asks with the next delivery when the probe needed no attempt', () => {
-    const { flow, pending, fire } = start()
-    flow.onOutcome(BLOCKED)
+    const { gate, pending, fire } = start()
+    gate.onOutcome(BLOCKED)
     fire()
-    flow.onNotAttempted()
+    gate.onNotAttempted()
     expect(pending()).toEqual([0])
   })
 
   it('resumes when the probe learns that its pushkey is dead: that answer needs a good credential', () => {
-    const { flow, log, fire } = start()
-    flow.onOutcome(BLOCKED)
+    const { gate, log, fire } = start()
+    gate.onOutcome(BLOCKED)
     fire()
-    flow.onOutcome({ kind: 'rejected', reason: 'Unregistered' })
+    gate.onOutcome({ kind: 'rejected', reason: 'Unregistered' })
     expect(log.at(-2)).toBe('open')
   })
 
   it('stays closed while the push service cannot be reached', () => {
-    const { flow, log, pending, fire } = start()
-    flow.onOutcome(BLOCKED)
+    const { gate, log, pending, fire } = start()
+    gate.onOutcome(BLOCKED)
     fire()
-    flow.onOutcome({ kind: 'retry', reason: 'network', scope: 'app', ambiguous: false })
+    gate.onOutcome({ kind: 'retry', reason: 'network', scope: 'app', ambiguous: false })
     expect(log.at(-1)).toBe('one')
     expect(pending()).toEqual([30_000])
-    expect(flow.isBlocked).toBe(true)
+    expect(gate.isBlocked).toBe(true)
   })
 
   it('waits as long as a push service asks the whole app to wait, without being called blocked', () => {
-    const { flow, log, pending, fire } = start()
-    flow.onOutcome(WAIT)
+    const { gate, log, pending, fire } = start()
+    gate.onOutcome(WAIT)
     expect(pending()).toEqual([5000])
-    expect(flow.isBlocked).toBe(false)
+    expect(gate.isBlocked).toBe(false)
     fire()
-    flow.onOutcome({ kind: 'delivered' })
+    gate.onOutcome({ kind: 'delivered' })
     expect(log).toEqual(['waits for 503', 'closed', 'one', 'open'])
   })
 
   it('neither puts off nor hurries its probe for what had been on its way before', () => {
-    const { flow, pending, fire } = start()
-    flow.onOutcome(WAIT)
-    flow.onOutcome({ kind: 'retry', reason: 'connection lost', scope: 'delivery', ambiguous: true })
-    flow.onOutcome({ kind: 'failed', reason: 'PayloadTooLarge' })
+    const { gate, pending, fire } = start()
+    gate.onOutcome(WAIT)
+    gate.onOutcome({ kind: 'retry', reason: 'connection lost', scope: 'delivery', ambiguous: true })
+    gate.onOutcome({ kind: 'failed', reason: 'PayloadTooLarge' })
     expect(pending()).toEqual([5000])
     // A badge that another has overtaken, handed out together with what was told to wait.
-    flow.onNotAttempted()
+    gate.onNotAttempted()
     expect(pending()).toEqual([5000])
     fire()
     expect(pending()).toEqual([])
   })
 
   it('probes again after as long a pause when the probe learnt nothing of the way there', () => {
-    const { flow, pending, fire } = start()
-    flow.onOutcome(WAIT)
+    const { gate, pending, fire } = start()
+    gate.onOutcome(WAIT)
     fire()
-    flow.onOutcome({ kind: 'failed', reason: 'PayloadTooLarge' })
+    gate.onOutcome({ kind: 'failed', reason: 'PayloadTooLarge' })
     expect(pending()).toEqual([5000])
   })
 
@@ -111,8 +111,8 @@ describe("an app's flow", () => {
     ['a message error', { kind: 'failed', reason: 'PayloadTooLarge' }],
     ['a dead pushkey', { kind: 'rejected', reason: 'Unregistered' }],
   ])('is not touched by what concerns %s: a stranger must not be able to stop an app', (_what, outcome) => {
-    const { flow, log, pending } = start()
-    flow.onOutcome(outcome)
+    const { gate, log, pending } = start()
+    gate.onOutcome(outcome)
     expect([log, pending()]).toEqual([[], []])
   })
 })

@@ -101,7 +101,7 @@ async function busyDay(gateway: TestGateway): Promise<void> {
 async function clearAway(store: Store, isSwept: () => boolean): Promise<void> {
   await using opened = store
   const none = new Received()
-  opened.queue.consume(IOS, 10, none.handler).setFlow('closed')
+  opened.queue.consume(IOS, 10, none.handler).setGate('closed')
   await until('the store has cleared away', isSwept)
   expect(none.all).toEqual([])
 }

@@ -4,14 +4,14 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
-import type { AppConfig, Config } from '../../src/config/config.ts'
+import type { RouteConfig, Config } from '../../src/config/config.ts'
 import { openKeys } from '../../src/config/keys.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { sygnalReader } from '../../src/config/sygnal/source.ts'
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts'
 import { openGateway, type Gateway } from '../../src/gateway.ts'
 import { createLog } from '../../src/log.ts'
-import { openStore } from '../../src/store/open.ts'
+import { openConfiguredStore } from '../../src/commands/open-configured-store.ts'
 import { providers } from '../../src/providers/index.ts'
 import { startApnsSimulator } from '../../src/simulators/apns.ts'
 import { createAuthority } from '../../src/simulators/certificate.ts'
@@ -79,11 +79,11 @@ export async function startRig(sygnalYaml: string): Promise<Rig> {
   }
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content)
   const endpoints = { apns: apns.url, fcm: fcm.url, webpush: webpush.url }
-  const redirect = (app: AppConfig): AppConfig => {
+  const redirect = (app: RouteConfig): RouteConfig => {
     const more = {
-      endpoint: Reflect.get(endpoints, app.kind),
+      endpoint: Reflect.get(endpoints, app.provider),
       ca_file: join(folder, 'ca.pem'),
-      ...(app.kind === 'webpush'
+      ...(app.provider === 'webpush'
         ? { allow_private_endpoints: ['push.fake.test', '*.push.fake.test'] }
         : { sandbox_endpoint: apns.url }),
     }
@@ -101,7 +101,7 @@ export async function startRig(sygnalYaml: string): Promise<Rig> {
       ...config,
       http: { ...config.http, ...local },
       admin: { ...config.admin, ...local },
-      apps: config.apps.map(redirect),
+      routes: config.routes.map(redirect),
     }
   }
 
@@ -118,7 +118,10 @@ export async function startRig(sygnalYaml: string): Promise<Rig> {
         new Writable({ write: (_chunk, _encoding, done) => done() }),
       )
       const ports = { role: 'all', version: 'test', kinds: providers, keyring, adminToken, log } as const
-      await using gateway = await openGateway(config, { ...ports, openStore: () => openStore(config, keyring, log) })
+      await using gateway = await openGateway(config, {
+        ...ports,
+        openStore: () => openConfiguredStore(config, keyring, log),
+      })
       const request = bodyOf(golden)
       for (const name of endpointNames(request)) webpush.subscribe(name, { ...subscriber, name })
       const body = Buffer.from(

@@ -10,11 +10,11 @@ export function createDelivery(overrides: Partial<Delivery> = {}): Delivery {
   const acceptedAtMs = overrides.acceptedAtMs ?? Date.now()
   return {
     id,
-    app: 'com.example.app',
+    route: 'com.example.app',
     priority: 'event',
     target: new Secret(`pushkey-${id}`),
     message: { headers: { 'apns-priority': '10' }, body: JSON.stringify({ aps: { 'mutable-content': 1 } }) },
-    device: `device-${id}`,
+    deviceHash: `device-${id}`,
     acceptedAtMs,
     expiresAtMs: acceptedAtMs + 3600_000,
     ...overrides,

@@ -8,7 +8,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { createEncryptionLine, createKeyFile } from '../../src/core/keyring.ts'
 import { openGateway, type Gateway, type Role } from '../../src/gateway.ts'
 import { createLog } from '../../src/log.ts'
-import { openStore } from '../../src/store/open.ts'
+import { openConfiguredStore } from '../../src/commands/open-configured-store.ts'
 import { providers } from '../../src/providers/index.ts'
 
 export interface TestGatewayOptions {
@@ -76,7 +76,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     adminToken,
     log,
     nowMs,
-    openStore: () => openStore(config, keyring, log, nowMs),
+    openStore: () => openConfiguredStore(config, keyring, log, nowMs),
   })
   const url = gateway.notifyUrl ?? ''
   const token = (await readFile(join(folder, 'token'), 'utf8')).trim()

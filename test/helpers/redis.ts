@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { createAuthority } from '../../src/simulators/certificate.ts'
-import type { Topology } from '../../src/store/redis/connection.ts'
+import type { RedisTopology } from '../../src/store/settings.ts'
 import { freePort } from './free-port.ts'
 
 export interface TestRedis {
   readonly port: number
   /** Where the store finds it. */
-  readonly topology: Topology
+  readonly topology: RedisTopology
   /** PEM file, when it speaks TLS. */
   readonly caFile: string | undefined
   /** A client of the test's own, connected; closed by `stop`. */
@@ -150,7 +150,7 @@ function flags(settings: Settings): string[] {
 }
 
 export interface TestSentinel {
-  readonly topology: Topology
+  readonly topology: RedisTopology
   /** Resolves when it could fail over. */
   knowsReplica(): Promise<void>
   stop(): Promise<void>

@@ -3,33 +3,32 @@ import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
 import type { Notification } from '../../src/core/notification.ts'
-import { privacyStatement } from '../../src/privacy/statement.ts'
-import { createNotifyServer, NOTIFY_PATH } from '../../src/http/notify-server.ts'
+import { NOTIFY_PATH } from '../../src/http/notify-server.ts'
+import { createTestNotifyServer } from '../helpers/notify-server.ts'
+import { RecordedLog } from '../helpers/recorded-log.ts'
 
 const BODY = JSON.stringify({ notification: { event_id: '$e', devices: [{ app_id: 'a', pushkey: 'p' }] } })
 
 let notified: Notification[]
-let errors: unknown[]
+let log: RecordedLog
 let answers: number[]
 let notify: (notification: Notification) => Promise<readonly string[]>
-let server: ReturnType<typeof createNotifyServer>
+let server: ReturnType<typeof createTestNotifyServer>
 let url: string
 
 beforeEach(async () => {
   notified = []
-  errors = []
   answers = []
   notify = async (notification) => {
     notified.push(notification)
     return []
   }
-  server = createNotifyServer({
-    bodyLimitBytes: 512 * 1024,
-    notify: (notification) => notify(notification),
-    vapidKeyFor: (appId) => (appId === 'com.example.web' ? 'public-key' : undefined),
-    privacyStatement: () => privacyStatement({ apps: [], maxAgeMs: 1000, callMaxAgeMs: 1000 }),
-    onAnswer: (code) => answers.push(code),
-    onError: (error) => errors.push(error),
+  log = new RecordedLog()
+  server = createTestNotifyServer({
+    intake: { accept: (notification) => notify(notification) },
+    publicKeyFor: (appId) => (appId === 'com.example.web' ? 'public-key' : undefined),
+    metrics: { requestAnswered: (code) => answers.push(code) },
+    log,
   })
   url = await server.listen({ host: '127.0.0.1', port: 0 })
 })
@@ -86,7 +85,7 @@ describe('a notification', () => {
       500,
       { errcode: 'M_UNKNOWN', error: 'Internal server error' },
     ])
-    expect(errors).toHaveLength(1)
+    expect(log.messages('error')).toEqual(['A request failed'])
   })
 })
 
@@ -104,7 +103,7 @@ describe('a wrong request', () => {
     async ({ body, status, errcode }) => {
       const response = await post(body)
       expect([response.status, await response.json()]).toEqual([status, { errcode, error: expect.any(String) }])
-      expect([notified, errors]).toEqual([[], []])
+      expect([notified, log.entries]).toEqual([[], []])
     },
   )
 

@@ -1,29 +1,29 @@
 /** The page for people in a real browser, as wide as a small phone. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { privacyStatement } from '../../src/privacy/statement.ts'
-import { createNotifyServer } from '../../src/http/notify-server.ts'
 import { startChromium, type Chromium } from '../helpers/chromium.ts'
+import { createTestNotifyServer } from '../helpers/notify-server.ts'
 
 const POLICY = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' } as const
 const STATEMENT = privacyStatement({
-  apps: [
+  routes: [
     {
-      name: 'com.example.ios',
-      kind: 'apns',
+      app: 'com.example.ios',
+      provider: 'apns',
       policy: POLICY,
       timing: { coalesceMs: 5000, releaseEveryMs: 60_000 },
       ledger: { service: 'apns' },
     },
     {
-      name: `com.example.${'long'.repeat(25)}.*`,
-      kind: 'fcm',
+      app: `com.example.${'long'.repeat(25)}.*`,
+      provider: 'fcm',
       policy: { ...POLICY, privacy: 'full' },
       timing: {},
       ledger: { service: 'fcm' },
     },
     {
-      name: 'com.example.web',
-      kind: 'webpush',
+      app: 'com.example.web',
+      provider: 'webpush',
       policy: { ...POLICY, sealed: 'ignored' },
       timing: {},
       ledger: { service: 'webpush', isEndToEnd: true },
@@ -41,14 +41,7 @@ afterAll(() => chromium[Symbol.asyncDispose]())
 
 describe('the privacy page in Chromium', () => {
   it('fits a screen of 360 pixels, asks for nothing else, and has nothing to complain about', async () => {
-    const server = createNotifyServer({
-      bodyLimitBytes: 1024,
-      notify: async () => [],
-      vapidKeyFor: () => undefined,
-      privacyStatement: () => STATEMENT,
-      onAnswer: () => {},
-      onError: () => {},
-    })
+    const server = createTestNotifyServer({ privacyStatement: () => STATEMENT })
     const url = await server.listen({ host: '127.0.0.1', port: 0 })
     try {
       const page = await chromium.open(`${url}/`, { width: 360, height: 800 })

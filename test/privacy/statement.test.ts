@@ -5,22 +5,22 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fieldNames } from '../../src/privacy/ledger.ts'
 import { privacyStatement, privacyStatementSchema } from '../../src/privacy/statement.ts'
 import { privacyPage } from '../../src/privacy/page.ts'
-import { createNotifyServer } from '../../src/http/notify-server.ts'
+import { createTestNotifyServer } from '../helpers/notify-server.ts'
 
 const POLICY = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: ['<script>'], sealed: 'ignored' } as const
 const STATEMENT = privacyStatement({
-  apps: [
-    { name: 'com.example.<b>&"ios', kind: 'apns', policy: POLICY, timing: {}, ledger: { service: 'apns' } },
+  routes: [
+    { app: 'com.example.<b>&"ios', provider: 'apns', policy: POLICY, timing: {}, ledger: { service: 'apns' } },
     {
-      name: 'com.example.android',
-      kind: 'fcm',
+      app: 'com.example.android',
+      provider: 'fcm',
       policy: { ...POLICY, privacy: 'full' },
       timing: {},
       ledger: { service: 'fcm' },
     },
     {
-      name: 'com.example.web',
-      kind: 'webpush',
+      app: 'com.example.web',
+      provider: 'webpush',
       policy: { ...POLICY, privacy: 'event_id_only', counts: 'none' },
       timing: {},
       ledger: { service: 'webpush', isEndToEnd: true },
@@ -31,17 +31,10 @@ const STATEMENT = privacyStatement({
 })
 const COMMITTED = new URL('../../config/privacy.schema.json', import.meta.url)
 
-let server: ReturnType<typeof createNotifyServer>
+let server: ReturnType<typeof createTestNotifyServer>
 let url: string
 beforeEach(async () => {
-  server = createNotifyServer({
-    bodyLimitBytes: 1024,
-    notify: async () => [],
-    vapidKeyFor: () => undefined,
-    privacyStatement: () => STATEMENT,
-    onAnswer: () => {},
-    onError: () => {},
-  })
+  server = createTestNotifyServer({ privacyStatement: () => STATEMENT })
   url = await server.listen({ host: '127.0.0.1', port: 0 })
 })
 afterEach(() => server.close())
@@ -49,14 +42,16 @@ afterEach(() => server.close())
 describe('GET /_hushgate/privacy', () => {
   it("says that some of the pusher's settings are passed on where an app has Hedwig's shapes", () => {
     const app = {
-      name: 'com.example.android',
-      kind: 'fcm',
+      app: 'com.example.android',
+      provider: 'fcm',
       policy: POLICY,
       timing: {},
       ledger: { service: 'fcm' },
     } as const
-    const learnt = (apps: Parameters<typeof privacyStatement>[0]['apps']) =>
-      privacyStatement({ apps, maxAgeMs: 1, callMaxAgeMs: 1 }).apps.map(({ learns }) => learns.pusher_data.push_service)
+    const learnt = (routes: Parameters<typeof privacyStatement>[0]['routes']) =>
+      privacyStatement({ routes, maxAgeMs: 1, callMaxAgeMs: 1 }).apps.map(
+        ({ learns }) => learns.pusher_data.push_service,
+      )
     expect(learnt([app, { ...app, ledger: { service: 'hedwig' } }])).toEqual([[], ['as_sent']])
   })
 
@@ -124,9 +119,9 @@ describe('the page at /', () => {
     'says of release_every what it hides: %s by %s, sealed %s',
     (privacy, service, sealed, isEndToEnd, words) => {
       const policy = { ...POLICY, privacy, sealed }
-      const app = { name: 'com.example.app', kind: service, policy, timing: { releaseEveryMs: 60_000 } }
-      const apps = [{ ...app, ledger: { service, isEndToEnd } }]
-      const html = privacyPage(privacyStatement({ apps, maxAgeMs: 1, callMaxAgeMs: 1 }))
+      const app = { app: 'com.example.app', provider: service, policy, timing: { releaseEveryMs: 60_000 } }
+      const routes = [{ ...app, ledger: { service, isEndToEnd } }]
+      const html = privacyPage(privacyStatement({ routes, maxAgeMs: 1, callMaxAgeMs: 1 }))
       expect(html).toContain(words)
       expect(html).toContain('What your homeserver says is a call leaves at once.')
     },

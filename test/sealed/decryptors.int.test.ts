@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDeviceKeys, openSealed } from '../../config/examples/typescript/hushgate-sealed.ts'
 import { installPython } from '../../scripts/install-python.ts'
 import { apns } from '../../src/providers/apns/index.ts'
-import { openSeal } from '../../src/intake/encrypt-for-device.ts'
+import { loadEncryptForDevice } from '../../src/intake/encrypt-for-device.ts'
 import {
   createSubscriptionSecrets,
   decrypt,
@@ -41,7 +41,7 @@ let records: readonly string[]
 let said: readonly unknown[]
 
 beforeAll(async () => {
-  const seal = await openSeal()
+  const seal = await loadEncryptForDevice()
   const render = apns.renderer({})
   const random = fc.sample(fc.tuple(event, policy), NOTIFICATIONS)
   records = random.map(([about, chosen]) => recordOf(sealed(about, chosen, seal, render)))
@@ -73,7 +73,7 @@ describe('what is sealed for 1,000 random notifications opens', () => {
 
   it('with hushgate-sealed.ts, when it is for a key pair that was made by it', async () => {
     const keys = await createDeviceKeys()
-    const seal = await openSeal()
+    const seal = await loadEncryptForDevice()
     const push = { v: 1, prio: 'high', ts: 1_790_000_000_000 }
     const block = seal({ kid: 'x', ...keys }, Buffer.from(JSON.stringify(push).padEnd(1024)))
     expect(await openSealed(block?.record ?? '', keys)).toEqual(push)
@@ -144,7 +144,7 @@ describe('what is sealed for 1,000 random notifications opens', () => {
 
     it('and a key pair made by it can be sealed to', { timeout: TIMEOUT_MS }, async () => {
       const [p256dh = ''] = openAll([], secrets)
-      const seal = await openSeal()
+      const seal = await loadEncryptForDevice()
       expect(seal({ kid: 'x', p256dh, auth: createSubscriptionSecrets().auth }, Buffer.alloc(1024))).toBeDefined()
     })
   })

@@ -1,10 +1,10 @@
 /** That a sealed push tells its push service, and whoever counts its bytes, nothing of what it says. */
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Seal } from '../../src/core/device-key.ts'
+import type { EncryptForDevice } from '../../src/core/device-key.ts'
 import { apns } from '../../src/providers/apns/index.ts'
 import { fcm } from '../../src/providers/fcm/index.ts'
-import { openSeal } from '../../src/intake/encrypt-for-device.ts'
+import { loadEncryptForDevice } from '../../src/intake/encrypt-for-device.ts'
 import { decrypt } from '../../src/simulators/webpush-encryption.ts'
 import { findCanaries } from '../canary/canary.ts'
 import { badge, event, KID, NOW_MS, policy, recordOf, sealed, secrets } from './random-pushes.ts'
@@ -21,9 +21,9 @@ const SERVICES = [
   { name: "FCM in Hedwig's shape", render: fcm.renderer({ ...FCM, payload_style: 'hedwig' }) },
 ]
 
-let seal: Seal
+let seal: EncryptForDevice
 beforeAll(async () => {
-  seal = await openSeal()
+  seal = await loadEncryptForDevice()
 })
 
 describe.each(SERVICES)('of $name', ({ render }) => {

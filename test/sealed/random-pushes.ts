@@ -5,7 +5,7 @@ import type { PushIdentity, Rendered } from '../../src/core/message.ts'
 import { parseNotification, type Notification } from '../../src/core/notification.ts'
 import { applyPrivacy, sealFor, type PrivacyPolicy } from '../../src/core/privacy-policy.ts'
 import type { Push } from '../../src/core/push.ts'
-import type { Seal } from '../../src/core/device-key.ts'
+import type { EncryptForDevice } from '../../src/core/device-key.ts'
 import { createSubscriptionSecrets } from '../../src/simulators/webpush-encryption.ts'
 import { MARKER } from '../canary/canary.ts'
 
@@ -63,7 +63,7 @@ export interface Sealed {
 export function sealed(
   about: object,
   chosen: PrivacyPolicy,
-  seal: Seal,
+  seal: EncryptForDevice,
   render: (push: Push, identity: PushIdentity) => Rendered,
 ): Sealed {
   const devices = [{ app_id: 'a', pushkey: 'p', data: DATA }]

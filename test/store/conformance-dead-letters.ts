@@ -17,7 +17,7 @@ export function deadLetterConformance(bench: () => Bench): void {
       expect(letters).toEqual([
         {
           id: delivery.id,
-          app: APP,
+          route: APP,
           reason: 'PayloadTooLarge',
           attempts: 1,
           acceptedAtMs: delivery.acceptedAtMs,
@@ -39,20 +39,20 @@ export function deadLetterConformance(bench: () => Bench): void {
     })
 
     it.each([
-      { filter: 'app', matches: 3 },
+      { filter: 'route', matches: 3 },
       { filter: 'reason', matches: 2 },
       { filter: 'id', matches: 1 },
-      { filter: 'app and reason', matches: 1 },
+      { filter: 'route and reason', matches: 1 },
       { filter: 'nothing', matches: 4 },
       { filter: 'an unknown id', matches: 0 },
     ] as const)('are chosen by $filter, to be listed and to be dropped', async ({ filter, matches }) => {
       const { queue } = bench().store
       const [first] = await giveUpSeveral(bench())
       const chosen = {
-        app: { app: APP },
+        route: { route: APP },
         reason: { reason: 'gone' },
         id: { id: first?.id },
-        'app and reason': { app: APP, reason: 'gone' },
+        'route and reason': { route: APP, reason: 'gone' },
         nothing: {},
         'an unknown id': { id: 'unknown' },
       }[filter]
@@ -89,7 +89,7 @@ export function deadLetterConformance(bench: () => Bench): void {
       await giveUp(bench(), [delivery], 'gone')
       await bench().reopen()
       const { queue } = bench().store
-      expect((await queue.listDead({ app: APP }, 10)).map(({ id }) => id)).toEqual([delivery.id])
+      expect((await queue.listDead({ route: APP }, 10)).map(({ id }) => id)).toEqual([delivery.id])
       expect(await queue.retryDead({ id: delivery.id }, Date.now() + 1000)).toBe(1)
       const received = new Received()
       queue.consume(APP, 1, received.handler)
@@ -109,11 +109,11 @@ export function deadLetterConformance(bench: () => Bench): void {
       expect((await queue.depth(APP)).dead).toBe(1)
     })
 
-    it('are kept up to a number per app, the oldest go first', async () => {
+    it('are kept up to a number per route, the oldest go first', async () => {
       const { queue } = bench().store
       const excess = 2 * MAX_BATCH
       const deliveries = createDeliveries(DEAD_LETTERS_PER_APP + excess)
-      const other = createDelivery({ app: 'other' })
+      const other = createDelivery({ route: 'other' })
       await giveUp(bench(), [other], 'gone')
       await giveUp(bench(), deliveries.slice(0, excess), 'first')
       for (let start = excess; start < deliveries.length; start += 1000)
@@ -127,12 +127,12 @@ export function deadLetterConformance(bench: () => Bench): void {
 
 /** Stores them and lets each end as a dead letter; resolves when they are. */
 async function giveUp({ store }: Bench, deliveries: readonly Delivery[], reason: string): Promise<void> {
-  const { app = APP } = deliveries[0] ?? {}
+  const { route = APP } = deliveries[0] ?? {}
   const received = new Received(({ delivery }) =>
     deliveries.some(({ id }) => id === delivery.id) ? { kind: 'dead-letter', reason } : ACKNOWLEDGE,
   )
   await store.queue.add(deliveries)
-  const consumption = store.queue.consume(app, 200, received.handler)
+  const consumption = store.queue.consume(route, 200, received.handler)
   await received.atLeast(deliveries.length)
   await consumption.stop(10_000)
 }
@@ -141,6 +141,6 @@ async function giveUpSeveral(bench: Bench): Promise<readonly Delivery[]> {
   const deliveries = createDeliveries(3)
   await giveUp(bench, deliveries.slice(0, 1), 'gone')
   await giveUp(bench, deliveries.slice(1), 'other')
-  await giveUp(bench, [createDelivery({ app: 'other' })], 'gone')
+  await giveUp(bench, [createDelivery({ route: 'other' })], 'gone')
   return deliveries
 }

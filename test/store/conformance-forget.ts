@@ -25,7 +25,7 @@ export function forgetConformance(bench: () => Bench): void {
         const { waiting, delayed, dead } = await queue.depth(APP)
         return waiting + delayed === others.waiting.length + others.delayed.length && dead === others.dead.length
       })
-      expect((await queue.listDead({ app: APP }, 10)).map(({ id }) => id).toSorted()).toEqual(idsOf(others.dead))
+      expect((await queue.listDead({ route: APP }, 10)).map(({ id }) => id).toSorted()).toEqual(idsOf(others.dead))
 
       await bench().reopen()
       const received = new Received()
@@ -34,9 +34,9 @@ export function forgetConformance(bench: () => Bench): void {
       expect(received.ids.toSorted()).toEqual(idsOf([...others.waiting, ...others.delayed]))
     })
 
-    it('leaves the same device of another app alone', async () => {
+    it('leaves the same device of another route alone', async () => {
       const { queue } = bench().store
-      await queue.add([createDelivery({ app: 'other', device: DEVICE })])
+      await queue.add([createDelivery({ route: 'other', deviceHash: DEVICE })])
       expect(await queue.forget(APP, DEVICE)).toMatchObject({ deliveries: [], deadLetters: [] })
       expect((await queue.depth('other')).waiting).toBe(1)
     })
@@ -46,14 +46,14 @@ export function forgetConformance(bench: () => Bench): void {
       const deliveries = createDeliveries(MAX_BATCH).map((delivery, index) => ({
         ...delivery,
         expiresAtMs: delivery.expiresAtMs + index,
-        device: index % 3 === 0 ? DEVICE : index % 3 === 1 ? 'another' : delivery.device,
+        deviceHash: index % 3 === 0 ? DEVICE : index % 3 === 1 ? 'another' : delivery.deviceHash,
       }))
       const orders = await queue.add(deliveries)
       // One after the other, and at once.
       expect((await queue.forget(APP, DEVICE)).deliveries).toHaveLength(17)
       const [another, third] = await Promise.all([
         queue.forget(APP, 'another'),
-        queue.forget(APP, deliveries[2]?.device ?? ''),
+        queue.forget(APP, deliveries[2]?.deviceHash ?? ''),
       ])
       expect([another.deliveries.length, third.deliveries.length]).toEqual([17, 1])
       const kept = deliveries.flatMap((delivery, index) =>
@@ -84,11 +84,13 @@ export function forgetConformance(bench: () => Bench): void {
       const { queue } = bench().store
       const deliveries = Array.from({ length: 20 }, () => [
         ...createDeliveries(5),
-        ...createDeliveries(2, { device: DEVICE }),
+        ...createDeliveries(2, { deviceHash: DEVICE }),
       ])
       for (const some of deliveries) await queue.add(some)
-      const others = deliveries.flat().filter(({ device }) => device !== DEVICE)
-      const received = new Received(({ attempt }) => (attempt === 1 ? { kind: 'requeue', atMs: Date.now() } : ACKNOWLEDGE))
+      const others = deliveries.flat().filter(({ deviceHash }) => deviceHash !== DEVICE)
+      const received = new Received(({ attempt }) =>
+        attempt === 1 ? { kind: 'requeue', atMs: Date.now() } : ACKNOWLEDGE,
+      )
       queue.consume(APP, 10, received.handler)
       for (let count = 1; count <= 10; count += 1) {
         await queue.forget(APP, DEVICE)
@@ -99,7 +101,7 @@ export function forgetConformance(bench: () => Bench): void {
         return waiting + delayed + active === 0
       })
       const seconds = received.all.filter(({ attempt }) => attempt === 2).map(({ delivery }) => delivery)
-      expect(idsOf(seconds.filter(({ device }) => device !== DEVICE))).toEqual(idsOf(others))
+      expect(idsOf(seconds.filter(({ deviceHash }) => deviceHash !== DEVICE))).toEqual(idsOf(others))
     })
   })
 
@@ -107,32 +109,36 @@ export function forgetConformance(bench: () => Bench): void {
     it.each([
       ['that is not configured any more', false],
       ['that is blocked', true],
-    ])('goes when it has expired, of an app %s: events as dead letters', { timeout: 30_000 }, async (_, isConsumed) => {
-      const [event, later] = createDeliveries(2)
-      if (event === undefined || later === undefined) throw new Error('two deliveries')
-      await bench().store.queue.add([event])
-      await bench().store.queue.add([createDelivery({ priority: 'counts' })])
-      await bench().store.queue.add([createDelivery({ priority: 'call' })])
-      await bench().store.queue.add([{ ...later, expiresAtMs: later.expiresAtMs + HOUR_MS }])
-      bench().letPass(HOUR_MS + OVERDUE_MS + 1000)
-      await bench().reopen()
-      const { queue } = bench().store
-      if (isConsumed) queue.consume(APP, 10, new Received().handler).setFlow('closed')
-      await until('it is gone', async () => {
-        const { waiting, dead } = await queue.depth(APP)
-        return waiting === 1 && dead === 1
-      })
-      const [letter] = await queue.listDead({}, 10)
-      expect(letter).toMatchObject({ id: event.id, app: APP, reason: 'expired', attempts: 1 })
+    ])(
+      'goes when it has expired, of a route %s: events as dead letters',
+      { timeout: 30_000 },
+      async (_, isConsumed) => {
+        const [event, later] = createDeliveries(2)
+        if (event === undefined || later === undefined) throw new Error('two deliveries')
+        await bench().store.queue.add([event])
+        await bench().store.queue.add([createDelivery({ priority: 'counts' })])
+        await bench().store.queue.add([createDelivery({ priority: 'call' })])
+        await bench().store.queue.add([{ ...later, expiresAtMs: later.expiresAtMs + HOUR_MS }])
+        bench().letPass(HOUR_MS + OVERDUE_MS + 1000)
+        await bench().reopen()
+        const { queue } = bench().store
+        if (isConsumed) queue.consume(APP, 10, new Received().handler).setGate('closed')
+        await until('it is gone', async () => {
+          const { waiting, dead } = await queue.depth(APP)
+          return waiting === 1 && dead === 1
+        })
+        const [letter] = await queue.listDead({}, 10)
+        expect(letter).toMatchObject({ id: event.id, route: APP, reason: 'expired', attempts: 1 })
 
-      bench().letPass(DEAD_LETTER_LIFETIME_MS)
-      await bench().reopen()
-      await until('the other is given up', async () => {
-        const { waiting, dead } = await bench().store.queue.depth(APP)
-        return waiting === 0 && dead === 1
-      })
-      expect((await bench().store.queue.listDead({}, 10)).map(({ id }) => id)).toEqual([later.id])
-    })
+        bench().letPass(DEAD_LETTER_LIFETIME_MS)
+        await bench().reopen()
+        await until('the other is given up', async () => {
+          const { waiting, dead } = await bench().store.queue.depth(APP)
+          return waiting === 0 && dead === 1
+        })
+        expect((await bench().store.queue.listDead({}, 10)).map(({ id }) => id)).toEqual([later.id])
+      },
+    )
 
     it('is given up unread when its key is missing', { timeout: 30_000 }, async () => {
       await bench().store.queue.add(createDeliveries(2))
@@ -151,7 +157,7 @@ type Kept = Readonly<Record<'waiting' | 'delayed' | 'dead', readonly Delivery[]>
 
 /** For the device and for others: some that wait, one that waits for its time, and one that was given up; each stored together. */
 async function storeInEveryState({ store: { queue } }: Bench): Promise<{ mine: Kept; others: Kept }> {
-  const keys = { device: DEVICE, deduplicationKey: 'event', latestKey: 'badge' }
+  const keys = { deviceHash: DEVICE, deduplicationKey: 'event', latestKey: 'badge' }
   const pair = (): readonly [Delivery, Delivery] => [createDelivery(keys), createDelivery()]
   const [delayed, dead] = [pair(), pair()]
   const received = new Received(({ delivery }) =>

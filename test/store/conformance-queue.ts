@@ -1,4 +1,4 @@
-/** What every store's queue must do: storing, handing out, the four dispositions, flow, stopping, restart. */
+/** What every store's queue must do: storing, handing out, the four dispositions, the gate, stopping, restart. */
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
 import type { Disposition } from '../../src/store/contract.ts'
@@ -64,14 +64,14 @@ export function queueConformance(bench: () => Bench): void {
     it('accepts an empty list and deliveries of several apps and priorities at once', async () => {
       const { queue } = bench().store
       expect(await queue.add([])).toEqual([])
-      const deliveries = ['a', 'b', 'a'].flatMap((app) =>
-        (['counts', 'event', 'call'] as const).map((priority) => createDelivery({ app, priority })),
+      const deliveries = ['a', 'b', 'a'].flatMap((route) =>
+        (['counts', 'event', 'call'] as const).map((priority) => createDelivery({ route, priority })),
       )
       expect(await queue.add(deliveries)).toHaveLength(9)
       const received = new Received()
       queue.consume('b', 10, received.handler)
       await received.atLeast(3)
-      expect(new Set(received.all.map(({ delivery }) => delivery.app))).toEqual(new Set(['b']))
+      expect(new Set(received.all.map(({ delivery }) => delivery.route))).toEqual(new Set(['b']))
       expect((await queue.depth('a')).waiting).toBe(6)
     })
 
@@ -112,16 +112,16 @@ export function queueConformance(bench: () => Bench): void {
       expect(new Set(received.ids).size).toBe(40)
     })
 
-    it('does not let one app wait for another', async () => {
+    it('does not let one route wait for another', async () => {
       const { queue } = bench().store
       const stuck = createGate<Disposition>()
       const slow = new Received(() => stuck.passed)
       const quick = new Received()
-      await queue.add(createDeliveries(5, { app: 'slow' }))
+      await queue.add(createDeliveries(5, { route: 'slow' }))
       queue.consume('slow', 2, slow.handler)
       await slow.atLeast(2)
       queue.consume('quick', 2, quick.handler)
-      await queue.add(createDeliveries(20, { app: 'quick' }))
+      await queue.add(createDeliveries(20, { route: 'quick' }))
       await quick.atLeast(20)
       expect(slow.all).toHaveLength(2)
       stuck.open(ACKNOWLEDGE)
@@ -207,13 +207,13 @@ export function queueConformance(bench: () => Bench): void {
       await until('one is delayed', async () => (await queue.depth(APP)).delayed === 1)
     })
 
-    it('keeps its attempt when it is held, and is handed out again when the flow opens', async () => {
+    it('keeps its attempt when it is held, and is handed out again when the gate opens', async () => {
       const { queue } = bench().store
       let isBlocked = true
       const received = new Received(({ attempt, delivery }) => {
         if (!isBlocked) return ACKNOWLEDGE
         if (attempt === 1 && delivery.priority === 'counts') return { kind: 'requeue', atMs: 0 }
-        consumption.setFlow('closed')
+        consumption.setGate('closed')
         return { kind: 'hold' }
       })
       await queue.add([createDelivery({ priority: 'counts' })])
@@ -222,7 +222,7 @@ export function queueConformance(bench: () => Bench): void {
       await passBy(bench())
       expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 2])
       isBlocked = false
-      consumption.setFlow('open')
+      consumption.setGate('open')
       await received.atLeast(3)
       expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 2, 2])
     })
@@ -252,23 +252,23 @@ export function queueConformance(bench: () => Bench): void {
       await until('all have ended', async () => ended.size === 1000 && isEmpty(await queue.depth(APP)))
       expect(wrong).toEqual([])
       const dead = [...ended].filter(([, end]) => end === 'dead').map(([id]) => id)
-      const letters = await queue.listDead({ app: APP }, 2000)
+      const letters = await queue.listDead({ route: APP }, 2000)
       expect(letters.map(({ id }) => id).toSorted()).toEqual(dead.toSorted())
     })
   })
 
   deadLetterConformance(bench)
 
-  describe('flow', () => {
+  describe('the gate', () => {
     it('hands out nothing while closed, and everything once open', async () => {
       const { queue } = bench().store
       const received = new Received()
       const consumption = queue.consume(APP, 10, received.handler)
-      consumption.setFlow('closed')
+      consumption.setGate('closed')
       await queue.add(createDeliveries(5))
       await passBy(bench())
       expect(received.all).toEqual([])
-      consumption.setFlow('open')
+      consumption.setGate('open')
       await received.atLeast(5)
     })
 
@@ -276,15 +276,15 @@ export function queueConformance(bench: () => Bench): void {
       const { queue } = bench().store
       const received = new Received()
       const consumption = queue.consume(APP, 10, received.handler)
-      consumption.setFlow('closed')
+      consumption.setGate('closed')
       await queue.add(createDeliveries(5))
       for (let told = 1; told <= 2; told += 1) {
-        consumption.setFlow('one')
+        consumption.setGate('one')
         await received.atLeast(told)
         await passBy(bench())
         expect(received.all).toHaveLength(told)
       }
-      consumption.setFlow('open')
+      consumption.setGate('open')
       await received.atLeast(5)
       expect(new Set(received.ids).size).toBe(5)
     })
@@ -293,7 +293,7 @@ export function queueConformance(bench: () => Bench): void {
       const { queue } = bench().store
       const received = new Received()
       const consumption = queue.consume(APP, 10, received.handler)
-      consumption.setFlow('one')
+      consumption.setGate('one')
       await passBy(bench())
       await queue.add(createDeliveries(3))
       await received.atLeast(1)
@@ -369,7 +369,7 @@ export function queueConformance(bench: () => Bench): void {
       const consumption = bench().store.queue.consume(APP, 10, before.handler)
       await before.atLeast(2)
       await until('one is delayed', async () => (await bench().store.queue.depth(APP)).delayed === 1)
-      consumption.setFlow('closed')
+      consumption.setGate('closed')
       orders.push(...(await bench().store.queue.add([waiting])))
       await bench().reopen()
       never.open(ACKNOWLEDGE)
@@ -393,7 +393,7 @@ export function queueConformance(bench: () => Bench): void {
       const acceptedAtMs = Date.now() - 90_000
       await queue.add([createDelivery({ acceptedAtMs, dueAtMs: Date.now() + 3600_000 })])
       expect(await queue.depth(APP)).toMatchObject({ waiting: 0, delayed: 1, oldestAgeMs: 0 })
-      await queue.add([createDelivery({ app: 'due', acceptedAtMs, dueAtMs: Date.now() - 5000 })])
+      await queue.add([createDelivery({ route: 'due', acceptedAtMs, dueAtMs: Date.now() - 5000 })])
       await until('it waits', async () => (await queue.depth('due')).waiting === 1)
       const { oldestAgeMs } = await queue.depth('due')
       expect(oldestAgeMs).toBeGreaterThanOrEqual(5000)
@@ -410,14 +410,14 @@ export function queueConformance(bench: () => Bench): void {
       const received = new Received(() => fates.shift() ?? never.passed)
       // One by one: a store may settle together what was stored together.
       for (const delivery of createDeliveries(7)) await queue.add([delivery])
-      await queue.add([createDelivery({ app: 'other' })])
+      await queue.add([createDelivery({ route: 'other' })])
       const consumption = queue.consume(APP, 3, received.handler)
       await received.atLeast(5)
       await until('it has settled', async () => (await queue.depth(APP)).dead === 1)
       expect(await queue.depth(APP)).toMatchObject({ waiting: 2, delayed: 1, active: 3, dead: 1 })
       expect(await queue.depth('other')).toMatchObject({ waiting: 1, delayed: 0, active: 0, dead: 0 })
       expect(await queue.depth('never')).toEqual({ waiting: 0, delayed: 0, active: 0, dead: 0, oldestAgeMs: 0 })
-      consumption.setFlow('closed')
+      consumption.setGate('closed')
       never.open(ACKNOWLEDGE)
     })
 
@@ -443,7 +443,7 @@ export function queueConformance(bench: () => Bench): void {
       const delivery = (): Parameters<typeof createDelivery>[0] => ({
         target: new Secret(canaries.pushkey),
         message: { headers: { topic: canaries.header }, body: JSON.stringify({ app_id: 'x', text: canaries.body }) },
-        device: 'CanaryDevice0123456789',
+        deviceHash: 'CanaryDevice0123456789',
         deduplicationKey: 'CanaryDedup0123456789',
         latestKey: 'CanaryLatest0123456789',
       })
@@ -456,7 +456,7 @@ export function queueConformance(bench: () => Bench): void {
       await queue.add(createDeliveries(4, delivery()))
       const consumption = queue.consume(APP, 1, received.handler)
       await received.atLeast(3)
-      consumption.setFlow('closed')
+      consumption.setGate('closed')
       const bytes = await bench().data.bytes()
       expect(bytes.length).toBeGreaterThan(1000)
       const names = [
@@ -475,12 +475,12 @@ function isEmpty(depth: { waiting: number; delayed: number; active: number }): b
   return depth.waiting + depth.delayed + depth.active === 0
 }
 
-/** Several deliveries of another app go all the way: time in which one that must not be handed out would have been. */
+/** Several deliveries of another route go all the way: time in which one that must not be handed out would have been. */
 async function passBy({ store }: Bench): Promise<void> {
   const received = new Received()
   const consumption = store.queue.consume('passer-by', 1, received.handler)
   for (let count = 1; count <= 10; count += 1) {
-    await store.queue.add([createDelivery({ app: 'passer-by' })])
+    await store.queue.add([createDelivery({ route: 'passer-by' })])
     await received.atLeast(count)
   }
   await consumption.stop(10_000)

@@ -49,7 +49,7 @@ describe('deliveries, sealed and opened', () => {
     expect(lengthOf(712) - lengthOf(200)).toBe(1024)
   })
 
-  it('do not open for another app, or with another key', () => {
+  it('do not open for another route, or with another key', () => {
     const sealed = sealDeliveries(keyring, APP, [createDelivery()])
     expect(() => openDeliveries(keyring, 'other', sealed)).toThrow(UnsealError)
     expect(() => openDeliveries(createKeyring(), APP, sealed)).toThrow(UnsealError)

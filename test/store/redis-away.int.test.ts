@@ -1,7 +1,8 @@
 /** Redis down, dying, frozen, read-only, full: every use of the store fails soon, nothing hangs, and the store comes back by itself. */
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { StoreUnavailableError, type Store } from '../../src/store/contract.ts'
+import { StoreUnavailableError } from '../../src/core/errors.ts'
+import type { Store } from '../../src/store/contract.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { Received, until } from '../helpers/received.ts'

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Keyring } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { MAX_BATCH, MAX_STALLS, type Disposition, type Store } from '../../src/store/contract.ts'
-import { keyName } from '../../src/store/redis/app-queues.ts'
+import { keyName } from '../../src/store/redis/route-queues.ts'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
@@ -52,10 +52,10 @@ async function open(options: Partial<RedisStoreOptions> = {}): Promise<Store> {
 }
 
 describe('adding', () => {
-  it('makes one job of all that is added for an app in one turn', async () => {
+  it('makes one job of all that is added for a route in one turn', async () => {
     const { queue } = await open()
     const [first, second, third] = [createDeliveries(2), createDeliveries(3), createDeliveries(1)].map((deliveries) =>
-      deliveries.map((delivery) => ({ ...delivery, app: APP })),
+      deliveries.map((delivery) => ({ ...delivery, route: APP })),
     )
     await Promise.all([queue.add(first ?? []), queue.add(second ?? []), queue.add(third ?? [])])
     expect(await raw.zcard(`${prefix}:${NAME}:prioritized`)).toBe(1)
@@ -65,10 +65,10 @@ describe('adding', () => {
   it('never mixes apps or priorities in a job, nor makes one too large', async () => {
     const { queue } = await open()
     await queue.add([
-      ...createDeliveries(2 * MAX_BATCH + 1, { app: APP }),
-      ...createDeliveries(2, { app: APP, priority: 'counts' }),
-      ...createDeliveries(2, { app: APP, priority: 'call' }),
-      ...createDeliveries(2, { app: 'other' }),
+      ...createDeliveries(2 * MAX_BATCH + 1, { route: APP }),
+      ...createDeliveries(2, { route: APP, priority: 'counts' }),
+      ...createDeliveries(2, { route: APP, priority: 'call' }),
+      ...createDeliveries(2, { route: 'other' }),
     ])
     expect(await raw.zcard(`${prefix}:${NAME}:prioritized`)).toBe(4)
     expect(await raw.llen(`${prefix}:${NAME}:wait`)).toBe(1)
@@ -82,7 +82,7 @@ describe('adding', () => {
       const sizes = Array.from({ length: 50 }, (_, index) => 1 + ((turn * 7 + index) % 5))
       count += sizes.reduce((sum, size) => sum + size)
       for (const size of sizes) {
-        void queue.add(createDeliveries(size, { app: APP }))
+        void queue.add(createDeliveries(size, { route: APP }))
         await new Promise((resolve) => setImmediate(resolve))
       }
     }
@@ -96,16 +96,20 @@ describe('what can be seen in Redis', () => {
     const monitor = await raw.monitor()
     monitor.on('monitor', (_time: string, words: string[]) => seen.push(words.join(' ')))
     const { queue, memory } = await open()
-    const fates: Disposition[] = [{ kind: 'requeue', atMs: Date.now() + 50 }, { kind: 'dead-letter', reason: 'gone' }, ACKNOWLEDGE]
+    const fates: Disposition[] = [
+      { kind: 'requeue', atMs: Date.now() + 50 },
+      { kind: 'dead-letter', reason: 'gone' },
+      ACKNOWLEDGE,
+    ]
     const received = new Received(() => fates.shift() ?? ACKNOWLEDGE)
     queue.consume(APP, 10, received.handler)
     const canary = 'Canary0123456789'
     await queue.add(
       createDeliveries(5, {
-        app: APP,
+        route: APP,
         target: new Secret(canary),
         message: { headers: { topic: canary }, body: canary },
-        device: canary,
+        deviceHash: canary,
         deduplicationKey: canary,
         latestKey: canary,
       }),
@@ -136,7 +140,7 @@ describe('what can be seen in Redis', () => {
     const received = new Received(() => fates.shift() ?? ACKNOWLEDGE)
     store.queue.consume(APP, 1, received.handler)
     await store.queue.add(
-      (['call', 'event', 'counts'] as const).map((priority) => createDelivery({ app: APP, priority })),
+      (['call', 'event', 'counts'] as const).map((priority) => createDelivery({ route: APP, priority })),
     )
     await received.atLeast(4)
     await store.memory.setIfAbsent('key', 'value', 1000)
@@ -145,14 +149,17 @@ describe('what can be seen in Redis', () => {
     await store.memory.countMembers(['set'])
     await until('one is dead', async () => (await store.queue.depth(APP)).dead === 1)
     expect(await store.queue.retryDead({}, Date.now() + 60_000)).toBe(1)
-    await store.queue.add([createDelivery({ app: APP, device: 'one' }), createDelivery({ app: APP, device: 'two' })])
+    await store.queue.add([
+      createDelivery({ route: APP, deviceHash: 'one' }),
+      createDelivery({ route: APP, deviceHash: 'two' }),
+    ])
     await until('it is swept', async () => (await raw.info('commandstats')).includes('cmdstat_zscan'))
     await store.queue.forget(APP, 'one')
     expect(store.health()).toEqual({ writable: true, dangers: [], fit: true })
     expect(await raw.acl('LOG')).toEqual([])
 
     const uninformed = await open({ username: 'uninformed', password: new Secret('secret') })
-    await uninformed.queue.add([createDelivery({ app: APP })])
+    await uninformed.queue.add([createDelivery({ route: APP })])
     expect(uninformed.health()).toMatchObject({ writable: true, fit: true })
     expect(uninformed.health().dangers).toHaveLength(2)
   })
@@ -181,11 +188,11 @@ describe('workers that die', () => {
       handed.push(batch.length)
       return received.handler(batch, signal)
     })
-    consumption.setFlow('closed')
-    const deliveries = createDeliveries(count, { app: APP })
+    consumption.setGate('closed')
+    const deliveries = createDeliveries(count, { route: APP })
     const orders = await queue.add(deliveries)
     await dieWithIt(stalls)
-    consumption.setFlow('open')
+    consumption.setGate('open')
     await until('it has ended', async () => {
       const depth = await queue.depth(APP)
       return depth.waiting + depth.active + depth.delayed === 0 && depth.dead === dead
@@ -194,7 +201,7 @@ describe('workers that die', () => {
     const kept = dead === 0 ? deliveries : []
     expect(received.ids.toSorted()).toEqual(kept.map(({ id }) => id).toSorted())
     expect(received.all.map(({ order }) => order).toSorted((a, b) => a - b)).toEqual(dead === 0 ? orders : [])
-    const letters = await queue.listDead({ app: APP }, 10)
+    const letters = await queue.listDead({ route: APP }, 10)
     expect(letters.map(({ reason }) => reason)).toEqual(dead === 0 ? [] : ['stalled'])
   })
 
@@ -212,7 +219,7 @@ describe('workers that die', () => {
       signals.push(signal)
       return received.handler(batch, signal)
     })
-    await queue.add([createDelivery({ app: APP })])
+    await queue.add([createDelivery({ route: APP })])
     await received.atLeast(1)
     const [lock = ''] = await raw.keys(`${prefix}:*:lock`)
     await raw.del(lock)
@@ -228,9 +235,9 @@ describe('workers that die', () => {
 
 describe('what cannot be opened', () => {
   it('waits for its key, unharmed, and is told of once', async () => {
-    const deliveries = createDeliveries(2, { app: APP })
+    const deliveries = createDeliveries(2, { route: APP })
     await (await open()).queue.add(deliveries)
-    await (await open()).queue.add(createDeliveries(1, { app: APP }))
+    await (await open()).queue.add(createDeliveries(1, { route: APP }))
     const stranger = await open({ keyring: createKeyring() })
     const none = new Received()
     const consumption = stranger.queue.consume(APP, 10, none.handler)
@@ -249,7 +256,7 @@ describe('what cannot be opened', () => {
 
   it('becomes a dead letter when it has expired, and can be retried with the key', async () => {
     const store = await open()
-    await store.queue.add(createDeliveries(2, { app: APP, expiresAtMs: Date.now() - 1 }))
+    await store.queue.add(createDeliveries(2, { route: APP, expiresAtMs: Date.now() - 1 }))
     const stranger = await open({ keyring: createKeyring() })
     stranger.queue.consume(APP, 10, new Received().handler)
     await until('it is dead', async () => (await stranger.queue.depth(APP)).dead === 1)
@@ -265,7 +272,7 @@ describe('two processes', () => {
     const never = createGate<Disposition>()
     const stuck = new Received(() => never.passed)
     const stopping = one.queue.consume(APP, 10, stuck.handler)
-    await one.queue.add(createDeliveries(3, { app: APP }))
+    await one.queue.add(createDeliveries(3, { route: APP }))
     await stuck.atLeast(3)
     const received = new Received()
     other.queue.consume(APP, 10, received.handler)
@@ -277,14 +284,14 @@ describe('two processes', () => {
     never.open(ACKNOWLEDGE)
   })
 
-  it('leave each other the app that one of them has closed', async () => {
+  it('leave each other the route that one of them has closed', async () => {
     const [closed, working] = [await open(), await open()]
     const none = new Received()
-    closed.queue.consume(APP, 10, none.handler).setFlow('closed')
+    closed.queue.consume(APP, 10, none.handler).setGate('closed')
     const received = new Received()
     working.queue.consume(APP, 10, received.handler)
     for (let count = 1; count <= 20; count += 1) {
-      await closed.queue.add([createDelivery({ app: APP })])
+      await closed.queue.add([createDelivery({ route: APP })])
       await received.atLeast(count)
     }
     expect(none.all).toEqual([])
@@ -296,10 +303,10 @@ describe('two processes', () => {
     await bull.pause()
     const received = new Received()
     store.queue.consume(APP, 10, received.handler)
-    await store.queue.add([createDelivery({ app: APP })])
+    await store.queue.add([createDelivery({ route: APP })])
     const passer = new Received()
     store.queue.consume('passer-by', 10, passer.handler)
-    await store.queue.add([createDelivery({ app: 'passer-by' })])
+    await store.queue.add([createDelivery({ route: 'passer-by' })])
     await passer.atLeast(1)
     expect(received.all).toEqual([])
     await bull.resume()

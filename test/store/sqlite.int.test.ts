@@ -8,8 +8,9 @@ import type { Readable } from 'node:stream'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createKeyFile, Keyring, parseKeyFile } from '../../src/core/keyring.ts'
-import { type Disposition, type Store, StoreUnavailableError } from '../../src/store/contract.ts'
-import { openSqliteStore, type SqliteStoreOptions, StoreRefusedError } from '../../src/store/sqlite/open.ts'
+import { StoreRefusedError, StoreUnavailableError } from '../../src/core/errors.ts'
+import type { Disposition, Store } from '../../src/store/contract.ts'
+import { openSqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/open.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import { storeConformance } from './conformance.ts'
@@ -237,7 +238,7 @@ describe('a SQLite store', () => {
       expect(errors).toEqual([`${APP}: a handler of deliveries failed`])
     })
 
-    it('refuses to consume an app twice, and accepts it when the first has stopped', async () => {
+    it('refuses to consume a route twice, and accepts it when the first has stopped', async () => {
       const { queue } = await open()
       const first = queue.consume(APP, 1, new Received().handler)
       expect(() => queue.consume(APP, 1, new Received().handler)).toThrow('is consumed already')

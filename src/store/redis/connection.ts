@@ -1,27 +1,13 @@
 /** The connections to Redis, and the only import of ioredis: how each behaves when Redis is away, frozen or demoted (facts/queue.md §0.4, §2). */
 import { Cluster, Redis, type CommonRedisOptions } from 'ioredis'
 import type { Secret } from '../../core/secret.ts'
+import type { RedisTopology } from '../settings.ts'
 import { STORE_TIMEOUT_MS } from '../contract.ts'
 
 export type Client = Redis | Cluster
 
-interface Node {
-  readonly host: string
-  readonly port: number
-}
-
-export type Topology =
-  | { readonly kind: 'single'; readonly node: Node; readonly database: number }
-  | {
-      readonly kind: 'sentinel'
-      readonly sentinels: readonly Node[]
-      readonly masterName: string
-      readonly database: number
-    }
-  | { readonly kind: 'cluster'; readonly nodes: readonly Node[] }
-
 export interface Address {
-  readonly topology: Topology
+  readonly topology: RedisTopology
   readonly tls: boolean
   /** PEM: the authority that signed Redis' certificate, if not a public one. */
   readonly ca: string | undefined

@@ -1,8 +1,9 @@
-/** Hands one app's jobs to its handler: takes a job only when there is room for its deliveries and the flow allows, keeps its lock, settles it. */
+/** Hands one route's jobs to its handler: takes a job only when there is room for its deliveries and the gate allows, keeps its lock, settles it. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MAX_STALLS, type Consumption, type Disposition, type Flow, type Handler } from '../contract.ts'
-import type { AppWorker } from './app-queues.ts'
+import { waitAtMost } from '../../core/time-limit.ts'
+import { MAX_STALLS, type Consumption, type Disposition, type GateState, type Handler } from '../contract.ts'
+import type { RouteWorker } from './route-queues.ts'
 import { openRecord, readRecord, type Item, type JobRecord } from './job.ts'
 import { Locks, type HeldJob } from './locks.ts'
 import {
@@ -18,7 +19,7 @@ import {
 } from './settle.ts'
 
 export interface ConsumptionOptions extends SettleOptions {
-  readonly worker: AppWorker
+  readonly worker: RouteWorker
   readonly lockMs: number
   readonly concurrency: number
   readonly handler: Handler
@@ -52,7 +53,7 @@ export class RedisConsumption implements Consumption {
   readonly #stopping = new AbortController()
   /** Aborts when the handlers' time is over. */
   readonly #over = new AbortController()
-  #flow: Flow = 'open'
+  #gate: GateState = 'open'
   #free: number
   #changed = Promise.withResolvers<void>()
   #stopped: Promise<void> | undefined
@@ -65,8 +66,8 @@ export class RedisConsumption implements Consumption {
     this.#loop = this.#takeJobs()
   }
 
-  setFlow(flow: Flow): void {
-    this.#flow = flow
+  setGate(state: GateState): void {
+    this.#gate = state
     this.#notify()
   }
 
@@ -79,17 +80,17 @@ export class RedisConsumption implements Consumption {
     // BullMQ completes a job only on a worker whose connections have been ready once. Rejects when it is stopped before that.
     await this.#options.worker.waitUntilReady().catch(() => {})
     while (!this.#isStopping) {
-      await this.#until(() => this.#isStopping || (this.#flow !== 'closed' && this.#free > 0))
+      await this.#until(() => this.#isStopping || (this.#gate !== 'closed' && this.#free > 0))
       const taken = this.#isStopping ? undefined : await this.#take()
       if (taken === undefined) continue
       const weight = this.#weightOf(taken)
-      await this.#until(() => this.#isStopping || this.#flow === 'closed' || this.#free >= weight)
-      if (this.#isStopping || this.#flow === 'closed') {
+      await this.#until(() => this.#isStopping || this.#gate === 'closed' || this.#free >= weight)
+      if (this.#isStopping || this.#gate === 'closed') {
         await giveBack(taken.job, taken.held)
         continue
       }
-      const isProbe = this.#flow === 'one'
-      if (isProbe) this.#flow = 'closed'
+      const isProbe = this.#gate === 'one'
+      if (isProbe) this.#gate = 'closed'
       this.#free -= weight
       const running = this.#run(taken, isProbe).finally(() => {
         this.#free += weight
@@ -132,8 +133,8 @@ export class RedisConsumption implements Consumption {
   }
 
   #open(job: StoredJob, record: JobRecord | undefined): readonly Item[] | undefined {
-    const { keyring, app } = this.#options
-    return record === undefined || job.id === undefined ? undefined : openRecord(keyring, app, job.id, record)
+    const { keyring, route } = this.#options
+    return record === undefined || job.id === undefined ? undefined : openRecord(keyring, route, job.id, record)
   }
 
   async #handOut(items: readonly Item[], held: HeldJob, isProbe: boolean): Promise<readonly Disposition[]> {
@@ -142,7 +143,7 @@ export class RedisConsumption implements Consumption {
     const dispositions: Disposition[] = []
     while (dispositions.length < items.length) {
       const isFirst = dispositions.length === 0
-      if (!isFirst && (this.#isStopping || this.#flow !== 'open')) dispositions.push(HOLD)
+      if (!isFirst && (this.#isStopping || this.#gate !== 'open')) dispositions.push(HOLD)
       else {
         const start = dispositions.length
         const slice = items.slice(start, start + (isFirst && isProbe ? 1 : concurrency))
@@ -171,7 +172,7 @@ export class RedisConsumption implements Consumption {
 
   /** The one that was asked for did not come to the handler: the next one does. */
   #askAgain(isProbe: boolean): void {
-    if (isProbe && this.#flow === 'closed') this.setFlow('one')
+    if (isProbe && this.#gate === 'closed') this.setGate('one')
   }
 
   async #stop(graceMs: number): Promise<void> {
@@ -187,12 +188,12 @@ export class RedisConsumption implements Consumption {
       await this.#allSettledWithin(LAST_WORDS_MS)
     }
     const rest = [...this.#running.keys()]
-    await within(LAST_WORDS_MS, Promise.all([this.#loop, ...rest.map(({ job, held }) => giveBack(job, held))]))
+    await waitAtMost(LAST_WORDS_MS, Promise.all([this.#loop, ...rest.map(({ job, held }) => giveBack(job, held))]))
     this.#locks.stop()
   }
 
   #allSettledWithin(timeoutMs: number): Promise<void> {
-    return within(timeoutMs, Promise.all(this.#running.values()))
+    return waitAtMost(timeoutMs, Promise.all(this.#running.values()))
   }
 
   get #isStopping(): boolean {
@@ -207,12 +208,4 @@ export class RedisConsumption implements Consumption {
     this.#changed.resolve()
     this.#changed = Promise.withResolvers()
   }
-}
-
-/** Resolves when the promise does, or when the time is over. */
-async function within(timeoutMs: number, promise: Promise<unknown>): Promise<void> {
-  const timer = new AbortController()
-  const timeout = sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => {})
-  await Promise.race([promise, timeout])
-  timer.abort()
 }

@@ -1,4 +1,4 @@
-/** Deliveries that were given up: per app a list by time of death, what is known of each, and each sealed. Kept for a time, and up to a number. */
+/** Deliveries that were given up: per route a list by time of death, what is known of each, and each sealed. Kept for a time, and up to a number. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
 import { isJsonObject } from '../../core/json.ts'
@@ -11,7 +11,7 @@ import {
   type DeadLetterFilter,
 } from '../contract.ts'
 import { sealDeliveries, tryOpenDeliveries } from '../envelope.ts'
-import { appsKey, keyName } from './app-queues.ts'
+import { routesKey, keyName } from './route-queues.ts'
 import type { Client } from './connection.ts'
 import { replaceField } from './replace-field.ts'
 
@@ -26,7 +26,7 @@ export interface NewDeadLetter {
 
 type Keys = readonly [deaths: string, facts: string, sealed: string]
 
-/** KEYS: deaths, facts, sealed, apps. ARGV: app, now, lifetime, most kept, then id, facts, sealed of each new one. */
+/** KEYS: deaths, facts, sealed, apps. ARGV: route, now, lifetime, most kept, then id, facts, sealed of each new one. */
 const BURY = `
 for i = 5, #ARGV, 3 do
   redis.call('ZADD', KEYS[1], ARGV[2], ARGV[i])
@@ -61,25 +61,25 @@ export class DeadLetters {
   }
 
   /** Also forgets those whose time is over, or which are too many. Burying one twice is the same as once. */
-  async bury(app: string, letters: readonly NewDeadLetter[]): Promise<void> {
-    const keys = [...this.#keysOf(app), appsKey(this.#prefix)]
+  async bury(route: string, letters: readonly NewDeadLetter[]): Promise<void> {
+    const keys = [...this.#keysOf(route), routesKey(this.#prefix)]
     const diedAtMs = this.#nowMs()
     const entries = letters.flatMap(({ id, sealed, ...facts }) => [id, JSON.stringify({ ...facts, diedAtMs }), sealed])
     const limits = [diedAtMs, DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP]
-    await this.#client.eval(BURY, keys.length, ...keys, app, ...limits, ...entries)
+    await this.#client.eval(BURY, keys.length, ...keys, route, ...limits, ...entries)
   }
 
   /** Forgets those whose time is over, or which are too many. */
-  purge(app: string): Promise<void> {
-    return this.bury(app, [])
+  purge(route: string): Promise<void> {
+    return this.bury(route, [])
   }
 
   /** The latest first. */
   async list(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {
     const found: DeadLetter[] = []
-    const apps = filter.app === undefined ? await this.#client.smembers(appsKey(this.#prefix)) : [filter.app]
-    for (const app of apps) {
-      const letters = await this.#matching(app, filter)
+    const apps = filter.route === undefined ? await this.#client.smembers(routesKey(this.#prefix)) : [filter.route]
+    for (const route of apps) {
+      const letters = await this.#matching(route, filter)
       found.push(...letters)
     }
     return found.toSorted((a, b) => b.diedAtMs - a.diedAtMs).slice(0, limit)
@@ -91,13 +91,13 @@ export class DeadLetters {
     putBack: (deliveries: readonly Delivery[]) => Promise<unknown>,
   ): Promise<number> {
     let count = 0
-    for (const [app, letters] of await this.#byApp(filter))
+    for (const [route, letters] of await this.#byRoute(filter))
       for (let start = 0; start < letters.length; start += MAX_BATCH) {
-        const opened = await this.#open(app, letters.slice(start, start + MAX_BATCH))
+        const opened = await this.#open(route, letters.slice(start, start + MAX_BATCH))
         const deliveries = opened.flatMap((letter) => letter.deliveries)
         await putBack(deliveries)
         await this.#forget(
-          app,
+          route,
           opened.map(({ id }) => id),
         )
         count += deliveries.length
@@ -107,9 +107,9 @@ export class DeadLetters {
 
   async drop(filter: DeadLetterFilter): Promise<number> {
     let count = 0
-    for (const [app, letters] of await this.#byApp(filter)) {
+    for (const [route, letters] of await this.#byRoute(filter)) {
       await this.#forget(
-        app,
+        route,
         letters.map(({ id }) => id),
       )
       count += letters.length
@@ -118,22 +118,22 @@ export class DeadLetters {
   }
 
   /** Removes those of a device. A batch that was buried whole keeps what it holds of others. */
-  async forget(app: string, device: string): Promise<{ removed: readonly Delivery[]; unreadable: number }> {
-    await this.purge(app)
-    const [, , key] = this.#keysOf(app)
+  async forget(route: string, deviceHash: string): Promise<{ removed: readonly Delivery[]; unreadable: number }> {
+    await this.purge(route)
+    const [, , key] = this.#keysOf(route)
     const removed: Delivery[] = []
     const unreadable = new Set<string>()
     for (let cursor: string | undefined = '0'; cursor !== undefined;) {
       const [next, found]: [string, string[]] = await this.#client.hscan(key, cursor, 'COUNT', MAX_BATCH)
       for (let index = 0; index + 1 < found.length; index += 2) {
         const [id = '', sealed = ''] = found.slice(index, index + 2)
-        const deliveries = this.#tryOpen(app, sealed)
-        const rest = deliveries?.filter((delivery) => delivery.device !== device)
+        const deliveries = this.#tryOpen(route, sealed)
+        const rest = deliveries?.filter((delivery) => delivery.deviceHash !== deviceHash)
         if (deliveries === undefined || rest === undefined) unreadable.add(id)
         else if (rest.length < deliveries.length) {
-          if (rest.length === 0) await this.#forget(app, [id])
+          if (rest.length === 0) await this.#forget(route, [id])
           else {
-            const after = sealDeliveries(this.#keyring, app, rest).toString('base64')
+            const after = sealDeliveries(this.#keyring, route, rest).toString('base64')
             await replaceField(this.#client, { key, field: id, before: sealed, after })
           }
           removed.push(...deliveries.filter((delivery) => !rest.includes(delivery)))
@@ -145,44 +145,47 @@ export class DeadLetters {
     return { removed, unreadable: unreadable.size }
   }
 
-  /** The key whose cardinality is the number of an app's dead letters. */
-  countKeyOf(app: string): string {
-    return this.#keysOf(app)[0]
+  /** The key whose cardinality is the number of a route's dead letters. */
+  countKeyOf(route: string): string {
+    return this.#keysOf(route)[0]
   }
 
-  async #byApp(filter: DeadLetterFilter): Promise<ReadonlyMap<string, readonly DeadLetter[]>> {
-    return Map.groupBy(await this.list(filter, Number.MAX_SAFE_INTEGER), ({ app }) => app)
+  async #byRoute(filter: DeadLetterFilter): Promise<ReadonlyMap<string, readonly DeadLetter[]>> {
+    return Map.groupBy(await this.list(filter, Number.MAX_SAFE_INTEGER), ({ route }) => route)
   }
 
-  async #matching(app: string, filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
-    await this.purge(app)
-    const [, facts] = this.#keysOf(app)
+  async #matching(route: string, filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
+    await this.purge(route)
+    const [, facts] = this.#keysOf(route)
     const all =
       filter.id === undefined
         ? Object.entries(await this.#client.hgetall(facts))
         : [[filter.id, (await this.#client.hget(facts, filter.id)) ?? ''] as const]
     return all
-      .map(([id, text]) => readFacts(app, id, text))
+      .map(([id, text]) => readFacts(route, id, text))
       .filter((letter) => letter !== undefined)
       .filter(({ reason }) => filter.reason === undefined || reason === filter.reason)
   }
 
-  async #open(app: string, letters: readonly DeadLetter[]): Promise<{ id: string; deliveries: readonly Delivery[] }[]> {
-    const [, , sealedKey] = this.#keysOf(app)
+  async #open(
+    route: string,
+    letters: readonly DeadLetter[],
+  ): Promise<{ id: string; deliveries: readonly Delivery[] }[]> {
+    const [, , sealedKey] = this.#keysOf(route)
     const all = await this.#client.hmget(sealedKey, ...letters.map(({ id }) => id))
     return letters.flatMap(({ id }, index) => {
-      const deliveries = this.#tryOpen(app, all[index] ?? '')
+      const deliveries = this.#tryOpen(route, all[index] ?? '')
       return deliveries === undefined ? [] : [{ id, deliveries }]
     })
   }
 
-  #tryOpen(app: string, sealed: string): readonly Delivery[] | undefined {
-    return tryOpenDeliveries(this.#keyring, app, Buffer.from(sealed, 'base64'))
+  #tryOpen(route: string, sealed: string): readonly Delivery[] | undefined {
+    return tryOpenDeliveries(this.#keyring, route, Buffer.from(sealed, 'base64'))
   }
 
-  async #forget(app: string, ids: readonly string[]): Promise<void> {
+  async #forget(route: string, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return
-    const [deaths, facts, sealed] = this.#keysOf(app)
+    const [deaths, facts, sealed] = this.#keysOf(route)
     await this.#client
       .multi()
       .zrem(deaths, ...ids)
@@ -191,17 +194,17 @@ export class DeadLetters {
       .exec()
   }
 
-  #keysOf(app: string): Keys {
-    const base = `${this.#prefix}:dead:${keyName(app)}`
+  #keysOf(route: string): Keys {
+    const base = `${this.#prefix}:dead:${keyName(route)}`
     return [`${base}:deaths`, `${base}:facts`, `${base}:sealed`]
   }
 }
 
-function readFacts(app: string, id: string, text: string): DeadLetter | undefined {
+function readFacts(route: string, id: string, text: string): DeadLetter | undefined {
   const facts: unknown = text === '' ? undefined : JSON.parse(text)
   if (!isJsonObject(facts)) return undefined
   const { reason, attempts, acceptedAtMs, diedAtMs } = facts
   if (typeof reason !== 'string' || typeof attempts !== 'number') return undefined
   if (typeof acceptedAtMs !== 'number' || typeof diedAtMs !== 'number') return undefined
-  return { id, app, reason, attempts, acceptedAtMs, diedAtMs }
+  return { id, route, reason, attempts, acceptedAtMs, diedAtMs }
 }

@@ -1,4 +1,4 @@
-/** How much of an app is stored, counted in deliveries. Cheap enough to be asked on every request. */
+/** How much of a route is stored, counted in deliveries. Cheap enough to be asked on every request. */
 import type { QueueDepth } from '../contract.ts'
 import type { Client } from './connection.ts'
 import { promptly } from './unavailable.ts'

@@ -1,4 +1,4 @@
-/** What a BullMQ job holds: deliveries of one app and one priority, sealed as one, and in clear only what the store itself needs of them. */
+/** What a BullMQ job holds: deliveries of one route and one priority, sealed as one, and in clear only what the store itself needs of them. */
 import type { JobsOptions } from 'bullmq'
 import type { Delivery, Priority } from '../../core/delivery.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
@@ -56,11 +56,11 @@ export function jobOptions(priority: Priority): JobsOptions {
   }
 }
 
-export function createBatch(keyring: Keyring, app: string, deliveries: readonly Delivery[]): JobRecord {
+export function createBatch(keyring: Keyring, route: string, deliveries: readonly Delivery[]): JobRecord {
   const acceptedAtMs = Math.min(...deliveries.map((delivery) => delivery.acceptedAtMs))
   // One that has a time of its own is a batch of its own.
   const dueAtMs = deliveries[0]?.dueAtMs ?? acceptedAtMs
-  return { ...createRecord(keyring, app, deliveries), attempt: 1, acceptedAtMs, dueAtMs }
+  return { ...createRecord(keyring, route, deliveries), attempt: 1, acceptedAtMs, dueAtMs }
 }
 
 /** The batch without those that are not `kept`, which stay what they were: the same ids, the same order. */
@@ -75,7 +75,7 @@ export function createRest(
   if (first === undefined) throw new Error('a job holds at least one delivery')
   const deliveries = kept.map(({ delivery }) => delivery)
   return {
-    ...createRecord(keyring, first.delivery.app, deliveries),
+    ...createRecord(keyring, first.delivery.route, deliveries),
     attempt,
     acceptedAtMs: Math.min(...deliveries.map(({ acceptedAtMs }) => acceptedAtMs)),
     dueAtMs,
@@ -88,15 +88,21 @@ export function createRest(
 export function createSingle(keyring: Keyring, item: Item, attempt: number, dueAtMs: number): JobRecord {
   const { delivery, root, order } = item
   const { acceptedAtMs } = delivery
-  return { ...createRecord(keyring, delivery.app, [delivery]), attempt, acceptedAtMs, dueAtMs, origin: { root, order } }
+  return {
+    ...createRecord(keyring, delivery.route, [delivery]),
+    attempt,
+    acceptedAtMs,
+    dueAtMs,
+    origin: { root, order },
+  }
 }
 
-function createRecord(keyring: Keyring, app: string, deliveries: readonly Delivery[]) {
+function createRecord(keyring: Keyring, route: string, deliveries: readonly Delivery[]) {
   return {
     version: VERSION,
     count: deliveries.length,
     expiresAtMs: Math.max(...deliveries.map((delivery) => delivery.expiresAtMs)),
-    sealed: sealDeliveries(keyring, app, deliveries).toString('base64'),
+    sealed: sealDeliveries(keyring, route, deliveries).toString('base64'),
   }
 }
 
@@ -133,12 +139,12 @@ function readOrigin(value: unknown): Origin | undefined {
 /** Undefined when it cannot be opened, or holds another number of deliveries than it says. */
 export function openRecord(
   keyring: Keyring,
-  app: string,
+  route: string,
   jobId: string,
   record: JobRecord,
 ): readonly Item[] | undefined {
   const { attempt, origin, places } = record
-  const deliveries = tryOpenDeliveries(keyring, app, Buffer.from(record.sealed, 'base64'))
+  const deliveries = tryOpenDeliveries(keyring, route, Buffer.from(record.sealed, 'base64'))
   if (deliveries?.length !== record.count) return undefined
   return deliveries.map((delivery, index) => {
     const place = places?.[index] ?? index
@@ -151,7 +157,7 @@ export function openRecord(
   })
 }
 
-/** Ids of jobs are counted up per app by Redis, so this grows in the order of storing. */
+/** Ids of jobs are counted up per route by Redis, so this grows in the order of storing. */
 export function orderOf(jobId: string, index: number): number {
   return Number(jobId) * MAX_BATCH + index
 }

@@ -1,5 +1,5 @@
 /** Keeps the locks of the jobs that this process has, and tells who works on one when it is lost: then another process may have it. */
-import type { AppWorker } from './app-queues.ts'
+import type { RouteWorker } from './route-queues.ts'
 
 /** A job that this process was given, and the proof of it. */
 export interface HeldJob {
@@ -20,12 +20,12 @@ interface Held {
 }
 
 export class Locks {
-  readonly #worker: AppWorker
+  readonly #worker: RouteWorker
   readonly #lockMs: number
   readonly #held = new Map<string, Held>()
   readonly #timer: NodeJS.Timeout
 
-  constructor(worker: AppWorker, lockMs: number) {
+  constructor(worker: RouteWorker, lockMs: number) {
     this.#worker = worker
     this.#lockMs = lockMs
     // Often enough that one failed renewal is not the end of it.

@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises'
 import type { Secret } from '../../core/secret.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import type { Store } from '../contract.ts'
-import { AppQueues, DEFAULT_TIMINGS, hashTagged, type Timings } from './app-queues.ts'
-import { Connections, readyWithin, type Topology } from './connection.ts'
+import { RouteQueues, DEFAULT_TIMINGS, hashTagged, type Timings } from './route-queues.ts'
+import type { RedisTopology } from '../settings.ts'
+import { Connections, readyWithin } from './connection.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Health } from './health.ts'
 import { createMemory } from './memory.ts'
@@ -13,7 +14,7 @@ import { Sweep } from './sweep.ts'
 import { Writer } from './writer.ts'
 
 export interface RedisStoreOptions {
-  readonly topology: Topology
+  readonly topology: RedisTopology
   readonly tls?: boolean | undefined
   /** PEM file of the authority that signed Redis' certificate. */
   readonly caFile?: string | undefined
@@ -44,7 +45,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   const probeKey = `${prefix}:probe`
   const connections = new Connections({ topology, tls, ca, username, password })
   const { commands, work } = connections
-  const queues = new AppQueues(connections, prefix)
+  const queues = new RouteQueues(connections, prefix)
   const writer = new Writer({
     client: commands,
     queues,

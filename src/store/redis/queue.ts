@@ -10,7 +10,7 @@ import type {
   QueueDepth,
   Removed,
 } from '../contract.ts'
-import type { AppQueues, Timings } from './app-queues.ts'
+import type { RouteQueues, Timings } from './route-queues.ts'
 import { isReady, type Connections } from './connection.ts'
 import { RedisConsumption } from './consumption.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -21,7 +21,7 @@ import type { Writer } from './writer.ts'
 
 export interface RedisQueueOptions {
   readonly connections: Connections
-  readonly queues: AppQueues
+  readonly queues: RouteQueues
   readonly writer: Writer
   readonly deadLetters: DeadLetters
   readonly keyring: Keyring
@@ -32,7 +32,7 @@ export interface RedisQueueOptions {
 
 /** An operator's question over thousands of dead letters takes its time. */
 const OPERATOR_TIMEOUT_MS = 30_000
-/** All that an app has stored is read; the command waits for its answer for 5 minutes (undici, `headersTimeout`). */
+/** All that a route has stored is read; the command waits for its answer for 5 minutes (undici, `headersTimeout`). */
 const FORGET_TIMEOUT_MS = 290_000
 /** What goes on and on is told once in so long. */
 const TOLD_EVERY_MS = 60_000
@@ -51,51 +51,51 @@ export class RedisQueue implements DeliveryQueue {
     return this.#options.writer.add(deliveries)
   }
 
-  consume(app: string, concurrency: number, handler: Handler): Consumption {
-    if (this.#consumptions.has(app)) throw new Error(`the deliveries of ${app} are being consumed already`)
+  consume(route: string, concurrency: number, handler: Handler): Consumption {
+    if (this.#consumptions.has(route)) throw new Error(`the deliveries of ${route} are being consumed already`)
     const { connections, queues, deadLetters, keyring, timings, nowMs, onError } = this.#options
     const blocking = connections.openBlocking()
     const running = new RedisConsumption({
-      app,
+      route,
       concurrency,
       handler,
-      queue: queues.queueOf(app),
-      worker: queues.createWorker(app, blocking, timings),
+      queue: queues.queueOf(route),
+      worker: queues.createWorker(route, blocking, timings),
       lockMs: timings.lockMs,
       deadLetters,
       keyring,
       nowMs,
       onUnreadable: () =>
         this.#tell(
-          `deliveries of ${app} cannot be opened: the key file lacks the key they were sealed with, or a newer Hushgate stored them`,
+          `deliveries of ${route} cannot be opened: the key file lacks the key they were sealed with, or a newer Hushgate stored them`,
         ),
       onFetchFailed: (error) => {
         // That Redis is away is told by health.ts, once for all apps.
         if (isReady(connections.work))
-          this.#tell(`deliveries of ${app} cannot be fetched: ${unavailable(error).message}`)
+          this.#tell(`deliveries of ${route} cannot be fetched: ${unavailable(error).message}`)
       },
       // Only its name: the message of a parser quotes what it could not parse.
-      onBug: (error) => onError(`deliveries of ${app} are put off: ${error instanceof Error ? error.name : 'a bug'}`),
+      onBug: (error) => onError(`deliveries of ${route} are put off: ${error instanceof Error ? error.name : 'a bug'}`),
       disconnect: () => connections.close(blocking),
     })
     const consumption: Consumption = {
-      setFlow: (flow) => running.setFlow(flow),
+      setGate: (state) => running.setGate(state),
       stop: async (graceMs) => {
         await running.stop(graceMs)
-        if (this.#consumptions.get(app) === consumption) this.#consumptions.delete(app)
+        if (this.#consumptions.get(route) === consumption) this.#consumptions.delete(route)
       },
     }
-    this.#consumptions.set(app, consumption)
+    this.#consumptions.set(route, consumption)
     return consumption
   }
 
-  depth(app: string): Promise<QueueDepth> {
+  depth(route: string): Promise<QueueDepth> {
     const { connections, queues, deadLetters, nowMs } = this.#options
-    let depth = this.#depths.get(app)
+    let depth = this.#depths.get(route)
     if (depth === undefined) {
-      const keys = { queueKeyPrefix: queues.keyPrefixOf(app), deadKey: deadLetters.countKeyOf(app) }
+      const keys = { queueKeyPrefix: queues.keyPrefixOf(route), deadKey: deadLetters.countKeyOf(route) }
       depth = new Depth(connections.work, keys, nowMs)
-      this.#depths.set(app, depth)
+      this.#depths.set(route, depth)
     }
     return depth.get()
   }
@@ -116,12 +116,12 @@ export class RedisQueue implements DeliveryQueue {
     return this.#asked(() => this.#options.deadLetters.drop(filter))
   }
 
-  forget(app: string, device: string): Promise<Removed> {
+  forget(route: string, deviceHash: string): Promise<Removed> {
     const { connections, queues, deadLetters, keyring } = this.#options
     const { work: client } = connections
     return promptly(
       client,
-      () => forgetDevice({ client, queues, deadLetters, keyring }, app, device),
+      () => forgetDevice({ client, queues, deadLetters, keyring }, route, deviceHash),
       FORGET_TIMEOUT_MS,
     )
   }

@@ -3,14 +3,14 @@ import type { Job } from 'bullmq'
 import type { Keyring } from '../../core/keyring.ts'
 import type { Disposition } from '../contract.ts'
 import { sealDeliveries } from '../envelope.ts'
-import type { AppQueue } from './app-queues.ts'
+import type { RouteQueue } from './route-queues.ts'
 import type { DeadLetters, NewDeadLetter } from './dead-letters.ts'
 import { createSingle, JOB_NAME, jobOptions, singleId, type Item, type JobRecord } from './job.ts'
 import type { HeldJob } from './locks.ts'
 
 export interface SettleOptions {
-  readonly app: string
-  readonly queue: AppQueue
+  readonly route: string
+  readonly queue: RouteQueue
   readonly keyring: Keyring
   readonly deadLetters: DeadLetters
   readonly nowMs: () => number
@@ -18,7 +18,7 @@ export interface SettleOptions {
 
 export type StoredJob = Job<JobRecord, null>
 
-type NewJob = Parameters<AppQueue['addBulk']>[0][number]
+type NewJob = Parameters<RouteQueue['addBulk']>[0][number]
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
@@ -66,13 +66,13 @@ export async function putOff(job: StoredJob, held: HeldJob, delayMs: number): Pr
 }
 
 async function complete(
-  { app, queue, deadLetters }: SettleOptions,
+  { route, queue, deadLetters }: SettleOptions,
   job: StoredJob,
   held: HeldJob,
   jobs: NewJob[],
   letters: readonly NewDeadLetter[],
 ): Promise<void> {
-  if (letters.length > 0) await insist(held, () => deadLetters.bury(app, letters))
+  if (letters.length > 0) await insist(held, () => deadLetters.bury(route, letters))
   if (jobs.length > 0) await insist(held, () => queue.addBulk(jobs))
   await insist(held, () => job.moveToCompleted(null, held.token, false))
   held.release()
@@ -119,12 +119,12 @@ function singleOf({ keyring }: SettleOptions, item: Item): NewJob {
 }
 
 export function letterOf(
-  { app, keyring }: Pick<SettleOptions, 'app' | 'keyring'>,
+  { route, keyring }: Pick<SettleOptions, 'route' | 'keyring'>,
   item: Item,
   reason: string,
 ): NewDeadLetter {
   const { delivery, attempt: attempts } = item
-  const sealed = sealDeliveries(keyring, app, [delivery]).toString('base64')
+  const sealed = sealDeliveries(keyring, route, [delivery]).toString('base64')
   return { id: delivery.id, reason, attempts, acceptedAtMs: delivery.acceptedAtMs, sealed }
 }
 

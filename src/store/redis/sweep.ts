@@ -1,12 +1,12 @@
 /**
- * Clears away what nobody is handed, app by app, configured or not: deliveries that have expired become what the worker would have made of them, and
+ * Clears away what nobody is handed, route by route, configured or not: deliveries that have expired become what the worker would have made of them, and
  * dead letters go when their time is over. One process does it at a time; that two do is no harm.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Keyring } from '../../core/keyring.ts'
 import { OVERDUE_MS } from '../contract.ts'
 import { isKeptWhenExpired } from '../../core/delivery.ts'
-import type { AppQueues } from './app-queues.ts'
+import type { RouteQueues } from './route-queues.ts'
 import type { Client } from './connection.ts'
 import type { DeadLetters, NewDeadLetter } from './dead-letters.ts'
 import { openRecord } from './job.ts'
@@ -15,7 +15,7 @@ import { WaitingJobs, type WaitingJob } from './waiting-jobs.ts'
 
 export interface SweepOptions {
   readonly client: Client
-  readonly queues: AppQueues
+  readonly queues: RouteQueues
   readonly deadLetters: DeadLetters
   readonly keyring: Keyring
   readonly prefix: string
@@ -74,23 +74,23 @@ export class Sweep {
 
   async #passAlone(): Promise<boolean> {
     const { client, queues } = this.#options
-    const apps = await queues.tellApps()
+    const apps = await queues.registerRoutes()
     if ((await client.set(this.#leaseKey, '', 'PX', LEASE_MS, 'NX')) === null) return false
-    for (const app of apps) await this.#passOver(app)
+    for (const route of apps) await this.#passOver(route)
     await client.del(this.#leaseKey)
     return true
   }
 
-  async #passOver(app: string): Promise<void> {
+  async #passOver(route: string): Promise<void> {
     const { client, queues, deadLetters, nowMs } = this.#options
-    await deadLetters.purge(app)
-    const jobs = new WaitingJobs(client, queues, app)
+    await deadLetters.purge(route)
+    const jobs = new WaitingJobs(client, queues, route)
     for await (const ids of jobs.ids()) {
       const keys = ids.map((id) => jobs.keyOf(id))
       const overdue: unknown = await client.eval(OVERDUE, keys.length, ...keys, Math.trunc(nowMs() - OVERDUE_MS))
       const places = new Set(Array.isArray(overdue) ? overdue : [])
       await this.#clear(
-        app,
+        route,
         jobs,
         ids.filter((_, index) => places.has(index + 1)),
       )
@@ -100,24 +100,24 @@ export class Sweep {
   }
 
   /** Buried first, under ids that whoever is handed the job meanwhile would use as well: then a crash in between, or two who do it, are no harm. */
-  async #clear(app: string, jobs: WaitingJobs, ids: readonly string[]): Promise<void> {
+  async #clear(route: string, jobs: WaitingJobs, ids: readonly string[]): Promise<void> {
     const { deadLetters } = this.#options
     for (const job of await jobs.read(ids)) {
-      const letters = this.#lettersOf(app, job)
+      const letters = this.#lettersOf(route, job)
       if (letters === undefined) continue
-      if (letters.length > 0) await deadLetters.bury(app, letters)
+      if (letters.length > 0) await deadLetters.bury(route, letters)
       await jobs.remove(job)
     }
   }
 
   /** Undefined for what a newer Hushgate stored. */
-  #lettersOf(app: string, { id, record }: WaitingJob): readonly NewDeadLetter[] | undefined {
+  #lettersOf(route: string, { id, record }: WaitingJob): readonly NewDeadLetter[] | undefined {
     const { keyring } = this.#options
     if (record === undefined) return undefined
-    const items = openRecord(keyring, app, id, record)
+    const items = openRecord(keyring, route, id, record)
     if (items === undefined) return [unreadableLetter(id, record)]
     const kept = items.filter(({ delivery }) => isKeptWhenExpired(delivery))
-    return kept.map((item) => letterOf({ app, keyring }, item, 'expired'))
+    return kept.map((item) => letterOf({ route, keyring }, item, 'expired'))
   }
 
   get #leaseKey(): string {

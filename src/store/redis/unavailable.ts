@@ -1,5 +1,6 @@
 /** What a failing Redis is called. Its own error messages are never passed on: they may quote a command. */
-import { STORE_TIMEOUT_MS, StoreUnavailableError } from '../contract.ts'
+import { StoreUnavailableError } from '../../core/errors.ts'
+import { STORE_TIMEOUT_MS } from '../contract.ts'
 import { isReady, type Client } from './connection.ts'
 
 const NOT_CONNECTED = 'Redis is not connected'

@@ -1,5 +1,5 @@
-/** The jobs of an app that nobody works on, a few at a time: to be read, changed and removed beside those who do. */
-import type { AppQueues } from './app-queues.ts'
+/** The jobs of a route that nobody works on, a few at a time: to be read, changed and removed beside those who do. */
+import type { RouteQueues } from './route-queues.ts'
 import type { Client } from './connection.ts'
 import { readRecord, type JobRecord } from './job.ts'
 import { replaceField } from './replace-field.ts'
@@ -18,15 +18,15 @@ const IDS_AT_ONCE = 1000
 
 export class WaitingJobs {
   readonly #client: Client
-  readonly #queues: AppQueues
-  readonly #app: string
+  readonly #queues: RouteQueues
+  readonly #route: string
   readonly #keyPrefix: string
 
-  constructor(client: Client, queues: AppQueues, app: string) {
+  constructor(client: Client, queues: RouteQueues, route: string) {
     this.#client = client
     this.#queues = queues
-    this.#app = app
-    this.#keyPrefix = queues.keyPrefixOf(app)
+    this.#route = route
+    this.#keyPrefix = queues.keyPrefixOf(route)
   }
 
   /** The ids of all that are there from the first page to the last, some perhaps twice. Jobs go from the first state to the others. */
@@ -80,7 +80,7 @@ export class WaitingJobs {
 
   /** False when somebody works on it. */
   async remove({ id }: WaitingJob): Promise<boolean> {
-    return (await this.#queues.queueOf(this.#app).remove(id, { removeChildren: false })) === 1
+    return (await this.#queues.queueOf(this.#route).remove(id, { removeChildren: false })) === 1
   }
 }
 

@@ -1,15 +1,16 @@
-/** Stores new deliveries: all of one event-loop turn, app and priority become one job (facts/queue.md §0.2: a third of the cost for Redis). */
+/** Stores new deliveries: all of one event-loop turn, route and priority become one job (facts/queue.md §0.2: a third of the cost for Redis). */
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
-import { MAX_BATCH, StoreUnavailableError } from '../contract.ts'
-import type { AppQueues } from './app-queues.ts'
+import { StoreUnavailableError } from '../../core/errors.ts'
+import { MAX_BATCH } from '../contract.ts'
+import type { RouteQueues } from './route-queues.ts'
 import type { Client } from './connection.ts'
 import { createBatch, JOB_NAME, jobOptions, orderOf } from './job.ts'
 import { promptly, unavailable } from './unavailable.ts'
 
 export interface WriterOptions {
   readonly client: Client
-  readonly queues: AppQueues
+  readonly queues: RouteQueues
   readonly keyring: Keyring
   /** Any key of the store: tells a Redis Cluster which node is meant. */
   readonly probeKey: string
@@ -95,11 +96,11 @@ export class Writer {
 
   async #store(deliveries: readonly Delivery[]): Promise<string> {
     const { queues, keyring, nowMs } = this.#options
-    const { app, priority, dueAtMs } = firstOf(deliveries)
-    const record = createBatch(keyring, app, deliveries)
+    const { route, priority, dueAtMs } = firstOf(deliveries)
+    const record = createBatch(keyring, route, deliveries)
     const delay = dueAtMs === undefined ? {} : { delay: Math.max(0, Math.ceil(dueAtMs - nowMs())) }
     const options = { ...jobOptions(priority), ...delay }
-    const { id } = await this.#write(() => queues.queueOf(app).add(JOB_NAME, record, options))
+    const { id } = await this.#write(() => queues.queueOf(route).add(JOB_NAME, record, options))
     if (id === undefined) throw new StoreUnavailableError('Redis gave a job no id')
     return id
   }
@@ -143,8 +144,8 @@ export class Writer {
 }
 
 /** What has a time of its own is a job of its own: kept together, those that leave together would also leave in the order in which they came. */
-function groupOf({ app, priority, dueAtMs, id }: Delivery): string {
-  return `${priority} ${app} ${dueAtMs === undefined ? '' : id}`
+function groupOf({ route, priority, dueAtMs, id }: Delivery): string {
+  return `${priority} ${route} ${dueAtMs === undefined ? '' : id}`
 }
 
 function firstOf(deliveries: readonly Delivery[]): Delivery {

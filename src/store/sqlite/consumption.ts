@@ -1,5 +1,5 @@
 /**
- * The running hand-out of one app: asks the database for as many due deliveries as there are free slots, and for the time of the next one. What is
+ * The running hand-out of one route: asks the database for as many due deliveries as there are free slots, and for the time of the next one. What is
  * in flight is known here alone, so handing out writes nothing, and after a crash everything is simply there again.
  *
  * Deliveries are handed out one by one, not in batches: what becomes of a batch is known when its slowest is, while here what ends in the same
@@ -7,7 +7,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
-import type { Consumption, Disposition, Flow, HandedOut, Handler } from '../contract.ts'
+import type { Consumption, Disposition, GateState, HandedOut, Handler } from '../contract.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import type { DueRow, Output, StoredDisposition } from './operations.ts'
 import { unreadable } from './sweep.ts'
@@ -20,7 +20,7 @@ const PAUSE_MS = 1000
 const PUT_OFF_MS = 60_000
 
 export interface ConsumptionPorts {
-  readonly app: string
+  readonly route: string
   readonly concurrency: number
   readonly handler: Handler
   readonly thread: DatabaseThread
@@ -36,7 +36,7 @@ export class SqliteConsumption implements Consumption {
   readonly #ports: ConsumptionPorts
   readonly #inFlight = new Map<number, Promise<void>>()
   readonly #abort = new AbortController()
-  #flow: Flow = 'open'
+  #gate: GateState = 'open'
   #isAsking = false
   #isWanted = false
   #isWaking = false
@@ -52,8 +52,8 @@ export class SqliteConsumption implements Consumption {
     return [...this.#inFlight.keys()]
   }
 
-  setFlow(flow: Flow): void {
-    this.#flow = flow
+  setGate(state: GateState): void {
+    this.#gate = state
     this.wake()
   }
 
@@ -73,7 +73,7 @@ export class SqliteConsumption implements Consumption {
   }
 
   async #stop(graceMs: number): Promise<void> {
-    this.#flow = 'closed'
+    this.#gate = 'closed'
     clearTimeout(this.#timer)
     const graceOver = new AbortController()
     await Promise.race([
@@ -87,9 +87,9 @@ export class SqliteConsumption implements Consumption {
   }
 
   #freeSlots(): number {
-    if (this.#stopped !== undefined || this.#flow === 'closed') return 0
+    if (this.#stopped !== undefined || this.#gate === 'closed') return 0
     const free = this.#ports.concurrency - this.#inFlight.size
-    return this.#flow === 'one' ? Math.min(1, free) : free
+    return this.#gate === 'one' ? Math.min(1, free) : free
   }
 
   async #fill(): Promise<void> {
@@ -97,7 +97,7 @@ export class SqliteConsumption implements Consumption {
       this.#isWanted = true
       return
     }
-    const { app, nowMs, thread } = this.#ports
+    const { route, nowMs, thread } = this.#ports
     const limit = this.#freeSlots()
     if (limit === 0) return
     this.#isAsking = true
@@ -105,7 +105,7 @@ export class SqliteConsumption implements Consumption {
     try {
       const taken = await thread.askPatiently({
         name: 'take',
-        input: { app, limit, nowMs: nowMs(), except: this.inFlight },
+        input: { route, limit, nowMs: nowMs(), except: this.inFlight },
       })
       this.#handOut(taken, limit)
     } catch {
@@ -121,7 +121,7 @@ export class SqliteConsumption implements Consumption {
     for (const row of rows) {
       if (this.#freeSlots() === 0) return
       const delivery = this.#ports.read(row)
-      if (delivery !== undefined && this.#flow === 'one') this.#flow = 'closed'
+      if (delivery !== undefined && this.#gate === 'one') this.#gate = 'closed'
       this.#inFlight.set(row.order, delivery === undefined ? this.#putOff(row) : this.#send(row, delivery))
     }
     if (rows.length < limit) this.#wakeAfter(Math.min(LONGEST_SLEEP_MS, Math.max(0, nextAtMs - this.#ports.nowMs())))

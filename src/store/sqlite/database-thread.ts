@@ -1,6 +1,7 @@
 /** The main thread's end of the database: everything asked in one turn of the event loop travels as one message and is one transaction. */
 import { Worker } from 'node:worker_threads'
-import { STORE_TIMEOUT_MS, StoreUnavailableError } from '../contract.ts'
+import { StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
+import { STORE_TIMEOUT_MS } from '../contract.ts'
 import {
   type Answer,
   type DatabaseSettings,
@@ -11,13 +12,8 @@ import {
   type ToThread,
 } from './operations.ts'
 
-/** The operator has to do something before this store can be opened; the message is a sentence that says what. */
-export class StoreRefusedError extends Error {
-  override readonly name = 'StoreRefusedError'
-}
-
-class DatabaseThreadEnded extends Error {
-  override readonly name = 'DatabaseThreadEnded'
+class DatabaseThreadEndedError extends Error {
+  override readonly name = 'DatabaseThreadEndedError'
 }
 
 /** What succeeds only if deliveries can be stored (reading and removing may work on a full disk). */
@@ -177,7 +173,7 @@ export class DatabaseThread {
     if (this.#isClosing) return
     this.#isWritable = false
     // For nobody to catch: only a new process can store anything again, and whoever runs this one starts it.
-    throw new DatabaseThreadEnded()
+    throw new DatabaseThreadEndedError()
   }
 
   /** What was asked before is still done. */

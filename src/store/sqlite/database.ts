@@ -39,7 +39,7 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
     },
     take: (input) => deliveries.take(input),
     settle: (disposition) => settle(disposition, deliveries, deadLetters),
-    depth: (input) => ({ ...deliveries.depth(input), dead: deadLetters.count(input.app, input.nowMs) }),
+    depth: (input) => ({ ...deliveries.depth(input), dead: deadLetters.count(input.route, input.nowMs) }),
     listDead: (input) => deadLetters.list(input),
     retryDead: (input) => deadLetters.retry(input),
     dropDead: (input) => deadLetters.drop(input),

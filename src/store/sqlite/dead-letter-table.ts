@@ -1,11 +1,11 @@
-/** Deliveries that were given up, in SQL, up to their lifetime and their number per app. */
+/** Deliveries that were given up, in SQL, up to their lifetime and their number per route. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP, type DeadLetter, type DeadLetterFilter } from '../contract.ts'
 import type { Input, StoredDisposition } from './operations.ts'
 import { integer, text } from './rows.ts'
 
 const CHOSEN = `
-  (:app is null or app = :app) and (:id is null or id = :id) and (:reason is null or reason = :reason)
+  (:route is null or app = :route) and (:id is null or id = :id) and (:reason is null or reason = :reason)
   and died_at > :oldest`
 const PURGED_AT_ONCE = 500
 
@@ -26,7 +26,7 @@ export class DeadLetterTable {
       returning app`)
     this.#trim = database.prepare(`
       delete from dead_letter where seq in (
-        select seq from dead_letter where app = :app order by died_at desc, seq desc limit -1 offset :kept)`)
+        select seq from dead_letter where app = :route order by died_at desc, seq desc limit -1 offset :kept)`)
     this.#list = database.prepare(`
       select id, app, reason, attempts, accepted_at, died_at from dead_letter where ${CHOSEN}
       order by died_at desc, seq desc limit :limit`)
@@ -35,7 +35,7 @@ export class DeadLetterTable {
       insert into delivery (seq, app, priority, run_at, accepted_at, expires_at, sealed)
       select seq, app, priority, :now, :now, :expiresAt, sealed from dead_letter where ${CHOSEN}`)
     this.#drop = database.prepare(`delete from dead_letter where ${CHOSEN}`)
-    this.#count = database.prepare('select count(*) as count from dead_letter where app = :app and died_at > :oldest')
+    this.#count = database.prepare('select count(*) as count from dead_letter where app = :route and died_at > :oldest')
     this.#purge = database.prepare(`
       delete from dead_letter where seq in (
         select seq from dead_letter where died_at <= :oldest limit ${PURGED_AT_ONCE})`)
@@ -47,16 +47,16 @@ export class DeadLetterTable {
     if (row !== undefined) this.#grown.add(text(row, 'app'))
   }
 
-  /** Once per transaction, because it walks over all that is kept of an app. */
+  /** Once per transaction, because it walks over all that is kept of a route. */
   trimGrown(): void {
-    for (const app of this.#grown) this.#trim.run({ app, kept: DEAD_LETTERS_PER_APP })
+    for (const route of this.#grown) this.#trim.run({ route, kept: DEAD_LETTERS_PER_APP })
     this.#grown.clear()
   }
 
   list({ filter, limit, nowMs }: Input<'listDead'>): readonly DeadLetter[] {
     return this.#list.all({ ...chosen(filter, nowMs), limit }).map((row) => ({
       id: text(row, 'id'),
-      app: text(row, 'app'),
+      route: text(row, 'app'),
       reason: text(row, 'reason'),
       attempts: integer(row, 'attempts'),
       acceptedAtMs: integer(row, 'accepted_at'),
@@ -73,8 +73,8 @@ export class DeadLetterTable {
     return Number(this.#drop.run(chosen(filter, nowMs)).changes)
   }
 
-  count(app: string, nowMs: number): number {
-    return integer(this.#count.get({ app, oldest: nowMs - DEAD_LETTER_LIFETIME_MS }), 'count')
+  count(route: string, nowMs: number): number {
+    return integer(this.#count.get({ route, oldest: nowMs - DEAD_LETTER_LIFETIME_MS }), 'count')
   }
 
   /** True when there may be more to purge. */
@@ -83,6 +83,6 @@ export class DeadLetterTable {
   }
 }
 
-function chosen({ app, id, reason }: DeadLetterFilter, nowMs: number): Record<string, string | number | null> {
-  return { app: app ?? null, id: id ?? null, reason: reason ?? null, oldest: nowMs - DEAD_LETTER_LIFETIME_MS }
+function chosen({ route, id, reason }: DeadLetterFilter, nowMs: number): Record<string, string | number | null> {
+  return { route: route ?? null, id: id ?? null, reason: reason ?? null, oldest: nowMs - DEAD_LETTER_LIFETIME_MS }
 }

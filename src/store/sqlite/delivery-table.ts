@@ -1,6 +1,13 @@
 /** Deliveries that are to be handed out, in SQL. Knows nothing of what is in flight: the main thread says so with each question. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
-import { type DueRow, type Input, type Output, PRIORITIES, type StoredDisposition, type StoredDepth } from './operations.ts'
+import {
+  type DueRow,
+  type Input,
+  type Output,
+  PRIORITIES,
+  type StoredDisposition,
+  type StoredDepth,
+} from './operations.ts'
 import { blob, integer, optionalInteger, text } from './rows.ts'
 
 /** A count that took this long (a backlog of hundreds of thousands) is not made again for a hundred times as long. */
@@ -21,13 +28,13 @@ export class DeliveryTable {
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare(`
       insert into delivery (app, priority, run_at, accepted_at, expires_at, sealed)
-      values (:app, :priority, :runAt, :acceptedAt, :expiresAt, :sealed)`)
+      values (:route, :priority, :runAt, :acceptedAt, :expiresAt, :sealed)`)
     this.#due = database.prepare(`
       select seq, attempts, accepted_at, expires_at, sealed from delivery
-      where app = :app and priority = :priority and run_at <= :now and seq not in (select value from json_each(:except))
+      where app = :route and priority = :priority and run_at <= :now and seq not in (select value from json_each(:except))
       order by run_at, seq limit :limit`)
     this.#next = database.prepare(`
-      select min(run_at) as run_at from delivery where app = :app and priority = :priority and run_at > :now`)
+      select min(run_at) as run_at from delivery where app = :route and priority = :priority and run_at > :now`)
     this.#remove = database.prepare('delete from delivery where seq = :seq')
     this.#overdue = database.prepare(`
       select seq, app, attempts, accepted_at, expires_at, sealed from delivery
@@ -35,38 +42,38 @@ export class DeliveryTable {
     this.#delay = database.prepare('update delivery set run_at = :runAt, attempts = :attempts where seq = :seq')
     this.#countDue = database.prepare(`
       select count(*) as count, min(run_at) as oldest from delivery
-      where app = :app and priority = :priority and run_at <= :now
+      where app = :route and priority = :priority and run_at <= :now
         and seq not in (select value from json_each(:except))`)
     this.#countDelayed = database.prepare(`
-      select count(*) as count from delivery where app = :app and priority = :priority and run_at > :now`)
+      select count(*) as count from delivery where app = :route and priority = :priority and run_at > :now`)
   }
 
   add({ rows }: Input<'add'>): readonly number[] {
-    return rows.map(({ app, priority, acceptedAtMs, dueAtMs, expiresAtMs, sealed }) => {
-      const values = { app, priority, runAt: dueAtMs, acceptedAt: acceptedAtMs, expiresAt: expiresAtMs, sealed }
+    return rows.map(({ route, priority, acceptedAtMs, dueAtMs, expiresAtMs, sealed }) => {
+      const values = { route, priority, runAt: dueAtMs, acceptedAt: acceptedAtMs, expiresAt: expiresAtMs, sealed }
       return Number(this.#insert.run(values).lastInsertRowid)
     })
   }
 
-  take({ app, limit, nowMs, except }: Input<'take'>): Output<'take'> {
+  take({ route, limit, nowMs, except }: Input<'take'>): Output<'take'> {
     const rows: DueRow[] = []
     for (const priority of PRIORITIES.keys()) {
       if (rows.length === limit) return { rows, nextAtMs: undefined }
       const left = limit - rows.length
-      const found = this.#due.all({ app, priority, now: nowMs, except: JSON.stringify(except), limit: left })
+      const found = this.#due.all({ route, priority, now: nowMs, except: JSON.stringify(except), limit: left })
       rows.push(...found.map(readDue))
     }
-    return { rows, nextAtMs: this.#nextAtMs(app, nowMs) }
+    return { rows, nextAtMs: this.#nextAtMs(route, nowMs) }
   }
 
   overdue({ beforeMs, except, limit }: Input<'overdue'>): Output<'overdue'> {
     const found = this.#overdue.all({ before: beforeMs, except: JSON.stringify(except), limit })
-    return found.map((row) => ({ ...readDue(row), app: text(row, 'app') }))
+    return found.map((row) => ({ ...readDue(row), route: text(row, 'app') }))
   }
 
-  #nextAtMs(app: string, nowMs: number): number | undefined {
+  #nextAtMs(route: string, nowMs: number): number | undefined {
     const times = [...PRIORITIES.keys()]
-      .map((priority) => optionalInteger(this.#next.get({ app, priority, now: nowMs }), 'run_at'))
+      .map((priority) => optionalInteger(this.#next.get({ route, priority, now: nowMs }), 'run_at'))
       .filter((time) => time !== undefined)
     return times.length === 0 ? undefined : Math.min(...times)
   }
@@ -79,23 +86,23 @@ export class DeliveryTable {
     this.#delay.run({ seq: order, runAt: Math.ceil(atMs), attempts })
   }
 
-  depth({ app, nowMs, except }: Input<'depth'>): Omit<StoredDepth, 'dead'> {
-    const known = this.#counted.get(app)
+  depth({ route, nowMs, except }: Input<'depth'>): Omit<StoredDepth, 'dead'> {
+    const known = this.#counted.get(route)
     if (known !== undefined && performance.now() < known.untilMs) return known.depth
     const startMs = performance.now()
     let waiting = 0
     let delayed = 0
     let oldestDueAtMs: number | undefined
     for (const priority of PRIORITIES.keys()) {
-      const due = this.#countDue.get({ app, priority, now: nowMs, except: JSON.stringify(except) })
+      const due = this.#countDue.get({ route, priority, now: nowMs, except: JSON.stringify(except) })
       const oldest = optionalInteger(due, 'oldest')
       waiting += integer(due, 'count')
-      delayed += integer(this.#countDelayed.get({ app, priority, now: nowMs }), 'count')
+      delayed += integer(this.#countDelayed.get({ route, priority, now: nowMs }), 'count')
       if (oldest !== undefined) oldestDueAtMs = Math.min(oldest, oldestDueAtMs ?? oldest)
     }
     const depth = { waiting, delayed, oldestDueAtMs }
     const tookMs = performance.now() - startMs
-    if (tookMs > SLOW_COUNT_MS) this.#counted.set(app, { depth, untilMs: performance.now() + tookMs * REUSE_FACTOR })
+    if (tookMs > SLOW_COUNT_MS) this.#counted.set(route, { depth, untilMs: performance.now() + tookMs * REUSE_FACTOR })
     return depth
   }
 }

@@ -1,4 +1,4 @@
-/** Removes what is stored for one device: opens all of its app, page by page, for the device is sealed like the rest. */
+/** Removes what is stored for one device: opens all of its route, page by page, for the device is sealed like the rest. */
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import type { Removed } from '../contract.ts'
@@ -14,10 +14,10 @@ export interface ForgetPorts {
   readonly keyring: Keyring
 }
 
-export async function forgetDevice(ports: ForgetPorts, app: string, device: string): Promise<Removed> {
+export async function forgetDevice(ports: ForgetPorts, route: string, deviceHash: string): Promise<Removed> {
   // In this order: what is given up meanwhile is found where it has gone.
-  const deliveries = await removeFrom(ports, 'delivery', app, device)
-  const deadLetters = await removeFrom(ports, 'dead_letter', app, device)
+  const deliveries = await removeFrom(ports, 'delivery', route, deviceHash)
+  const deadLetters = await removeFrom(ports, 'dead_letter', route, deviceHash)
   return {
     deliveries: deliveries.removed,
     deadLetters: deadLetters.removed,
@@ -25,14 +25,17 @@ export async function forgetDevice(ports: ForgetPorts, app: string, device: stri
   }
 }
 
-async function removeFrom({ thread, keyring }: ForgetPorts, table: SealedTable, app: string, device: string) {
+async function removeFrom({ thread, keyring }: ForgetPorts, table: SealedTable, route: string, deviceHash: string) {
   const removed: Delivery[] = []
   let unreadable = 0
   let after: number | undefined = 0
   while (after !== undefined) {
-    const page: Output<'page'> = await thread.askPatiently({ name: 'page', input: { table, app, after, limit: PAGE } })
-    const opened = page.rows.map((row) => ({ row, delivery: tryOpenDeliveries(keyring, app, row.sealed)?.[0] }))
-    const chosen = opened.filter(({ delivery }) => delivery?.device === device)
+    const page: Output<'page'> = await thread.askPatiently({
+      name: 'page',
+      input: { table, route, after, limit: PAGE },
+    })
+    const opened = page.rows.map((row) => ({ row, delivery: tryOpenDeliveries(keyring, route, row.sealed)?.[0] }))
+    const chosen = opened.filter(({ delivery }) => delivery?.deviceHash === deviceHash)
     if (chosen.length > 0)
       await thread.askPatiently({ name: 'remove', input: { table, orders: chosen.map(({ row }) => row.order) } })
     removed.push(...chosen.flatMap(({ delivery }) => delivery ?? []))

@@ -6,8 +6,6 @@ import { DatabaseThread } from './database-thread.ts'
 import { SqliteMemory } from './memory.ts'
 import { SqliteQueue } from './queue.ts'
 
-export { StoreRefusedError } from './database-thread.ts'
-
 export interface SqliteStoreOptions {
   /** Made when it does not exist, with its folder. */
   readonly path: string

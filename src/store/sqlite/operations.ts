@@ -6,7 +6,7 @@ import type { DeadLetter, DeadLetterFilter } from '../contract.ts'
 export const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
 
 export interface NewRow {
-  readonly app: string
+  readonly route: string
   readonly priority: number
   readonly acceptedAtMs: number
   readonly dueAtMs: number
@@ -47,20 +47,20 @@ interface AtTime {
   readonly nowMs: number
 }
 
-interface OfApp extends AtTime {
-  readonly app: string
+interface OfRoute extends AtTime {
+  readonly route: string
   /** Orders of what is handed out: not to be handed out twice, nor counted as waiting. */
   readonly except: readonly number[]
 }
 
-/** A stored row of an app, as far as it takes to open it. */
+/** A stored row of a route, as far as it takes to open it. */
 export interface SealedRow {
   readonly order: number
   readonly sealed: Uint8Array
 }
 
 export interface OverdueRow extends DueRow {
-  readonly app: string
+  readonly route: string
 }
 
 /** The tables that hold what is sealed. */
@@ -79,11 +79,11 @@ export interface Operations {
   }
   /** At most `limit` that are due; when there are fewer, the time at which the next one will be. */
   readonly take: {
-    readonly input: OfApp & { readonly limit: number }
+    readonly input: OfRoute & { readonly limit: number }
     readonly output: { readonly rows: readonly DueRow[]; readonly nextAtMs: number | undefined }
   }
   readonly settle: { readonly input: StoredDisposition; readonly output: void }
-  readonly depth: { readonly input: OfApp; readonly output: StoredDepth }
+  readonly depth: { readonly input: OfRoute; readonly output: StoredDepth }
   readonly listDead: {
     readonly input: AtTime & { readonly filter: DeadLetterFilter; readonly limit: number }
     readonly output: readonly DeadLetter[]
@@ -96,11 +96,11 @@ export interface Operations {
     readonly input: AtTime & { readonly filter: DeadLetterFilter }
     readonly output: number
   }
-  /** Those of an app among the next `limit` rows of a table, whosever they are: so no page takes long. `last` is undefined at the end. */
+  /** Those of a route among the next `limit` rows of a table, whosever they are: so no page takes long. `last` is undefined at the end. */
   readonly page: {
     readonly input: {
       readonly table: SealedTable
-      readonly app: string
+      readonly route: string
       readonly after: number
       readonly limit: number
     }

@@ -38,61 +38,61 @@ export class SqliteQueue implements DeliveryQueue {
     if (deliveries.length === 0) return []
     const rows = deliveries.map((delivery) => this.#rowOf(delivery))
     const orders = await this.#thread.ask({ name: 'add', input: { rows } })
-    for (const app of new Set(rows.map((row) => row.app))) this.#consumptions.get(app)?.wake()
+    for (const route of new Set(rows.map((row) => row.route))) this.#consumptions.get(route)?.wake()
     return orders
   }
 
   #rowOf(delivery: Delivery): NewRow {
-    const { app, priority, acceptedAtMs, dueAtMs = acceptedAtMs, expiresAtMs } = delivery
+    const { route, priority, acceptedAtMs, dueAtMs = acceptedAtMs, expiresAtMs } = delivery
     return {
-      app,
+      route,
       priority: PRIORITIES.indexOf(priority),
       acceptedAtMs: Math.trunc(acceptedAtMs),
       dueAtMs: Math.ceil(dueAtMs),
       expiresAtMs: Math.trunc(expiresAtMs),
       // A copy of its own: a Buffer may be a view of a greater one, all of which would go to the thread.
-      sealed: new Uint8Array(sealDeliveries(this.#keyring, app, [delivery])),
+      sealed: new Uint8Array(sealDeliveries(this.#keyring, route, [delivery])),
     }
   }
 
-  consume(app: string, concurrency: number, handler: Handler): Consumption {
-    if (this.#consumptions.has(app)) throw new Error(`${app} is consumed already`)
+  consume(route: string, concurrency: number, handler: Handler): Consumption {
+    if (this.#consumptions.has(route)) throw new Error(`${route} is consumed already`)
     const consumption = new SqliteConsumption({
-      app,
+      route,
       concurrency,
       handler,
       thread: this.#thread,
       nowMs: this.#nowMs,
-      read: (row) => this.#read(app, row),
-      onHandlerFailure: () => this.#onError(`${app}: a handler of deliveries failed`),
-      onStopped: () => this.#consumptions.delete(app),
+      read: (row) => this.#read(route, row),
+      onHandlerFailure: () => this.#onError(`${route}: a handler of deliveries failed`),
+      onStopped: () => this.#consumptions.delete(route),
     })
-    this.#consumptions.set(app, consumption)
+    this.#consumptions.set(route, consumption)
     return consumption
   }
 
-  #read(app: string, { sealed, acceptedAtMs, expiresAtMs }: DueRow): Delivery | undefined {
+  #read(route: string, { sealed, acceptedAtMs, expiresAtMs }: DueRow): Delivery | undefined {
     try {
-      const [delivery] = openDeliveries(this.#keyring, app, sealed)
+      const [delivery] = openDeliveries(this.#keyring, route, sealed)
       return delivery === undefined ? undefined : { ...delivery, acceptedAtMs, expiresAtMs }
     } catch (error) {
-      this.#tellUnreadable(app, error)
+      this.#tellUnreadable(route, error)
       return undefined
     }
   }
 
-  #tellUnreadable(app: string, error: unknown): void {
+  #tellUnreadable(route: string, error: unknown): void {
     const nowMs = this.#nowMs()
-    if (nowMs - (this.#toldAtMs.get(app) ?? -Infinity) < TELL_EVERY_MS) return
-    this.#toldAtMs.set(app, nowMs)
+    if (nowMs - (this.#toldAtMs.get(route) ?? -Infinity) < TELL_EVERY_MS) return
+    this.#toldAtMs.set(route, nowMs)
     const reason = error instanceof UnsealError ? error.message : 'it is damaged'
-    this.#onError(`${app}: a stored delivery cannot be read (${reason}); it is kept until it expires`)
+    this.#onError(`${route}: a stored delivery cannot be read (${reason}); it is kept until it expires`)
   }
 
-  async depth(app: string): Promise<QueueDepth> {
+  async depth(route: string): Promise<QueueDepth> {
     const nowMs = this.#nowMs()
-    const active = this.#consumptions.get(app)?.inFlight ?? []
-    const stored = await this.#thread.ask({ name: 'depth', input: { app, nowMs, except: active } })
+    const active = this.#consumptions.get(route)?.inFlight ?? []
+    const stored = await this.#thread.ask({ name: 'depth', input: { route, nowMs, except: active } })
     const { waiting, delayed, dead, oldestDueAtMs = nowMs } = stored
     return { waiting, delayed, active: active.length, dead, oldestAgeMs: Math.max(0, nowMs - oldestDueAtMs) }
   }
@@ -114,8 +114,8 @@ export class SqliteQueue implements DeliveryQueue {
     return this.#thread.askPatiently({ name: 'dropDead', input: { filter, nowMs: this.#nowMs() } })
   }
 
-  forget(app: string, device: string): Promise<Removed> {
-    return forgetDevice({ thread: this.#thread, keyring: this.#keyring }, app, device)
+  forget(route: string, deviceHash: string): Promise<Removed> {
+    return forgetDevice({ thread: this.#thread, keyring: this.#keyring }, route, deviceHash)
   }
 
   /** Resolves with true when there may be more to clear away. */

@@ -18,7 +18,7 @@ export class Refused extends Error {
   override readonly name = 'Refused'
 }
 
-/** `seq` never comes back (autoincrement), because badge updates are compared by it. Due deliveries of an app are a range of the index. */
+/** `seq` never comes back (autoincrement), because badge updates are compared by it. Due deliveries of a route are a range of the index. */
 const SCHEMA = `
   create table delivery (
     seq integer primary key autoincrement,

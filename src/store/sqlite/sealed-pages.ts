@@ -10,13 +10,13 @@ export class SealedPages {
 
   constructor(database: DatabaseSync, table: SealedTable) {
     const scanned = `select seq, app, sealed from ${table} where seq > :after order by seq limit :limit`
-    this.#read = database.prepare(`select seq, sealed from (${scanned}) where app = :app`)
+    this.#read = database.prepare(`select seq, sealed from (${scanned}) where app = :route`)
     this.#last = database.prepare(`select max(seq) as last from (${scanned})`)
     this.#remove = database.prepare(`delete from ${table} where seq in (select value from json_each(:orders))`)
   }
 
-  page({ app, after, limit }: Input<'page'>): Output<'page'> {
-    const rows = this.#read.all({ app, after, limit })
+  page({ route, after, limit }: Input<'page'>): Output<'page'> {
+    const rows = this.#read.all({ route, after, limit })
     return {
       rows: rows.map((row) => ({ order: integer(row, 'seq'), sealed: blob(row, 'sealed') })),
       last: optionalInteger(this.#last.get({ after, limit }), 'last'),

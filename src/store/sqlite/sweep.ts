@@ -26,9 +26,9 @@ export async function sweep({ thread, keyring, nowMs, except }: SweepPorts): Pro
 }
 
 function storedDispositionOf(row: OverdueRow, keyring: Keyring, nowMs: number): StoredDisposition {
-  const { app, order, attempts, sealed } = row
+  const { route, order, attempts, sealed } = row
   try {
-    const [delivery] = openDeliveries(keyring, app, sealed)
+    const [delivery] = openDeliveries(keyring, route, sealed)
     if (delivery === undefined || !isKeptWhenExpired(delivery)) return { kind: 'acknowledge', order }
     return { kind: 'dead-letter', order, id: delivery.id, reason: 'expired', attempts: attempts + 1, atMs: nowMs }
   } catch {

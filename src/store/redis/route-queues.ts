@@ -1,10 +1,10 @@
-/** BullMQ's objects: one queue per app, so that none waits for another; and how their keys are named. */
+/** BullMQ's objects: one queue per route, so that none waits for another; and how their keys are named. */
 import { Queue, QueueKeys, RedisConnection, RedisQueueBackend, Worker, type BackendFactory } from 'bullmq'
 import type { Client, Connections } from './connection.ts'
 import type { JobRecord } from './job.ts'
 
-export type AppQueue = Queue<JobRecord, null>
-export type AppWorker = Worker<JobRecord, null>
+export type RouteQueue = Queue<JobRecord, null>
+export type RouteWorker = Worker<JobRecord, null>
 
 export interface Timings {
   /** A worker that does not renew its lock for so long is taken to be dead. */
@@ -26,30 +26,30 @@ export function hashTagged(prefix: string): string {
   return /\{[^}]+\}/.test(prefix) ? prefix : `{${prefix}}`
 }
 
-/** An app's configured name as part of a key: BullMQ refuses colons, and a brace would be taken for a hash tag. */
-export function keyName(app: string): string {
-  return `app-${encodeURIComponent(app.toWellFormed()).replaceAll('*', '%2A')}`
+/** A route's configured name as part of a key: BullMQ refuses colons, and a brace would be taken for a hash tag. */
+export function keyName(route: string): string {
+  return `app-${encodeURIComponent(route.toWellFormed()).replaceAll('*', '%2A')}`
 }
 
 /** A set of the names of apps. */
-export function appsKey(prefix: string): string {
+export function routesKey(prefix: string): string {
   return `${prefix}:apps`
 }
 
-export class AppQueues {
+export class RouteQueues {
   readonly #connections: Connections
   readonly #prefix: string
-  readonly #queues = new Map<string, AppQueue>()
+  readonly #queues = new Map<string, RouteQueue>()
 
   constructor(connections: Connections, prefix: string) {
     this.#connections = connections
     this.#prefix = prefix
   }
 
-  queueOf(app: string): AppQueue {
-    const existing = this.#queues.get(app)
+  queueOf(route: string): RouteQueue {
+    const existing = this.#queues.get(route)
     if (existing !== undefined) return existing
-    const queue: AppQueue = new Queue(keyName(app), {
+    const queue: RouteQueue = new Queue(keyName(route), {
       connection: this.#connections.commands,
       prefix: this.#prefix,
       // The check asks for INFO once and remembers for good when that fails; health.ts asks again and again.
@@ -58,31 +58,31 @@ export class AppQueues {
       defaultJobOptions: { removeOnComplete: true, attempts: 1, stackTraceLimit: 0 },
     })
     queue.on('error', () => {})
-    this.#queues.set(app, queue)
-    void this.tellApps().catch(() => {})
+    this.#queues.set(route, queue)
+    void this.registerRoutes().catch(() => {})
     return queue
   }
 
-  /** Where the keys of an app's queue are: what they end in follows. */
-  keyPrefixOf(app: string): string {
-    return `${this.#prefix}:${keyName(app)}:`
+  /** Where the keys of a route's queue are: what they end in follows. */
+  keyPrefixOf(route: string): string {
+    return `${this.#prefix}:${keyName(route)}:`
   }
 
   /** The names of all apps that ever had a queue here, configured or not. Resolves when those of this process are among them. */
-  async tellApps(): Promise<readonly string[]> {
+  async registerRoutes(): Promise<readonly string[]> {
     const { work } = this.#connections
     const ours = [...this.#queues.keys()]
-    if (ours.length > 0) await work.sadd(appsKey(this.#prefix), ...ours)
-    return work.smembers(appsKey(this.#prefix))
+    if (ours.length > 0) await work.sadd(routesKey(this.#prefix), ...ours)
+    return work.smembers(routesKey(this.#prefix))
   }
 
   /**
    * A worker that takes jobs only when asked (https://docs.bullmq.io/patterns/manually-fetching-jobs), on the two connections given. Nothing that
    * BullMQ decides by itself is used but its check for stalled jobs, and that never fails a job.
    */
-  createWorker(app: string, blocking: Client, timings: Timings): AppWorker {
-    const worker: AppWorker = new Worker(
-      keyName(app),
+  createWorker(route: string, blocking: Client, timings: Timings): RouteWorker {
+    const worker: RouteWorker = new Worker(
+      keyName(route),
       null,
       {
         connection: this.#connections.work,

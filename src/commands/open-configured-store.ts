@@ -1,0 +1,22 @@
+/** Opens the store of a configuration; what it refuses is a mistake of the operator's. */
+import type { Config } from '../config/config.ts'
+import { ConfigError } from '../config/config-error.ts'
+import { StoreRefusedError } from '../core/errors.ts'
+import type { Keyring } from '../core/keyring.ts'
+import type { Log } from '../core/log.ts'
+import type { Store } from '../store/contract.ts'
+import { openStore } from '../store/open.ts'
+
+export async function openConfiguredStore(
+  { store, file }: Config,
+  keyring: Keyring,
+  log: Log,
+  nowMs: () => number = Date.now,
+): Promise<Store> {
+  try {
+    return await openStore(store, { keyring, nowMs, onError: (message) => log.error(message) })
+  } catch (error) {
+    if (!(error instanceof StoreRefusedError)) throw error
+    throw new ConfigError([{ path: 'store.url', file, message: error.message }])
+  }
+}

@@ -1,0 +1,65 @@
+/** The routes that run: what each provider makes of its configured options, and which route a device belongs to. */
+import { compileApps } from '../core/app-match.ts'
+import type { CountsPer } from '../core/identities.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { PushIdentity, Rendered } from '../core/message.ts'
+import type { ProviderLedger } from '../core/provider.ts'
+import type { Push } from '../core/push.ts'
+import type { Route } from '../core/route.ts'
+import type { RouteConfig } from './config.ts'
+import type { ProviderKinds } from './schema.ts'
+
+export interface RunningRoute extends Route, Pick<RouteConfig, 'policy' | 'timing'> {
+  /** Every push makes the phone ring. */
+  readonly alwaysRings: boolean
+  readonly countsPer: CountsPer
+  /** What the privacy statement has to know of the push service, under these options. */
+  readonly ledger: ProviderLedger
+  /** What the sender needs to reach a device. */
+  readonly targetOf: (pushkey: string, data: JsonObject) => string
+  readonly render: (push: Push, identity: PushIdentity) => Rendered
+  /** What the app needs to register its pusher, where there is such a thing (Web Push). */
+  readonly publicKey: string | undefined
+}
+
+export class Routes {
+  readonly all: readonly RunningRoute[]
+  readonly #match: (appId: string) => string | undefined
+
+  constructor(all: readonly RunningRoute[]) {
+    this.all = all
+    this.#match = compileApps(all.map(({ app }) => app))
+  }
+
+  /** The route of a device with this app_id; undefined when no app is configured for it. */
+  routeFor(appId: string): RunningRoute | undefined {
+    const app = this.#match(appId)
+    return this.all.find((route) => route.app === app)
+  }
+}
+
+/** Rejects when a file that an app's options name cannot be used any more. */
+export async function openRoutes(configs: readonly RouteConfig[], kinds: ProviderKinds): Promise<Routes> {
+  return new Routes(await Promise.all(configs.map((config) => openRoute(config, kinds))))
+}
+
+async function openRoute(
+  { name, app, provider, options, policy, timing }: RouteConfig,
+  kinds: ProviderKinds,
+): Promise<RunningRoute> {
+  const kind = kinds[provider]
+  if (kind === undefined) throw new TypeError(`no push service is called ${provider}`)
+  return {
+    name,
+    app,
+    provider,
+    policy,
+    timing,
+    alwaysRings: options['push_type'] === 'voip',
+    countsPer: kind.countsPer,
+    ledger: kind.ledger(options),
+    targetOf: (pushkey, data) => kind.targetOf?.(pushkey, data) ?? pushkey,
+    render: kind.renderer(options),
+    publicKey: await kind.publicKey?.(options),
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Every keyed hash by which a device or a push is recognised again, with what it is made of: so what can be linked, and by whom. None can be turned
+ * back, and nobody without the key file can compute one. What goes to a push service is the push id and the collapse IDs; the rest stays in the store.
+ */
+import type { JsonObject } from './json.ts'
+import type { Keyring } from './keyring.ts'
+
+/** A device as a pusher names it, on one route. */
+export interface Recipient {
+  /** Name of the route. */
+  readonly route: string
+  readonly appId: string
+  /** What the sender needs to reach the device: the pushkey, or what the push service made of it and of the pusher's data. */
+  readonly target: string
+  /** The pusher's data: two accounts on one phone have one pushkey, and mostly data of their own. */
+  readonly data: JsonObject
+}
+
+/** Counts-only pushes replace each other per pushkey, or per pushkey and pusher data. */
+export type CountsPer = 'pushkey' | 'pusher'
+
+/** The alphabet and length that every push service takes (RFC 8030 §5.4 is the strictest). */
+const COLLAPSE_ID_CHARACTERS = 32
+const HOUR_MS = 3600_000
+
+export class Identities {
+  readonly #hash: Keyring['hash']
+
+  constructor(keyring: Pick<Keyring, 'hash'>) {
+    this.#hash = (purpose, ...parts) => keyring.hash(purpose, ...parts)
+  }
+
+  /** The device: dead pushkeys, the log's 8 digits, `forget`. Of the whole target: who knows only a part of it cannot have it called dead. */
+  device({ appId, target }: Pick<Recipient, 'appId' | 'target'>): string {
+    return this.#hash('device', appId, target)
+  }
+
+  /** The device as it was registered at that time. Of the device too, so that equal times of two devices do not show. */
+  registration(deviceHash: string, pushkeyTs: number): string {
+    return this.#hash('registration', deviceHash, String(pushkeyTs))
+  }
+
+  /** The event on the device: one push for it (deduplication). */
+  event({ appId, target, data }: Recipient, eventId: string): string {
+    return this.#hash('event', appId, target, JSON.stringify(data), eventId)
+  }
+
+  /** What the push service gets as the push's ID: the same for each attempt, and for the same event posted twice. A UUID. */
+  push(deduplicationKey: string): string {
+    return uuidOf(Buffer.from(this.#hash('push', deduplicationKey), 'base64url'))
+  }
+
+  /** What the push service gets to let a push take the place of another, of something that is itself a hash or random. */
+  collapse(name: string): string {
+    return this.#hash('collapse', name).slice(0, COLLAPSE_ID_CHARACTERS)
+  }
+
+  /** The same for a room. Of the target too: a push service that knows a room must not find it on other devices. */
+  roomCollapse({ appId, target }: Recipient, roomId: string): string {
+    return this.collapse(this.#hash('room', appId, target, roomId))
+  }
+
+  /** The device's badge: only the latest is sent. With the route's name: each has an order of its own. */
+  badge({ route, appId, target, data }: Recipient, countsPer: CountsPer): string {
+    return this.#hash('latest', route, appId, target, countsPer === 'pusher' ? JSON.stringify(data) : '')
+  }
+
+  /** When the next wake-up of a registration leaves (`coalesce`). With the route's name: what waits under another is not handed out. */
+  wakeUp({ route, appId, target, data }: Recipient, prio: 'high' | 'low'): string {
+    return this.#hash('wake', route, appId, target, JSON.stringify(data), prio)
+  }
+
+  /** Wake-ups that leave together: only the latest is sent. Not with one registered at another time, which may be dead while this one is not. */
+  trailingWakeUp(wakeUpHash: string, atMs: number, pushkeyTs: number | undefined): string {
+    return this.#hash('trailing-wake', wakeUpHash, String(atMs), String(pushkeyTs))
+  }
+
+  /** Where in the time after a tick the device's pushes leave, in [0, 1): shuffled anew at each tick, while what one device gets keeps its order. */
+  releaseFraction(deviceHash: string, tickMs: number): number {
+    return Buffer.from(this.#hash('release', deviceHash, String(tickMs)), 'base64url').readUInt32BE() / 2 ** 32
+  }
+
+  /** The device as the rejection guard counts it. Another each hour: Redis' append-only file would else hold when each device was sent something. */
+  counted(deviceHash: string, nowMs: number): string {
+    return this.#hash('breaker', deviceHash, String(Math.floor(nowMs / HOUR_MS)))
+  }
+
+  /** Everything that can be looked up of a device without knowing its events: what `forget` removes. */
+  ofDevice(recipient: Recipient, countsPer: CountsPer): DeviceIdentities {
+    return {
+      device: this.device(recipient),
+      badge: this.badge(recipient, countsPer),
+      wakeUps: (['high', 'low'] as const).map((prio) => this.wakeUp(recipient, prio)),
+    }
+  }
+}
+
+export interface DeviceIdentities {
+  readonly device: string
+  readonly badge: string
+  readonly wakeUps: readonly string[]
+}
+
+/** 8 hex digits of a keyed hash: all that the log shows of a device. */
+export function shortHash(hash: string): string {
+  return Buffer.from(hash, 'base64url').toString('hex', 0, 4)
+}
+
+/** A version 8 UUID (RFC 9562 §5.8) of the first 16 bytes. */
+function uuidOf(bytes: Buffer): string {
+  const hex = bytes.toString('hex', 0, 16)
+  const variant = ((bytes.readUInt8(8) & 0x3f) | 0x80).toString(16)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${hex.slice(20)}`
+}

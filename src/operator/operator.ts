@@ -1,0 +1,70 @@
+/** What an operator can do, whoever asks: the admin API of a running gateway, or a command. Shapes as the admin API has them, checked on both sides. */
+import Type, { type Static } from 'typebox'
+import type { JsonObject } from '../core/json.ts'
+import type { Secret } from '../core/secret.ts'
+
+const closed = { additionalProperties: false } as const
+
+/** Which dead letters; all of them when it says nothing. */
+export const deadLetterFilterSchema = Type.Object(
+  { app: Type.Optional(Type.String()), id: Type.Optional(Type.String()), reason: Type.Optional(Type.String()) },
+  closed,
+)
+export type DeadLetterFilter = Static<typeof deadLetterFilterSchema>
+
+/** A delivery that was given up; what it holds stays sealed. Times in epoch ms. */
+export const deadLetterSchema = Type.Object({
+  id: Type.String(),
+  app: Type.String(),
+  reason: Type.String(),
+  attempts: Type.Integer(),
+  acceptedAtMs: Type.Integer(),
+  diedAtMs: Type.Integer(),
+})
+export type DeadLetter = Static<typeof deadLetterSchema>
+
+/** `confirm`: the pushkeys are dead. `discard`: they were called dead by mistake. */
+export const verdictSchema = Type.Enum(['confirm', 'discard'])
+export type Verdict = Static<typeof verdictSchema>
+
+/** What there was of a device. */
+export const forgottenSchema = Type.Object({
+  death: Type.Boolean(),
+  latestBadge: Type.Boolean(),
+  /** When its latest push leaves. */
+  departure: Type.Boolean(),
+  deliveries: Type.Integer(),
+  deadLetters: Type.Integer(),
+  /** So many of its app could not be opened. */
+  unreadable: Type.Integer(),
+})
+export type Forgotten = Static<typeof forgottenSchema>
+
+export interface ForgottenDevice {
+  readonly appId: string
+  readonly pushkey: Secret
+  /** The pusher's data, which for Web Push is a part of the device's address. */
+  readonly data: JsonObject
+}
+
+/** An app whose rejections are held back, and since when. */
+export interface SuspectedApp {
+  readonly app: string
+  readonly windows: readonly object[]
+}
+
+export interface Operator {
+  listDead(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>
+  /** Resolves with how many were put back into the queue. */
+  retryDead(filter: DeadLetterFilter): Promise<number>
+  dropDead(filter: DeadLetterFilter): Promise<number>
+  /** Resolves with how many windows of rejections were released. */
+  releaseSuspected(app: string, verdict: Verdict): Promise<number>
+  /** Undefined where no app is configured for it. */
+  forget(device: ForgottenDevice): Promise<Forgotten | undefined>
+}
+
+/** The operator asked for what cannot be done; the sentence is for the operator. */
+export class OperatorError extends Error {
+  override readonly name = 'OperatorError'
+}

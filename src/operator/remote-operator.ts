@@ -1,0 +1,70 @@
+/** What an operator can do, asked of the running gateway through its admin API. */
+import Type, { type Static, type TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import type { Secret } from '../core/secret.ts'
+import {
+  deadLetterSchema,
+  forgottenSchema,
+  OperatorError,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type Forgotten,
+  type ForgottenDevice,
+  type Operator,
+  type Verdict,
+} from './operator.ts'
+
+export class RemoteOperator implements Operator {
+  readonly #url: string
+  readonly #token: Secret
+
+  /** `url`: of the admin port. */
+  constructor(url: string, token: Secret) {
+    this.#url = url
+    this.#token = token
+  }
+
+  async listDead(filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
+    const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== undefined))
+    const { dead } = await this.#ask(
+      `/api/dead?${query.toString()}`,
+      Type.Object({ dead: Type.Array(deadLetterSchema) }),
+    )
+    return dead
+  }
+
+  async retryDead(filter: DeadLetterFilter): Promise<number> {
+    return (await this.#ask('/api/dead/retry', Type.Object({ retried: Type.Integer() }), filter)).retried
+  }
+
+  async dropDead(filter: DeadLetterFilter): Promise<number> {
+    return (await this.#ask('/api/dead/drop', Type.Object({ dropped: Type.Integer() }), filter)).dropped
+  }
+
+  async releaseSuspected(app: string, verdict: Verdict): Promise<number> {
+    return (await this.#ask('/api/rejections', Type.Object({ released: Type.Integer() }), { app, verdict })).released
+  }
+
+  async forget({ appId, pushkey, data }: ForgottenDevice): Promise<Forgotten | undefined> {
+    const schema = Type.Object({ forgotten: Type.Union([forgottenSchema, Type.Null()]) })
+    const { forgotten } = await this.#ask('/api/forget', schema, { app_id: appId, pushkey: pushkey.reveal(), data })
+    return forgotten ?? undefined
+  }
+
+  /** POST where there is a body. */
+  async #ask<Schema extends TSchema>(path: string, schema: Schema, body?: object): Promise<Static<Schema>> {
+    const authorization = `Bearer ${this.#token.reveal()}`
+    const init =
+      body === undefined
+        ? { headers: { authorization } }
+        : { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: JSON.stringify(body) }
+    const response = await fetch(this.#url + path, init)
+    if (response.status === 401)
+      throw new OperatorError('The running gateway has another token: does it use another admin.token_file?')
+    if (!response.ok) throw new OperatorError(`The running gateway answered ${response.status}`)
+    const json: unknown = await response.json()
+    if (!Value.Check(schema, json))
+      throw new OperatorError('The running gateway is of another version: its answer is another')
+    return json
+  }
+}

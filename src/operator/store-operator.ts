@@ -1,0 +1,104 @@
+/** What an operator can do, done on the store: by the running gateway, or by a command where none runs. */
+import { randomUUID } from 'node:crypto'
+import type { Routes } from '../config/routes.ts'
+import { Identities } from '../core/identities.ts'
+import type { Keyring } from '../core/keyring.ts'
+import { DeadPushkeys } from '../memory/dead-pushkeys.ts'
+import { Deduplication } from '../memory/deduplication.ts'
+import type { RejectionGuard } from '../memory/rejection-guard.ts'
+import { WakeUps } from '../memory/wake-ups.ts'
+import type * as contract from '../store/contract.ts'
+import type {
+  DeadLetter,
+  DeadLetterFilter,
+  Forgotten,
+  ForgottenDevice,
+  Operator,
+  SuspectedApp,
+  Verdict,
+} from './operator.ts'
+
+export interface StoreOperatorParts {
+  readonly store: Pick<contract.Store, 'queue' | 'memory'>
+  readonly guard: RejectionGuard
+  readonly keyring: Keyring
+  readonly nowMs: () => number
+  /** As they are configured now. */
+  readonly routes: () => Routes
+  /** How long a push is worth delivering, as it is configured now. */
+  readonly maxAgeMs: () => number
+}
+
+const MOST_DEAD_LISTED = 1000
+const KEYS_AT_ONCE = 50
+
+export class StoreOperator implements Operator {
+  readonly #parts: StoreOperatorParts
+  readonly #identities: Identities
+
+  constructor(parts: StoreOperatorParts) {
+    this.#parts = parts
+    this.#identities = new Identities(parts.keyring)
+  }
+
+  async listDead(filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
+    const letters = await this.#parts.store.queue.listDead(storeFilter(filter), MOST_DEAD_LISTED)
+    return letters.map(({ route, ...rest }) => ({ app: route, ...rest }))
+  }
+
+  retryDead(filter: DeadLetterFilter): Promise<number> {
+    const { store, nowMs, maxAgeMs } = this.#parts
+    return store.queue.retryDead(storeFilter(filter), nowMs() + maxAgeMs())
+  }
+
+  dropDead(filter: DeadLetterFilter): Promise<number> {
+    return this.#parts.store.queue.dropDead(storeFilter(filter))
+  }
+
+  /** Those of all configured apps. */
+  async listSuspected(): Promise<readonly SuspectedApp[]> {
+    const { guard, routes } = this.#parts
+    const suspected = await Promise.all(
+      routes().all.map(async ({ name, app }) => ({ app, windows: await guard.windows(name) })),
+    )
+    return suspected.filter(({ windows }) => windows.some(({ isDiscarded }) => isDiscarded !== true))
+  }
+
+  releaseSuspected(app: string, verdict: Verdict): Promise<number> {
+    return this.#parts.guard.release(app, verdict)
+  }
+
+  /** What waits for the device or was given up, and what is remembered under hashes that can be made from its pushkey or were found there. */
+  async forget({ appId, pushkey, data }: ForgottenDevice): Promise<Forgotten | undefined> {
+    const { store, guard, nowMs } = this.#parts
+    const route = this.#parts.routes().routeFor(appId)
+    if (route === undefined) return undefined
+    const recipient = { route: route.name, appId, target: route.targetOf(pushkey.reveal(), data), data }
+    const { device, badge, wakeUps } = this.#identities.ofDevice(recipient, route.countsPer)
+    const removed = await store.queue.forget(route.name, device)
+    const deduplication = new Deduplication(store.memory)
+    const remembered = new WakeUps(store.memory, randomUUID)
+    const [death, latestBadge, ...departures] = await Promise.all([
+      new DeadPushkeys(store.memory, guard, this.#identities, nowMs).forget(device),
+      deduplication.forgetLatest(badge),
+      ...wakeUps.map((wakeUp) => remembered.forget(wakeUp)),
+    ])
+    const { deliveries, deadLetters, unreadable } = removed
+    const all = [...deliveries, ...deadLetters]
+    for (let start = 0; start < all.length; start += KEYS_AT_ONCE)
+      await Promise.all(all.slice(start, start + KEYS_AT_ONCE).map((delivery) => deduplication.forget(delivery)))
+    return {
+      death,
+      latestBadge,
+      departure: departures.includes(true),
+      deliveries: deliveries.length,
+      deadLetters: deadLetters.length,
+      unreadable,
+    }
+  }
+}
+
+/** An app with one push service has one route, of its own name. */
+function storeFilter({ app, id, reason }: DeadLetterFilter): contract.DeadLetterFilter {
+  return { route: app, id, reason }
+}
