@@ -39,7 +39,7 @@ it('ends when the thread of the database does, so that whoever runs it starts it
   await using gateway = startHushgate(['serve'], { folder: folder.path, nodeOptions })
   const { code, stderr } = await gateway.ended
   expect(code).toBe(70)
-  expect(stderr).toContain('"error":"DatabaseThreadEnded"')
+  expect(stderr).toContain('"error":"DatabaseThreadEndedError"')
 })
 
 describe.each(STORES)('on %s', (store) => {
