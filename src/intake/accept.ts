@@ -214,7 +214,7 @@ function namesOf(
     device: deviceHash(appId, target, hash),
     deduplicationKey: undefined,
     latestKey: undefined,
-    // Keyed per pushkey: a push service that knows a room must not be able to look for it (facts/protocol.md §5.1).
+    // Keyed per pushkey: a push service that knows a room must not be able to look for it (docs/facts/peers.md#topic-of-a-room).
     roomCollapseId: () => (roomId === undefined ? undefined : collapseIdOf(hash('room', appId, target, roomId))),
   }
   if (notification.kind === 'counts') {

@@ -124,7 +124,7 @@ export interface Store extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** How long a dead letter is kept, and how many per app (design.md §2). */
+/** How long a dead letter is kept, and how many per app (docs/decisions.md#dead-letters). */
 export const DEAD_LETTER_LIFETIME_MS = 7 * 24 * 3600_000
 export const DEAD_LETTERS_PER_APP = 10_000
 /** A batch (or single) whose worker died while it was handed out is handed out again this often before it is split (or given up). */
