@@ -1,6 +1,6 @@
 /**
  * The two things a store does, kept small so that SQLite and Redis can do them alike: hand out deliveries, and remember keyed facts for a time.
- * Decisions (retry, delay, expiry, dead letter, pause) are not made here but in retry.ts and delivery-worker.ts, once for both.
+ * Decisions (retry, delay, expiry, dead letter, pause) are not made here but in src/delivery, once for both.
  */
 import type { Delivery } from '../core/delivery.ts'
 
