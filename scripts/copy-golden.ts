@@ -1,9 +1,10 @@
-/** Makes test/fixtures/golden.json.gz of a folder of recorded cases: what the comparison reads of them, and nothing else. */
+/** Makes test/fixtures/golden.json.gz of a folder of recorded cases (docs/facts/peers.md#recorded-cases): what the comparison reads of them, and nothing else. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
-const [folder = '../shared/golden'] = process.argv.slice(2)
+const [folder] = process.argv.slice(2)
+if (folder === undefined) throw new Error('Say where the recordings are: node scripts/copy-golden.ts FOLDER')
 const cases = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
   .sort()

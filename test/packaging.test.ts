@@ -1,6 +1,6 @@
 /** What an operator gets beside the gateway: documents that are not stale, examples that fit it and each other, workflows that download what is meant. */
-import { existsSync, globSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
@@ -26,13 +26,6 @@ function at(value: unknown, ...path: readonly string[]): unknown {
 describe('docs/configuration.md', () => {
   it('says what the schema says; renew it with: npm run schema', () => {
     expect(readFileSync(configurationDoc, 'utf8')).toBe(writeConfiguration())
-  })
-})
-
-describe('the documents', () => {
-  it.each(['README.md', ...globSync('docs/*.md', { cwd: CHECKOUT })])('%s links only to files that exist', (path) => {
-    const links = [...read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link ?? '')
-    expect(links.filter((link) => !existsSync(join(CHECKOUT, dirname(path), link)))).toEqual([])
   })
 })
 

@@ -55,13 +55,16 @@ const http = section('The port that homeservers post to.', {
   body_limit: size('512KiB', '16KiB', '16MiB', 'Largest request body; a larger one is answered with 413.'),
 })
 
-const admin = section('The port for the operator: health, metrics, operations page. Not for the internet.', {
-  host: Type.String({ description: 'Address to listen on.', default: '127.0.0.1', minLength: 1 }),
-  port: wholeNumber(5001, 0, 65_535, 'Port to listen on; 0 takes any free one.'),
-  token_file: filePath(
-    'File with the token that the operations page and its API ask for. Default: admin-token beside the SQLite file, made on first start; with Redis there is no default, and without it only health and metrics answer.',
-  ),
-})
+const admin = section(
+  "The port for the operator: health, metrics, and the API of the operator's commands. Not for the internet.",
+  {
+    host: Type.String({ description: 'Address to listen on.', default: '127.0.0.1', minLength: 1 }),
+    port: wholeNumber(5001, 0, 65_535, 'Port to listen on; 0 takes any free one.'),
+    token_file: filePath(
+      'File with the token that this API asks for (hushgate keygen token). Default: admin-token beside the SQLite file, made on first start; with Redis there is no default, and without it only health and metrics answer.',
+    ),
+  },
+)
 
 const store = section('Where accepted pushes wait, and what is remembered of dead pushkeys.', {
   url: Type.Optional(

@@ -1,6 +1,6 @@
 /**
  * Notices that a file of the configuration changed. Watches folders, not files: a watched file that is replaced is never heard of again, and
- * Kubernetes replaces the folder behind a symbolic link (facts/operations.md §4, measured). A slow poll is the net below.
+ * Kubernetes replaces the folder behind a symbolic link (docs/facts/node.md#watching-files). A slow poll is the net below.
  */
 import { watch, type FSWatcher } from 'node:fs'
 import { dirname } from 'node:path'

@@ -1,6 +1,6 @@
 /** Which configured app an app_id belongs to: an exact name first, then a glob (`*` any characters, `?` exactly one). Pure. */
 
-/** The spec allows 64 characters (pushers/set, `app_id`); Synapse has been seen to send more (facts/protocol.md §1). Bounds the work a stranger can cause. */
+/** The spec allows 64 characters; Synapse has been seen to send more (docs/facts/push-gateway-api.md#lengths). Bounds the work a stranger can cause. */
 const MAX_APP_ID_UNITS = 255
 
 export function isGlob(name: string): boolean {

@@ -55,7 +55,7 @@ export class Identities {
     return this.#hash('collapse', name).slice(0, COLLAPSE_ID_CHARACTERS)
   }
 
-  /** The same for a room. Of the target too: a push service that knows a room must not find it on other devices. */
+  /** The same for a room. Of the target too: a push service that knows a room must not find it on other devices (docs/facts/peers.md#topic-of-a-room). */
   roomCollapse({ appId, target }: Recipient, roomId: string): string {
     return this.collapse(this.#hash('room', appId, target, roomId))
   }

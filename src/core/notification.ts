@@ -1,6 +1,6 @@
 /**
  * What a homeserver posts to `/_matrix/push/v1/notify` (push gateway API v1), read leniently: a homeserver that is answered 400 stops pushing to
- * that device for a day (facts/protocol.md §1.4), so only what makes the request meaningless is refused; any other wrong type counts as absent.
+ * that device for a day (docs/facts/homeservers.md#what-an-answer-does), so only what makes the request meaningless is refused; any other wrong type counts as absent.
  */
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
 import type { Counts, EncryptedPush } from './push.ts'
@@ -151,7 +151,7 @@ function count(value: JsonValue | undefined): number | undefined {
   return Math.min(Math.trunc(value), LARGEST_COUNT)
 }
 
-/** Synapse writes `""` for what it leaves out (facts/protocol.md §1.1). Lone surrogates, which no push service takes, become U+FFFD. */
+/** Synapse writes `""` for what it leaves out (docs/facts/push-gateway-api.md#empty-values). Lone surrogates, which no push service takes, become U+FFFD. */
 function text(value: JsonValue | undefined): string | undefined {
   return typeof value === 'string' && value !== '' ? value.slice(0, MAX_TEXT_UNITS).toWellFormed() : undefined
 }

@@ -1,4 +1,4 @@
-/** IDs for apps that drop a push without any (facts/protocol.md §3): well-formed, random, new for each push. */
+/** IDs for apps that drop a push without any (docs/facts/apps.md#placeholder-ids): well-formed, random, new for each push. */
 
 const EVENT_BYTES = 32
 const ROOM_LETTERS = 18

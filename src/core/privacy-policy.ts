@@ -20,7 +20,7 @@ export interface PrivacyPolicy {
   readonly placeholderIds?: boolean | undefined
 }
 
-/** Keys of `default_payload` that tell nothing about the user: `cs` and `session_id` are random per session (facts/protocol.md §3). */
+/** Keys of `default_payload` that tell nothing about the user: `cs` and `session_id` are random per session (docs/facts/apps.md#keys-of-default_payload). */
 export const ALWAYS_ALLOWED = ['aps.alert.loc-key', 'aps.mutable-content', 'aps.sound', 'cs', 'session_id'] as const
 const MAX_ALLOWED_VALUE_BYTES = 128
 
@@ -126,7 +126,7 @@ function hidesBadge({ data }: Device): boolean {
   return data['disable_badge_count'] === true || data['org.matrix.msc4076.disable_badge_count'] === true
 }
 
-/** The options of Sygnal's and Hedwig's apps (facts/peers.md §1.5). */
+/** The options of Sygnal's and Hedwig's apps (docs/facts/peers.md#pusher-data). */
 function pusherOptionsOf({ data, appId }: Device): PusherOptions {
   const shape = data['data_message']
   const isShape = shape === 'android' || shape === 'ios'

@@ -76,5 +76,5 @@ export interface FullPush extends PushBase {
 
 export type Push = MinimalPush | EventIdOnlyPush | FullPush
 
-/** Element's "test push" (facts: Element X Android `TestPush.kt`): constants of the public source, so no privacy is lost by passing them. */
+/** Element's "test push" (docs/facts/push-gateway-api.md#test-push): constants of the public source, so no privacy is lost by passing them. */
 export const TEST_PUSH = { eventId: '$THIS_IS_A_FAKE_EVENT_ID', roomId: '!room:domain' } as const

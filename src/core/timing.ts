@@ -1,6 +1,6 @@
 /**
  * When a push may leave: later than it came only where the app's operator asks for it, so that whoever sees pushes leave learns less about which came
- * together (facts: MSC3359). Pure; calls and the apps' test push never come here.
+ * together (docs/facts/push-gateway-api.md#msc3359). Pure; calls and the apps' test push never come here.
  */
 
 /** What an app asks for; times in ms. */

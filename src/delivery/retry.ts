@@ -12,7 +12,7 @@ export interface Circumstances {
 }
 
 const DEFAULT_FLOOR_MS = 1000
-/** Apple's advice for 5xx is about 15 minutes (facts/providers.md §5); nobody gains from asking less often than that. */
+/** Apple's advice for 5xx is about 15 minutes (docs/facts/apns.md#server-errors); nobody gains from asking less often than that. */
 const LONGEST_DELAY_MS = 15 * 60_000
 /** "At once" (nothing had been sent) is believed this often; then it is a fault like any other. */
 const IMMEDIATE_ATTEMPTS = 3

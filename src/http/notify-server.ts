@@ -29,7 +29,7 @@ const PRIVACY_PATH = '/_hushgate/privacy'
 /** Whether a policy changed is worth knowing soon. */
 const PRIVACY_CACHED_SECONDS = 60
 
-/** Synapse keeps idle connections for 120 s and does not repeat a POST on one that was closed under it (facts/protocol.md §2.1). */
+/** Synapse keeps idle connections for 120 s and does not repeat a POST on one that was closed under it (docs/facts/homeservers.md#idle-connections). */
 const KEEP_ALIVE_TIMEOUT_MS = 130_000
 const REQUEST_TIMEOUT_MS = 30_000
 /** What has arrived is answered within a second. */
@@ -101,7 +101,7 @@ function addNotifyRoutes(server: FastifyInstance, { intake, metrics }: NotifySer
       metrics.requestAnswered(reply.statusCode, reply.elapsedTime / 1000)
     done()
   })
-  // UnifiedPush's discovery, by which apps tell a gateway from something else (facts/protocol.md §1.3).
+  // UnifiedPush's discovery, by which apps tell a gateway from something else (docs/facts/push-gateway-api.md#discovery).
   server.get(NOTIFY_PATH, (_request, reply) => reply.send({ gateway: 'matrix', unifiedpush: { gateway: 'matrix' } }))
 }
 

@@ -3,7 +3,7 @@ import type { Delivery } from '../core/delivery.ts'
 import type { HandedOut, Memory } from '../store/contract.ts'
 import { forgetEntry } from './forget-entry.ts'
 
-/** As long as Synapse repeats an event that it could not hand over (facts/protocol.md §2.1). */
+/** As long as Synapse repeats an event that it could not hand over (docs/facts/homeservers.md#retries-of-synapse). */
 const LIFETIME_MS = 24 * 3600_000
 
 export class Deduplication {

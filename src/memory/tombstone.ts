@@ -1,6 +1,7 @@
 /**
- * What is known of a dead pushkey, and what follows for a push to it (design.md §2; facts/protocol.md §2.3). Pure.
- * Homeservers ignore `rejected` now and then (Synapse on counts-only requests), and several users may share a pushkey: so it is remembered, not told once.
+ * What is known of a dead pushkey, and what follows for a push to it (docs/decisions.md#dead-pushkeys). Pure.
+ * Homeservers ignore `rejected` now and then (Synapse on counts-only requests), and several users may share a pushkey: so it is remembered, not told once
+ * (docs/facts/homeservers.md#ignored-rejections).
  */
 
 export interface Tombstone {

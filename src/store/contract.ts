@@ -1,6 +1,6 @@
 /**
  * The two things a store does, kept small so that SQLite and Redis can do them alike: hand out deliveries, and remember keyed facts for a time.
- * Decisions (retry, delay, expiry, dead letter, pause) are not made here but in retry.ts and delivery-worker.ts, once for both.
+ * Decisions (retry, delay, expiry, dead letter, pause) are not made here but in src/delivery, once for both.
  */
 import type { Delivery } from '../core/delivery.ts'
 
@@ -122,7 +122,7 @@ export interface Store extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** How long a dead letter is kept, and how many per route (design.md §2). */
+/** How long a dead letter is kept, and how many per route (docs/decisions.md#dead-letters). */
 export const DEAD_LETTER_LIFETIME_MS = 7 * 24 * 3600_000
 export const DEAD_LETTERS_PER_APP = 10_000
 /** A batch (or single) whose worker died while it was handed out is handed out again this often before it is split (or given up). */

@@ -1,4 +1,4 @@
-/** What goes wrong in Sygnal, hedwig, mattermost-push-proxy and gorush (facts/peers.md §4), and what Hushgate does instead, on both stores. */
+/** What goes wrong in Sygnal, hedwig, mattermost-push-proxy and gorush (docs/facts/peers.md#defects), and what Hushgate does instead, on both stores. */
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -380,7 +380,7 @@ describe.each(STORES)('on %s', (store) => {
     })
   })
 
-  describe('what users filed (§4.1)', () => {
+  describe('what users filed (docs/facts/peers.md#what-users-filed)', () => {
     it('3: a backlog recovers by itself when the push service does', async () => {
       const away = appsYaml.replace(/endpoint: \S+/, `endpoint: https://127.0.0.1:${await freePort()}`)
       await gateway.reload({ appsYaml: away })

@@ -1,4 +1,4 @@
-/** What happens to a notification: the rows of design §2 (docs/architecture.md), on both stores, seen from outside. */
+/** What happens to a notification: what docs/decisions.md says, on both stores, seen from outside. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -69,7 +69,7 @@ export async function startPushServices(): Promise<PushServices> {
   }
 }
 
-/** A pushkey of its own, which a simulator answers as `script` says (golden/README.md), e.g. `s503.n1`. */
+/** A pushkey of its own, which a simulator answers as `script` says (src/simulators/script.ts), e.g. `s503.n1`. */
 export function newPushkey(script = ''): { readonly token: string; readonly apns: string; readonly fcm: string } {
   const token = `${script === '' ? 'device' : `x${script}`}-${randomUUID()}`
   return { token, apns: Buffer.from(token).toString('base64'), fcm: token }

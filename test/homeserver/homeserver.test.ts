@@ -6,7 +6,7 @@ import type { MatrixUser } from './matrix-user.ts'
 import { startRig, type Rig } from './rig.ts'
 import type { Exchange } from './recorder.ts'
 
-/** Longer than Synapse's first tries (after 1, 2, 4 and 8 s: facts/protocol.md §2.1) take together. */
+/** Longer than Synapse's first tries (after 1, 2, 4 and 8 s: docs/facts/homeservers.md#retries-of-synapse) take together. */
 const PATIENCE = { timeout: 30_000, interval: 50 }
 
 /** As Element sets them; `pusher_notification_client_identifier` is a hash of the user's ID. */

@@ -1,4 +1,4 @@
-/** The visible part of a `full` push: which text of the app (loc-key) is shown with which arguments. The table is Sygnal's (facts/peers.md §2.1). */
+/** The visible part of a `full` push: which text of the app (loc-key) is shown with which arguments. The table is Sygnal's (docs/facts/peers.md#alerts-of-sygnal). */
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { FullPush } from '../../core/push.ts'
 import { truncate } from '../../core/text.ts'

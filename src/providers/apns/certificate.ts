@@ -68,7 +68,7 @@ async function readPkcs12(file: Buffer, passphrase: string | undefined): Promise
   try {
     createSecureContext(tls)
   } catch {
-    // OpenSSL 3 does not know RC2, with which macOS' Keychain still protects what it exports (facts/providers.md §2.2, 7).
+    // OpenSSL 3 does not know RC2, with which macOS' Keychain still protects what it exports (docs/facts/apns.md#old-certificate-files).
     return 'is protected with a cipher that OpenSSL 3 no longer opens; convert it: openssl pkcs12 -legacy -nodes -in old.p12 -out new.pem'
   }
   return { kind: 'certificate', tls: new Secret(tls), topic: certificate.userId, expiresAtMs: certificate.expiresAtMs }

@@ -19,7 +19,7 @@ export type Credential = KeyCredential | CertificateCredential
 /** Called for each mistake; what it is about is then left out. */
 export type Report = (option: keyof ApnsOptions, message: string) => void
 
-/** Apple, "Sending notification requests to APNs", apns-topic; `.push-type.` ones: facts/providers.md §5. */
+/** Apple, "Sending notification requests to APNs", apns-topic; all of them: docs/facts/apns.md#topics. */
 const TOPIC_SUFFIXES: Readonly<Record<string, string>> = {
   voip: '.voip',
   complication: '.complication',

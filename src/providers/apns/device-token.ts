@@ -3,7 +3,7 @@
 export type TokenFormat = 'auto' | 'base64' | 'hex'
 
 // Apple: "device tokens are of variable length, do not hard-code their size". Real ones have 32 bytes and more; the bounds only keep out
-// what is certainly none: a Matrix pushkey has at most 512 characters, so 256 bytes of hex (facts/protocol.md §1.1).
+// what is certainly none: a Matrix pushkey has at most 512 characters, so 256 bytes of hex (docs/facts/push-gateway-api.md#lengths).
 const MIN_BYTES = 4
 const MAX_BYTES = 256
 /** A hex token is at least 32 bytes; shorter text of hex digits is more likely base64. */

@@ -22,12 +22,12 @@ const AT_ONCE: Verdict = { scope: 'delivery', ambiguous: false, afterMs: 0 }
  * so no answer about those may block.
  */
 const VERDICTS: Readonly<Record<string, Verdict>> = {
-  // The device token: facts/providers.md §5 "Dead token"; design.md §4. The breaker watches for a wrong topic or environment.
+  // The device token: docs/facts/apns.md#dead-tokens. The breaker watches for a wrong topic or environment.
   '400 BadDeviceToken': 'rejected',
   '400 DeviceTokenNotForTopic': 'rejected',
   // Unregistered, ExpiredToken: Apple has no other reasons for it.
   '410': 'rejected',
-  // Our topic, key or certificate: facts/peers.md §3.1 ("never reject; app = misconfigured"), design.md §4.
+  // Our topic, key or certificate: docs/facts/apns.md#our-credential-or-configuration.
   '400 BadTopic': 'blocked',
   '400 MissingTopic': 'blocked',
   '400 TopicDisallowed': 'blocked',
@@ -48,7 +48,7 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
   '429': { scope: 'target', ambiguous: false, floorMs: MINUTE_MS },
   // Apple: "no more than once every 20 minutes".
   '429 TooManyProviderTokenUpdates': { scope: 'app', ambiguous: false, afterMs: 20 * MINUTE_MS },
-  // A message may provoke a 500, so it slows down itself alone; 503 is about the service (facts/providers.md §6).
+  // A message may provoke a 500, so it slows down itself alone; 503 is about the service (docs/facts/apns.md#server-errors).
   '500': { scope: 'delivery', ambiguous: true },
   '503': { scope: 'app', ambiguous: false },
   // This server goes, not the service.

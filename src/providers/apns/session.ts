@@ -1,6 +1,6 @@
 /**
  * One HTTP/2 connection to APNs: how many pushes it takes at once, whether it is still alive, and what became of each request on it.
- * node-apn's own client fails here (second GOAWAY, dead connection, cold start): facts/providers.md §2.2.
+ * node-apn's own client fails here (second GOAWAY, dead connection, cold start): docs/facts/apns.md#library.
  */
 import { once } from 'node:events'
 import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'

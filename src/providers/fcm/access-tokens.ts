@@ -1,6 +1,6 @@
 /**
  * Access tokens for a service account (RFC 7523), one request at a time however many wait for it.
- * Ours, because firebase-admin's `cert()` ignores the agent (firebase-admin-node#2960), `token_uri` and any deadline (facts/providers.md §1.1).
+ * Ours, because firebase-admin's `cert()` ignores the agent (firebase-admin-node#2960), `token_uri` and any deadline (docs/facts/fcm.md#access-tokens).
  */
 import { createSign } from 'node:crypto'
 import { request } from 'node:https'

@@ -40,24 +40,24 @@ interface Row {
   readonly outcome: (finding: Finding) => Outcome
 }
 
-/** Google's least wait before a first retry (scale-fcm guide; facts/providers.md §5). */
+/** Google's least wait before a first retry (docs/facts/fcm.md#pauses). */
 const FLOOR_MS = 10_000
 /** Google's default for a 429 without Retry-After, same place. */
 const QUOTA_FLOOR_MS = 60_000
 /** An operator has to act first. */
 const OPERATOR_FLOOR_MS = 600_000
 
-/** The first row that fits. EC: firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; §: facts/providers.md. */
+/** The first row that fits. EC: firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; ERRORS: docs/facts/fcm.md#errors. */
 const ROWS: readonly Row[] = [
   // Accepted, whatever the body says (golden: fcm-answer-200-badjson).
   { when: ({ status }) => status >= 200 && status < 300, outcome: () => ({ kind: 'delivered' }) },
-  // EC UNREGISTERED: the app was removed, or has a new token. By its detail only: a wrong project is a 404 too (§1.5).
+  // EC UNREGISTERED: the app was removed, or has a new token. By its detail only: a wrong project is a 404 too (ERRORS).
   { when: ({ fcmError }) => fcmError === 'UNREGISTERED', outcome: rejected },
-  // EC INVALID_ARGUMENT is about a token only where the answer names it (§1.5; firebase-admin-java#1064 has the text).
+  // EC INVALID_ARGUMENT is about a token only where the answer names it (docs/facts/fcm.md#dead-tokens).
   { when: isAboutTarget, outcome: rejected },
   // … and about our message otherwise: the next attempt would fare no better.
   { when: ({ status }) => status === 400 || status === 413, outcome: failed },
-  // EC SENDER_ID_MISMATCH: a token of another project. One wrong key file would do that to every token, so none is rejected (§5).
+  // EC SENDER_ID_MISMATCH: a token of another project. One wrong key file would do that to every token, so none is rejected.
   { when: ({ fcmError }) => fcmError === 'SENDER_ID_MISMATCH', outcome: failed },
   // EC THIRD_PARTY_AUTH_ERROR: the APNs or Web Push key in the Firebase console is missing or wrong. Anyone can register such a token with the
   // public app configuration, so it must not stop the Android devices; kept until the operator has repaired it.
@@ -65,9 +65,9 @@ const ROWS: readonly Row[] = [
     when: ({ fcmError }) => fcmError === 'THIRD_PARTY_AUTH_ERROR',
     outcome: (finding) => retry(finding, { scope: 'delivery', floorMs: OPERATOR_FLOOR_MS, ambiguous: false }),
   },
-  // Our access token, even a fresh one; or IAM: the account may not send for this project (§1.5, peers.md §3.2).
+  // Our access token, even a fresh one; or IAM: the account may not send for this project (ERRORS).
   { when: ({ status }) => status === 401 || status === 403, outcome: blocked },
-  // No FcmError: there is no such project, or the endpoint is not FCM (§1.5).
+  // No FcmError: there is no such project, or the endpoint is not FCM (ERRORS).
   { when: ({ status, fcmError }) => status === 404 && fcmError === undefined, outcome: blocked },
   { when: ({ status }) => status === 404, outcome: failed },
   // EC QUOTA_EXCEEDED: of a device, a topic or the whole project; QuotaFailure says which. Anyone can exhaust their own device's.

@@ -1,4 +1,4 @@
-/** The options of `payload_style: hedwig`, named and set as in Hedwig's sample configuration (facts/peers.md §1.8). */
+/** The options of `payload_style: hedwig`, named and set as in Hedwig's sample configuration (docs/facts/peers.md#options-of-hedwig). */
 import Type, { type Static } from 'typebox'
 
 const TITLE = '<count> unread rooms'

@@ -1,5 +1,5 @@
 /**
- * Push → an FCM message in one of Hedwig's three shapes (facts/peers.md §2.6), for apps made for it (FluffyChat). What stands in `data` is read by
+ * Push → an FCM message in one of Hedwig's three shapes (docs/facts/peers.md#shapes-of-hedwig), for apps made for it (FluffyChat). What stands in `data` is read by
  * the Matrix Dart SDK, which fails where `devices` or `counts` is not the JSON of a list and of an object.
  */
 import { jsonObject, type JsonObject } from '../../core/json.ts'

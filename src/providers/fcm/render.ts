@@ -1,4 +1,4 @@
-/** Push → the FCM message without its target: what Sygnal 0.17 sends (golden/), fitted into FCM's limits; the privacy of minimal pushes kept. */
+/** Push → the FCM message without its target: what Sygnal sends (docs/facts/peers.md#recorded-cases), fitted into FCM's limits; minimal stays minimal. */
 import { isJsonObject } from '../../core/json.ts'
 import type { Rendered } from '../../core/message.ts'
 import { type Counts, type EventIdOnlyPush, type FullPush, type Push } from '../../core/push.ts'
@@ -9,7 +9,7 @@ import { staticBytes } from './static-options.ts'
 import { addDefaults, addWakeUp } from './wake-up.ts'
 
 /**
- * No collapse key: collapsible messages are limited to a burst of 20 per device (facts/protocol.md §3.1). No ttl unless the options have
+ * No collapse key: collapsible messages are limited to a burst of 20 per device (docs/facts/fcm.md#throttling). No ttl unless the options have
  * one: how long a push is worth is for the queue, which sees the clock.
  */
 export function fcmRenderer(options: FcmOptions): (push: Push) => Rendered {

@@ -19,12 +19,12 @@ import { ttlSeconds } from './static-options.ts'
 
 type Target = NonNullable<FcmOptions['target']>
 
-/** Google's least timeout for a send (scale-fcm guide; facts/providers.md §5). */
+/** Google's least timeout for a send (docs/facts/fcm.md#pauses). */
 const DEADLINE_MS = 10_000
 const DEFAULT_CONNECTIONS = 50
 /** Google closes idle connections after some minutes, a NAT on the way sooner. */
 const IDLE_MS = 60_000
-/** No device has it, so a dry run to it tells a good credential from a bad one and nothing else (facts/providers.md §1.6). */
+/** No device has it, so a dry run to it tells a good credential from a bad one and nothing else (docs/facts/fcm.md#dry-run). */
 const CHECK_TARGET = 'credential-check'
 /** Something in the options that the schema lets pass and the SDK does not. */
 const NOT_TAKEN = 'not accepted by firebase-admin'
@@ -134,7 +134,7 @@ class FcmSender implements Sender {
 
 /**
  * Hands firebase-admin the token that we hold. One that "expires at once" is asked for again with each send: so the SDK keeps none of its own,
- * and a refused one can be replaced without a new app (facts/providers.md §1.2).
+ * and a refused one can be replaced without a new app (docs/facts/fcm.md#access-tokens).
  */
 class CurrentToken implements Credential {
   token = ''

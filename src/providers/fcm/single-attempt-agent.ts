@@ -1,6 +1,6 @@
 /**
  * An HTTPS agent that lets a client library make one request per attempt and no more, and that reads the answer off the wire itself.
- * firebase-admin sends up to five times and for 82 s, and its errors hide the status (facts/providers.md §1.3, §1.5).
+ * firebase-admin sends up to five times and for 82 s, and its errors hide the status (docs/facts/fcm.md#one-attempt).
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'

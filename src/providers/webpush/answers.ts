@@ -26,7 +26,7 @@ export const ABORTED = 'aborted'
 /** The time for an answer was over. */
 export const DEADLINE = 'deadline'
 
-/** Overloaded; the least pause that FCM asks for (facts/providers.md §5). */
+/** Overloaded; the least pause that FCM asks for (docs/facts/fcm.md#pauses). */
 const QUOTA_FLOOR_MS = 60_000
 /** Somebody has to act first. */
 const OPERATOR_FLOOR_MS = 600_000
@@ -41,12 +41,12 @@ interface Row {
 
 /**
  * The first row that fits. Every retry concerns this endpoint alone: a stranger names the host, so nothing that it says may stop the app.
- * 8030: RFC 8030; 8292: RFC 8292; §: facts/providers.md; PEERS: facts/peers.md §3.3.
+ * 8030: RFC 8030; 8292: RFC 8292; all of it: docs/facts/web-push.md#answers.
  */
 const ROWS: readonly Row[] = [
   { from: 200, to: 299, outcome: 'delivered' }, // 8030 §5: 201; others are seen in the wild (golden: web-answer-202)
-  { from: 404, outcome: 'rejected' }, // 8030 §7.3: the subscription is gone; also what expired (PEERS)
-  { from: 410, outcome: 'rejected' }, // § 5: what push services answer for an unsubscribed browser
+  { from: 404, outcome: 'rejected' }, // 8030 §7.3: the subscription is gone; also what expired
+  { from: 410, outcome: 'rejected' }, // what push services answer for an unsubscribed browser
   { from: 401, outcome: 'retry', floorMs: OPERATOR_FLOOR_MS }, // 8292 §4.2: wants a VAPID key
   { from: 403, outcome: 'retry', floorMs: OPERATOR_FLOOR_MS }, // 8292 §4.2: another VAPID key, or our clock is wrong
   { from: 300, to: 399, outcome: 'retry', floorMs: OPERATOR_FLOOR_MS }, // not followed: it would lead past the check of the host
@@ -55,7 +55,7 @@ const ROWS: readonly Row[] = [
   { from: 429, outcome: 'retry', floorMs: QUOTA_FLOOR_MS }, // 8030 §8.4
   { from: 400, to: 499, outcome: 'failed' }, // 400 Topic or TTL, 413 too large: the next attempt would fare no better
   { from: 503, outcome: 'retry' }, // did not take it
-  { from: 507, outcome: 'retry', floorMs: QUOTA_FLOOR_MS }, // ntfy: no subscriber yet (peers.md §1.9)
+  { from: 507, outcome: 'retry', floorMs: QUOTA_FLOOR_MS }, // ntfy: no subscriber yet
   { from: 500, to: 599, outcome: 'retry', ambiguous: true }, // may have taken it
 ]
 

@@ -4,7 +4,7 @@ import { jsonBytes, truncate } from '../../core/text.ts'
 
 /** A push service must take 4096 bytes (RFC 8030 §7.2), of which encryption needs 103: header 86, padding delimiter 1, tag 16 (RFC 8291 §4). */
 export const MAX_PAYLOAD_BYTES = 3993
-/** The lengths that a payload has: one for all that is minimal or `event_id_only`; 2640 is the most that Mozilla passes on to FCM (facts/peers.md §1.9). */
+/** The lengths of payloads: one for all that is minimal or `event_id_only`; 2640 for Mozilla's way to FCM (docs/facts/web-push.md#lengths-of-messages). */
 export const PAYLOAD_LENGTHS = [1024, 2048, 2640, MAX_PAYLOAD_BYTES] as const
 /** Below this a text says too little to be worth its key. */
 const MIN_TEXT_BYTES = 32

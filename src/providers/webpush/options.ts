@@ -1,7 +1,7 @@
 /** The section of an app with `type: webpush`. */
 import Type, { type Static } from 'typebox'
 
-/** Four weeks, the longest that push services keep a message (autopush-rs; FCM: facts/providers.md §5). */
+/** Four weeks, the longest that push services keep a message (docs/facts/web-push.md#lifetimes). */
 const MAX_TTL_SECONDS = 2_419_200
 
 const options = {

@@ -1,4 +1,4 @@
-/** Push → headers and the JSON that is encrypted for the browser: what Sygnal 0.17 sends (golden/), fitted into RFC 8291's limit. */
+/** Push → headers and the JSON that is encrypted for the browser: what Sygnal 0.17 sends (docs/facts/peers.md#recorded-cases), fitted into RFC 8291's limit. */
 import type { PushIdentity, Rendered } from '../../core/message.ts'
 import type { Counts, EncryptedPush, EventIdOnlyPush, FullPush, MinimalPush, Push } from '../../core/push.ts'
 import { truncate } from '../../core/text.ts'
@@ -13,7 +13,7 @@ const CONTENT_RANKS: Readonly<Record<string, Rank>> = { body: 'body', msgtype: '
 
 /**
  * Topic (RFC 8030 §5.4): of pushes with the same one that wait for a browser the last is kept: of a room where the app wants that, and of badge
- * updates. Events have none of their own: FCM keeps four collapse keys per device (facts/providers.md §5), and a lost push is worse than a second one.
+ * updates. Events have none of their own: FCM keeps four collapse keys per device (docs/facts/fcm.md#limits), and a lost push is worse than a second one.
  */
 export function webPushRenderer(options: WebPushOptions): (push: Push, identity: PushIdentity) => Rendered {
   const longestSeconds = options.ttl ?? DEFAULT_TTL_SECONDS

@@ -33,7 +33,7 @@ const P256DH_BYTES = 65
 const AUTH_BYTES = 16
 
 /**
- * Sygnal's form: pushkey = p256dh, `data.endpoint`, `data.auth`; MSC4174's is the same. UnifiedPush's: pushkey = endpoint, and, where the app
+ * Sygnal's form: pushkey = p256dh, `data.endpoint`, `data.auth` (docs/facts/peers.md#pusher-data). UnifiedPush's: pushkey = endpoint, and, where the app
  * knows its keys, `data.p256dh` and `data.auth`.
  */
 export function targetOf(pushkey: string, data: JsonObject): string {

@@ -1,7 +1,7 @@
 /** What a UnifiedPush app is told whose endpoint has no keys: the shape that the Matrix gateways of push servers pass on (common-proxies, ntfy). */
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 
-/** From a rendered payload; `notification` without its devices. Element X reads event_id, room_id and counts.unread (facts/protocol.md §3). */
+/** From a rendered payload; `notification` without its devices. Element X reads event_id, room_id and counts.unread (docs/facts/web-push.md#unifiedpush). */
 export function unifiedPushBody(payload: string): string {
   const value: unknown = JSON.parse(payload)
   const { unread, missed_calls, ...fields }: JsonObject = isJsonObject(value) ? value : {}

@@ -1,4 +1,4 @@
-/** The connections to Redis, and the only import of ioredis: how each behaves when Redis is away, frozen or demoted (facts/queue.md §0.4, §2). */
+/** The connections to Redis, and the only import of ioredis: how each behaves when Redis is away, frozen or demoted (docs/facts/stores.md#redis-away). */
 import { Cluster, Redis, type CommonRedisOptions } from 'ioredis'
 import type { Secret } from '../../core/secret.ts'
 import type { RedisTopology } from '../settings.ts'
@@ -75,7 +75,7 @@ export class Connections {
   }
 }
 
-/** Must be asked before every use: ioredis fails fast only once it has been connected (facts/queue.md §2). */
+/** Must be asked before every use: ioredis fails fast only once it has been connected (docs/facts/stores.md#redis-away). */
 export function isReady(client: Client): boolean {
   return client.status === 'ready'
 }

@@ -1,4 +1,4 @@
-/** Stores new deliveries: all of one event-loop turn, route and priority become one job (facts/queue.md §0.2: a third of the cost for Redis). */
+/** Stores new deliveries: all of one event-loop turn, route and priority become one job (docs/facts/stores.md#batches: a third of the cost for Redis). */
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'

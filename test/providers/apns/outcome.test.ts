@@ -11,10 +11,10 @@ const rejected: Expected = { kind: 'rejected' }
 const blocked: Expected = { kind: 'blocked' }
 const failed: Expected = { kind: 'failed' }
 
-/** Apple, "Handling notification responses from APNs", table by table; the column advice of facts/peers.md §3.1; design.md §4. */
+/** Apple, "Handling notification responses from APNs", table by table; and docs/facts/apns.md. */
 const answers: readonly [number, string, Expected, string][] = [
   [400, 'BadCollapseId', failed, 'the message'],
-  [400, 'BadDeviceToken', rejected, 'the device; design.md §4, after the other environment was tried'],
+  [400, 'BadDeviceToken', rejected, 'the device, after the other environment was tried'],
   [400, 'BadExpirationDate', failed, 'the message'],
   [400, 'BadMessageId', failed, 'the message'],
   [400, 'BadPriority', failed, 'the message'],
@@ -26,7 +26,7 @@ const answers: readonly [number, string, Expected, string][] = [
   [400, 'MissingDeviceToken', failed, 'the message'],
   [400, 'MissingTopic', blocked, 'our topic'],
   [400, 'PayloadEmpty', failed, 'the message'],
-  [400, 'TopicDisallowed', blocked, 'our topic; peers.md: "never reject; app = misconfigured"'],
+  [400, 'TopicDisallowed', blocked, 'our topic; Sygnal rejects'],
   [403, 'BadCertificate', blocked, 'our credential'],
   [403, 'BadCertificateEnvironment', blocked, 'our credential'],
   [403, 'BadEnvironmentKeyInToken', blocked, 'our credential'],

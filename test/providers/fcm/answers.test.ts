@@ -36,7 +36,7 @@ const retry = { kind: 'retry', afterMs: undefined } as const
 const tokenText = { message: 'The registration token is not a valid FCM registration token' }
 
 describe('FCM answers', () => {
-  // EC: the ErrorCode reference; §: facts/providers.md; peers: facts/peers.md §3.2; golden: shared/golden.
+  // EC: firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; ERRORS: docs/facts/fcm.md#errors.
   const rows: readonly (readonly [name: string, answer: WireAnswer, outcome: Outcome])[] = [
     ['accepted', answer(200, { name: 'projects/p/messages/0:1' }), { kind: 'delivered' }],
     ['accepted, not JSON (golden fcm-answer-200-badjson)', answer(200, '{'), { kind: 'delivered' }],
@@ -46,7 +46,7 @@ describe('FCM answers', () => {
       { kind: 'rejected', reason: '404 UNREGISTERED' },
     ],
     [
-      'no such project (§1.5)',
+      'no such project (ERRORS)',
       answer(404, googleError(404, 'NOT_FOUND')),
       { kind: 'blocked', reason: '404 NOT_FOUND' },
     ],
@@ -57,12 +57,12 @@ describe('FCM answers', () => {
       { kind: 'failed', reason: '404' },
     ],
     [
-      'a token that is none, by the text (§5)',
+      'a token that is none, by the text (docs/facts/fcm.md#dead-tokens)',
       answer(400, googleError(400, 'INVALID_ARGUMENT', 'INVALID_ARGUMENT', tokenText)),
       { kind: 'rejected', reason: '400 INVALID_ARGUMENT' },
     ],
     [
-      'a token that is none, by the field (§1.5)',
+      'a token that is none, by the field (ERRORS)',
       answer(400, aboutField('message.token')),
       { kind: 'rejected', reason: '400 INVALID_ARGUMENT' },
     ],
@@ -72,7 +72,7 @@ describe('FCM answers', () => {
       { kind: 'rejected', reason: '400 INVALID_ARGUMENT' },
     ],
     [
-      'a message that is wrong, by the field (§1.5)',
+      'a message that is wrong, by the field (ERRORS)',
       answer(400, aboutField('message.data')),
       { kind: 'failed', reason: '400 INVALID_ARGUMENT' },
     ],
@@ -94,12 +94,12 @@ describe('FCM answers', () => {
       { kind: 'failed', reason: '403 SENDER_ID_MISMATCH' },
     ],
     [
-      'IAM refuses our account (§1.5)',
+      'IAM refuses our account (ERRORS)',
       answer(403, googleError(403, 'PERMISSION_DENIED')),
       { kind: 'blocked', reason: '403 PERMISSION_DENIED' },
     ],
     [
-      'our access token is refused (peers)',
+      'our access token is refused (ERRORS)',
       answer(401, googleError(401, 'UNAUTHENTICATED')),
       { kind: 'blocked', reason: '401 UNAUTHENTICATED' },
     ],
@@ -218,7 +218,7 @@ describe('requests without an answer', () => {
 describe('answers of the token endpoint', () => {
   const away = { kind: 'retry', scope: 'app', ambiguous: false, afterMs: undefined, floorMs: 10_000 } as const
   const rows: readonly (readonly [name: string, answer: WireAnswer, outcome: Outcome])[] = [
-    // RFC 6749 §5.2; a deleted key, or a clock that is wrong (§1.2).
+    // RFC 6749 §5.2; a deleted key, or a clock that is wrong.
     [
       'the key is refused',
       answer(400, { error: 'invalid_grant' }),

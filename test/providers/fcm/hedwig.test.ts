@@ -23,7 +23,7 @@ const EVENT = {
 }
 const EVENT_ID_ONLY = { event_id: '$event', room_id: '!room:example.org', counts: { unread: 3 }, prio: 'high' }
 const CLEARING = { counts: { unread: 0 } }
-/** FluffyChat's pusher (facts/protocol.md §3). */
+/** FluffyChat's pusher (docs/facts/apps.md#fluffychat). */
 const FLUFFY = { format: 'event_id_only', client_name: 'FluffyChat 2' }
 
 interface Asked {
@@ -77,7 +77,7 @@ const dataFor = (shape: string, unread: number) => ({
 })
 const IDS = { event_id: '$event', room_id: '!room:example.org' }
 
-describe("Hedwig's shapes (facts/peers.md §2.6)", () => {
+describe("Hedwig's shapes (docs/facts/peers.md#shapes-of-hedwig)", () => {
   it.each([
     // [what, notification, pusher data, message]
     [

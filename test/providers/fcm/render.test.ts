@@ -23,7 +23,7 @@ interface GoldenCase {
   readonly message: unknown
 }
 
-/** Sygnal 0.17, recorded (shared/golden, without tokens). */
+/** Sygnal 0.17, recorded (docs/facts/peers.md#recorded-cases), without tokens. */
 const golden: readonly GoldenCase[] = JSON.parse(
   readFileSync(new URL('../../fixtures/sygnal-fcm.json', import.meta.url), 'utf8'),
 )

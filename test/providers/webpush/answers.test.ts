@@ -11,14 +11,14 @@ function retry(how: Expected = {}): Expected {
 }
 
 describe('an answer of a push service', () => {
-  // §: facts/providers.md; PEERS: facts/peers.md §3.3; 8030: RFC 8030; 8292: RFC 8292.
+  // 8030: RFC 8030; 8292: RFC 8292; all of it: docs/facts/web-push.md#answers.
   it.each([
-    [200, { kind: 'delivered' }], // PEERS
+    [200, { kind: 'delivered' }],
     [201, { kind: 'delivered' }], // 8030 §5
     [202, { kind: 'delivered' }], // golden: web-answer-202
     [204, { kind: 'delivered' }],
     [404, { kind: 'rejected', reason: '404' }], // 8030 §7.3
-    [410, { kind: 'rejected', reason: '410' }], // § 5
+    [410, { kind: 'rejected', reason: '410' }],
     [400, { kind: 'failed', reason: '400' }], // 8030 §5.4: a Topic or TTL that it does not like
     [405, { kind: 'failed', reason: '405' }], // no push service at all
     [413, { kind: 'failed', reason: '413' }], // 8030 §7.2
@@ -30,10 +30,10 @@ describe('an answer of a push service', () => {
     [406, retry({ reason: '406', floorMs: 60_000 })], // WNS: throttled
     [408, retry({ reason: '408', ambiguous: true })], // RFC 9110 §15.5.9
     [429, retry({ reason: '429', floorMs: 60_000 })], // 8030 §8.4
-    [500, retry({ reason: '500', ambiguous: true })], // PEERS
+    [500, retry({ reason: '500', ambiguous: true })],
     [502, retry({ reason: '502', ambiguous: true })],
-    [503, retry({ reason: '503' })], // PEERS
-    [507, retry({ reason: '507', floorMs: 60_000 })], // ntfy without a subscriber (peers.md §1.9)
+    [503, retry({ reason: '503' })],
+    [507, retry({ reason: '507', floorMs: 60_000 })], // ntfy without a subscriber
   ])('%i', (status, outcome) => {
     expect(outcomeOf({ kind: 'answer', status }, NOW_MS)).toMatchObject(outcome)
   })

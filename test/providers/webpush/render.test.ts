@@ -26,7 +26,7 @@ interface GoldenCase {
   readonly payload: JsonObject | null
 }
 
-/** Sygnal 0.17, recorded (shared/golden). */
+/** Sygnal 0.17, recorded (docs/facts/peers.md#recorded-cases). */
 const golden: readonly GoldenCase[] = JSON.parse(
   readFileSync(new URL('../../fixtures/sygnal-webpush.json', import.meta.url), 'utf8'),
 )
