@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { Value } from 'typebox/value'
 import { isJsonObject } from '../core/json.ts'
 import { Keyring, parseKeyFile } from '../core/keyring.ts'
+import type { PrivacyMode } from '../core/privacy-policy.ts'
 import { readApps } from './apps.ts'
 import { checkValue } from './check-value.ts'
 import type { StoreSettings } from '../store/settings.ts'
@@ -56,14 +57,12 @@ export async function loadConfig({
   const adminConfig = Value.Check(properties.admin, admin) ? await readAdmin(admin, storeConfig, loading) : undefined
   if (Value.Check(properties.http, http) && Value.Check(properties.admin, admin)) checkPorts(http, admin, loading)
   const queueConfig = Value.Check(properties.queue, queue) ? await readQueue(queue, storeConfig, loading) : undefined
-  // Of a mode that is not one, no more mistakes are to follow.
-  const mode = Value.Check(properties.privacy, privacy) && !loading.isReported(['privacy']) ? privacy : 'full'
-  const routes = await readApps(
-    sections['apps'],
-    { privacy: mode, maxAgeMs: queueConfig?.maxAgeMs, mayOverlap: overlapping === 'unknown' },
-    kinds,
-    loading,
-  )
+  const rules = {
+    privacy: privacyOf(privacy, loading),
+    maxAgeMs: queueConfig?.maxAgeMs,
+    mayOverlap: overlapping === 'unknown',
+  }
+  const routes = await readApps(sections['apps'], rules, kinds, loading)
   const proxyConfig = await readProxy({ proxy, file: proxyFile }, env, loading)
   loading.throwMistakes()
   if (
@@ -88,6 +87,11 @@ export async function loadConfig({
     warnings: loading.warnings,
     files: loading.files,
   }
+}
+
+/** Of a mode that is not one, no more mistakes are to follow. */
+function privacyOf(privacy: unknown, loading: Loading): PrivacyMode {
+  return Value.Check(fileSchema.properties.privacy, privacy) && !loading.isReported(['privacy']) ? privacy : 'full'
 }
 
 /** The file as plain data. When it cannot be read, or is no YAML, nothing more can be said: throws. */

@@ -13,86 +13,92 @@ export interface WatchTimes {
   readonly pollMs?: number | undefined
 }
 
-export interface Watch {
-  /** Watches these instead. Hashes as they were when the files were used: a change since then is told, too. */
-  setFiles(files: FileHashes): void
-  /** When it resolves, `onChange` is not called again. */
-  close(): Promise<void>
+/** `onChange` is called once for all changes of a moment. Does not keep the process alive. */
+export function watchFiles(files: FileHashes, onChange: () => void, times: WatchTimes = {}): FileWatch {
+  return new FileWatch(files, onChange, times)
 }
 
-/** `onChange` is called once for all changes of a moment. Does not keep the process alive. */
-export function watchFiles(
-  initial: FileHashes,
-  onChange: () => void,
-  { settleMs = 1000, pollMs = 30_000 }: WatchTimes = {},
-): Watch {
-  const watchers = new Map<string, FSWatcher>()
-  let known = initial
+export class FileWatch {
+  readonly #onChange: () => void
+  readonly #settleMs: number
+  readonly #watchers = new Map<string, FSWatcher>()
+  readonly #poll: NodeJS.Timeout
+  #known: FileHashes
   /** A change that was seen once; it is told when it is seen again unchanged. */
-  let candidate: FileHashes | undefined
-  let timer: NodeJS.Timeout | undefined
-  let looking = Promise.resolve()
-  let isClosed = false
+  #candidate: FileHashes | undefined
+  #timer: NodeJS.Timeout | undefined
+  #looking = Promise.resolve()
+  #isClosed = false
 
-  // Not put off by further events: something else in the folder may change all the time.
-  const lookSoon = (): void => {
-    if (isClosed) return
-    timer ??= setTimeout(() => {
-      timer = undefined
-      looking = looking.then(look)
-    }, settleMs).unref()
+  constructor(files: FileHashes, onChange: () => void, { settleMs = 1000, pollMs = 30_000 }: WatchTimes) {
+    this.#known = files
+    this.#onChange = onChange
+    this.#settleMs = settleMs
+    this.#poll = setInterval(() => this.#lookSoon(), pollMs).unref()
+    this.#watchFolders()
+    this.#lookSoon()
   }
-  const look = async (): Promise<void> => {
-    watchFolders()
-    const against = known
+
+  /** Watches these instead. Hashes as they were when the files were used: a change since then is told, too. */
+  setFiles(files: FileHashes): void {
+    this.#known = files
+    this.#candidate = undefined
+    this.#watchFolders()
+    this.#lookSoon()
+  }
+
+  /** When it resolves, `onChange` is not called again. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#poll)
+    clearTimeout(this.#timer)
+    for (const folder of this.#watchers.keys()) this.#forget(folder)
+    await this.#looking
+  }
+
+  /** Not put off by further events: something else in the folder may change all the time. */
+  #lookSoon(): void {
+    if (this.#isClosed) return
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#looking = this.#looking.then(() => this.#look())
+    }, this.#settleMs).unref()
+  }
+
+  async #look(): Promise<void> {
+    this.#watchFolders()
+    const against = this.#known
     const current = await hashFiles(against.keys())
-    if (isClosed || against !== known) return
-    if (areEqual(current, known)) candidate = undefined
-    else if (candidate !== undefined && areEqual(current, candidate)) {
-      known = current
-      candidate = undefined
-      onChange()
+    if (this.#isClosed || against !== this.#known) return
+    if (areEqual(current, against)) this.#candidate = undefined
+    else if (this.#candidate !== undefined && areEqual(current, this.#candidate)) {
+      this.#known = current
+      this.#candidate = undefined
+      this.#onChange()
     } else {
-      candidate = current
-      lookSoon()
+      this.#candidate = current
+      this.#lookSoon()
     }
   }
-  const watchFolders = (): void => {
-    const folders = new Set([...known.keys()].map((path) => dirname(path)))
-    for (const folder of watchers.keys()) if (!folders.has(folder)) forget(folder)
+
+  #watchFolders(): void {
+    const folders = new Set([...this.#known.keys()].map((path) => dirname(path)))
+    for (const folder of this.#watchers.keys()) if (!folders.has(folder)) this.#forget(folder)
     for (const folder of folders) {
-      if (watchers.has(folder)) continue
+      if (this.#watchers.has(folder)) continue
       try {
-        const watcher = watch(folder, { persistent: false }, lookSoon)
-        watchers.set(folder, watcher)
-        watcher.on('error', () => forget(folder))
+        const watcher = watch(folder, { persistent: false }, () => this.#lookSoon())
+        this.#watchers.set(folder, watcher)
+        watcher.on('error', () => this.#forget(folder))
       } catch {
         // The folder is not there, or the system has no watches left to give: the poll tries again.
       }
     }
   }
-  const forget = (folder: string): void => {
-    watchers.get(folder)?.close()
-    watchers.delete(folder)
-  }
 
-  watchFolders()
-  lookSoon()
-  const poll = setInterval(lookSoon, pollMs).unref()
-  return {
-    setFiles: (files) => {
-      known = files
-      candidate = undefined
-      watchFolders()
-      lookSoon()
-    },
-    close: async () => {
-      isClosed = true
-      clearInterval(poll)
-      clearTimeout(timer)
-      for (const folder of watchers.keys()) forget(folder)
-      await looking
-    },
+  #forget(folder: string): void {
+    this.#watchers.get(folder)?.close()
+    this.#watchers.delete(folder)
   }
 }
 

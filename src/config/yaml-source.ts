@@ -41,74 +41,98 @@ export type SourceReader = (text: string, env: Environment, report: Report, warn
 
 export function readSource(text: string, env: Environment, report: Report): Source {
   const counter = new LineCounter()
-  const lines = new Map<string, number>()
-  const substituted = new Set<string>()
-  const lineAt = (offset: number): number => Math.max(1, counter.linePos(offset).line)
-  const lineOf = (path: SettingPath): number => {
-    for (let length = path.length; length > 0; length -= 1) {
-      const line = lines.get(JSON.stringify(path.slice(0, length)))
-      if (line !== undefined) return line
-    }
-    return 1
-  }
-
-  // Keys given twice are found below, where their path is known.
+  // Keys given twice are found when it is read, where their path is known.
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false })
   const problems = [...document.errors, ...document.warnings]
+  const reader = new YamlReader(counter, env, report)
   let lastLine = 0
   for (const { code, pos } of problems) {
-    const line = lineAt(pos[0])
+    const line = reader.lineAt(pos[0])
     // What follows on the same line is the parser finding its way again.
     if (line === lastLine) continue
     lastLine = line
     report([], line, `not valid YAML: ${NOT_YAML[code] ?? code}${hintFor(text.split('\n')[line - 1] ?? '')}`)
   }
+  return {
+    value: problems.length === 0 ? reader.read(document.contents, []) : undefined,
+    lineOf: (path) => reader.lineOf(path),
+    isFromEnvironment: (path) => reader.isFromEnvironment(path),
+  }
+}
 
-  const read = (node: ParsedNode | null, path: SettingPath): unknown => {
-    if (isMap<ParsedNode, ParsedNode | null>(node)) return readMap(node, path)
-    if (isSeq<ParsedNode>(node))
-      return node.items.map((item, index) => {
-        lines.set(JSON.stringify([...path, index]), lineAt(item.range[0]))
-        return read(item, [...path, index])
-      })
-    if (isAlias(node)) report(path, lineOf(path), 'aliases (*name) are not supported; write the value out')
-    if (!isScalar(node)) return null
-    return typeof node.value === 'string' ? fillIn(node.value, path) : node.value
+/** A parsed document as plain data, and where in the file each setting is. */
+class YamlReader {
+  readonly #counter: LineCounter
+  readonly #env: Environment
+  readonly #report: Report
+  readonly #lines = new Map<string, number>()
+  readonly #substituted = new Set<string>()
+
+  constructor(counter: LineCounter, env: Environment, report: Report) {
+    this.#counter = counter
+    this.#env = env
+    this.#report = report
   }
 
-  const readMap = (map: YAMLMap<ParsedNode, ParsedNode | null>, path: SettingPath): unknown => {
+  lineAt(offset: number): number {
+    return Math.max(1, this.#counter.linePos(offset).line)
+  }
+
+  lineOf(path: SettingPath): number {
+    for (let length = path.length; length > 0; length -= 1) {
+      const line = this.#lines.get(JSON.stringify(path.slice(0, length)))
+      if (line !== undefined) return line
+    }
+    return 1
+  }
+
+  isFromEnvironment(path: SettingPath): boolean {
+    return this.#substituted.has(JSON.stringify(path))
+  }
+
+  read(node: ParsedNode | null, path: SettingPath): unknown {
+    if (isMap<ParsedNode, ParsedNode | null>(node)) return this.#readMap(node, path)
+    if (isSeq<ParsedNode>(node))
+      return node.items.map((item, index) => {
+        this.#lines.set(JSON.stringify([...path, index]), this.lineAt(item.range[0]))
+        return this.read(item, [...path, index])
+      })
+    if (isAlias(node)) this.#report(path, this.lineOf(path), 'aliases (*name) are not supported; write the value out')
+    if (!isScalar(node)) return null
+    return typeof node.value === 'string' ? this.#fillIn(node.value, path) : node.value
+  }
+
+  #readMap(map: YAMLMap<ParsedNode, ParsedNode | null>, path: SettingPath): unknown {
     const entries = new Map<string, unknown>()
     for (const { key, value } of map.items) {
-      const line = lineAt(key.range[0])
+      const line = this.lineAt(key.range[0])
       const name = isScalar(key) ? (typeof key.value === 'string' ? key.value : (key.source ?? '')) : undefined
       const at = [...path, name ?? '']
-      if (isAlias(key)) report(path, line, 'a key that begins with * must be in quotes')
-      else if (name === undefined || name === '') report(path, line, 'a key must be plain text')
-      else if (name === '<<') report(path, line, 'merge keys (<<) are not supported; write the settings out')
-      else if (name === '__proto__') report(path, line, '__proto__ cannot be a key')
-      else if (entries.has(name)) report(at, line, `given twice, first on line ${lineOf(at)}`)
+      if (isAlias(key)) this.#report(path, line, 'a key that begins with * must be in quotes')
+      else if (name === undefined || name === '') this.#report(path, line, 'a key must be plain text')
+      else if (name === '<<') this.#report(path, line, 'merge keys (<<) are not supported; write the settings out')
+      else if (name === '__proto__') this.#report(path, line, '__proto__ cannot be a key')
+      else if (entries.has(name)) this.#report(at, line, `given twice, first on line ${this.lineOf(at)}`)
       else {
-        lines.set(JSON.stringify(at), line)
-        entries.set(name, read(value, at))
+        this.#lines.set(JSON.stringify(at), line)
+        entries.set(name, this.read(value, at))
       }
     }
     return Object.fromEntries(entries)
   }
 
-  const fillIn = (value: string, path: SettingPath): string =>
-    value.replaceAll(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, name: string | undefined, end: string) => {
+  #fillIn(value: string, path: SettingPath): string {
+    return value.replaceAll(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, name: string | undefined, end: string) => {
       if (name === undefined) return '${'
-      substituted.add(JSON.stringify(path))
+      this.#substituted.add(JSON.stringify(path))
       const isName = end !== '' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
-      const filled = isName && Object.hasOwn(env, name) ? env[name] : undefined
-      if (!isName)
-        report(path, lineOf(path), 'after ${ comes the name of an environment variable and }; for a plain ${ write $${')
-      else if (filled === undefined) report(path, lineOf(path), `the environment variable ${name} is not set`)
+      const filled = isName && Object.hasOwn(this.#env, name) ? this.#env[name] : undefined
+      const report = (message: string): void => this.#report(path, this.lineOf(path), message)
+      if (!isName) report('after ${ comes the name of an environment variable and }; for a plain ${ write $${')
+      else if (filled === undefined) report(`the environment variable ${name} is not set`)
       return filled ?? whole
     })
-
-  const value = problems.length === 0 ? read(document.contents, []) : undefined
-  return { value, lineOf, isFromEnvironment: (path) => substituted.has(JSON.stringify(path)) }
+  }
 }
 
 /** What most likely went wrong on such a line. */

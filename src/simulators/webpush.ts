@@ -2,10 +2,9 @@
  * A simulated Web Push service with the browsers behind it, on one HTTPS port: strict as the RFCs, answering as the last part of the
  * subscription's path says (script.ts) or as a fault is set. It reads what it received as the browser would.
  */
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer } from 'node:https'
 import type { Authority } from './certificate.ts'
+import { readBody, startHttpsFront, type HttpsFront, type HttpsFrontOptions } from './https-front.ts'
 import { ScriptedAnswers, type Script } from './script.ts'
 import { createSubscriptionSecrets, decrypt, type SubscriptionSecrets } from './webpush-encryption.ts'
 import { refusalOf, signerOf, type Refusal } from './webpush-refusal.ts'
@@ -60,47 +59,80 @@ export interface WebPushSimulatorOptions {
   readonly nowMs?: (() => number) | undefined
 }
 
-export interface WebPushSimulator {
-  readonly port: number
-  /** For an app's `endpoint`. */
-  readonly url: string
-  readonly received: readonly ReceivedWebPush[]
-  /** Connections accepted so far. */
-  readonly connections: number
-  /** A browser that subscribes; `origin` is what its endpoint begins with (default: `url`). */
-  subscribe(name: string, options?: Partial<WebPushSubscriber> & { readonly origin?: string }): Subscription
-  setFault(fault: WebPushFault | undefined): void
-  close(): Promise<void>
-}
-
-const MAX_BODY_BYTES = 1024 * 1024
 const DRIP_MS = 100
 
 export async function startWebPushSimulator(options: WebPushSimulatorOptions): Promise<WebPushSimulator> {
-  const { authority, host = '127.0.0.1', nowMs = Date.now } = options
-  const subscribers = new Map((options.subscribers ?? []).map((subscriber) => [subscriber.name, subscriber]))
-  const scripts = new ScriptedAnswers()
-  const received: ReceivedWebPush[] = []
-  let connections = 0
-  let fault: WebPushFault | undefined
+  const simulator = new WebPushSimulator(options)
+  await simulator.listen()
+  return simulator
+}
 
-  const hosts = [...new Set(['localhost', '127.0.0.1', '::1', host, ...(options.hosts ?? [])])]
-  const server = createServer(authority.issue({ commonName: 'push.example.org', hosts }), (request, response) => {
-    // A client that goes away in the middle is nothing to a server.
-    answer(request, response).catch(() => request.destroy())
-  })
-  server.on('connection', (socket) => {
-    connections += 1
-    if (fault === 'tls') socket.destroy()
-  })
+export class WebPushSimulator {
+  readonly received: ReceivedWebPush[] = []
+  readonly #options: WebPushSimulatorOptions
+  readonly #nowMs: () => number
+  readonly #subscribers: Map<string, WebPushSubscriber>
+  readonly #scripts = new ScriptedAnswers()
+  #front: HttpsFront | undefined
+  #fault: WebPushFault | undefined
+  #connections = 0
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await bodyOf(request)
+  constructor(options: WebPushSimulatorOptions) {
+    this.#options = options
+    this.#nowMs = options.nowMs ?? Date.now
+    this.#subscribers = new Map((options.subscribers ?? []).map((subscriber) => [subscriber.name, subscriber]))
+  }
+
+  get port(): number {
+    return this.#front?.port ?? 0
+  }
+
+  /** For an app's `endpoint`. */
+  get url(): string {
+    return this.#front?.url ?? ''
+  }
+
+  /** Connections accepted so far. */
+  get connections(): number {
+    return this.#connections
+  }
+
+  async listen(): Promise<void> {
+    const { authority, host, port, hosts = [] } = this.#options
+    const answer: HttpsFrontOptions['answer'] = (request, response) => this.#answer(request, response)
+    this.#front = await startHttpsFront({ authority, names: ['push.example.org', ...hosts], host, port, answer })
+    this.#front.server.on('connection', (socket) => {
+      this.#connections += 1
+      if (this.#fault === 'tls') socket.destroy()
+    })
+  }
+
+  /** A browser that subscribes; `origin` is what its endpoint begins with (default: `url`). */
+  subscribe(
+    name: string,
+    { origin = this.url, ...more }: Partial<WebPushSubscriber> & { readonly origin?: string } = {},
+  ): Subscription {
+    const subscriber: WebPushSubscriber = { ...createSubscriptionSecrets(), ...more, name }
+    this.#subscribers.set(name, subscriber)
+    return { ...subscriber, endpoint: `${origin}/wp/${name}` }
+  }
+
+  setFault(fault: WebPushFault | undefined): void {
+    this.#fault = fault
+  }
+
+  async close(): Promise<void> {
+    await this.#front?.close()
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readBody(request)
+    const fault = this.#fault
     const origin = `https://${request.headers.host ?? ''}`
     const name = /^\/wp\/([^/?]+)$/.exec(request.url ?? '')?.[1] ?? ''
-    const subscriber = subscribers.get(name)
-    const refused = refusalFor(request, subscriber, origin, body)
-    const script = refused === undefined ? scripts.next(name) : undefined
+    const subscriber = this.#subscribers.get(name)
+    const refused = this.#refusalFor(request, subscriber, origin, body)
+    const script = refused === undefined ? this.#scripts.next(name) : undefined
     const isSilent = fault === 'hang' || fault === 'reset' || script?.hang === true || script?.reset === true
     const status = isSilent ? undefined : statusOf(refused, script, fault)
     const push: ReceivedWebPush = {
@@ -111,17 +143,17 @@ export async function startWebPushSimulator(options: WebPushSimulatorOptions): P
       payload: subscriber === undefined ? undefined : payloadOf(body, subscriber),
       status,
       reason: refused?.reason,
-      atMs: nowMs(),
+      atMs: this.#nowMs(),
     }
-    received.push(push)
-    options.onPush?.(push)
+    this.received.push(push)
+    this.#options.onPush?.(push)
     if (fault === 'reset' || script?.reset === true) request.socket.destroy()
     if (status === undefined) return
     if (script?.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, script.delayMs))
-    finish(response, status, script, refused?.reason ?? (status < 300 ? '' : 'as scripted'))
+    this.#finish(response, status, script, refused?.reason ?? (status < 300 ? '' : 'as scripted'))
   }
 
-  function refusalFor(
+  #refusalFor(
     request: IncomingMessage,
     subscriber: WebPushSubscriber | undefined,
     origin: string,
@@ -129,7 +161,7 @@ export async function startWebPushSimulator(options: WebPushSimulatorOptions): P
   ): Refusal | undefined {
     if (request.method !== 'POST') return { status: 405, reason: 'not POST' }
     if (subscriber === undefined) return { status: 404, reason: 'no such subscription' }
-    const signer = signerOf(request.headers.authorization, origin, nowMs())
+    const signer = signerOf(request.headers.authorization, origin, this.#nowMs())
     if (typeof signer !== 'string') return signer
     const { applicationServerKey = signer } = subscriber
     return signer === applicationServerKey
@@ -137,41 +169,13 @@ export async function startWebPushSimulator(options: WebPushSimulatorOptions): P
       : { status: 403, reason: 'subscribed to another VAPID key' }
   }
 
-  function finish(response: ServerResponse, status: number, script: Script | undefined, text: string): void {
+  #finish(response: ServerResponse, status: number, script: Script | undefined, text: string): void {
     if (script?.retryAfter !== undefined) response.setHeader('retry-after', script.retryAfter)
-    if (status < 300) response.setHeader('location', `${url}/message/${received.length}`)
-    if (status >= 300 && status < 400) response.setHeader('location', `${url}/wp/elsewhere`)
+    if (status < 300) response.setHeader('location', `${this.url}/message/${this.received.length}`)
+    if (status >= 300 && status < 400) response.setHeader('location', `${this.url}/wp/elsewhere`)
     response.writeHead(status, { 'content-type': 'text/plain' })
-    if (fault === 'slow-body') drip(response)
+    if (this.#fault === 'slow-body') drip(response)
     else response.end(script?.emptyBody === true ? '' : text)
-  }
-
-  server.listen(options.port ?? 0, host)
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the simulated push service has no port')
-  const url = `https://${host.includes(':') ? `[${host}]` : host}:${address.port}`
-
-  return {
-    port: address.port,
-    url,
-    received,
-    get connections() {
-      return connections
-    },
-    subscribe(name, { origin = url, ...more } = {}) {
-      const subscriber: WebPushSubscriber = { ...createSubscriptionSecrets(), ...more, name }
-      subscribers.set(name, subscriber)
-      return { ...subscriber, endpoint: `${origin}/wp/${name}` }
-    },
-    setFault(next) {
-      fault = next
-    },
-    async close() {
-      server.close()
-      server.closeAllConnections()
-      await once(server, 'close')
-    },
   }
 }
 
@@ -191,16 +195,4 @@ function drip(response: ServerResponse): void {
   const timer = setInterval(() => response.write('.'), DRIP_MS)
   response.write('.')
   response.once('close', () => clearInterval(timer))
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request) {
-    if (!Buffer.isBuffer(chunk)) continue
-    bytes += chunk.length
-    if (bytes > MAX_BODY_BYTES) throw new Error('body too large')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }

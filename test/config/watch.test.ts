@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { hashFiles } from '../../src/config/files.ts'
-import { watchFiles, type Watch, type WatchTimes } from '../../src/config/watch.ts'
+import { watchFiles, type FileWatch, type WatchTimes } from '../../src/config/watch.ts'
 
 const BY_EVENTS = { settleMs: 20, pollMs: 3_600_000 }
 const BY_POLL = { settleMs: 20, pollMs: 50 }
@@ -116,7 +116,7 @@ async function atomicWriter(folder: string) {
 }
 
 interface Changes extends AsyncDisposable {
-  readonly watch: Watch
+  readonly watch: FileWatch
   count(): number
   /** Resolves with the next change that nobody waited for yet. */
   next(): Promise<void>
