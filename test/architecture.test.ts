@@ -10,9 +10,13 @@ const OXLINT = join(ROOT, 'node_modules/.bin/oxlint')
 
 /** What, in which folder, and the import. */
 const FORBIDDEN = [
-  ['a sibling', 'src/http', `import { x } from '../store/contract.ts'`],
-  ['a sibling by a detour', 'src/http', `import { x } from './../store/contract.ts'`],
-  ['a sibling to pass it on', 'src/memory', `export { x } from '../metrics/metrics.ts'`],
+  ['a folder of its height', 'src/intake', `import { x } from '../delivery/worker.ts'`],
+  ['a folder of its height as a type', 'src/delivery', `import type { X } from '../operator/operator.ts'`],
+  ['a folder of its height by a detour', 'src/operator', `import { x } from './../intake/intake.ts'`],
+  ['a folder above it', 'src/intake', `import { x } from '../http/notify-server.ts'`],
+  ['a folder above it as a type', 'src/store', `import type { X } from '../memory/deduplication.ts'`],
+  ['a folder that is none of its business', 'src/http', `import { x } from '../store/contract.ts'`],
+  ['a folder of its height to pass it on', 'src/memory', `export { x } from '../metrics/metrics.ts'`],
   ['what stands above it', 'src/store/redis', `import { x } from '../../gateway.ts'`],
   ['the other store', 'src/store/sqlite', `import { x } from '../redis/job.ts'`],
   ['another provider', 'src/providers/apns', `import { x } from '../fcm/render.ts'`],
@@ -43,6 +47,8 @@ let folder: string
 /** Forbidden imports by the file that has them, as the linter explains them. */
 let findings: ReadonlyMap<string, readonly string[]>
 let sourceFolders: readonly string[]
+/** Files that are part of a circle of imports. */
+let circles: readonly string[]
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hushgate-architecture-'))
@@ -58,7 +64,14 @@ beforeAll(async () => {
   for (const [index, [, where, source]] of FORBIDDEN.entries()) await plant(`${where}/forbidden-${index}.ts`, source)
   for (const [index, [, where, source]] of ALLOWED.entries()) await plant(`${where}/allowed-${index}.ts`, source)
   for (const where of sourceFolders) await plant(`${where}/foreign.ts`, foreignImport(where))
-  findings = await lint()
+  await plant('src/core/circle-a.ts', `import type { B } from './circle-b.ts'\nexport type A = B | undefined`)
+  await plant('src/core/circle-b.ts', `import type { A } from './circle-a.ts'\nexport type B = A | null`)
+  const diagnostics = await lint()
+  findings = helpByFile(diagnostics.filter(({ code }) => code === 'eslint(no-restricted-imports)'))
+  circles = diagnostics
+    .filter(({ code }) => code === 'import(no-cycle)')
+    .map(({ filename }) => filename)
+    .toSorted()
 })
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -80,13 +93,17 @@ describe('a file', () => {
   )
 })
 
+it('two files that import each other are refused, be it for types alone', () => {
+  expect(circles).toEqual(['src/core/circle-a.ts', 'src/core/circle-b.ts'])
+})
+
 it('every folder has its row in the table, but for those where the parts meet', () => {
   const withoutRow = sourceFolders.filter((where) => !findings.has(`${where}/foreign.ts`))
   expect(withoutRow.toSorted()).toEqual(COMPOSED)
 })
 
 it('the sources break no rule', () => {
-  const own = [...findings].filter(([file]) => !/\/(forbidden-\d+|allowed-\d+|foreign)\.ts$/.test(file))
+  const own = [...findings].filter(([file]) => !/\/(forbidden-\d+|allowed-\d+|foreign|circle-[ab])\.ts$/.test(file))
   expect(own).toEqual([])
 })
 
@@ -120,16 +137,23 @@ async function plant(file: string, source: string): Promise<void> {
   await writeFile(join(folder, file), `${source}\n`, { flag: 'wx' })
 }
 
-async function lint(): Promise<ReadonlyMap<string, readonly string[]>> {
+interface Diagnostic {
+  readonly code: string
+  readonly filename: string
+  readonly help: string
+}
+
+async function lint(): Promise<readonly Diagnostic[]> {
   const output = await new Promise<string>((resolve) => {
     // It ends with a failure when it finds something, which it is meant to.
     execFile(OXLINT, ['--format', 'json', 'src'], { cwd: folder, maxBuffer: 64 * 1024 * 1024 }, (_, stdout) =>
       resolve(stdout),
     )
   })
-  const { diagnostics } = JSON.parse(output)
-  const found = new Map<string, string[]>()
-  for (const { code, filename, help } of diagnostics)
-    if (code === 'eslint(no-restricted-imports)') found.set(filename, [...(found.get(filename) ?? []), help])
-  return found
+  return JSON.parse(output).diagnostics
+}
+
+function helpByFile(diagnostics: readonly Diagnostic[]): ReadonlyMap<string, readonly string[]> {
+  const byFile = Map.groupBy(diagnostics, ({ filename }) => filename)
+  return new Map([...byFile].map(([file, ofFile]) => [file, ofFile.map(({ help }) => help)]))
 }
