@@ -3,7 +3,7 @@ import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { Target } from './connect.ts'
 import { Connections, type ConnectionLimits } from './connections.ts'
-import { outcomeOf } from './outcome.ts'
+import { outcomeOf } from './answers.ts'
 import type { ProviderToken } from './provider-token.ts'
 import { openSession, type SessionTimes } from './session.ts'
 

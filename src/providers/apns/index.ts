@@ -2,7 +2,7 @@
 import type { ProviderKind } from '../../core/provider.ts'
 import { inspect } from './credentials.ts'
 import { apnsOptions, type ApnsOptions } from './options.ts'
-import { renderer } from './render.ts'
+import { renderer } from './payload.ts'
 
 export const apns: ProviderKind<ApnsOptions> = {
   options: apnsOptions,

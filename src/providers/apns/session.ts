@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { connect, ConnectError, connectErrorOf, type Target } from './connect.ts'
-import type { Answer } from './outcome.ts'
+import type { Answer } from './answers.ts'
 
 export interface SessionTimes {
   /** For TCP, TLS and the first SETTINGS together. */

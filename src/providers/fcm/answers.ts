@@ -1,8 +1,8 @@
 /** What FCM and its token endpoint answer → Outcome. By status and details on the wire; firebase-admin's codes mix up dead tokens and wrong keys. */
 import { isJsonObject } from '../../core/json.ts'
 import { parseRetryAfter, RECONNECT_MS, type Outcome, type Retry } from '../../core/outcome.ts'
-import { jsonObjectOf } from './json-text.ts'
-import { wordOf } from './words.ts'
+import { jsonObjectOf } from '../shared/json-text.ts'
+import { wordOf } from './reasons.ts'
 
 /** A complete answer. */
 export interface WireAnswer {

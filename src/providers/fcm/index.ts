@@ -1,8 +1,8 @@
 /** Firebase Cloud Messaging: Android, and whatever else a Firebase project delivers to. */
 import type { ProviderKind } from '../../core/provider.ts'
-import { inspectFcm } from './inspect.ts'
+import { inspect } from './inspect.ts'
 import { fcmOptions, type FcmOptions } from './options.ts'
-import { fcmRenderer } from './render.ts'
+import { renderer } from './payload.ts'
 
 export type { FcmOptions }
 
@@ -13,7 +13,7 @@ export const fcm: ProviderKind<FcmOptions> = {
   countsPer: 'pusher',
   // Hedwig's shapes name the account (client_name) and the platform (data_message).
   ledger: (options) => ({ service: options.payload_style === 'hedwig' ? 'hedwig' : 'fcm' }),
-  inspect: inspectFcm,
-  renderer: fcmRenderer,
+  inspect,
+  renderer,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),
 }

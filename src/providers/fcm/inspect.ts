@@ -1,7 +1,7 @@
 /** The mistakes in an FCM section that its schema cannot express; opens files, no connection. */
 import { isJsonObject } from '../../core/json.ts'
 import type { OptionMistake } from '../../core/provider.ts'
-import { authorityMistakes, textOf } from '../authority.ts'
+import { authorityMistakes, textOf } from '../shared/authorities.ts'
 import { hedwigBytes } from './hedwig.ts'
 import type { FcmOptions } from './options.ts'
 import { isServiceAccount, parseServiceAccount } from './service-account.ts'
@@ -14,7 +14,7 @@ const TARGETS = new Set(['token', 'fid', 'topic', 'condition'])
 const MAX_STATIC_BYTES = 2048
 const TOO_LARGE = "leaves too little of FCM's 4096 bytes for the push itself"
 
-export async function inspectFcm(options: FcmOptions): Promise<readonly OptionMistake[]> {
+export async function inspect(options: FcmOptions): Promise<readonly OptionMistake[]> {
   const [account, authorities] = await Promise.all([
     serviceAccountMistakes(options),
     authorityMistakes(options.ca_file),

@@ -1,6 +1,6 @@
 /** Google's key file of a service account: what we need of it, and what can be wrong with it. */
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import { jsonObjectOf } from './json-text.ts'
+import { jsonObjectOf } from '../shared/json-text.ts'
 
 export interface ServiceAccount {
   readonly clientEmail: string

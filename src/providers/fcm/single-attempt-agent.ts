@@ -6,7 +6,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { Socket } from 'node:net'
 import { ProxyRefusedError } from '../../core/errors.ts'
-import { DialingAgent, type DialingAgentOptions } from '../dialing-agent.ts'
+import { DialingAgent, type DialingAgentOptions } from '../shared/dialing-agent.ts'
 import type { LostRequest, WireAnswer } from './answers.ts'
 
 /** An answer is a short JSON object; what is longer is cut off unread. */

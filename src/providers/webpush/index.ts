@@ -1,8 +1,8 @@
 /** Web Push (RFC 8030): browsers, and apps with a UnifiedPush distributor. */
 import type { ProviderKind } from '../../core/provider.ts'
-import { inspectWebPush } from './inspect.ts'
+import { inspect } from './inspect.ts'
 import { webPushOptions, type WebPushOptions } from './options.ts'
-import { webPushRenderer } from './render.ts'
+import { renderer } from './payload.ts'
 import { targetOf } from './target.ts'
 import { publicKeyOf } from './vapid-key.ts'
 
@@ -16,8 +16,8 @@ export const webpush: ProviderKind<WebPushOptions> = {
   countsPer: 'pusher',
   ledger: (options) => ({ service: 'webpush', isEndToEnd: options.allow_unencrypted !== true }),
   targetOf,
-  inspect: inspectWebPush,
-  renderer: webPushRenderer,
+  inspect,
+  renderer,
   publicKey: publicKeyOf,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),
 }

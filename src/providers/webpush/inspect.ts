@@ -1,13 +1,13 @@
 /** The mistakes in a Web Push section that its schema cannot express; opens files, no connection. */
 import type { OptionMistake } from '../../core/provider.ts'
-import { authorityMistakes, textOf } from '../authority.ts'
+import { authorityMistakes, textOf } from '../shared/authorities.ts'
 import type { WebPushOptions } from './options.ts'
 import { parseVapidKey } from './vapid-key.ts'
 
 const MAIL_ADDRESS = /^mailto:[^\s<>@]+@[^\s<>@]+$/
 const HOST_GLOB = /^(?:[\w*?.-]+|\[[\da-f:.*?]+\])$/i
 
-export async function inspectWebPush(options: WebPushOptions): Promise<readonly OptionMistake[]> {
+export async function inspect(options: WebPushOptions): Promise<readonly OptionMistake[]> {
   const [key, authorities] = await Promise.all([keyMistakes(options), authorityMistakes(options.ca_file)])
   return [
     ...key,

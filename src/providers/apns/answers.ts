@@ -1,7 +1,7 @@
 /** What an answer of APNs means, as a table. Pure: status, reason and headers in, `Outcome` out. */
 import { isJsonObject } from '../../core/json.ts'
 import { parseRetryAfter, type Outcome, type Retry } from '../../core/outcome.ts'
-import { wordOf } from './words.ts'
+import { wordOf } from './reasons.ts'
 
 export interface Answer {
   readonly status: number

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Outcome } from '../../../src/core/outcome.ts'
-import { outcomeOf } from '../../../src/providers/apns/outcome.ts'
+import { outcomeOf } from '../../../src/providers/apns/answers.ts'
 
 const NOW_MS = Date.parse('2026-11-01T00:00:00Z')
 const MINUTE_MS = 60_000

@@ -1,7 +1,7 @@
 /** The `ca_file` of an app's section: the mistakes in it, the same for each push service that takes one. */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { OptionMistake } from '../core/provider.ts'
+import type { OptionMistake } from '../../core/provider.ts'
 
 export async function authorityMistakes(file: string | undefined): Promise<readonly OptionMistake[]> {
   const option = 'ca_file'

@@ -15,7 +15,7 @@ const CONTENT_RANKS: Readonly<Record<string, Rank>> = { body: 'body', msgtype: '
  * Topic (RFC 8030 §5.4): of pushes with the same one that wait for a browser the last is kept: of a room where the app wants that, and of badge
  * updates. Events have none of their own: FCM keeps four collapse keys per device (docs/facts/fcm.md#limits), and a lost push is worse than a second one.
  */
-export function webPushRenderer(options: WebPushOptions): (push: Push, identity: PushIdentity) => Rendered {
+export function renderer(options: WebPushOptions): (push: Push, identity: PushIdentity) => Rendered {
   const longestSeconds = options.ttl ?? DEFAULT_TTL_SECONDS
 
   return (push, { collapseId, roomCollapseId, lifetimeMs }) => {
