@@ -1,6 +1,6 @@
 /** Apple Push Notification service. */
 import type { ProviderKind } from '../../core/provider.ts'
-import { inspect } from './credentials.ts'
+import { inspect } from './inspect.ts'
 import { apnsOptions, type ApnsOptions } from './options.ts'
 import { renderer } from './payload.ts'
 
@@ -11,8 +11,5 @@ export const apns: ProviderKind<ApnsOptions> = {
   ledger: () => ({ service: 'apns' }),
   inspect,
   renderer,
-  async open(options, context) {
-    const { openSender } = await import('./sender.ts')
-    return openSender(options, context)
-  },
+  open: async (options, context) => (await import('./sender.ts')).openSender(options, context),
 }

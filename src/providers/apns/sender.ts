@@ -3,7 +3,9 @@ import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
-import { readAuthorities, readCredential } from './credentials.ts'
+import { hostAndPort } from '../shared/host-and-port.ts'
+import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
+import { readCredential } from './credentials.ts'
 import { deviceToken, type TokenFormat } from './device-token.ts'
 import { Environment, type Limits } from './environment.ts'
 import { fixedPushType, type ApnsOptions } from './options.ts'
@@ -33,9 +35,8 @@ export async function openSender(
   context: ProviderContext,
   limits: Limits = LIMITS,
 ): Promise<Sender> {
-  const authorities = await readAuthorities(options, refuse)
-  const credential = await readCredential(options, refuse)
-  if (credential === undefined) throw new Error('no credential')
+  const authorities = await readAuthorities(options, fail)
+  const credential = await readOrFail((report) => readCredential(options, report))
   const isCertificate = credential.kind === 'certificate'
   // One expired certificate must not keep the other apps from starting: APNs refuses it, and this app alone waits.
   if (isCertificate && credential.expiresAtMs <= context.nowMs())
@@ -44,11 +45,8 @@ export async function openSender(
     )
   const token = isCertificate ? undefined : providerTokenFor(credential, context.nowMs)
   const environmentAt = (address: string): Environment => {
-    const { hostname, port } = new URL(address)
-    // The brackets of an IPv6 address belong to the URL.
-    const host = hostname.replaceAll(/[[\]]/g, '')
     const identity = isCertificate ? credential.tls : undefined
-    const target = { host, port: port === '' ? 443 : Number(port), dial: context.dial, authorities, identity }
+    const target = { ...hostAndPort(new URL(address)), dial: context.dial, authorities, identity }
     return new Environment(target, token, context.nowMs, limits)
   }
   const production = environmentAt(options.endpoint ?? PRODUCTION)
@@ -61,10 +59,6 @@ export async function openSender(
     headers: headersOf(options, isCertificate ? credential.topic : undefined),
     credentialExpiresAtMs: isCertificate ? credential.expiresAtMs : undefined,
   })
-}
-
-function refuse(option: string, message: string): never {
-  throw new Error(`${option} ${message}`)
 }
 
 /** What is on every push, whether it was rendered with it or not. */

@@ -1,6 +1,5 @@
 /** One attempt to hand a message to FCM, with firebase-admin's `messaging.send()`. The only import of that SDK; none of its errors leaves this file. */
 import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { deleteApp, initializeApp, type App, type Credential, type GoogleOAuthAccessToken } from 'firebase-admin/app'
 import { getMessaging, type Message as SdkMessage, type Messaging } from 'firebase-admin/messaging'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
@@ -11,9 +10,10 @@ import type { Secret } from '../../core/secret.ts'
 import { AccessTokens } from './access-tokens.ts'
 import { outcomeOf, refusesAccessToken, type LostRequest, type WireAnswer } from './answers.ts'
 import { before, withDeadline } from '../shared/deadline.ts'
+import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
 import { jsonObjectOf } from '../shared/json-text.ts'
-import type { FcmOptions } from './options.ts'
-import { isServiceAccount, parseServiceAccount, type ServiceAccount } from './service-account.ts'
+import { DEFAULT_CONNECTIONS, type FcmOptions } from './options.ts'
+import { readServiceAccount, type ServiceAccount } from './service-account.ts'
 import { SingleAttemptAgent } from './single-attempt-agent.ts'
 import { ttlSeconds } from './static-options.ts'
 
@@ -21,7 +21,6 @@ type Target = NonNullable<FcmOptions['target']>
 
 /** Google's least timeout for a send (docs/facts/fcm.md#pauses). */
 const DEADLINE_MS = 10_000
-const DEFAULT_CONNECTIONS = 50
 /** Google closes idle connections after some minutes, a NAT on the way sooner. */
 const IDLE_MS = 60_000
 /** No device has it, so a dry run to it tells a good credential from a bad one and nothing else (docs/facts/fcm.md#dry-run). */
@@ -32,12 +31,9 @@ const NOT_TAKEN = 'not accepted by firebase-admin'
 const POSSIBLE_TARGET = /^[\x21-\x7e]+$/
 
 export async function openSender(options: FcmOptions, context: ProviderContext): Promise<Sender> {
-  const account = parseServiceAccount(await readFile(options.service_account_file, 'utf8'))
-  if (!isServiceAccount(account)) throw new Error(`${options.service_account_file}: ${account.join('; ')}`)
-  const projectId = options.project_id ?? account.projectId
-  if (projectId === undefined) throw new Error(`${options.service_account_file}: the service account names no project`)
-  const ca = options.ca_file === undefined ? undefined : await readFile(options.ca_file, 'utf8')
-  return new FcmSender(account, projectId, options, createAgents(options, ca, context.dial), context.nowMs)
+  const account = await readOrFail((report) => readServiceAccount(options, report))
+  const ca = await readAuthorities(options, fail)
+  return new FcmSender(account, options, createAgents(options, ca, context.dial), context.nowMs)
 }
 
 class FcmSender implements Sender {
@@ -54,13 +50,7 @@ class FcmSender implements Sender {
   readonly #inFlight = new Set<Promise<Outcome>>()
   #isClosed = false
 
-  constructor(
-    account: ServiceAccount,
-    projectId: string,
-    options: FcmOptions,
-    { agent, tokenAgent }: Agents,
-    nowMs: () => number,
-  ) {
+  constructor(account: ServiceAccount, options: FcmOptions, { agent, tokenAgent }: Agents, nowMs: () => number) {
     this.#agent = agent
     this.#tokenAgent = tokenAgent
     this.#tokens = new AccessTokens(account, tokenAgent, nowMs)
@@ -68,6 +58,7 @@ class FcmSender implements Sender {
     this.#fixed = jsonObjectOf(JSON.stringify(options.options ?? {})) ?? {}
     this.#nowMs = nowMs
     // A name is taken for as long as its app lives, and a reload opens the new sender before it closes the old one.
+    const { projectId } = account
     this.#app = initializeApp({ projectId, credential: this.#credential, httpAgent: agent }, `fcm-${randomUUID()}`)
     this.#messaging = getMessaging(this.#app)
   }

@@ -1,10 +1,11 @@
 /** Web Push (RFC 8030): browsers, and apps with a UnifiedPush distributor. */
 import type { ProviderKind } from '../../core/provider.ts'
+import { readOrFail } from '../shared/inspect.ts'
 import { inspect } from './inspect.ts'
 import { webPushOptions, type WebPushOptions } from './options.ts'
 import { renderer } from './payload.ts'
 import { targetOf } from './target.ts'
-import { publicKeyOf } from './vapid-key.ts'
+import { readVapidKey } from './vapid-key.ts'
 
 export type { WebPushOptions }
 
@@ -18,6 +19,7 @@ export const webpush: ProviderKind<WebPushOptions> = {
   targetOf,
   inspect,
   renderer,
-  publicKey: publicKeyOf,
+  // The applicationServerKey with which a web app subscribes.
+  publicKey: async (options) => (await readOrFail((report) => readVapidKey(options, report))).publicKey,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),
 }

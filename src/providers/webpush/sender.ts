@@ -1,22 +1,21 @@
 /** Sends to whatever push services the browsers use: web-push encrypts and signs, the connections are ours. The only import of web-push. */
-import { readFile } from 'node:fs/promises'
 import webPush from 'web-push'
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, Dial, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 import { DialingAgent } from '../shared/dialing-agent.ts'
+import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
 import { DEADLINE, outcomeOf, type LostRequest } from './answers.ts'
 import { HostCircuits } from './host-pauses.ts'
 import { createDnsResolve, createLookup, createPublicLookup, resolveLocally, type Resolve } from './lookup.ts'
-import type { WebPushOptions } from './options.ts'
+import { DEFAULT_CONNECTIONS, type WebPushOptions } from './options.ts'
 import { post } from './request.ts'
 import { addressIn, createTargetReader, type BadTarget, type Target } from './target.ts'
 import { unifiedPushBody } from './unified-push.ts'
 import { readVapidKey, type VapidKey } from './vapid-key.ts'
 import { VapidHeaders } from './vapid.ts'
 
-const DEFAULT_CONNECTIONS = 20
 /** Idle connections are closed after this; push services keep them for about a minute. */
 const IDLE_MS = 55_000
 /** For a check: nobody's push service. */
@@ -28,8 +27,9 @@ export async function openSender(
   { nowMs, dial }: ProviderContext,
   resolve = createDnsResolve(),
 ): Promise<Sender> {
-  const ca = options.ca_file === undefined ? undefined : await readFile(options.ca_file, 'utf8')
-  return new WebPushSender(await readVapidKey(options), options, createAgents(options, ca, dial, resolve), nowMs)
+  const key = await readOrFail((report) => readVapidKey(options, report))
+  const ca = await readAuthorities(options, fail)
+  return new WebPushSender(key, options, createAgents(options, ca, dial, resolve), nowMs)
 }
 
 interface Agents {

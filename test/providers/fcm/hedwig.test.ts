@@ -356,7 +356,7 @@ describe('the section of an app made for Hedwig', () => {
   ] as const)('is told: %s', async (mistake, options) => {
     const found = await fcm.inspect({ service_account_file: '/nowhere', payload_style: 'hedwig', ...options })
     expect(found.map(({ option, message }) => `${option}: ${message}`)).toEqual([
-      'service_account_file: cannot read /nowhere',
+      'service_account_file: /nowhere cannot be read (ENOENT)',
       mistake,
     ])
   })
