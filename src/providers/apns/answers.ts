@@ -1,96 +1,81 @@
-/** What an answer of APNs means, as a table. Pure: status, reason and headers in, `Outcome` out. */
-import { isJsonObject } from '../../core/json.ts'
-import { parseRetryAfter, type Outcome, type Retry } from '../../core/outcome.ts'
-import { wordOf } from './reasons.ts'
-
-export interface Answer {
-  readonly status: number
-  readonly retryAfter?: string | undefined
-  /** At most a few KiB of the body, as text. */
-  readonly body: string
-}
+/** What APNs answers → Outcome. By status and reason. */
+import { parseRetryAfter, type Outcome } from '../../core/outcome.ts'
+import { outcomeBy, type Answer, type Finding, type LostRequest, type Row, type Verdict } from '../shared/answers.ts'
+import { jsonObjectOf } from '../shared/json-text.ts'
+import { documentedReason } from './reasons.ts'
 
 const MINUTE_MS = 60_000
-type Verdict = 'rejected' | 'blocked' | 'failed' | Omit<Retry, 'kind' | 'reason'>
-
-/** Nothing in the push was at fault: another connection may take it at once. */
+/** Nothing in the push was at fault, and nothing was sent: another connection may take it at once. */
 const AT_ONCE: Verdict = { scope: 'delivery', ambiguous: false, afterMs: 0 }
 
 /**
- * By status and reason, else by status alone. Reasons: Apple, "Handling notification responses from APNs". `blocked` stands only where
- * the answer depends on nothing but our credential and configuration: whoever posts to us chooses the device token and the payload,
- * so no answer about those may block.
+ * Reasons: Apple, "Handling notification responses from APNs". `blocked` stands only where the answer depends on nothing but our credential
+ * and configuration: whoever posts to us chooses the device token and the payload, so no answer about those may block.
  */
-const VERDICTS: Readonly<Record<string, Verdict>> = {
-  // The device token: docs/facts/apns.md#dead-tokens. The breaker watches for a wrong topic or environment.
-  '400 BadDeviceToken': 'rejected',
-  '400 DeviceTokenNotForTopic': 'rejected',
+const ANSWERS: readonly Row[] = [
+  { status: 200, is: 'delivered' },
+  // The device token: facts/providers.md §5 "Dead token"; design.md §4. The breaker watches for a wrong topic or environment.
+  { status: 400, word: 'BadDeviceToken', is: 'rejected' },
+  { status: 400, word: 'DeviceTokenNotForTopic', is: 'rejected' },
   // Unregistered, ExpiredToken: Apple has no other reasons for it.
-  '410': 'rejected',
-  // Our topic, key or certificate: docs/facts/apns.md#our-credential-or-configuration.
-  '400 BadTopic': 'blocked',
-  '400 MissingTopic': 'blocked',
-  '400 TopicDisallowed': 'blocked',
-  '403 BadCertificate': 'blocked',
-  '403 BadCertificateEnvironment': 'blocked',
-  '403 BadEnvironmentKeyInToken': 'blocked',
-  '403 InvalidProviderToken': 'blocked',
-  '403 MissingProviderToken': 'blocked',
-  // After a fresh token was refused too (sender.ts): our clock is wrong by an hour or more.
-  '403 ExpiredProviderToken': 'blocked',
+  { status: 410, is: 'rejected' },
+  // Our topic, key or certificate: facts/peers.md §3.1 ("never reject; app = misconfigured"), design.md §4.
+  { status: 400, word: 'BadTopic', is: 'blocked' },
+  { status: 400, word: 'MissingTopic', is: 'blocked' },
+  { status: 400, word: 'TopicDisallowed', is: 'blocked' },
+  { status: 403, word: 'BadCertificate', is: 'blocked' },
+  { status: 403, word: 'BadCertificateEnvironment', is: 'blocked' },
+  { status: 403, word: 'BadEnvironmentKeyInToken', is: 'blocked' },
+  { status: 403, word: 'InvalidProviderToken', is: 'blocked' },
+  { status: 403, word: 'MissingProviderToken', is: 'blocked' },
+  // After a fresh token was refused too (environment.ts): our clock is wrong by an hour or more.
+  { status: 403, word: 'ExpiredProviderToken', is: 'blocked' },
   // Apple: "To use this token, open a new connection."
-  '403 UnrelatedKeyIdInToken': AT_ONCE,
+  { status: 403, word: 'UnrelatedKeyIdInToken', is: AT_ONCE },
   // Forbidden, or no word of Apple's: not said what is forbidden, so no proof; kept, and slowed down for this delivery alone.
-  '403': { scope: 'delivery', ambiguous: false, floorMs: MINUTE_MS },
-  '400 IdleTimeout': { scope: 'delivery', ambiguous: false },
-  '408': { scope: 'delivery', ambiguous: false },
-  // TooManyRequests, "consecutively to the same device token".
-  '429': { scope: 'target', ambiguous: false, floorMs: MINUTE_MS },
+  { status: 403, is: { scope: 'delivery', ambiguous: false, floorMs: MINUTE_MS } },
+  { status: 400, word: 'IdleTimeout', is: { scope: 'delivery', ambiguous: false } },
+  { status: 408, is: { scope: 'delivery', ambiguous: false } },
   // Apple: "no more than once every 20 minutes".
-  '429 TooManyProviderTokenUpdates': { scope: 'app', ambiguous: false, afterMs: 20 * MINUTE_MS },
-  // A message may provoke a 500, so it slows down itself alone; 503 is about the service (docs/facts/apns.md#server-errors).
-  '500': { scope: 'delivery', ambiguous: true },
-  '503': { scope: 'app', ambiguous: false },
+  {
+    status: 429,
+    word: 'TooManyProviderTokenUpdates',
+    is: { scope: 'app', ambiguous: false, afterMs: 20 * MINUTE_MS },
+  },
+  // TooManyRequests, "consecutively to the same device token".
+  { status: 429, is: { scope: 'target', ambiguous: false, floorMs: MINUTE_MS } },
+  // The rest is about this message, or a mistake of ours (404 BadPath, 405, 413 PayloadTooLarge).
+  { status: [400, 499], is: 'failed' },
+  // A message may provoke a 500, so it slows down itself alone; 503 is about the service (facts/providers.md §6).
+  { status: 500, is: { scope: 'delivery', ambiguous: true } },
   // This server goes, not the service.
-  '503 Shutdown': AT_ONCE,
-}
+  { status: 503, word: 'Shutdown', is: AT_ONCE },
+  { status: 503, is: { scope: 'app', ambiguous: false } },
+  // Nothing that APNs says: something else answers in its place.
+  { is: { scope: 'app', ambiguous: true } },
+]
 
-/** The rest of 4xx is about this message, or a mistake of ours (404 BadPath, 405, 413 PayloadTooLarge); anything else is no answer of APNs. */
-function verdictByClass(status: number): Verdict {
-  return status >= 400 && status < 500 ? 'failed' : { scope: 'app', ambiguous: true }
-}
+const NO_ANSWER: readonly Row<Finding & LostRequest>[] = [
+  { when: ({ written }) => written, is: { scope: 'delivery', ambiguous: true } },
+  // APNs cannot have taken it, so there is nothing to wait for.
+  { is: AT_ONCE },
+]
 
-export function outcomeOf(answer: Answer, nowMs: number): Outcome {
-  const { status } = answer
-  if (status === 200) return { kind: 'delivered' }
-  const { reason, timestamp } = parseBody(answer.body)
-  const name = reason ?? `HTTP ${status}`
-  const verdict = VERDICTS[`${status} ${reason}`] ?? VERDICTS[status] ?? verdictByClass(status)
-  if (verdict === 'rejected') return { kind: 'rejected', reason: name, sinceMs: timestamp }
-  if (verdict === 'blocked' || verdict === 'failed') return { kind: verdict, reason: name }
-  return {
-    kind: 'retry',
-    reason: name,
-    ...verdict,
-    afterMs: parseRetryAfter(answer.retryAfter, nowMs) ?? verdict.afterMs,
-  }
+export function outcomeOf(answer: Answer | LostRequest, nowMs: number): Outcome {
+  return answer.kind === 'lost'
+    ? outcomeBy(NO_ANSWER, { ...answer, reason: answer.code })
+    : outcomeBy(ANSWERS, findingOf(answer, nowMs))
 }
 
 /** The reason becomes a metric's label, so only Apple's own words are kept. */
-export function parseBody(body: string): {
-  readonly reason?: string | undefined
-  readonly timestamp?: number | undefined
-} {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(body)
-  } catch {
-    return {}
-  }
-  if (!isJsonObject(parsed)) return {}
-  const { reason, timestamp } = parsed
+function findingOf({ status, body, retryAfter }: Answer, nowMs: number): Finding {
+  const { reason, timestamp } = jsonObjectOf(body) ?? {}
+  const word = documentedReason(reason)
   return {
-    reason: wordOf(reason),
-    timestamp: typeof timestamp === 'number' && timestamp > 0 ? timestamp : undefined,
+    status,
+    word,
+    reason: word ?? `HTTP ${status}`,
+    sinceMs: typeof timestamp === 'number' && timestamp > 0 ? timestamp : undefined,
+    afterMs: parseRetryAfter(retryAfter, nowMs),
   }
 }

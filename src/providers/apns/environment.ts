@@ -51,16 +51,9 @@ export class Environment {
       ...message.headers,
       ...(authorization === undefined ? {} : { authorization }),
     }
-    const result = await session.exchange({ headers, body: message.body }, signal)
-    if ('ambiguous' in result) return { outcome: cutOff(result.reason, result.ambiguous), authorization }
-    const outcome = outcomeOf(result, this.#nowMs())
+    const outcome = outcomeOf(await session.exchange({ headers, body: message.body }, signal), this.#nowMs())
     // Apple: both are about this connection alone.
     if ('reason' in outcome && ['UnrelatedKeyIdInToken', 'Shutdown'].includes(outcome.reason)) session.leave()
     return { outcome, authorization }
   }
-}
-
-/** Where APNs cannot have taken it, there is nothing to wait for. */
-function cutOff(reason: string, ambiguous: boolean): Outcome {
-  return { kind: 'retry', reason, scope: 'delivery', ambiguous, afterMs: ambiguous ? undefined : 0 }
 }

@@ -4,6 +4,7 @@ import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 import { hostAndPort } from '../shared/host-and-port.ts'
+import { InFlight } from '../shared/in-flight.ts'
 import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
 import { readCredential } from './credentials.ts'
 import { deviceToken, type TokenFormat } from './device-token.ts'
@@ -82,9 +83,8 @@ interface Setup {
 
 class ApnsSender implements Sender {
   readonly #setup: Setup
-  readonly #inFlight = new Set<Promise<Outcome>>()
+  readonly #inFlight = new InFlight()
   readonly #inSecond = new Set<string>()
-  #isClosing = false
   readonly credentialExpiresAtMs: number | undefined
 
   constructor(setup: Setup) {
@@ -95,16 +95,9 @@ class ApnsSender implements Sender {
   async send(message: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {
     const device = deviceToken(pushkey.reveal(), this.#setup.format)
     if (device === undefined) return { kind: 'rejected', reason: 'not a device token' }
-    if (this.#isClosing || signal.aborted)
-      return { kind: 'retry', reason: 'stopping', scope: 'delivery', ambiguous: false }
     const { headers, body } = message
-    const sending = this.#sendToEither({ headers: { ...this.#setup.headers, ...headers }, body }, device, signal)
-    this.#inFlight.add(sending)
-    try {
-      return await sending
-    } finally {
-      this.#inFlight.delete(sending)
-    }
+    const whole = { headers: { ...this.#setup.headers, ...headers }, body }
+    return this.#inFlight.run(() => this.#sendToEither(whole, device, signal))
   }
 
   async check(signal: AbortSignal): Promise<CheckResult> {
@@ -118,8 +111,7 @@ class ApnsSender implements Sender {
   }
 
   async close(): Promise<void> {
-    this.#isClosing = true
-    await Promise.all(this.#inFlight)
+    await this.#inFlight.close()
     await Promise.all(this.#environments().map((environment) => environment.close()))
   }
 

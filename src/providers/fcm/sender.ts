@@ -8,8 +8,10 @@ import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, Dial, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 import { AccessTokens } from './access-tokens.ts'
-import { outcomeOf, refusesAccessToken, type LostRequest, type WireAnswer } from './answers.ts'
+import type { Answer, LostRequest } from '../shared/answers.ts'
+import { outcomeOf, refusesAccessToken } from './answers.ts'
 import { before, withDeadline } from '../shared/deadline.ts'
+import { InFlight } from '../shared/in-flight.ts'
 import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
 import { jsonObjectOf } from '../shared/json-text.ts'
 import { DEFAULT_CONNECTIONS, type FcmOptions } from './options.ts'
@@ -47,8 +49,7 @@ class FcmSender implements Sender {
   readonly #messaging: Messaging
   /** What a check sends: the operator's own part of every message. */
   readonly #fixed: JsonObject
-  readonly #inFlight = new Set<Promise<Outcome>>()
-  #isClosed = false
+  readonly #inFlight = new InFlight()
 
   constructor(account: ServiceAccount, options: FcmOptions, { agent, tokenAgent }: Agents, nowMs: () => number) {
     this.#agent = agent
@@ -81,22 +82,14 @@ class FcmSender implements Sender {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
-    await Promise.allSettled(this.#inFlight)
+    await this.#inFlight.close()
     await deleteApp(this.#app)
     this.#agent.destroy()
     this.#tokenAgent.destroy()
   }
 
-  async #run(message: SdkMessage, dryRun: boolean, signal: AbortSignal): Promise<Outcome> {
-    if (this.#isClosed) return { kind: 'retry', reason: 'closed', scope: 'delivery', ambiguous: false, afterMs: 0 }
-    const outcome = withDeadline(DEADLINE_MS, signal, (limit) => this.#attempt(message, dryRun, limit))
-    this.#inFlight.add(outcome)
-    try {
-      return await outcome
-    } finally {
-      this.#inFlight.delete(outcome)
-    }
+  #run(message: SdkMessage, dryRun: boolean, signal: AbortSignal): Promise<Outcome> {
+    return this.#inFlight.run(() => withDeadline(DEADLINE_MS, signal, (limit) => this.#attempt(message, dryRun, limit)))
   }
 
   /** An access token that is refused is replaced once: FCM did not look at the message. */
@@ -114,7 +107,7 @@ class FcmSender implements Sender {
   }
 
   /** Undefined when the SDK does not take the message. Its error goes no further: it quotes what it was given. */
-  async #ask(message: SdkMessage, dryRun: boolean, limit: AbortSignal): Promise<WireAnswer | LostRequest | undefined> {
+  async #ask(message: SdkMessage, dryRun: boolean, limit: AbortSignal): Promise<Answer | LostRequest | undefined> {
     try {
       return await this.#agent.attempt(() => this.#messaging.send(message, dryRun), limit)
     } catch {
