@@ -3,6 +3,7 @@ import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
+import { OPERATOR_FLOOR_MS } from '../shared/answers.ts'
 import { hostAndPort } from '../shared/host-and-port.ts'
 import { InFlight } from '../shared/in-flight.ts'
 import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
@@ -25,8 +26,6 @@ const PRODUCTION = 'https://api.push.apple.com'
 const SANDBOX = 'https://api.sandbox.push.apple.com'
 /** With `platform: auto`, devices known to be in the sandbox; beyond that, the oldest costs one more request. */
 const MAX_SANDBOX_DEVICES = 50_000
-/** Somebody has to repair something first. */
-const OPERATOR_FLOOR_MS = 600_000
 /** A device that does not exist. */
 const NO_DEVICE = '0'.repeat(64)
 

@@ -1,7 +1,14 @@
 /** What FCM and its token endpoint answer → Outcome. By status and details on the wire; firebase-admin's codes mix up dead tokens and wrong keys. */
 import { isJsonObject } from '../../core/json.ts'
 import { parseRetryAfter, RECONNECT_MS, type Outcome } from '../../core/outcome.ts'
-import { outcomeBy, type Answer, type Finding, type LostRequest, type Row } from '../shared/answers.ts'
+import {
+  OPERATOR_FLOOR_MS,
+  outcomeBy,
+  type Answer,
+  type Finding,
+  type LostRequest,
+  type Row,
+} from '../shared/answers.ts'
 import { jsonObjectOf } from '../shared/json-text.ts'
 import { documentedReason } from './reasons.ts'
 
@@ -16,8 +23,6 @@ interface FcmFinding extends Finding {
 const FLOOR_MS = 10_000
 /** Google's default for a 429 without Retry-After, same place. */
 const QUOTA_FLOOR_MS = 60_000
-/** An operator has to act first. */
-const OPERATOR_FLOOR_MS = 600_000
 
 /** EC: firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; §: facts/providers.md. */
 const ANSWERS: readonly Row<FcmFinding>[] = [

@@ -1,6 +1,9 @@
 /** From what comes back for a request to an `Outcome`: a table for each push service, of one form. Pure. */
 import type { Outcome, Retry } from '../../core/outcome.ts'
 
+/** Least wait where somebody has to repair something first. */
+export const OPERATOR_FLOOR_MS = 600_000
+
 /** The head of an answer. */
 export interface AnswerHead {
   readonly kind: 'answer'

@@ -1,14 +1,19 @@
 /** What a push service answers → Outcome. By the status alone, for any stranger may have written the rest. */
 import { parseRetryAfter, RECONNECT_MS, type Outcome } from '../../core/outcome.ts'
-import { outcomeBy, type AnswerHead, type Finding, type LostRequest, type Row } from '../shared/answers.ts'
+import {
+  OPERATOR_FLOOR_MS,
+  outcomeBy,
+  type AnswerHead,
+  type Finding,
+  type LostRequest,
+  type Row,
+} from '../shared/answers.ts'
 
 /** The host's name leads into a private network. A stolen or broken DNS says so too: nobody is unregistered for it. */
 export const PRIVATE_ADDRESS = 'private_address'
 
 /** Overloaded; the least pause that FCM asks for (docs/facts/fcm.md#pauses). */
 const QUOTA_FLOOR_MS = 60_000
-/** Somebody has to act first. */
-const OPERATOR_FLOOR_MS = 600_000
 /** The proxy does not know us; tinyproxy says it with 401. Any other refusal may be about the host, which a stranger chose. */
 const UNKNOWN_TO_PROXY = new Set<number | undefined>([401, 407])
 
