@@ -1,6 +1,7 @@
 /** Web Push (RFC 8030): browsers, and apps with a UnifiedPush distributor. */
 import type { ProviderKind } from '../../core/provider.ts'
 import { readOrFail } from '../shared/inspect.ts'
+import { disclosures } from './disclosures.ts'
 import { inspect } from './inspect.ts'
 import { webPushOptions, type WebPushOptions } from './options.ts'
 import { renderer } from './payload.ts'
@@ -15,7 +16,8 @@ export const webpush: ProviderKind<WebPushOptions> = {
   // The browser's key alone does not say where the push goes.
   isEndToEnd: true,
   countsPer: 'pusher',
-  ledger: (options) => ({ service: 'webpush', isEndToEnd: options.allow_unencrypted !== true }),
+  names: { through: 'the push service of your browser or app (Web Push)', who: 'The push service' },
+  disclosures,
   targetOf,
   inspect,
   renderer,
