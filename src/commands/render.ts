@@ -1,13 +1,13 @@
 /** `hushgate render`: what each party would see of one notification, byte for byte, without sending anything. */
 import { randomBytes } from 'node:crypto'
+import { DISCLOSURES, fieldNames } from '../core/disclosure.ts'
+import type { Message } from '../core/message.ts'
+import { parseNotification, type Device, type Notification } from '../core/notification.ts'
+import type { Sealing } from '../core/privacy-policy.ts'
+import type { Timing } from '../core/timing.ts'
 import type { Config } from '../config/config.ts'
 import { openRoutes, type Routes, type RunningRoute } from '../config/routes.ts'
 import type { ProviderKinds } from '../config/schema.ts'
-import { DISCLOSURES, fieldNames } from '../core/disclosure.ts'
-import { parseNotification, type Device, type Notification } from '../core/notification.ts'
-import type { Message } from '../core/message.ts'
-import type { Sealing } from '../core/privacy-policy.ts'
-import type { Timing } from '../core/timing.ts'
 import { loadEncryptForDevice } from '../intake/encrypt-for-device.ts'
 import {
   preparePush,

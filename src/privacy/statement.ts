@@ -1,11 +1,11 @@
 /** What this gateway learns, keeps and passes on, per app: the ledger under the policies in use. Public: holds no secret, no path and no number of users. */
-import { KEPT, type Kept } from './retention.ts'
-import { learnedOf, PARTIES, PARTY_WORDS, type Party, type PartyWords } from './ledger.ts'
 import { DISCLOSURES, fieldNames, FIELDS, type Disclosure, type Field } from '../core/disclosure.ts'
 import type { PrivacyPolicy } from '../core/privacy-policy.ts'
 import type { ProviderDisclosures, PushServiceNames } from '../core/provider.ts'
 import type { Route } from '../core/route.ts'
 import type { Timing } from '../core/timing.ts'
+import { learnedOf, PARTIES, PARTY_WORDS, type Party, type PartyWords } from './ledger.ts'
+import { KEPT, type Kept } from './retention.ts'
 
 export interface StatedApp {
   /** As it is configured: what users of the app look for. */

@@ -1,9 +1,9 @@
 /** One of Apple's two environments: a push goes out on one of its connections, with the token of the moment. */
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
+import { outcomeOf } from './answers.ts'
 import type { Target } from './connect.ts'
 import { Connections, type ConnectionLimits } from './connections.ts'
-import { outcomeOf } from './answers.ts'
 import type { ProviderToken } from './provider-token.ts'
 import { openSession, type SessionTimes } from './session.ts'
 

@@ -3,8 +3,8 @@ import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import type { Message, PushIdentity, Rendered } from '../../core/message.ts'
 import type { Push } from '../../core/push.ts'
 import { fit } from './fit.ts'
-import { fixedPushType, type ApnsOptions } from './options.ts'
 import { payloadOf, wakeUp, type Style } from './layout.ts'
+import { fixedPushType, type ApnsOptions } from './options.ts'
 
 // Apple, "Sending notification requests to APNs": the payload's limits, before compression.
 const MAX_BYTES = 4096

@@ -5,10 +5,10 @@
 import { createSign } from 'node:crypto'
 import { request } from 'node:https'
 import type { Outcome } from '../../core/outcome.ts'
+import { withDeadline } from '../../core/time-limit.ts'
 import type { Answer, LostRequest } from '../shared/answers.ts'
-import { tokenOutcome } from './answers.ts'
-import { withDeadline } from '../shared/deadline.ts'
 import { jsonObjectOf } from '../shared/json-text.ts'
+import { tokenOutcome } from './answers.ts'
 import type { ServiceAccount } from './service-account.ts'
 import type { SingleAttemptAgent } from './single-attempt-agent.ts'
 

@@ -1,6 +1,7 @@
 /** Reading what an app's section points to: a check collects every mistake, opening a sender fails with the first. */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { codeOf } from '../../core/error-code.ts'
 import type { OptionMistake } from '../../core/provider.ts'
 
 /** Called for each mistake; what it is about is then left out. */
@@ -34,8 +35,7 @@ export async function readOptionFile<Option extends string>(
   try {
     return await readFile(path)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    report(option, `${path} cannot be read (${code})`)
+    report(option, `${path} cannot be read (${codeOf(error)})`)
     return undefined
   }
 }

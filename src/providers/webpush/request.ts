@@ -1,8 +1,8 @@
 /** One HTTPS request, of which only the head of the answer counts. */
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest, type Agent } from 'node:https'
+import { withDeadline } from '../../core/time-limit.ts'
 import type { AnswerHead, LostRequest } from '../shared/answers.ts'
-import { withDeadline } from '../shared/deadline.ts'
 import { RequestWatch } from '../shared/request-watch.ts'
 
 export interface Post {
