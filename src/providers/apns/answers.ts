@@ -14,12 +14,12 @@ const AT_ONCE: Verdict = { scope: 'delivery', ambiguous: false, afterMs: 0 }
  */
 const ANSWERS: readonly Row[] = [
   { status: 200, is: 'delivered' },
-  // The device token: facts/providers.md §5 "Dead token"; design.md §4. The breaker watches for a wrong topic or environment.
+  // The device token: docs/facts/apns.md#dead-tokens. The breaker watches for a wrong topic or environment.
   { status: 400, word: 'BadDeviceToken', is: 'rejected' },
   { status: 400, word: 'DeviceTokenNotForTopic', is: 'rejected' },
   // Unregistered, ExpiredToken: Apple has no other reasons for it.
   { status: 410, is: 'rejected' },
-  // Our topic, key or certificate: facts/peers.md §3.1 ("never reject; app = misconfigured"), design.md §4.
+  // Our topic, key or certificate: docs/facts/apns.md#our-credential-or-configuration.
   { status: 400, word: 'BadTopic', is: 'blocked' },
   { status: 400, word: 'MissingTopic', is: 'blocked' },
   { status: 400, word: 'TopicDisallowed', is: 'blocked' },
@@ -46,7 +46,7 @@ const ANSWERS: readonly Row[] = [
   { status: 429, is: { scope: 'target', ambiguous: false, floorMs: MINUTE_MS } },
   // The rest is about this message, or a mistake of ours (404 BadPath, 405, 413 PayloadTooLarge).
   { status: [400, 499], is: 'failed' },
-  // A message may provoke a 500, so it slows down itself alone; 503 is about the service (facts/providers.md §6).
+  // A message may provoke a 500, so it slows down itself alone; 503 is about the service (docs/facts/apns.md#server-errors).
   { status: 500, is: { scope: 'delivery', ambiguous: true } },
   // This server goes, not the service.
   { status: 503, word: 'Shutdown', is: AT_ONCE },

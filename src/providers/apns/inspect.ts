@@ -4,7 +4,7 @@ import { checkAddress, mistakesIn, readAuthorities } from '../shared/inspect.ts'
 import { readCredential } from './credentials.ts'
 import type { ApnsOptions } from './options.ts'
 
-/** Apple, "Sending notification requests to APNs", apns-topic; `.push-type.` ones: facts/providers.md §5. */
+/** Apple, "Sending notification requests to APNs", apns-topic; all of them: docs/facts/apns.md#topics. */
 const TOPIC_SUFFIXES: Readonly<Record<string, string>> = {
   voip: '.voip',
   complication: '.complication',

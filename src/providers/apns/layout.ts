@@ -1,4 +1,4 @@
-/** Push → the JSON object for the app, however large. Layouts: facts/peers.md §2.1–2.2 (as Sygnal's), facts/protocol.md §3.1 (minimal). */
+/** Push → the JSON object for the app, however large. Layouts as Sygnal's: docs/facts/peers.md#alerts-of-sygnal and #ids-of-sygnal. */
 import { isJsonObject, jsonObject, type JsonObject } from '../../core/json.ts'
 import { badgeOf } from '../../core/privacy-policy.ts'
 import type { Counts, EventIdOnlyPush, FullPush, MinimalPush, Push } from '../../core/push.ts'
@@ -16,7 +16,7 @@ export interface Style {
 export function payloadOf(push: Push, style: Style): JsonObject | undefined {
   if (push.kind === 'counts') return badgePayload(push.detail === 'minimal' ? push.badge : badgeOf(push.counts))
   if (push.detail === 'minimal') return minimalPayload(push, style)
-  // Plaintext beside MSC3013's ciphertext is ignored (facts/protocol.md §4.2).
+  // Plaintext beside MSC3013's ciphertext is ignored (docs/facts/push-gateway-api.md#msc3013).
   if (push.encrypted !== undefined) {
     return isJsonObject(push.defaultPayload['aps']) ? push.defaultPayload : wakeUp(push, style)
   }
@@ -27,7 +27,7 @@ export function payloadOf(push: Push, style: Style): JsonObject | undefined {
 
 /**
  * What makes a push without content useful: an alert that the app may replace, since only an alert with `mutable-content` runs its
- * extension (facts/providers.md §5); or, in the background, nothing but the signal to wake up.
+ * extension (docs/facts/apns.md#notification-service-extension); or, in the background, nothing but the signal to wake up.
  */
 export function wakeUp(push: Pick<Push, 'prio' | 'defaultPayload'>, style: Style): JsonObject {
   const given = push.defaultPayload['aps']

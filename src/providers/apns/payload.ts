@@ -55,7 +55,7 @@ function bodyOf(
   style: Style,
   maxBytes: number,
 ): { readonly body: string; readonly truncated: boolean } {
-  // What was sealed for the device goes whole or not at all: half a ciphertext is worth nothing (facts/protocol.md §4.2).
+  // What was sealed for the device goes whole or not at all: half a ciphertext is worth nothing (docs/facts/push-gateway-api.md#msc3013).
   if (push.encrypted !== undefined) {
     const sealed = stringify({ ...payload, ...push.encrypted })
     if (sealed !== undefined && Buffer.byteLength(sealed) <= maxBytes) return { body: sealed, truncated: false }

@@ -24,18 +24,18 @@ const FLOOR_MS = 10_000
 /** Google's default for a 429 without Retry-After, same place. */
 const QUOTA_FLOOR_MS = 60_000
 
-/** EC: firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; §: facts/providers.md. */
+/** EC: firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; ERRORS: docs/facts/fcm.md#errors. */
 const ANSWERS: readonly Row<FcmFinding>[] = [
   // Accepted, whatever the body says (golden: fcm-answer-200-badjson).
   { status: [200, 299], is: 'delivered' },
-  // EC UNREGISTERED: the app was removed, or has a new token. By its detail only: a wrong project is a 404 too (§1.5).
+  // EC UNREGISTERED: the app was removed, or has a new token. By its detail only: a wrong project is a 404 too (ERRORS).
   { word: 'UNREGISTERED', is: 'rejected' },
-  // EC INVALID_ARGUMENT is about a token only where the answer names it (§1.5; firebase-admin-java#1064 has the text).
+  // EC INVALID_ARGUMENT is about a token only where the answer names it (docs/facts/fcm.md#dead-tokens).
   { status: 400, word: 'INVALID_ARGUMENT', when: namesTarget, is: 'rejected' },
   // … and about our message otherwise: the next attempt would fare no better.
   { status: 400, is: 'failed' },
   { status: 413, is: 'failed' },
-  // EC SENDER_ID_MISMATCH: a token of another project. One wrong key file would do that to every token, so none is rejected (§5).
+  // EC SENDER_ID_MISMATCH: a token of another project. One wrong key file would do that to every token, so none is rejected.
   { word: 'SENDER_ID_MISMATCH', is: 'failed' },
   // EC THIRD_PARTY_AUTH_ERROR: the APNs or Web Push key in the Firebase console is missing or wrong. Anyone can register such a token with the
   // public app configuration, so it must not stop the Android devices; kept until the operator has repaired it.
@@ -43,10 +43,10 @@ const ANSWERS: readonly Row<FcmFinding>[] = [
     word: 'THIRD_PARTY_AUTH_ERROR',
     is: { scope: 'delivery', ambiguous: false, floorMs: OPERATOR_FLOOR_MS },
   },
-  // Our access token, even a fresh one; or IAM: the account may not send for this project (§1.5, peers.md §3.2).
+  // Our access token, even a fresh one; or IAM: the account may not send for this project (ERRORS).
   { status: 401, is: 'blocked' },
   { status: 403, is: 'blocked' },
-  // No FcmError: there is no such project, or the endpoint is not FCM (§1.5).
+  // No FcmError: there is no such project, or the endpoint is not FCM (ERRORS).
   { status: 404, when: ({ word }) => word === undefined, is: 'blocked' },
   { status: 404, is: 'failed' },
   // EC QUOTA_EXCEEDED: of a device, a topic or the whole project; QuotaFailure says which. Anyone can exhaust their own device's.

@@ -21,11 +21,11 @@ const UNKNOWN_TO_PROXY = new Set<number | undefined>([401, 407])
 const LATER = { scope: 'target', ambiguous: false } as const
 const MAYBE_TAKEN = { scope: 'target', ambiguous: true } as const
 
-/** 8030: RFC 8030; 8292: RFC 8292; §: facts/providers.md; PEERS: facts/peers.md §3.3. */
+/** 8030: RFC 8030; 8292: RFC 8292; all of it: docs/facts/web-push.md#answers. */
 const ANSWERS: readonly Row[] = [
   { status: [200, 299], is: 'delivered' }, // 8030 §5: 201; others are seen in the wild (golden: web-answer-202)
-  { status: 404, is: 'rejected' }, // 8030 §7.3: the subscription is gone; also what expired (PEERS)
-  { status: 410, is: 'rejected' }, // § 5: what push services answer for an unsubscribed browser
+  { status: 404, is: 'rejected' }, // 8030 §7.3: the subscription is gone; also what expired
+  { status: 410, is: 'rejected' }, // what push services answer for an unsubscribed browser
   { status: 401, is: { ...LATER, floorMs: OPERATOR_FLOOR_MS } }, // 8292 §4.2: wants a VAPID key
   { status: 403, is: { ...LATER, floorMs: OPERATOR_FLOOR_MS } }, // 8292 §4.2: another VAPID key, or our clock is wrong
   { status: [300, 399], is: { ...LATER, floorMs: OPERATOR_FLOOR_MS } }, // not followed: it would lead past the check of the host
@@ -34,7 +34,7 @@ const ANSWERS: readonly Row[] = [
   { status: 429, is: { ...LATER, floorMs: QUOTA_FLOOR_MS } }, // 8030 §8.4
   { status: [400, 499], is: 'failed' }, // 400 Topic or TTL, 413 too large: the next attempt would fare no better
   { status: 503, is: LATER }, // did not take it
-  { status: 507, is: { ...LATER, floorMs: QUOTA_FLOOR_MS } }, // ntfy: no subscriber yet (peers.md §1.9)
+  { status: 507, is: { ...LATER, floorMs: QUOTA_FLOOR_MS } }, // ntfy: no subscriber yet
   { status: [500, 599], is: MAYBE_TAKEN }, // may have taken it
   { is: LATER }, // no status of RFC 9110
 ]

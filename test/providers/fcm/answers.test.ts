@@ -37,7 +37,7 @@ const retry = { kind: 'retry', afterMs: undefined } as const
 const tokenText = { message: 'The registration token is not a valid FCM registration token' }
 
 describe('FCM answers', () => {
-  // EC: the ErrorCode reference; §: facts/providers.md; peers: facts/peers.md §3.2; golden: shared/golden.
+  // EC: firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; ERRORS: docs/facts/fcm.md#errors.
   const rows: readonly (readonly [name: string, answer: Answer, outcome: Outcome])[] = [
     ['accepted', answer(200, { name: 'projects/p/messages/0:1' }), { kind: 'delivered' }],
     ['accepted, not JSON (golden fcm-answer-200-badjson)', answer(200, '{'), { kind: 'delivered' }],
@@ -219,7 +219,7 @@ describe('requests without an answer', () => {
 describe('answers of the token endpoint', () => {
   const away = { kind: 'retry', scope: 'app', ambiguous: false, afterMs: undefined, floorMs: 10_000 } as const
   const rows: readonly (readonly [name: string, answer: Answer, outcome: Outcome])[] = [
-    // RFC 6749 §5.2; a deleted key, or a clock that is wrong (§1.2).
+    // RFC 6749 §5.2; a deleted key, or a clock that is wrong.
     [
       'the key is refused',
       answer(400, { error: 'invalid_grant' }),
