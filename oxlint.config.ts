@@ -29,19 +29,21 @@ const layers = [
     packages: ['fastify', 'typebox', 'node:*'],
   },
   { folder: 'src/network', ours: ['../core/*'], packages: ['node:*'] },
-  { folder: 'src/providers/apns', ours: ['../../core/*'], packages: ['@parse/node-apn', 'typebox', 'node:*'] },
-  {
-    folder: 'src/providers/fcm',
-    ours: ['../../core/*', '../authority.ts', '../dialing-agent.ts'],
-    packages: ['firebase-admin', 'typebox', 'node:*'],
-  },
-  {
-    folder: 'src/providers/webpush',
-    ours: ['../../core/*', '../authority.ts', '../dialing-agent.ts'],
-    packages: ['web-push', 'typebox', 'node:*'],
-  },
+  { folder: 'src/providers/shared', ours: ['../../core/*'], packages: ['typebox', 'node:*'] },
+  provider('apns', '@parse/node-apn'),
+  provider('fcm', 'firebase-admin'),
+  provider('webpush', 'web-push'),
   { folder: 'src/simulators', ours: ['../core/*'], packages: ['node-forge', 'node:*'] },
 ]
+
+/** A push service: its SDK has its only home here, and no other push service is known to it. */
+function provider(name: string, sdk: string) {
+  return {
+    folder: `src/providers/${name}`,
+    ours: ['../../core/*', '../shared/*'],
+    packages: [sdk, 'typebox', 'node:*'],
+  } as const
+}
 
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'import', 'promise', 'node', 'vitest', 'oxc'],

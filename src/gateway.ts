@@ -21,7 +21,6 @@ import { RejectionGuard } from './memory/rejection-guard.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { createDial } from './network/dial.ts'
 import { StoreOperator } from './operator/store-operator.ts'
-import { privacyStatement } from './privacy/statement.ts'
 import type { Store } from './store/contract.ts'
 
 export type Role = 'all' | 'http' | 'worker'
@@ -162,7 +161,7 @@ export class Gateway implements AsyncDisposable {
       bodyLimitBytes: this.#config.http.bodyLimitBytes,
       intake: this.#intake,
       publicKeyFor: (appId) => this.#routes.routeFor(appId)?.publicKey,
-      privacyStatement: () => privacyStatement({ routes: this.#routes.all, ...this.#config.queue }),
+      stated: () => ({ routes: this.#routes.all, ...this.#config.queue }),
       metrics: this.#metrics.intake,
       log: this.#parts.log,
       nowMs: this.#nowMs,

@@ -19,7 +19,9 @@ const FORBIDDEN = [
   ['a folder of its height to pass it on', 'src/memory', `export { x } from '../metrics/metrics.ts'`],
   ['what stands above it', 'src/store/redis', `import { x } from '../../gateway.ts'`],
   ['the other store', 'src/store/sqlite', `import { x } from '../redis/job.ts'`],
-  ['another provider', 'src/providers/apns', `import { x } from '../fcm/render.ts'`],
+  ['another provider', 'src/providers/apns', `import { x } from '../fcm/payload.ts'`],
+  ['a provider, though shared by all', 'src/providers/shared', `import type { X } from '../fcm/answers.ts'`],
+  ["a provider's SDK, though shared by all", 'src/providers/shared', `import { x } from 'web-push'`],
   ['another provider as a type', 'src/providers/webpush', `import type { X } from '../apns/options.ts'`],
   ['an SDK outside its home', 'src/http', `import { x } from 'firebase-admin/messaging'`],
   ['an SDK outside its home when it is needed', 'src/http', `export const x = () => import('firebase-admin')`],
@@ -34,6 +36,7 @@ const ALLOWED = [
   ['its own files', 'src/http', `import { x } from './notify-server.ts'`],
   ['the core', 'src/providers/apns', `import { x } from '../../core/json.ts'`],
   ['the contract, where things are stored', 'src/store/redis', `import { x } from '../contract.ts'`],
+  ['what all push services share', 'src/providers/fcm', `import { x } from '../shared/answers.ts'`],
   ['its own SDK', 'src/providers/fcm', `import { x } from 'firebase-admin/messaging'`],
   ['its own SDK when it is needed', 'src/store/redis', `export const x = () => import('bullmq')`],
 ] as const

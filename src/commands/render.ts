@@ -1,12 +1,13 @@
 /** `hushgate render`: what each party would see of one notification, byte for byte, without sending anything. */
 import { randomBytes } from 'node:crypto'
+import { DISCLOSURES, fieldNames } from '../core/disclosure.ts'
+import type { Message } from '../core/message.ts'
+import { parseNotification, type Device, type Notification } from '../core/notification.ts'
+import type { Sealing } from '../core/privacy-policy.ts'
+import type { Timing } from '../core/timing.ts'
 import type { Config } from '../config/config.ts'
 import { openRoutes, type Routes, type RunningRoute } from '../config/routes.ts'
 import type { ProviderKinds } from '../config/schema.ts'
-import { parseNotification, type Device, type Notification } from '../core/notification.ts'
-import type { Message } from '../core/message.ts'
-import type { Sealing } from '../core/privacy-policy.ts'
-import type { Timing } from '../core/timing.ts'
 import { loadEncryptForDevice } from '../intake/encrypt-for-device.ts'
 import {
   preparePush,
@@ -15,7 +16,7 @@ import {
   type PreparedPush,
   type PushNames,
 } from '../intake/prepare-push.ts'
-import { fieldNames, LEARNED, learnedOf, type LedgerPolicy, type Party } from '../privacy/ledger.ts'
+import { learnedOf, type LedgerPolicy, type Party } from '../privacy/ledger.ts'
 
 export interface RenderOptions {
   readonly config: Config
@@ -89,16 +90,16 @@ function sealingLines(sealing: Sealing | undefined, { policy }: RunningRoute): r
 
 function partyLines(
   { push, timing }: PreparedPush,
-  { app, policy, ledger }: RunningRoute,
+  { app, policy, disclosures }: RunningRoute,
   { headers, body }: Message,
   isTruncated: boolean,
 ): readonly string[] {
   const cut = isTruncated ? ', shortened to fit' : ''
   // A device may get less than the app's mode lets through.
-  const learned: LedgerPolicy = { ...policy, ...timing, ...ledger, privacy: push.detail }
+  const learned: LedgerPolicy = { ...policy, ...timing, ...disclosures, privacy: push.detail }
   const headerLines = Object.entries(headers).map(([header, value]) => `                ${header}: ${value}`)
   const shown =
-    learned.isEndToEnd === true
+    learned.outside !== undefined
       ? [
           "  push service  the device's address, these headers, and a body that it cannot open:",
           ...headerLines,
@@ -140,6 +141,6 @@ function learnedLines(parties: readonly Party[], policy: LedgerPolicy): readonly
     [...new Set(parties.flatMap((party) => learnedOf(field, party, policy)))].map((learned) => ({ field, learned })),
   )
   return [...Map.groupBy(found, ({ learned }) => learned)].map(
-    ([learned, fields]) => `                of ${fields.map(({ field }) => field).join(', ')}: ${LEARNED[learned]}`,
+    ([learned, fields]) => `                of ${fields.map(({ field }) => field).join(', ')}: ${DISCLOSURES[learned]}`,
   )
 }

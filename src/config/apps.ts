@@ -71,12 +71,13 @@ async function readApp(
   if (!isJsonObject(checked)) return undefined
 
   const { privacy = defaultPrivacy } = checked
-  if (checked['push_type'] === 'voip' && privacy === 'minimal')
+  const ringing = kind.rings?.(checked)
+  if (ringing !== undefined && privacy === 'minimal')
     loading.report(
-      [...at, 'privacy' in checked ? 'privacy' : 'push_type'],
-      'a VoIP push cannot be minimal: iOS ends an app that does not report the call it was woken for, and the app cannot know the call without its event ID; set privacy: event_id_only',
+      [...at, 'privacy' in checked ? 'privacy' : ringing.option],
+      `${ringing.whyNotMinimal}; set privacy: event_id_only`,
     )
-  reportTimingMistakes(checked, { at, isMinimal: privacy === 'minimal', maxAgeMs }, loading)
+  reportTimingMistakes(checked, { at, isMinimal: privacy === 'minimal', ringing, maxAgeMs }, loading)
   const common = new Set(['type', ...Object.keys(appCommon.properties)])
   const own = jsonObject(Object.entries(checked).filter(([key]) => !common.has(key)))
   const resolved = withAbsolutePaths(own, kind.files, loading)

@@ -3,7 +3,7 @@ import { compileApps } from '../core/app-match.ts'
 import type { CountsPer } from '../core/identities.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { PushIdentity, Rendered } from '../core/message.ts'
-import type { ProviderLedger } from '../core/provider.ts'
+import type { ProviderDisclosures, PushServiceNames } from '../core/provider.ts'
 import type { Push } from '../core/push.ts'
 import type { Route } from '../core/route.ts'
 import type { RouteConfig } from './config.ts'
@@ -13,8 +13,9 @@ export interface RunningRoute extends Route, Pick<RouteConfig, 'policy' | 'timin
   /** Every push makes the phone ring. */
   readonly alwaysRings: boolean
   readonly countsPer: CountsPer
-  /** What the privacy statement has to know of the push service, under these options. */
-  readonly ledger: ProviderLedger
+  readonly names: PushServiceNames
+  /** What the push service learns under these options. */
+  readonly disclosures: ProviderDisclosures
   /** What the sender needs to reach a device. */
   readonly targetOf: (pushkey: string, data: JsonObject) => string
   readonly render: (push: Push, identity: PushIdentity) => Rendered
@@ -55,9 +56,10 @@ async function openRoute(
     provider,
     policy,
     timing,
-    alwaysRings: options['push_type'] === 'voip',
+    alwaysRings: kind.rings?.(options) !== undefined,
     countsPer: kind.countsPer,
-    ledger: kind.ledger(options),
+    names: kind.names,
+    disclosures: kind.disclosures(options),
     targetOf: (pushkey, data) => kind.targetOf?.(pushkey, data) ?? pushkey,
     render: kind.renderer(options),
     publicKey: await kind.publicKey?.(options),

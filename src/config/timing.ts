@@ -1,5 +1,6 @@
 /** When an app's pushes may leave, and what of that cannot be: `coalesce`, `release_every`, `placeholder_ids`. */
 import type { JsonObject } from '../core/json.ts'
+import type { Ringing } from '../core/provider.ts'
 import type { Timing } from '../core/timing.ts'
 import type { Loading } from './loading.ts'
 import { parseDurationMs } from './units.ts'
@@ -7,13 +8,15 @@ import { parseDurationMs } from './units.ts'
 interface TimedApp {
   readonly at: readonly string[]
   readonly isMinimal: boolean
+  /** Of an app of which every push rings. */
+  readonly ringing: Ringing | undefined
   readonly maxAgeMs: number | undefined
 }
 
 /** What the schema of the section cannot say; of a setting that is wrong already, nothing more. */
 export function reportTimingMistakes(
   section: JsonObject,
-  { at, isMinimal, maxAgeMs }: TimedApp,
+  { at, isMinimal, ringing, maxAgeMs }: TimedApp,
   loading: Loading,
 ): void {
   const report = (option: string, message: string): void => {
@@ -37,8 +40,8 @@ export function reportTimingMistakes(
     const delayMs = durationOf(section[option])
     if (delayMs === undefined) continue
     longestMs += delayMs
-    if (section['push_type'] === 'voip')
-      report(option, 'is not for push_type: voip, as a call must ring at once; delete the line')
+    if (ringing !== undefined)
+      report(option, `is not for ${ringing.option}: ${ringing.value}, as a call must ring at once; delete the line`)
     else if (maxAgeMs !== undefined && 2 * longestMs > maxAgeMs)
       report(
         option,

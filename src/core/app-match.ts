@@ -1,4 +1,5 @@
 /** Which configured app an app_id belongs to: an exact name first, then a glob (`*` any characters, `?` exactly one). Pure. */
+import { matchesGlob } from './glob.ts'
 
 /** The spec allows 64 characters; Synapse has been seen to send more (docs/facts/push-gateway-api.md#lengths). Bounds the work a stranger can cause. */
 const MAX_APP_ID_UNITS = 255
@@ -16,32 +17,9 @@ export function compileApps(names: Iterable<string>): (appId: string) => string 
     // A glob is no invitation for whatever a stranger makes up: no app has a line break in its name.
     if (appId.length > MAX_APP_ID_UNITS || /\p{Cc}/u.test(appId)) return undefined
     const characters = Array.from(appId)
-    const [only, second] = globs.filter(({ glob }) => matches(glob, characters))
+    const [only, second] = globs.filter(({ glob }) => matchesGlob(glob, characters))
     return second === undefined ? only?.name : undefined
   }
-}
-
-/** On a mismatch only the last `*` takes one character more: at most glob × text steps, however they are made. */
-function matches(glob: readonly string[], text: readonly string[]): boolean {
-  let inGlob = 0
-  let inText = 0
-  let star = -1
-  let starTook = 0
-  while (inText < text.length) {
-    if (glob[inGlob] === '*') {
-      star = inGlob
-      starTook = inText
-      inGlob += 1
-    } else if (glob[inGlob] === '?' || (glob[inGlob] !== undefined && glob[inGlob] === text[inText])) {
-      inGlob += 1
-      inText += 1
-    } else if (star >= 0) {
-      starTook += 1
-      inText = starTook
-      inGlob = star + 1
-    } else return false
-  }
-  return glob.slice(inGlob).every((symbol) => symbol === '*')
 }
 
 interface Place {

@@ -1,7 +1,8 @@
-/** The contract of a push service: a folder of three files (index, render, sender) and one line in providers/index.ts. */
+/** The contract of a push service: one folder, and one line in providers/index.ts. */
 import type { LookupFunction } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TObject } from 'typebox'
+import type { DisclosureOfFields } from './disclosure.ts'
 import type { JsonObject } from './json.ts'
 import type { Message, PushIdentity, Rendered } from './message.ts'
 import type { Outcome } from './outcome.ts'
@@ -45,14 +46,32 @@ export interface OptionMistake {
   readonly message: string
 }
 
-/** Push services that learn different things of the same push: `hedwig` is FCM with the payloads of Hedwig. */
-export type LedgerService = 'apns' | 'fcm' | 'hedwig' | 'webpush'
+/** What a push service learns, in the words of core/disclosure.ts. */
+export interface ProviderDisclosures {
+  /** Of fields of which its messages tell it something else than the ledger says of any push service. */
+  readonly passedOn?: DisclosureOfFields | undefined
+  /**
+   * Present where each message goes encrypted for the device, by the push service's own protocol: what shows of it outside, e.g. in headers. A field
+   * that is not named does not show, but for what whoever is sent anything sees: the device, the time, the length.
+   */
+  readonly outside?: DisclosureOfFields | undefined
+}
 
-/** What the privacy statement has to know of a push service. */
-export interface ProviderLedger {
-  readonly service: LedgerService
-  /** Each message goes encrypted for the device, by the push service's own protocol: it learns only what shows outside. */
-  readonly isEndToEnd?: boolean | undefined
+/** How the page for people speaks of a push service. */
+export interface PushServiceNames {
+  /** What a push goes through: "Apple (APNs)". */
+  readonly through: string
+  /** Who that is, at the start of a sentence that goes on in the singular: "Apple", "The push service". */
+  readonly who: string
+}
+
+/** Why every push of an app makes the phone ring: such a push can neither wait nor hide what it is about. */
+export interface Ringing {
+  /** The option that says so, and its value. */
+  readonly option: string
+  readonly value: string
+  /** Why `privacy: minimal` is not for such an app: a sentence without its end. */
+  readonly whyNotMinimal: string
 }
 
 /** Options as they come out of the configuration: paths resolved, checked against `options`. */
@@ -67,8 +86,11 @@ export interface ProviderKind<Options = never> {
   readonly isEndToEnd?: boolean | undefined
   /** What the sender needs to reach a device, as one text; default: the pushkey itself. */
   targetOf?(pushkey: string, data: JsonObject): string
-  /** What the privacy statement has to know of its push service, under these options. */
-  ledger(options: Options): ProviderLedger
+  readonly names: PushServiceNames
+  /** What its push service learns under these options. */
+  disclosures(options: Options): ProviderDisclosures
+  /** For a push service that can: whether every push of the app rings. `section`: as it was written, mistakes included. */
+  rings?(section: JsonObject): Ringing | undefined
   /** Reads what the options point to and reports every mistake; opens no connection. */
   inspect(options: Options): Promise<readonly OptionMistake[]>
   /** Pure: everything that does not change between pushes is computed once, here. */

@@ -1,4 +1,4 @@
-/** Time limits that leave no timer behind. What the promise does after the limit is ignored. */
+/** Time limits that leave no timer and no listener behind. What a promise does after its limit is ignored. */
 
 /** Settles as the promise does; rejects with what `createError` makes when the limit comes first. */
 export async function withTimeLimit<T>(limitMs: number, promise: Promise<T>, createError: () => Error): Promise<T> {
@@ -20,4 +20,32 @@ export async function waitAtMost(limitMs: number, promise: Promise<unknown>): Pr
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Runs `run` with a signal that aborts after `ms` (reason `deadline`) or with `signal` (reason `aborted`). */
+export async function withDeadline<T>(
+  ms: number,
+  signal: AbortSignal | undefined,
+  run: (limit: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController()
+  const onAbort = (): void => limit.abort('aborted')
+  const timer = setTimeout(() => limit.abort('deadline'), ms)
+  if (signal?.aborted === true) onAbort()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await run(limit.signal)
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+/** Resolves with undefined when the limit comes first. */
+export function before<T>(limit: AbortSignal, promise: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    if (limit.aborted) resolve(undefined)
+    limit.addEventListener('abort', () => resolve(undefined), { once: true })
+    promise.then(resolve, reject)
+  })
 }

@@ -7,15 +7,15 @@ import { Throttle } from '../core/throttle.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { IntakeMetrics } from '../metrics/intake-metrics.ts'
 import { PAGE_HEADERS, privacyPage } from '../privacy/page.ts'
-import type { PrivacyStatement } from '../privacy/statement.ts'
+import { privacyStatement, type StatementInput } from '../privacy/statement.ts'
 
 export interface NotifyServerParts {
   readonly bodyLimitBytes: number
   readonly intake: Pick<Intake, 'accept'>
   /** The key that a web app subscribes with; undefined for an app that is unknown or needs none. */
   readonly publicKeyFor: (appId: string) => string | undefined
-  /** What the gateway learns, keeps and passes on, as it is configured now. */
-  readonly privacyStatement: () => PrivacyStatement
+  /** What is to be told about privacy, as the gateway is configured now. */
+  readonly stated: () => StatementInput
   readonly metrics: Pick<IntakeMetrics, 'requestAnswered'>
   readonly log: Log
   readonly nowMs: () => number
@@ -105,7 +105,7 @@ function addNotifyRoutes(server: FastifyInstance, { intake, metrics }: NotifySer
   server.get(NOTIFY_PATH, (_request, reply) => reply.send({ gateway: 'matrix', unifiedpush: { gateway: 'matrix' } }))
 }
 
-function addPublicRoutes(server: FastifyInstance, { publicKeyFor, privacyStatement }: NotifyServerParts): void {
+function addPublicRoutes(server: FastifyInstance, { publicKeyFor, stated }: NotifyServerParts): void {
   // For web apps of any origin, under the name that MSC4174 gives it.
   server.get<{ Params: { appId: string } }>(`${VAPID_PATH}:appId`, (request, reply) => {
     reply.header('access-control-allow-origin', '*')
@@ -117,14 +117,14 @@ function addPublicRoutes(server: FastifyInstance, { publicKeyFor, privacyStateme
     reply
       .header('access-control-allow-origin', '*')
       .header('cache-control', `public, max-age=${PRIVACY_CACHED_SECONDS}`)
-      .send(privacyStatement()),
+      .send(privacyStatement(stated())),
   )
   server.get('/', (_request, reply) =>
     reply
       .headers(PAGE_HEADERS)
       .header('cache-control', `public, max-age=${PRIVACY_CACHED_SECONDS}`)
       .type('text/html; charset=utf-8')
-      .send(privacyPage(privacyStatement())),
+      .send(privacyPage(stated())),
   )
   // Sygnal's probe.
   server.get('/health', (_request, reply) => reply.type('text/plain').send(''))

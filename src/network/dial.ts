@@ -1,6 +1,7 @@
 /** Opens TCP connections: directly, or through the operator's HTTP proxy (CONNECT, RFC 9110 §9.3.6). Nobody else knows of a proxy. */
 import { request } from 'node:http'
 import { connect, isIPv6, type LookupFunction, type Socket } from 'node:net'
+import { codeOf } from '../core/error-code.ts'
 import { DialError, ProxyRefusedError } from '../core/errors.ts'
 import type { Dial } from '../core/provider.ts'
 import type { Secret } from '../core/secret.ts'
@@ -15,6 +16,8 @@ export interface Proxy {
   readonly noProxy?: string | undefined
 }
 
+/** Of an error without a code. */
+const NO_CODE = 'connection closed'
 /** A proxy's 4xx that passes: Request Timeout, Too Many Requests. */
 const PASSING = new Set([408, 429])
 
@@ -40,7 +43,7 @@ function connectTcp(host: string, port: number, signal: AbortSignal, lookup?: Lo
     // Stays: an error may come before whoever gets the socket listens, and is followed by a close that everybody waits for.
     socket.on('error', (error) => {
       signal.removeEventListener('abort', onAbort)
-      reject(new DialError(codeOf(error)))
+      reject(new DialError(codeOf(error, NO_CODE)))
     })
     socket.once('connect', () => {
       signal.removeEventListener('abort', onAbort)
@@ -54,7 +57,7 @@ async function connectThrough(proxy: Proxy, host: string, port: number, signal: 
   try {
     socket = await connectTcp(proxy.host, proxy.port, signal)
   } catch (error) {
-    throw new DialError(`proxy ${codeOf(error)}`, true)
+    throw new DialError(`proxy ${codeOf(error, NO_CODE)}`, true)
   }
   const authority = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
   return openTunnel(socket, authority, proxy.credentials, signal)
@@ -83,7 +86,7 @@ function openTunnel(
       headers: { host: authority, ...authorization(credentials) },
       createConnection: () => socket,
     })
-    asking.on('error', (error) => fail(new DialError(`proxy ${codeOf(error)}`)))
+    asking.on('error', (error) => fail(new DialError(`proxy ${codeOf(error, NO_CODE)}`)))
     asking.once('connect', ({ statusCode = 0 }, _socket, head) => {
       if (statusCode < 200 || statusCode > 299) return fail(refusal(statusCode))
       // Nobody has been asked anything there yet: TLS begins with us.
@@ -104,9 +107,4 @@ function authorization(credentials: Secret | undefined): Record<string, string> 
 function refusal(status: number): DialError {
   const isRefused = status >= 400 && status <= 499 && !PASSING.has(status)
   return isRefused ? new ProxyRefusedError(status) : new DialError(`proxy ${status}`)
-}
-
-/** The message of a system error names addresses; its code says as much. */
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'connection closed'
 }

@@ -1,6 +1,7 @@
 /** The page at `/` of the notify port: what this gateway learns, keeps and passes on, for the people whose notifications it handles. */
-import type { Field, Learned } from './ledger.ts'
-import type { PrivacyStatement, StatedApp } from './statement.ts'
+import { FIELDS, type Disclosure, type Field } from '../core/disclosure.ts'
+import { KEPT } from './retention.ts'
+import { statedApp, type StatedApp, type StatedRoute, type StatementInput } from './statement.ts'
 
 /** No script, no image, no request at all; one style, in the page itself. */
 export const PAGE_HEADERS = {
@@ -17,19 +18,7 @@ h1 { font-size: 1.4rem; line-height: 1.25 } h2 { font-size: 1.15rem; margin-top:
 section { border: 1px solid #8886; border-radius: .5rem; padding: 0 1rem; margin: 1rem 0 }
 ul { margin-top: .25rem; padding-left: 1.2rem } dt { font-weight: 600; margin-top: .75rem } dd { margin: 0 } small { opacity: .8 }`
 
-interface Service {
-  readonly through: string
-  /** At the start of a sentence, and of one that goes on in the singular. */
-  readonly who: string
-}
-
-const SERVICES: Readonly<Record<string, Service>> = {
-  apns: { through: 'Apple (APNs)', who: 'Apple' },
-  fcm: { through: 'Google (FCM)', who: 'Google' },
-  webpush: { through: 'the push service of your browser or app (Web Push)', who: 'The push service' },
-}
-
-const HOW: Readonly<Partial<Record<Learned, string>>> = {
+const HOW: Readonly<Partial<Record<Disclosure, string>>> = {
   sum_as_badge: 'only one number, as on the app icon',
   keyed_hash: 'only as a code that means nothing to others',
   category: 'at most whether it is a call, an invitation or something else',
@@ -42,10 +31,11 @@ const TOLD: Readonly<Record<StatedApp['privacy'], string>> = {
   full: 'is told what your homeserver tells: who wrote and in which room, and, unless the room is encrypted, what',
 }
 
-export function privacyPage(statement: PrivacyStatement): string {
-  const { apps, kept, kept_at_most_seconds: longest } = statement
+export function privacyPage({ routes, maxAgeMs, callMaxAgeMs }: StatementInput): string {
   const lifetimeOf = (lifetime: string): string =>
-    lifetime.replace('queue.max_age', duration(longest.push)).replace('queue.call_max_age', duration(longest.call))
+    lifetime
+      .replace('queue.max_age', duration(Math.ceil(maxAgeMs / 1000)))
+      .replace('queue.call_max_age', duration(Math.ceil(callMaxAgeMs / 1000)))
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>What this push gateway learns about you</title><style>${STYLE}</style></head><body>
@@ -58,13 +48,13 @@ you have to take from whoever runs it.</p>
 wrote, names and what was written, which in an encrypted room is unreadable. All that is in the gateway's memory until your homeserver has its answer,
 a moment later; what is passed on stays there until it is sent.</p>
 <h2>What it passes on</h2>
-${apps.map((app) => appSection(app, statement)).join('\n')}
+${routes.map(appSection).join('\n')}
 <h2>What it keeps</h2>
 <p>Pushes are stored encrypted. Whoever gets at the gateway's database, but not at its key, can read times, numbers, the names of apps, and codes (“keyed hashes”) that
 stand for a device or a message and tell nobody without the key for which. Stored is:</p>
-<dl>${kept.map(({ what, lifetime }) => `<dt>${text(capital(what))}</dt><dd>Kept ${text(lifetimeOf(lifetime))}.</dd>`).join('\n')}</dl>
+<dl>${KEPT.map(({ what, lifetime }) => `<dt>${text(capital(what))}</dt><dd>Kept ${text(lifetimeOf(lifetime))}.</dd>`).join('\n')}</dl>
 <details><summary>What exactly can be read of it without the key</summary>
-<ul>${kept.map(({ what, readable }) => `<li>${text(capital(what))}: ${text(readable)}</li>`).join('\n')}</ul></details>
+<ul>${KEPT.map(({ what, readable }) => `<li>${text(capital(what))}: ${text(readable)}</li>`).join('\n')}</ul></details>
 <h2>Logs and statistics</h2>
 <p>The log holds at most times, the name of the app, how a push ended, and 8 digits of a code for the device. The statistics are counts for all users of an app
 together. Neither holds a name, a message, a room, a Matrix ID or an address of a device or homeserver. There is no access log.</p>
@@ -75,13 +65,14 @@ together. Neither holds a name, a message, a room, a Matrix ID or an address of 
 `
 }
 
-function appSection(app: StatedApp, { fields }: PrivacyStatement): string {
-  const { through, who } = SERVICES[app.push_service] ?? { through: app.push_service, who: 'The push service' }
+function appSection(route: StatedRoute): string {
+  const app = statedApp(route)
+  const { through, who } = route.names
   const [passed, withheld]: [string[], string[]] = [[], []]
   for (const [field, { push_service: learned }] of entries(app.learns)) {
     const how = learned.includes('as_sent') ? undefined : learned.map((each) => HOW[each]).find(Boolean)
-    if (learned.length === 0) withheld.push(`<li>${text(fields[field])}</li>`)
-    else passed.push(`<li>${text(fields[field])}${how === undefined ? '' : ` – ${how}`}</li>`)
+    if (learned.length === 0) withheld.push(`<li>${text(FIELDS[field])}</li>`)
+    else passed.push(`<li>${text(FIELDS[field])}${how === undefined ? '' : ` – ${how}`}</li>`)
   }
   return `<section><h3>${text(app.app)}</h3>
 <p>Through ${text(through)}. ${sentencesOf(app, text(who)).join(' ')}</p>

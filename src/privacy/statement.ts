@@ -1,21 +1,11 @@
 /** What this gateway learns, keeps and passes on, per app: the ledger under the policies in use. Public: holds no secret, no path and no number of users. */
-import { KEPT, type Kept } from './retention.ts'
-import {
-  FIELDS,
-  fieldNames,
-  LEARNED,
-  learnedOf,
-  PARTIES,
-  PARTY_WORDS,
-  type Field,
-  type Learned,
-  type Party,
-  type PartyWords,
-} from './ledger.ts'
+import { DISCLOSURES, fieldNames, FIELDS, type Disclosure, type Field } from '../core/disclosure.ts'
 import type { PrivacyPolicy } from '../core/privacy-policy.ts'
-import type { ProviderLedger } from '../core/provider.ts'
+import type { ProviderDisclosures, PushServiceNames } from '../core/provider.ts'
 import type { Route } from '../core/route.ts'
 import type { Timing } from '../core/timing.ts'
+import { learnedOf, PARTIES, PARTY_WORDS, type Party, type PartyWords } from './ledger.ts'
+import { KEPT, type Kept } from './retention.ts'
 
 export interface StatedApp {
   /** As it is configured: what users of the app look for. */
@@ -32,13 +22,13 @@ export interface StatedApp {
   /** What the message holds can be opened by the device alone (RFC 8291), whatever the mode. */
   readonly encrypted_for_device: boolean
   /** At most; an empty list is nothing. */
-  readonly learns: Readonly<Record<Field, Readonly<Record<Party, readonly Learned[]>>>>
+  readonly learns: Readonly<Record<Field, Readonly<Record<Party, readonly Disclosure[]>>>>
 }
 
 export interface PrivacyStatement {
   readonly version: 1
   readonly parties: Readonly<Record<Party, PartyWords>>
-  readonly words: Readonly<Record<Learned, string>>
+  readonly words: Readonly<Record<Disclosure, string>>
   readonly fields: Readonly<Record<Field, string>>
   readonly kept: readonly Kept[]
   readonly kept_at_most_seconds: { readonly push: number; readonly call: number }
@@ -49,7 +39,8 @@ export interface StatedRoute extends Pick<Route, 'app' | 'provider'> {
   readonly policy: PrivacyPolicy
   readonly timing: Timing
   /** As its provider says. */
-  readonly ledger: ProviderLedger
+  readonly names: PushServiceNames
+  readonly disclosures: ProviderDisclosures
 }
 
 export interface StatementInput {
@@ -62,23 +53,28 @@ export function privacyStatement({ routes, maxAgeMs, callMaxAgeMs }: StatementIn
   return {
     version: 1,
     parties: PARTY_WORDS,
-    words: LEARNED,
-    fields: byField((field) => FIELDS[field].what),
+    words: DISCLOSURES,
+    fields: FIELDS,
     kept: KEPT,
     kept_at_most_seconds: { push: Math.ceil(maxAgeMs / 1000), call: Math.ceil(callMaxAgeMs / 1000) },
-    apps: routes.map(({ app, provider, policy, timing, ledger }) => ({
-      app,
-      push_service: provider,
-      privacy: policy.privacy,
-      counts: policy.counts,
-      sealed: policy.sealed,
-      placeholder_ids: policy.placeholderIds === true,
-      coalesce_seconds: secondsOf(timing.coalesceMs),
-      release_every_seconds: secondsOf(timing.releaseEveryMs),
-      default_payload_allow: policy.defaultPayloadAllow,
-      encrypted_for_device: ledger.isEndToEnd === true,
-      learns: byField((field) => byParty((party) => learnedOf(field, party, { ...policy, ...timing, ...ledger }))),
-    })),
+    apps: routes.map(statedApp),
+  }
+}
+
+export function statedApp({ app, provider, policy, timing, disclosures }: StatedRoute): StatedApp {
+  const ledgerPolicy = { ...policy, ...timing, ...disclosures }
+  return {
+    app,
+    push_service: provider,
+    privacy: policy.privacy,
+    counts: policy.counts,
+    sealed: policy.sealed,
+    placeholder_ids: policy.placeholderIds === true,
+    coalesce_seconds: secondsOf(timing.coalesceMs),
+    release_every_seconds: secondsOf(timing.releaseEveryMs),
+    default_payload_allow: policy.defaultPayloadAllow,
+    encrypted_for_device: disclosures.outside !== undefined,
+    learns: byField((field) => byParty((party) => learnedOf(field, party, ledgerPolicy))),
   }
 }
 
@@ -96,7 +92,7 @@ function byParty<T>(of: (party: Party) => T): Readonly<Record<Party, T>> {
   return Object.fromEntries(PARTIES.map((party) => [party, of(party)])) as Record<Party, T>
 }
 
-const LEARNED_NAMES = Object.keys(LEARNED)
+const LEARNED_NAMES = Object.keys(DISCLOSURES)
 const LEARNS = { type: 'array', uniqueItems: true, items: { enum: LEARNED_NAMES } } as const
 const TEXT = { type: 'string' } as const
 const SECONDS = { type: ['number', 'null'] } as const

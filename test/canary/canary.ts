@@ -1,5 +1,5 @@
 /** A string or number of its own for each field of the ledger, the ways in which it can lie about in bytes, and the search for all of them. */
-import { fieldNames, type Field } from '../../src/privacy/ledger.ts'
+import { fieldNames, type Field } from '../../src/core/disclosure.ts'
 import { createSearch, type Needle } from './needles.ts'
 import { unkeyedHashesOf } from './unkeyed-hashes.ts'
 

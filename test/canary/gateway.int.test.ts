@@ -9,6 +9,7 @@ import { SERVICES, startCanaryServices, type CanaryServices, type Service } from
 import { CANARY_FIELDS, createFinder, type Finding } from './canary.ts'
 import { observe, sinksOf, type Sink } from './sinks.ts'
 import { STORES } from '../helpers/stores.ts'
+import { disclosuresOf } from '../ledger/services.ts'
 import { appFor, appsOf, MOST, POLICIES, type Policy } from './apps.ts'
 import { Day } from './day.ts'
 
@@ -93,8 +94,8 @@ describe.each(STORES)('on %s', (store) => {
 /** What can be seen of fields that carry a canary. */
 function declaredTo(party: Party, service: Service, policies: readonly Policy[]): string[] {
   const declared = policies.flatMap((policy) => {
-    const ledger: LedgerPolicy =
-      service === 'webpush' ? { ...policy, service, isEndToEnd: true, sealed: 'ignored' } : { ...policy, service }
+    const sealed = service === 'webpush' ? 'ignored' : policy.sealed
+    const ledger: LedgerPolicy = { ...policy, ...disclosuresOf(service), sealed }
     return CANARY_FIELDS.flatMap((field) =>
       learnedOf(field, party, ledger)
         .filter((learned) => learned === 'as_sent' || learned === 'sum_as_badge')

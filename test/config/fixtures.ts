@@ -14,8 +14,8 @@ const pigeonOptions = Type.Object(
     key_file: Type.String({ minLength: 1, description: 'The key.' }),
     loft: Type.Optional(Type.String({ pattern: '^[A-Z]{3}$', description: 'Where it lives.' })),
     wings: Type.Integer({ minimum: 1, maximum: 2, default: 2, description: 'How many.' }),
-    push_type: Type.Optional(
-      Type.Union([Type.Literal('alert'), Type.Literal('voip')], { default: 'alert', description: 'What it brings.' }),
+    brings: Type.Optional(
+      Type.Union([Type.Literal('letter'), Type.Literal('call')], { default: 'letter', description: 'What it brings.' }),
     ),
     extra: Type.Optional(Type.Record(Type.String(), Type.Integer(), { description: 'Numbers by name.' })),
     ca_file: Type.Optional(Type.String({ minLength: 1, description: 'Authorities.' })),
@@ -28,7 +28,12 @@ export const pigeon: ProviderKind<Static<typeof pigeonOptions>> = {
   options: pigeonOptions,
   files: ['key_file', 'ca_file'],
   countsPer: 'pushkey',
-  ledger: () => ({ service: 'fcm' }),
+  names: { through: 'a pigeon', who: 'The pigeon' },
+  disclosures: () => ({}),
+  rings: ({ brings }) =>
+    brings === 'call'
+      ? { option: 'brings', value: 'call', whyNotMinimal: 'a pigeon that calls has to say who it is for' }
+      : undefined,
   async inspect({ key_file: path }) {
     const isKey = (await readFile(path, 'utf8')).startsWith('coo')
     return isKey ? [] : [{ option: 'key_file', message: 'the key does not coo' }]

@@ -29,7 +29,7 @@ describe('loadConfig', () => {
           name: 'com.example.good',
           app: 'com.example.good',
           provider: 'pigeon',
-          options: { key_file: folder.at('key'), wings: 2, push_type: 'alert' },
+          options: { key_file: folder.at('key'), wings: 2, brings: 'letter' },
           policy: {
             privacy: 'minimal',
             counts: 'badge',
@@ -56,7 +56,7 @@ privacy: event_id_only
 apps:
   a: { type: pigeon, key_file: key }
   b: { type: pigeon, key_file: key, privacy: full, counts: none, default_payload_allow: [aps.category] }
-  c: { type: parrot, key_file: key, push_type: voip }
+  c: { type: parrot, key_file: key, brings: call }
 `)
     expect(routes.map(({ app, provider, policy }) => [app, provider, policy])).toEqual([
       [

@@ -248,9 +248,9 @@ const table: readonly (readonly [string, string, string])[] = [
     '4: apps["a.b"].key_file: the key does not coo',
   ],
   [
-    'a VoIP app that is minimal by default',
-    'apps:\n  a.b:\n    type: pigeon\n    key_file: key\n    push_type: voip\n',
-    '5: apps["a.b"].push_type: a VoIP push cannot be minimal: iOS ends an app that does not report the call it was woken for, and the app cannot know the call without its event ID; set privacy: event_id_only',
+    'an app that always rings and is minimal by default',
+    'apps:\n  a.b:\n    type: pigeon\n    key_file: key\n    brings: call\n',
+    '5: apps["a.b"].brings: a pigeon that calls has to say who it is for; set privacy: event_id_only',
   ],
   [
     'coalescing of pushes that are not minimal',
@@ -264,8 +264,8 @@ const table: readonly (readonly [string, string, string])[] = [
   ],
   [
     'calls that wait for a tick',
-    'apps:\n  a.b:\n    type: pigeon\n    key_file: key\n    privacy: full\n    push_type: voip\n    release_every: 1s\n',
-    '7: apps["a.b"].release_every: is not for push_type: voip, as a call must ring at once; delete the line',
+    'apps:\n  a.b:\n    type: pigeon\n    key_file: key\n    privacy: full\n    brings: call\n    release_every: 1s\n',
+    '7: apps["a.b"].release_every: is not for brings: call, as a call must ring at once; delete the line',
   ],
   [
     'coalescing for most of the time that pushes are kept',

@@ -70,6 +70,17 @@ describe('the configuration of real push services', () => {
     )
   })
 
+  it('says why a VoIP app can neither be minimal nor wait', async () => {
+    await using folder = await configFolder()
+    await writeKeys(folder, 'P-256')
+    const voip = 'topic: com.example.app.voip\n    push_type: voip\n    release_every: 1s\n'
+    const yaml = YAML.replace('privacy: event_id_only', '').replace('topic: com.example.app\n', voip)
+    expect(await mistakesIn(folder, yaml)).toEqual([
+      '10: apps["com.example.app.ios"].push_type: a VoIP push cannot be minimal: iOS ends an app that does not report the call it was woken for, and the app cannot know the call without its event ID; set privacy: event_id_only',
+      '11: apps["com.example.app.ios"].release_every: is not for push_type: voip, as a call must ring at once; delete the line',
+    ])
+  })
+
   it('names both ways to give the same thing', async () => {
     await using folder = await configFolder()
     await writeKeys(folder, 'P-256')
@@ -86,10 +97,14 @@ async function load(folder: ConfigFolder, yaml: string) {
 }
 
 async function mistakePlaces(folder: ConfigFolder, yaml: string): Promise<string[]> {
+  return (await mistakesIn(folder, yaml)).map((mistake) => mistake.split(': ', 2).join(': '))
+}
+
+async function mistakesIn(folder: ConfigFolder, yaml: string): Promise<string[]> {
   const error: unknown = await load(folder, yaml).catch((reason: unknown) => reason)
   const mistakes = error instanceof ConfigError ? error.mistakes : []
   expect(mistakes.map(formatMistake).join('\n')).not.toContain('PRIVATE KEY')
-  return mistakes.map(({ line, path }) => `${line}: ${path}`)
+  return mistakes.map(({ line, path, message }) => `${line}: ${path}: ${message}`)
 }
 
 async function writeKeys(folder: ConfigFolder, namedCurve: string): Promise<void> {

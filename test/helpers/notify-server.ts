@@ -1,7 +1,6 @@
 /** The notify port alone: a server that accepts everything and stores nothing, but for what a test says. */
 import type { FastifyInstance } from 'fastify'
 import { createNotifyServer, type NotifyServerParts } from '../../src/http/notify-server.ts'
-import { privacyStatement } from '../../src/privacy/statement.ts'
 import { RecordedLog } from './recorded-log.ts'
 
 export function createTestNotifyServer(parts: Partial<NotifyServerParts>): FastifyInstance {
@@ -9,7 +8,7 @@ export function createTestNotifyServer(parts: Partial<NotifyServerParts>): Fasti
     bodyLimitBytes: 512 * 1024,
     intake: { accept: async () => [] },
     publicKeyFor: () => undefined,
-    privacyStatement: () => privacyStatement({ routes: [], maxAgeMs: 1000, callMaxAgeMs: 1000 }),
+    stated: () => ({ routes: [], maxAgeMs: 1000, callMaxAgeMs: 1000 }),
     metrics: { requestAnswered: () => {} },
     log: new RecordedLog(),
     nowMs: Date.now,

@@ -1,13 +1,14 @@
 /** What is sent to find out who learns what: an app per policy and push service, and in each field a value that occurs nowhere else. */
 import { createECDH, randomBytes } from 'node:crypto'
 import type { JsonObject } from '../../src/core/json.ts'
-import type { LedgerService } from '../../src/core/provider.ts'
-import type { Field, LedgerPolicy } from '../../src/privacy/ledger.ts'
+import type { Field } from '../../src/core/disclosure.ts'
+import type { LedgerPolicy } from '../../src/privacy/ledger.ts'
 import { formsOf } from '../canary/canary.ts'
 import type { Needle } from '../canary/needles.ts'
+import { disclosuresOf, type Service } from './services.ts'
 
 /** One configured app. */
-export interface LedgerCase extends LedgerPolicy {
+export interface LedgerCase extends LedgerPolicy, Kind {
   readonly index: number
   /** As it is configured. */
   readonly app: string
@@ -18,8 +19,14 @@ export const POLICIES = (['minimal', 'event_id_only', 'full'] as const).flatMap(
   (['badge', 'exact', 'none'] as const).map((counts) => ({ privacy, counts })),
 )
 
-/** Web Push never looks at a device's own key; `isEndToEnd: false` is a UnifiedPush endpoint without keys. */
-const KINDS: readonly Pick<LedgerPolicy, 'service' | 'sealed' | 'isEndToEnd'>[] = [
+interface Kind extends Pick<LedgerPolicy, 'sealed'> {
+  readonly service: Service
+  /** False: a UnifiedPush endpoint without keys. */
+  readonly isEndToEnd?: boolean
+}
+
+/** Web Push never looks at a device's own key. */
+const KINDS: readonly Kind[] = [
   { service: 'apns', sealed: 'optional' },
   { service: 'apns', sealed: 'required' },
   { service: 'fcm', sealed: 'optional' },
@@ -34,7 +41,7 @@ const KINDS: readonly Pick<LedgerPolicy, 'service' | 'sealed' | 'isEndToEnd'>[] 
 export const RELEASE_EVERY_MS = 5000
 
 /** Whose pushes leave together. */
-const RELEASED: readonly LedgerPolicy[] = KINDS.filter(({ sealed }) => sealed !== 'required').flatMap((kind) =>
+const RELEASED: readonly (LedgerPolicy & Kind)[] = KINDS.filter(({ sealed }) => sealed !== 'required').flatMap((kind) =>
   POLICIES.filter(({ counts }) => counts === 'badge').map((policy) => ({
     ...kind,
     ...policy,
@@ -43,9 +50,14 @@ const RELEASED: readonly LedgerPolicy[] = KINDS.filter(({ sealed }) => sealed !=
 )
 
 export const CASES: readonly LedgerCase[] = [
-  ...KINDS.flatMap((kind) => POLICIES.map((policy): LedgerPolicy => ({ ...kind, ...policy }))),
+  ...KINDS.flatMap((kind) => POLICIES.map((policy): LedgerPolicy & Kind => ({ ...kind, ...policy }))),
   ...RELEASED,
-].map((policy, index) => ({ ...policy, index, app: `com.example.case${index}.*` }))
+].map((policy, index) => ({
+  ...policy,
+  ...disclosuresOf(policy.service, policy.isEndToEnd === false),
+  index,
+  app: `com.example.case${index}.*`,
+}))
 
 /** A field's value, for this app alone. */
 export function valueOf(field: Field, { index }: LedgerCase): string {
@@ -221,7 +233,7 @@ const TEXT_FIELDS = [
 ] as const
 
 /** What a push service is told to answer: what it refuses for good stays in the store, where it can be looked at. */
-export function scriptOf(service: LedgerService, name: Name): string {
+export function scriptOf(service: Service, name: Name): string {
   if (service === 'apns') return name === 'dying' ? 'rUnregistered' : 's400.rBadMessageId'
   if (service === 'webpush') return name === 'dying' ? 's410' : 's400'
   return name === 'dying' ? 'rUNREGISTERED' : 's400.rINVALID_ARGUMENT'

@@ -3,7 +3,8 @@
  * through the store, the log, the metrics and what each push service sees. It equals the ledger as declared, or the document is wrong.
  */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { fieldNames, learnedOf, PARTIES, type Field, type Learned, type Party } from '../../src/privacy/ledger.ts'
+import { fieldNames, type Disclosure, type Field } from '../../src/core/disclosure.ts'
+import { learnedOf, PARTIES, type Party } from '../../src/privacy/ledger.ts'
 import { CASES, type LedgerCase } from './cases.ts'
 import { observeLedger, type Observation } from './observation.ts'
 import { printLedger } from './print.ts'
@@ -66,6 +67,6 @@ function nameOf(
   return `${app.join(', ')}: of ${field}, ${party}`
 }
 
-function words(learned: readonly Learned[]): string {
+function words(learned: readonly Disclosure[]): string {
   return learned.join(' and ') || 'nothing'
 }

@@ -1,5 +1,6 @@
 /** The ledger as a table for people: who learns what of each field, push services and settings of which the same is true in one line. */
-import { fieldNames, PARTIES, type Field, type LedgerPolicy, type Party } from '../../src/privacy/ledger.ts'
+import { fieldNames, type Field } from '../../src/core/disclosure.ts'
+import { PARTIES, type LedgerPolicy, type Party } from '../../src/privacy/ledger.ts'
 import type { LedgerCase } from './cases.ts'
 
 type Settings = Pick<LedgerPolicy, 'privacy' | 'counts'>

@@ -2,25 +2,18 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KEPT } from '../../src/privacy/retention.ts'
-import {
-  FIELDS,
-  fieldNames,
-  LEARNED,
-  learnedOf,
-  PARTY_WORDS,
-  type Learned,
-  type LedgerPolicy,
-  type Party,
-} from '../../src/privacy/ledger.ts'
+import { DISCLOSURES, fieldNames, FIELDS, type Disclosure } from '../../src/core/disclosure.ts'
+import { LEDGER, learnedOf, PARTY_WORDS, type LedgerPolicy, type Party } from '../../src/privacy/ledger.ts'
 import { POLICIES } from './cases.ts'
 import { sentenceOf } from './print.ts'
+import { disclosuresOf } from './services.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 export const PRIVACY_DOC = join(ROOT, 'docs/privacy.md')
 export const PRIVACY_SCHEMA = join(ROOT, 'config/privacy.schema.json')
 
 /** Short, for cells. */
-const SHORT: Readonly<Record<Learned, string>> = {
+const SHORT: Readonly<Record<Disclosure, string>> = {
   as_sent: 'as sent',
   sum_as_badge: 'sum',
   keyed_hash: 'keyed hash',
@@ -75,22 +68,22 @@ function partiesTable(): string {
 }
 
 function wordsTable(): string {
-  const isLearned = (name: string): name is Learned => Object.hasOwn(LEARNED, name)
+  const isDisclosure = (name: string): name is Disclosure => Object.hasOwn(DISCLOSURES, name)
   return asTable(
     ['Word', 'Means'],
-    Object.keys(LEARNED)
-      .filter(isLearned)
-      .map((name) => [SHORT[name], LEARNED[name]]),
+    Object.keys(DISCLOSURES)
+      .filter(isDisclosure)
+      .map((name) => [SHORT[name], DISCLOSURES[name]]),
   )
 }
 
 /** As an app is configured that does not say otherwise. */
-const SERVICES: readonly (Pick<LedgerPolicy, 'service' | 'sealed' | 'isEndToEnd'> & { readonly name: string })[] = [
-  { name: 'APNs', service: 'apns', sealed: 'optional' },
-  { name: 'FCM', service: 'fcm', sealed: 'optional' },
-  { name: 'FCM, `payload_style: hedwig`', service: 'hedwig', sealed: 'optional' },
-  { name: 'Web Push', service: 'webpush', sealed: 'ignored', isEndToEnd: true },
-  { name: 'Web Push without keys (`allow_unencrypted`)', service: 'webpush', sealed: 'ignored', isEndToEnd: false },
+const SERVICES: readonly (Pick<LedgerPolicy, 'passedOn' | 'outside' | 'sealed'> & { readonly name: string })[] = [
+  { name: 'APNs', ...disclosuresOf('apns'), sealed: 'optional' },
+  { name: 'FCM', ...disclosuresOf('fcm'), sealed: 'optional' },
+  { name: 'FCM, `payload_style: hedwig`', ...disclosuresOf('hedwig'), sealed: 'optional' },
+  { name: 'Web Push', ...disclosuresOf('webpush'), sealed: 'ignored' },
+  { name: 'Web Push without keys (`allow_unencrypted`)', ...disclosuresOf('webpush', true), sealed: 'ignored' },
 ]
 
 function fieldsTable(): string {
@@ -102,8 +95,7 @@ function fieldsTable(): string {
           const learned = SERVICES.flatMap((service) => learnedOf(field, party, { ...policy, ...service }))
           return words([...new Set(learned)].toSorted())
         })
-      const { what, why } = FIELDS[field]
-      return [`\`${field}\``, what, at('store'), at('log'), at('metrics'), why]
+      return [`\`${field}\``, FIELDS[field], at('store'), at('log'), at('metrics'), LEDGER[field].why]
     }),
   )
 }
@@ -127,7 +119,7 @@ function keptTable(): string {
   )
 }
 
-function words(learned: readonly Learned[]): string {
+function words(learned: readonly Disclosure[]): string {
   return learned.map((each) => SHORT[each]).join(', ') || 'nothing'
 }
 

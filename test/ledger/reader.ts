@@ -1,7 +1,7 @@
 /** What each party can read out of what it has: by values, by hashes that whoever has the key can make, and by what two notifications have different. */
 import type { Delivery } from '../../src/core/delivery.ts'
-import type { Field, Learned, Party } from '../../src/privacy/ledger.ts'
-import { providers } from '../../src/providers/index.ts'
+import type { Disclosure, Field } from '../../src/core/disclosure.ts'
+import type { Party } from '../../src/privacy/ledger.ts'
 import { metricValue } from '../helpers/gateway.ts'
 import {
   appIdOf,
@@ -15,10 +15,11 @@ import {
   type Name,
 } from './cases.ts'
 import type { Observation, PostedDevice, Stored } from './observation.ts'
+import { KINDS } from './services.ts'
 import { createSearch } from '../canary/needles.ts'
 
 type Place = Exclude<Party, 'gateway_memory'>
-type Reader = (ledgerCase: LedgerCase, field: Field, party: Party) => readonly Learned[]
+type Reader = (ledgerCase: LedgerCase, field: Field, party: Party) => readonly Disclosure[]
 
 /** All that there is of one app. */
 interface Seen extends Pick<Observation, 'startedAtMs'> {
@@ -58,7 +59,7 @@ export function createReader(observation: Observation): Reader {
     const hasSealed = ['value', 'sum'].some((what) => inside.has(`${ledgerCase.index} ${field} ${what}`))
     const isApart = party === 'push_service' && areApart(field, (name) => seen.pushes.get(name))
     const isWord = field === 'type' || field === 'membership'
-    const learned: Readonly<Record<Learned, boolean>> = {
+    const learned: Readonly<Record<Disclosure, boolean>> = {
       as_sent: has('value') || (isApart && !isWord) || isOtherwiseKnown(seen),
       category: (isApart && isWord && !has('value')) || (party === 'store' && field === 'type' && haveOrder(seen)),
       sum_as_badge: has('sum'),
@@ -226,8 +227,7 @@ function steady(headers: Readonly<Record<string, string>>, nowMs: number): objec
 
 /** What the sender needs to reach the device. */
 function targetOf({ ledgerCase, pushkey, data }: PostedDevice): string {
-  const { service } = ledgerCase
-  return providers[service === 'hedwig' ? 'fcm' : service].targetOf?.(pushkey, data) ?? pushkey
+  return KINDS[ledgerCase.service].targetOf?.(pushkey, data) ?? pushkey
 }
 
 /** The parts of a browser's subscription, which have no value of their own in them. */

@@ -1,37 +1,38 @@
 /** The page for people in a real browser, as wide as a small phone. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { privacyStatement } from '../../src/privacy/statement.ts'
+import type { StatedRoute, StatementInput } from '../../src/privacy/statement.ts'
 import { startChromium, type Chromium } from '../helpers/chromium.ts'
 import { createTestNotifyServer } from '../helpers/notify-server.ts'
+import { disclosuresOf, KINDS, type Service } from '../ledger/services.ts'
 
 const POLICY = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' } as const
-const STATEMENT = privacyStatement({
+const STATED: StatementInput = {
   routes: [
     {
       app: 'com.example.ios',
       provider: 'apns',
       policy: POLICY,
       timing: { coalesceMs: 5000, releaseEveryMs: 60_000 },
-      ledger: { service: 'apns' },
+      ...by('apns'),
     },
     {
       app: `com.example.${'long'.repeat(25)}.*`,
       provider: 'fcm',
       policy: { ...POLICY, privacy: 'full' },
       timing: {},
-      ledger: { service: 'fcm' },
+      ...by('fcm'),
     },
     {
       app: 'com.example.web',
       provider: 'webpush',
       policy: { ...POLICY, sealed: 'ignored' },
       timing: {},
-      ledger: { service: 'webpush', isEndToEnd: true },
+      ...by('webpush'),
     },
   ],
   maxAgeMs: 24 * 3600_000,
   callMaxAgeMs: 90_000,
-})
+}
 
 let chromium: Chromium
 beforeAll(async () => {
@@ -41,7 +42,7 @@ afterAll(() => chromium[Symbol.asyncDispose]())
 
 describe('the privacy page in Chromium', () => {
   it('fits a screen of 360 pixels, asks for nothing else, and has nothing to complain about', async () => {
-    const server = createTestNotifyServer({ privacyStatement: () => STATEMENT })
+    const server = createTestNotifyServer({ stated: () => STATED })
     const url = await server.listen({ host: '127.0.0.1', port: 0 })
     try {
       const page = await chromium.open(`${url}/`, { width: 360, height: 800 })
@@ -54,3 +55,7 @@ describe('the privacy page in Chromium', () => {
     }
   })
 })
+
+function by(service: Service): Pick<StatedRoute, 'names' | 'disclosures'> {
+  return { names: KINDS[service].names, disclosures: disclosuresOf(service) }
+}

@@ -2,57 +2,45 @@
 import { readFile } from 'node:fs/promises'
 import { Compile } from 'typebox/schema'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { fieldNames } from '../../src/privacy/ledger.ts'
-import { privacyStatement, privacyStatementSchema } from '../../src/privacy/statement.ts'
+import { fieldNames } from '../../src/core/disclosure.ts'
+import {
+  privacyStatement,
+  privacyStatementSchema,
+  type StatedRoute,
+  type StatementInput,
+} from '../../src/privacy/statement.ts'
 import { privacyPage } from '../../src/privacy/page.ts'
 import { createTestNotifyServer } from '../helpers/notify-server.ts'
+import { disclosuresOf, KINDS, type Service } from '../ledger/services.ts'
 
 const POLICY = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: ['<script>'], sealed: 'ignored' } as const
-const STATEMENT = privacyStatement({
+const STATED: StatementInput = {
   routes: [
-    { app: 'com.example.<b>&"ios', provider: 'apns', policy: POLICY, timing: {}, ledger: { service: 'apns' } },
-    {
-      app: 'com.example.android',
-      provider: 'fcm',
-      policy: { ...POLICY, privacy: 'full' },
-      timing: {},
-      ledger: { service: 'fcm' },
-    },
-    {
+    routeBy('apns', { app: 'com.example.<b>&"ios' }),
+    routeBy('fcm', { app: 'com.example.android', policy: { ...POLICY, privacy: 'full' } }),
+    routeBy('webpush', {
       app: 'com.example.web',
-      provider: 'webpush',
       policy: { ...POLICY, privacy: 'event_id_only', counts: 'none' },
-      timing: {},
-      ledger: { service: 'webpush', isEndToEnd: true },
-    },
+    }),
   ],
   maxAgeMs: 24 * 3600_000,
   callMaxAgeMs: 90_000,
-})
+}
+const STATEMENT = privacyStatement(STATED)
 const COMMITTED = new URL('../../config/privacy.schema.json', import.meta.url)
 
 let server: ReturnType<typeof createTestNotifyServer>
 let url: string
 beforeEach(async () => {
-  server = createTestNotifyServer({ privacyStatement: () => STATEMENT })
+  server = createTestNotifyServer({ stated: () => STATED })
   url = await server.listen({ host: '127.0.0.1', port: 0 })
 })
 afterEach(() => server.close())
 
 describe('GET /_hushgate/privacy', () => {
   it("says that some of the pusher's settings are passed on where an app has Hedwig's shapes", () => {
-    const app = {
-      app: 'com.example.android',
-      provider: 'fcm',
-      policy: POLICY,
-      timing: {},
-      ledger: { service: 'fcm' },
-    } as const
-    const learnt = (routes: Parameters<typeof privacyStatement>[0]['routes']) =>
-      privacyStatement({ routes, maxAgeMs: 1, callMaxAgeMs: 1 }).apps.map(
-        ({ learns }) => learns.pusher_data.push_service,
-      )
-    expect(learnt([app, { ...app, ledger: { service: 'hedwig' } }])).toEqual([[], ['as_sent']])
+    const { apps } = privacyStatement({ ...STATED, routes: [routeBy('fcm'), routeBy('hedwig')] })
+    expect(apps.map(({ learns }) => learns.pusher_data.push_service)).toEqual([[], ['as_sent']])
   })
 
   it('tells pages of any origin what is passed on, by a schema that is published', async () => {
@@ -119,11 +107,24 @@ describe('the page at /', () => {
     'says of release_every what it hides: %s by %s, sealed %s',
     (privacy, service, sealed, isEndToEnd, words) => {
       const policy = { ...POLICY, privacy, sealed }
-      const app = { app: 'com.example.app', provider: service, policy, timing: { releaseEveryMs: 60_000 } }
-      const routes = [{ ...app, ledger: { service, isEndToEnd } }]
-      const html = privacyPage(privacyStatement({ routes, maxAgeMs: 1, callMaxAgeMs: 1 }))
+      const route = routeBy(service, { policy, timing: { releaseEveryMs: 60_000 } }, !isEndToEnd)
+      const html = privacyPage({ ...STATED, routes: [route] })
       expect(html).toContain(words)
       expect(html).toContain('What your homeserver says is a call leaves at once.')
     },
   )
 })
+
+function routeBy(service: Service, more: Partial<StatedRoute> = {}, isPlain = false): StatedRoute {
+  const provider = service === 'hedwig' ? 'fcm' : service
+  const disclosures = disclosuresOf(service, isPlain)
+  return {
+    app: 'com.example.app',
+    provider,
+    policy: POLICY,
+    timing: {},
+    names: KINDS[service].names,
+    disclosures,
+    ...more,
+  }
+}

@@ -1,6 +1,7 @@
 /** Opens a connection to APNs: TLS over what is dialled for us. */
 import { isIP } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { codeOf } from '../../core/error-code.ts'
 import { ProxyRefusedError } from '../../core/errors.ts'
 import type { Dial } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
@@ -36,8 +37,7 @@ const CERTIFICATE_ALERT =
 
 export function connectErrorOf(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error
-  // The message of a system error names addresses; its code says as much.
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'connection closed'
+  const code = codeOf(error, 'connection closed')
   return new ConnectError(code, error instanceof ProxyRefusedError || CERTIFICATE_ALERT.test(code))
 }
 

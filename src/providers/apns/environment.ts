@@ -1,9 +1,9 @@
 /** One of Apple's two environments: a push goes out on one of its connections, with the token of the moment. */
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
+import { outcomeOf } from './answers.ts'
 import type { Target } from './connect.ts'
 import { Connections, type ConnectionLimits } from './connections.ts'
-import { outcomeOf } from './outcome.ts'
 import type { ProviderToken } from './provider-token.ts'
 import { openSession, type SessionTimes } from './session.ts'
 
@@ -51,16 +51,9 @@ export class Environment {
       ...message.headers,
       ...(authorization === undefined ? {} : { authorization }),
     }
-    const result = await session.exchange({ headers, body: message.body }, signal)
-    if ('ambiguous' in result) return { outcome: cutOff(result.reason, result.ambiguous), authorization }
-    const outcome = outcomeOf(result, this.#nowMs())
+    const outcome = outcomeOf(await session.exchange({ headers, body: message.body }, signal), this.#nowMs())
     // Apple: both are about this connection alone.
     if ('reason' in outcome && ['UnrelatedKeyIdInToken', 'Shutdown'].includes(outcome.reason)) session.leave()
     return { outcome, authorization }
   }
-}
-
-/** Where APNs cannot have taken it, there is nothing to wait for. */
-function cutOff(reason: string, ambiguous: boolean): Outcome {
-  return { kind: 'retry', reason, scope: 'delivery', ambiguous, afterMs: ambiguous ? undefined : 0 }
 }

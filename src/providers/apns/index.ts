@@ -1,18 +1,25 @@
 /** Apple Push Notification service. */
-import type { ProviderKind } from '../../core/provider.ts'
-import { inspect } from './credentials.ts'
+import type { ProviderKind, Ringing } from '../../core/provider.ts'
+import { disclosures } from './disclosures.ts'
+import { inspect } from './inspect.ts'
 import { apnsOptions, type ApnsOptions } from './options.ts'
-import { renderer } from './render.ts'
+import { renderer } from './payload.ts'
+
+const VOIP: Ringing = {
+  option: 'push_type',
+  value: 'voip',
+  whyNotMinimal:
+    'a VoIP push cannot be minimal: iOS ends an app that does not report the call it was woken for, and the app cannot know the call without its event ID',
+}
 
 export const apns: ProviderKind<ApnsOptions> = {
   options: apnsOptions,
   files: ['key_file', 'cert_file', 'passphrase_file', 'ca_file'],
   countsPer: 'pushkey',
-  ledger: () => ({ service: 'apns' }),
+  names: { through: 'Apple (APNs)', who: 'Apple' },
+  disclosures,
+  rings: ({ push_type: pushType }) => (pushType === 'voip' ? VOIP : undefined),
   inspect,
   renderer,
-  async open(options, context) {
-    const { openSender } = await import('./sender.ts')
-    return openSender(options, context)
-  },
+  open: async (options, context) => (await import('./sender.ts')).openSender(options, context),
 }

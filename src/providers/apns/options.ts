@@ -1,5 +1,6 @@
 /** The section of an app with `type: apns`. */
 import Type, { type Static } from 'typebox'
+import { caFile, filePath, httpsAddress } from '../shared/options.ts'
 
 const PUSH_TYPES = [
   'auto',
@@ -16,14 +17,6 @@ const PUSH_TYPES = [
   'widgets',
   'controls',
 ] as const
-
-function filePath(description: string) {
-  return Type.Optional(Type.String({ minLength: 1, description }))
-}
-
-function httpsAddress(description: string) {
-  return Type.Optional(Type.String({ pattern: '^https://[^/?#@]+/?$', description }))
-}
 
 const options = {
   key_file: filePath(
@@ -86,7 +79,7 @@ const options = {
   ),
   endpoint: httpsAddress('Sends to this HTTPS address instead of https://api.push.apple.com.'),
   sandbox_endpoint: httpsAddress('Sends to this HTTPS address instead of https://api.sandbox.push.apple.com.'),
-  ca_file: filePath('PEM file of the certificate authorities to trust for APNs, instead of the public ones.'),
+  ca_file: caFile('APNs'),
 }
 
 export const apnsOptions = Type.Object(options, { additionalProperties: false })

@@ -1,106 +1,79 @@
-/** Push → the JSON object for the app, however large. Layouts as Sygnal's: docs/facts/peers.md#alerts-of-sygnal and #ids-of-sygnal. */
-import { isJsonObject, jsonObject, type JsonObject } from '../../core/json.ts'
-import { badgeOf } from '../../core/privacy-policy.ts'
-import type { Counts, EventIdOnlyPush, FullPush, MinimalPush, Push } from '../../core/push.ts'
-import { alertOf } from './alert.ts'
+/** Push → the exact headers and JSON that APNs gets, but for the authorization and the topic of a certificate. Pure. */
+import { isJsonObject, type JsonObject } from '../../core/json.ts'
+import type { Message, PushIdentity, Rendered } from '../../core/message.ts'
+import type { Push } from '../../core/push.ts'
+import { fit } from './fit.ts'
+import { payloadOf, wakeUp, type Style } from './layout.ts'
+import { fixedPushType, type ApnsOptions } from './options.ts'
 
-/** What an app's options say about its payloads. */
-export interface Style {
-  /** The text that the app shows when it is told nothing. */
-  readonly locKey: string
-  /** `push_type: background`: wakes the app, shows nothing. */
-  readonly background: boolean
+// Apple, "Sending notification requests to APNs": the payload's limits, before compression.
+const MAX_BYTES = 4096
+const MAX_BYTES_VOIP = 5120
+/** A badge update with the largest number. */
+const BADGE_BYTES = '{"aps":{"badge":18446744073709552000}}'.length
+
+export function renderer(options: ApnsOptions): (push: Push, identity: PushIdentity) => Rendered {
+  const maxBytes = options.push_type === 'voip' ? MAX_BYTES_VOIP : MAX_BYTES
+  const style = { locKey: options.loc_key ?? 'Notification', background: options.push_type === 'background' }
+  return (push, identity) => {
+    const payload = payloadOf(push, style)
+    if (payload === undefined) return { kind: 'nothing', reason: 'no alert and no counts' }
+    const { body, truncated } = bodyOf(payload, push, style, maxBytes)
+    return { kind: 'message', message: { headers: headersOf(options, payload, push, identity), body }, truncated }
+  }
 }
 
-/** Undefined when there is nothing to tell. What is sealed for the device (MSC3013) is not in it. */
-export function payloadOf(push: Push, style: Style): JsonObject | undefined {
-  if (push.kind === 'counts') return badgePayload(push.detail === 'minimal' ? push.badge : badgeOf(push.counts))
-  if (push.detail === 'minimal') return minimalPayload(push, style)
-  // Plaintext beside MSC3013's ciphertext is ignored (docs/facts/push-gateway-api.md#msc3013).
-  if (push.encrypted !== undefined) {
-    return isJsonObject(push.defaultPayload['aps']) ? push.defaultPayload : wakeUp(push, style)
+function headersOf(options: ApnsOptions, payload: JsonObject, push: Push, identity: PushIdentity): Message['headers'] {
+  const { topic } = options
+  const pushType =
+    options.push_type === undefined || options.push_type === 'auto' ? pushTypeOf(payload) : fixedPushType(options)
+  return {
+    ...(topic === undefined ? {} : { 'apns-topic': topic }),
+    ...(pushType === undefined ? {} : { 'apns-push-type': pushType }),
+    // Apple: 10 is an error for background pushes.
+    'apns-priority': push.prio === 'low' || pushType === 'background' ? '5' : '10',
+    // Apple: a walkie-talkie push is worth nothing later.
+    'apns-expiration': pushType === 'pushtotalk' ? '0' : String(Math.floor(identity.expiresAtMs / 1000)),
+    'apns-id': identity.id,
+    'apns-collapse-id': identity.collapseId,
   }
-  // Sygnal's rule: without a type, an event ID is all there is.
-  const isFull = push.detail === 'full' && (push.type !== undefined || push.eventId === undefined)
-  return isFull ? fullPayload(push) : eventIdPayload(push)
 }
 
 /**
- * What makes a push without content useful: an alert that the app may replace, since only an alert with `mutable-content` runs its
- * extension (docs/facts/apns.md#notification-service-extension); or, in the background, nothing but the signal to wake up.
+ * Apple: "required for watchOS 6 and later, recommended" elsewhere, and one that does not match the payload may delay or drop the push. So it is
+ * left out of a push that neither shows anything nor asks for background time, which is what an app without default_payload gets.
  */
-export function wakeUp(push: Pick<Push, 'prio' | 'defaultPayload'>, style: Style): JsonObject {
-  const given = push.defaultPayload['aps']
-  const { alert, sound, badge: _notTheirs, ...rest } = isJsonObject(given) ? given : {}
-  if (style.background) {
-    // Apple, "Pushing background updates to your App": no alert and no sound.
-    return { ...push.defaultPayload, aps: { ...rest, 'content-available': 1 } }
+function pushTypeOf({ aps }: JsonObject): 'alert' | 'background' | undefined {
+  if (!isJsonObject(aps)) return undefined
+  if (['alert', 'badge', 'sound'].some((key) => aps[key] !== undefined && aps[key] !== null)) return 'alert'
+  return aps['content-available'] === 1 ? 'background' : undefined
+}
+
+function bodyOf(
+  payload: JsonObject,
+  push: Push,
+  style: Style,
+  maxBytes: number,
+): { readonly body: string; readonly truncated: boolean } {
+  // What was sealed for the device goes whole or not at all: half a ciphertext is worth nothing (docs/facts/push-gateway-api.md#msc3013).
+  if (push.encrypted !== undefined) {
+    const sealed = stringify({ ...payload, ...push.encrypted })
+    if (sealed !== undefined && Buffer.byteLength(sealed) <= maxBytes) return { body: sealed, truncated: false }
   }
-  const visible = jsonObject([
-    ['alert', visibleAlert(alert, style.locKey)],
-    ['mutable-content', 1],
-    ['sound', sound ?? (push.prio === 'low' ? undefined : 'default')],
-  ])
-  return { ...push.defaultPayload, aps: { ...visible, ...rest } }
+  const lastResort = wakeUp({ prio: push.prio, defaultPayload: {} }, style)
+  const whole = stringify(payload)
+  if (whole === undefined) return { body: JSON.stringify(lastResort), truncated: true }
+  const bytes = Buffer.byteLength(whole)
+  if (push.detail === 'minimal' && push.kind === 'counts') return { body: whole.padEnd(BADGE_BYTES), truncated: false }
+  if (bytes <= maxBytes) return { body: whole, truncated: push.encrypted !== undefined }
+  return { body: fit(payload, bytes, maxBytes, lastResort), truncated: true }
 }
 
-function visibleAlert(alert: unknown, locKey: string): JsonObject | string {
-  if (typeof alert === 'string' && alert !== '') return alert
-  if (!isJsonObject(alert)) return { 'loc-key': locKey }
-  return { ...alert, 'loc-key': typeof alert['loc-key'] === 'string' ? alert['loc-key'] : locKey }
-}
-
-function minimalPayload(push: MinimalPush, style: Style): JsonObject {
-  const { aps, ...rest } = wakeUp(push, style)
-  return jsonObject([
-    ...Object.entries(rest),
-    ['aps', { ...(isJsonObject(aps) ? aps : {}), ...(push.badge === undefined ? {} : { badge: push.badge }) }],
-    ...countEntries(push.counts),
-    ['hushgate_kid', push.sealed?.kid],
-    ['hushgate_sealed', push.sealed?.record],
-    ['room_id', push.ids?.roomId],
-    ['event_id', push.ids?.eventId],
-  ])
-}
-
-function eventIdPayload(push: EventIdOnlyPush | FullPush): JsonObject | undefined {
-  const payload = jsonObject([
-    ...Object.entries(push.defaultPayload),
-    ['room_id', push.roomId],
-    ['event_id', push.eventId],
-    ...countEntries(push.counts),
-  ])
-  return Object.keys(payload).length === 0 ? undefined : payload
-}
-
-function fullPayload(push: FullPush): JsonObject | undefined {
-  const localized = alertOf(push)
-  const badge = badgeOf(push.counts)
-  if (localized === undefined && badge === undefined) return undefined
-  const base = push.type === undefined ? {} : push.defaultPayload
-  const given = isJsonObject(base['aps']) ? base['aps'] : {}
-  if (localized === undefined) return { ...base, aps: jsonObject([...Object.entries(given), ['badge', badge]]) }
-  const alert = {
-    ...(isJsonObject(given['alert']) ? given['alert'] : {}),
-    'loc-key': localized.key,
-    'loc-args': localized.args,
+/** Undefined where it is nested too deeply to be written; only a made-up default_payload is. */
+function stringify(payload: JsonObject): string | undefined {
+  try {
+    return JSON.stringify(payload)
+  } catch {
+    return undefined
   }
-  return jsonObject([
-    ...Object.entries(base),
-    ['aps', jsonObject([...Object.entries(given), ['alert', alert], ['badge', badge]])],
-    ['room_id', push.roomId],
-    ['event_id', push.eventId],
-  ])
-}
-
-/** 0 is sent, it clears the badge. */
-function badgePayload(badge: number | undefined): JsonObject | undefined {
-  return badge === undefined ? undefined : { aps: { badge } }
-}
-
-function countEntries(counts: Counts | undefined): [string, number | undefined][] {
-  return [
-    ['unread_count', counts?.unread],
-    ['missed_calls', counts?.missedCalls],
-  ]
 }

@@ -3,7 +3,11 @@ import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
-import { readAuthorities, readCredential } from './credentials.ts'
+import { OPERATOR_FLOOR_MS } from '../shared/answers.ts'
+import { hostAndPort } from '../shared/host-and-port.ts'
+import { InFlight } from '../shared/in-flight.ts'
+import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
+import { readCredential } from './credentials.ts'
 import { deviceToken, type TokenFormat } from './device-token.ts'
 import { Environment, type Limits } from './environment.ts'
 import { fixedPushType, type ApnsOptions } from './options.ts'
@@ -22,8 +26,6 @@ const PRODUCTION = 'https://api.push.apple.com'
 const SANDBOX = 'https://api.sandbox.push.apple.com'
 /** With `platform: auto`, devices known to be in the sandbox; beyond that, the oldest costs one more request. */
 const MAX_SANDBOX_DEVICES = 50_000
-/** Somebody has to repair something first. */
-const OPERATOR_FLOOR_MS = 600_000
 /** A device that does not exist. */
 const NO_DEVICE = '0'.repeat(64)
 
@@ -33,9 +35,8 @@ export async function openSender(
   context: ProviderContext,
   limits: Limits = LIMITS,
 ): Promise<Sender> {
-  const authorities = await readAuthorities(options, refuse)
-  const credential = await readCredential(options, refuse)
-  if (credential === undefined) throw new Error('no credential')
+  const authorities = await readAuthorities(options, fail)
+  const credential = await readOrFail((report) => readCredential(options, report))
   const isCertificate = credential.kind === 'certificate'
   // One expired certificate must not keep the other apps from starting: APNs refuses it, and this app alone waits.
   if (isCertificate && credential.expiresAtMs <= context.nowMs())
@@ -44,11 +45,8 @@ export async function openSender(
     )
   const token = isCertificate ? undefined : providerTokenFor(credential, context.nowMs)
   const environmentAt = (address: string): Environment => {
-    const { hostname, port } = new URL(address)
-    // The brackets of an IPv6 address belong to the URL.
-    const host = hostname.replaceAll(/[[\]]/g, '')
     const identity = isCertificate ? credential.tls : undefined
-    const target = { host, port: port === '' ? 443 : Number(port), dial: context.dial, authorities, identity }
+    const target = { ...hostAndPort(new URL(address)), dial: context.dial, authorities, identity }
     return new Environment(target, token, context.nowMs, limits)
   }
   const production = environmentAt(options.endpoint ?? PRODUCTION)
@@ -61,10 +59,6 @@ export async function openSender(
     headers: headersOf(options, isCertificate ? credential.topic : undefined),
     credentialExpiresAtMs: isCertificate ? credential.expiresAtMs : undefined,
   })
-}
-
-function refuse(option: string, message: string): never {
-  throw new Error(`${option} ${message}`)
 }
 
 /** What is on every push, whether it was rendered with it or not. */
@@ -88,9 +82,8 @@ interface Setup {
 
 class ApnsSender implements Sender {
   readonly #setup: Setup
-  readonly #inFlight = new Set<Promise<Outcome>>()
+  readonly #inFlight = new InFlight()
   readonly #inSecond = new Set<string>()
-  #isClosing = false
   readonly credentialExpiresAtMs: number | undefined
 
   constructor(setup: Setup) {
@@ -101,16 +94,9 @@ class ApnsSender implements Sender {
   async send(message: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {
     const device = deviceToken(pushkey.reveal(), this.#setup.format)
     if (device === undefined) return { kind: 'rejected', reason: 'not a device token' }
-    if (this.#isClosing || signal.aborted)
-      return { kind: 'retry', reason: 'stopping', scope: 'delivery', ambiguous: false }
     const { headers, body } = message
-    const sending = this.#sendToEither({ headers: { ...this.#setup.headers, ...headers }, body }, device, signal)
-    this.#inFlight.add(sending)
-    try {
-      return await sending
-    } finally {
-      this.#inFlight.delete(sending)
-    }
+    const whole = { headers: { ...this.#setup.headers, ...headers }, body }
+    return this.#inFlight.run(() => this.#sendToEither(whole, device, signal))
   }
 
   async check(signal: AbortSignal): Promise<CheckResult> {
@@ -124,8 +110,7 @@ class ApnsSender implements Sender {
   }
 
   async close(): Promise<void> {
-    this.#isClosing = true
-    await Promise.all(this.#inFlight)
+    await this.#inFlight.close()
     await Promise.all(this.#environments().map((environment) => environment.close()))
   }
 

@@ -5,8 +5,9 @@
 import { once } from 'node:events'
 import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
+import type { Answer, LostRequest } from '../shared/answers.ts'
 import { connect, ConnectError, connectErrorOf, type Target } from './connect.ts'
-import type { Answer } from './outcome.ts'
+import { exchange } from './exchange.ts'
 
 export interface SessionTimes {
   /** For TCP, TLS and the first SETTINGS together. */
@@ -23,18 +24,8 @@ export interface Request {
   readonly body: string
 }
 
-/** There was no answer. */
-export interface Cut {
-  readonly reason: string
-  /** APNs may have taken it. */
-  readonly ambiguous: boolean
-}
-
-const { NGHTTP2_CANCEL, NGHTTP2_REFUSED_STREAM } = constants
 /** Where the peer names no limit. */
 const MAX_STREAMS = 1000
-/** Apple's answers are far below 1 KiB. */
-const MAX_ANSWER_BYTES = 8192
 
 /** Resolves when the peer has said how many streams it takes; rejects with a ConnectError. */
 export async function openSession(target: Target, startsWarm: boolean, times: SessionTimes): Promise<Session> {
@@ -142,69 +133,38 @@ export class Session {
   }
 
   /** Sends one request on the stream that was taken. Always resolves. */
-  exchange(request: Request, signal: AbortSignal): Promise<Answer | Cut> {
-    return new Promise((resolve) => {
-      let stream: ClientHttp2Stream
-      try {
-        stream = this.#http2.request({ ':method': 'POST', ...request.headers })
-      } catch {
-        this.leave()
-        this.#release()
-        resolve({ reason: 'connection closed', ambiguous: false })
-        return
-      }
-      this.#listen(stream, signal, resolve)
-      stream.end(request.body)
-    })
-  }
-
-  #listen(stream: ClientHttp2Stream, signal: AbortSignal, resolve: (result: Answer | Cut) => void): void {
-    let status: number | undefined
-    let retryAfter: string | undefined
-    let body = ''
-    const settle = (cut: Cut): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-      resolve(status === undefined ? cut : { status, retryAfter, body })
-    }
-    const cutOff = (reason: string): void => {
-      settle({ reason, ambiguous: stream.id !== undefined })
-      stream.close(NGHTTP2_CANCEL)
-    }
-    const onAbort = (): void => cutOff('aborted')
-    const timer = setTimeout(() => {
-      cutOff('no answer in time')
-      this.#suspect()
-    }, this.#times.answerMs)
-    signal.addEventListener('abort', onAbort, { once: true })
-    stream.setEncoding('utf8')
-    stream.on('response', (headers) => {
-      status = headers[':status']
-      retryAfter = headers['retry-after']
-      if (status !== 200) return
-      this.#isWarm = true
-      settle({ reason: '', ambiguous: false })
-    })
-    stream.on('data', (chunk: string) => {
-      body += chunk
-      if (body.length > MAX_ANSWER_BYTES) cutOff('')
-    })
-    stream.on('error', () => {})
-    stream.on('close', () => {
+  async exchange({ headers, body }: Request, signal: AbortSignal): Promise<Answer | LostRequest> {
+    let stream: ClientHttp2Stream
+    try {
+      stream = this.#http2.request({ ':method': 'POST', ...headers })
+    } catch {
+      this.leave()
       this.#release()
-      settle(this.#cutOf(stream))
+      return { kind: 'lost', code: 'connection closed', written: false }
+    }
+    stream.on('response', ({ ':status': status }) => {
+      if (status === 200) this.#isWarm = true
+    })
+    stream.on('close', () => this.#release())
+    return exchange({
+      stream,
+      body,
+      signal,
+      answerMs: this.#times.answerMs,
+      onSilence: () => this.#suspect(),
+      lossOf: (lost) => this.#lossOf(lost),
     })
   }
 
   /** What a stream that closed without an answer tells. */
-  #cutOf(stream: ClientHttp2Stream): Cut {
-    if (stream.rstCode === NGHTTP2_REFUSED_STREAM) {
+  #lossOf(stream: ClientHttp2Stream): LostRequest {
+    if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) {
       // RFC 9113 §8.7: not processed. It took more than it was willing to, so it starts with one again.
       this.#isWarm = false
-      return { reason: 'stream refused', ambiguous: false }
+      return { kind: 'lost', code: 'stream refused', written: false }
     }
-    const wasProcessed = stream.id !== undefined && stream.id <= this.#lastStreamId
-    return { reason: this.#http2.destroyed ? 'connection lost' : 'stream reset', ambiguous: wasProcessed }
+    const written = stream.id !== undefined && stream.id <= this.#lastStreamId
+    return { kind: 'lost', code: this.#http2.destroyed ? 'connection lost' : 'stream reset', written }
   }
 
   #release(): void {

@@ -5,9 +5,10 @@
 import { createSign } from 'node:crypto'
 import { request } from 'node:https'
 import type { Outcome } from '../../core/outcome.ts'
-import { tokenOutcome, type LostRequest, type WireAnswer } from './answers.ts'
-import { withDeadline } from './deadline.ts'
-import { jsonObjectOf } from './json-text.ts'
+import { withDeadline } from '../../core/time-limit.ts'
+import type { Answer, LostRequest } from '../shared/answers.ts'
+import { jsonObjectOf } from '../shared/json-text.ts'
+import { tokenOutcome } from './answers.ts'
 import type { ServiceAccount } from './service-account.ts'
 import type { SingleAttemptAgent } from './single-attempt-agent.ts'
 
@@ -85,7 +86,7 @@ export class AccessTokens {
     return `${header}.${claims}.${signature}`
   }
 
-  #read(answer: WireAnswer | LostRequest): AccessToken | undefined {
+  #read(answer: Answer | LostRequest): AccessToken | undefined {
     if (answer.kind === 'lost' || answer.status !== 200) return undefined
     const { access_token: value, expires_in: seconds = ASSERTION_SECONDS } = jsonObjectOf(answer.body) ?? {}
     if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value) || typeof seconds !== 'number') return undefined

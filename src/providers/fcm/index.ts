@@ -1,8 +1,9 @@
 /** Firebase Cloud Messaging: Android, and whatever else a Firebase project delivers to. */
 import type { ProviderKind } from '../../core/provider.ts'
-import { inspectFcm } from './inspect.ts'
+import { disclosures } from './disclosures.ts'
+import { inspect } from './inspect.ts'
 import { fcmOptions, type FcmOptions } from './options.ts'
-import { fcmRenderer } from './render.ts'
+import { renderer } from './payload.ts'
 
 export type { FcmOptions }
 
@@ -11,9 +12,9 @@ export const fcm: ProviderKind<FcmOptions> = {
   files: ['service_account_file', 'ca_file'],
   // A badge update's data carries what the pusher's data says, so two pushers of one token are told apart.
   countsPer: 'pusher',
-  // Hedwig's shapes name the account (client_name) and the platform (data_message).
-  ledger: (options) => ({ service: options.payload_style === 'hedwig' ? 'hedwig' : 'fcm' }),
-  inspect: inspectFcm,
-  renderer: fcmRenderer,
+  names: { through: 'Google (FCM)', who: 'Google' },
+  disclosures,
+  inspect,
+  renderer,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),
 }

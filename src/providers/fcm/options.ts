@@ -1,6 +1,9 @@
 /** The section of an app with `type: fcm`. */
 import Type, { type Static } from 'typebox'
+import { caFile, httpsAddress, maxConnections } from '../shared/options.ts'
 import { hedwigOptions } from './hedwig-options.ts'
+
+export const DEFAULT_CONNECTIONS = 50
 
 const options = {
   service_account_file: Type.String({
@@ -41,28 +44,14 @@ const options = {
         'Pushes that only say that the number of unread messages changed: drop them, or send them as a data message.',
     }),
   ),
-  max_connections: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: 1000,
-      default: 50,
-      description: 'Connections to FCM at once; one carries one message at a time.',
-    }),
+  max_connections: maxConnections(
+    DEFAULT_CONNECTIONS,
+    'Connections to FCM at once; one carries one message at a time.',
   ),
-  endpoint: Type.Optional(
-    Type.String({
-      pattern: '^https://[^/?#@]+/?$',
-      description:
-        'Sends to this HTTPS address instead of https://fcm.googleapis.com. Access tokens come from the token_uri of the service account.',
-    }),
+  endpoint: httpsAddress(
+    'Sends to this HTTPS address instead of https://fcm.googleapis.com. Access tokens come from the token_uri of the service account.',
   ),
-  ca_file: Type.Optional(
-    Type.String({
-      minLength: 1,
-      description:
-        'PEM file of the certificate authorities to trust for FCM and its token endpoint, instead of the public ones.',
-    }),
-  ),
+  ca_file: caFile('FCM and its token endpoint'),
 }
 
 export const fcmOptions = Type.Object(options, { additionalProperties: false })

@@ -1,6 +1,5 @@
 /** One attempt to hand a message to FCM, with firebase-admin's `messaging.send()`. The only import of that SDK; none of its errors leaves this file. */
 import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { deleteApp, initializeApp, type App, type Credential, type GoogleOAuthAccessToken } from 'firebase-admin/app'
 import { getMessaging, type Message as SdkMessage, type Messaging } from 'firebase-admin/messaging'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
@@ -8,12 +7,15 @@ import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, Dial, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
+import { before, withDeadline } from '../../core/time-limit.ts'
+import type { Answer, LostRequest } from '../shared/answers.ts'
+import { InFlight } from '../shared/in-flight.ts'
+import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
+import { jsonObjectOf } from '../shared/json-text.ts'
 import { AccessTokens } from './access-tokens.ts'
-import { outcomeOf, refusesAccessToken, type LostRequest, type WireAnswer } from './answers.ts'
-import { before, withDeadline } from './deadline.ts'
-import { jsonObjectOf } from './json-text.ts'
-import type { FcmOptions } from './options.ts'
-import { isServiceAccount, parseServiceAccount, type ServiceAccount } from './service-account.ts'
+import { outcomeOf, refusesAccessToken } from './answers.ts'
+import { DEFAULT_CONNECTIONS, type FcmOptions } from './options.ts'
+import { readServiceAccount, type ServiceAccount } from './service-account.ts'
 import { SingleAttemptAgent } from './single-attempt-agent.ts'
 import { ttlSeconds } from './static-options.ts'
 
@@ -21,7 +23,6 @@ type Target = NonNullable<FcmOptions['target']>
 
 /** Google's least timeout for a send (docs/facts/fcm.md#pauses). */
 const DEADLINE_MS = 10_000
-const DEFAULT_CONNECTIONS = 50
 /** Google closes idle connections after some minutes, a NAT on the way sooner. */
 const IDLE_MS = 60_000
 /** No device has it, so a dry run to it tells a good credential from a bad one and nothing else (docs/facts/fcm.md#dry-run). */
@@ -32,12 +33,9 @@ const NOT_TAKEN = 'not accepted by firebase-admin'
 const POSSIBLE_TARGET = /^[\x21-\x7e]+$/
 
 export async function openSender(options: FcmOptions, context: ProviderContext): Promise<Sender> {
-  const account = parseServiceAccount(await readFile(options.service_account_file, 'utf8'))
-  if (!isServiceAccount(account)) throw new Error(`${options.service_account_file}: ${account.join('; ')}`)
-  const projectId = options.project_id ?? account.projectId
-  if (projectId === undefined) throw new Error(`${options.service_account_file}: the service account names no project`)
-  const ca = options.ca_file === undefined ? undefined : await readFile(options.ca_file, 'utf8')
-  return new FcmSender(account, projectId, options, createAgents(options, ca, context.dial), context.nowMs)
+  const account = await readOrFail((report) => readServiceAccount(options, report))
+  const ca = await readAuthorities(options, fail)
+  return new FcmSender(account, options, createAgents(options, ca, context.dial), context.nowMs)
 }
 
 class FcmSender implements Sender {
@@ -51,16 +49,9 @@ class FcmSender implements Sender {
   readonly #messaging: Messaging
   /** What a check sends: the operator's own part of every message. */
   readonly #fixed: JsonObject
-  readonly #inFlight = new Set<Promise<Outcome>>()
-  #isClosed = false
+  readonly #inFlight = new InFlight()
 
-  constructor(
-    account: ServiceAccount,
-    projectId: string,
-    options: FcmOptions,
-    { agent, tokenAgent }: Agents,
-    nowMs: () => number,
-  ) {
+  constructor(account: ServiceAccount, options: FcmOptions, { agent, tokenAgent }: Agents, nowMs: () => number) {
     this.#agent = agent
     this.#tokenAgent = tokenAgent
     this.#tokens = new AccessTokens(account, tokenAgent, nowMs)
@@ -68,6 +59,7 @@ class FcmSender implements Sender {
     this.#fixed = jsonObjectOf(JSON.stringify(options.options ?? {})) ?? {}
     this.#nowMs = nowMs
     // A name is taken for as long as its app lives, and a reload opens the new sender before it closes the old one.
+    const { projectId } = account
     this.#app = initializeApp({ projectId, credential: this.#credential, httpAgent: agent }, `fcm-${randomUUID()}`)
     this.#messaging = getMessaging(this.#app)
   }
@@ -90,22 +82,14 @@ class FcmSender implements Sender {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
-    await Promise.allSettled(this.#inFlight)
+    await this.#inFlight.close()
     await deleteApp(this.#app)
     this.#agent.destroy()
     this.#tokenAgent.destroy()
   }
 
-  async #run(message: SdkMessage, dryRun: boolean, signal: AbortSignal): Promise<Outcome> {
-    if (this.#isClosed) return { kind: 'retry', reason: 'closed', scope: 'delivery', ambiguous: false, afterMs: 0 }
-    const outcome = withDeadline(DEADLINE_MS, signal, (limit) => this.#attempt(message, dryRun, limit))
-    this.#inFlight.add(outcome)
-    try {
-      return await outcome
-    } finally {
-      this.#inFlight.delete(outcome)
-    }
+  #run(message: SdkMessage, dryRun: boolean, signal: AbortSignal): Promise<Outcome> {
+    return this.#inFlight.run(() => withDeadline(DEADLINE_MS, signal, (limit) => this.#attempt(message, dryRun, limit)))
   }
 
   /** An access token that is refused is replaced once: FCM did not look at the message. */
@@ -123,7 +107,7 @@ class FcmSender implements Sender {
   }
 
   /** Undefined when the SDK does not take the message. Its error goes no further: it quotes what it was given. */
-  async #ask(message: SdkMessage, dryRun: boolean, limit: AbortSignal): Promise<WireAnswer | LostRequest | undefined> {
+  async #ask(message: SdkMessage, dryRun: boolean, limit: AbortSignal): Promise<Answer | LostRequest | undefined> {
     try {
       return await this.#agent.attempt(() => this.#messaging.send(message, dryRun), limit)
     } catch {

@@ -4,10 +4,10 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
-import type { Socket } from 'node:net'
-import { ProxyRefusedError } from '../../core/errors.ts'
-import { DialingAgent, type DialingAgentOptions } from '../dialing-agent.ts'
-import type { LostRequest, WireAnswer } from './answers.ts'
+import type { Answer, LostRequest } from '../shared/answers.ts'
+import { DialingAgent, type DialingAgentOptions } from '../shared/dialing-agent.ts'
+import { hostAndPort } from '../shared/host-and-port.ts'
+import { RequestWatch } from '../shared/request-watch.ts'
 
 /** An answer is a short JSON object; what is longer is cut off unread. */
 const MAX_ANSWER_BYTES = 256 * 1024
@@ -17,11 +17,10 @@ const NEVER_SECONDS = '86400'
 /** What is known of one attempt so far. */
 interface Attempt {
   request?: ClientRequest
-  written: boolean
-  isProxyRefused?: boolean
+  watch?: RequestWatch
   status?: number
   /** The first call counts. */
-  settle(answer: WireAnswer | LostRequest): void
+  settle(answer: Answer | LostRequest): void
 }
 
 export class SingleAttemptAgent extends DialingAgent {
@@ -38,10 +37,9 @@ export class SingleAttemptAgent extends DialingAgent {
    * Runs `start`, of which the first request through this agent is the attempt, and resolves with what came back: at the latest when `limit`
    * aborts, whose reason is then the code of what was lost. Rejects only with what `start` throws before it made a request.
    */
-  attempt(start: () => unknown, limit: AbortSignal): Promise<WireAnswer | LostRequest> {
+  attempt(start: () => unknown, limit: AbortSignal): Promise<Answer | LostRequest> {
     return new Promise((resolve, reject) => {
       const attempt: Attempt = {
-        written: false,
         settle(answer) {
           limit.removeEventListener('abort', cutOff)
           resolve(answer)
@@ -74,42 +72,26 @@ export class SingleAttemptAgent extends DialingAgent {
 
   #redirected(request: ClientRequest, options: RequestOptions): RequestOptions {
     if (this.#endpoint === undefined) return options
-    const { host, hostname, port } = this.#endpoint
     // Node takes the name for SNI and for the certificate from this header.
-    request.setHeader('host', host)
-    const address = hostname.replaceAll(/[[\]]/g, '')
-    return { ...options, host: address, hostname: address, port: port === '' ? 443 : port }
+    request.setHeader('host', this.#endpoint.host)
+    const { host, port } = hostAndPort(this.#endpoint)
+    return { ...options, host, hostname: host, port }
   }
 }
 
 /** Settles the attempt with what happens to its request. */
 function watch(attempt: Attempt, request: ClientRequest): void {
-  let code = 'closed'
   attempt.request = request
-  request.on('error', (error: NodeJS.ErrnoException) => {
-    code = error.code ?? code
-    attempt.isProxyRefused = error instanceof ProxyRefusedError
-  })
-  request.once('socket', (socket) => {
-    onceWritable(socket, () => {
-      attempt.written = true
-    })
-  })
+  attempt.watch = new RequestWatch(request)
   // Before the library's own listeners, which the request already has.
   request.prependOnceListener('response', (response) => collect(response, attempt))
-  request.once('close', () => settleUnfinished(attempt, code))
+  request.once('close', () => settleUnfinished(attempt))
 }
 
-/** Accepted is accepted, though the end of the answer is missing. */
-function settleUnfinished(attempt: Attempt, code: string): void {
+/** Accepted is accepted, though the end of the answer is missing. `code`: why it was cut off, by us. */
+function settleUnfinished(attempt: Attempt, code?: string): void {
   if (attempt.status === 200) attempt.settle({ kind: 'answer', status: 200, body: '' })
-  else attempt.settle({ kind: 'lost', code, written: attempt.written, isProxyRefused: attempt.isProxyRefused })
-}
-
-/** Until the TLS handshake is done, nothing of a request has left. */
-function onceWritable(socket: Socket, written: () => void): void {
-  if ('secureConnecting' in socket && socket.secureConnecting === true) socket.once('secureConnect', written)
-  else written()
+  else attempt.settle(attempt.watch?.lost(code) ?? { kind: 'lost', code: code ?? 'closed', written: false })
 }
 
 function collect(response: IncomingMessage, attempt: Attempt): void {

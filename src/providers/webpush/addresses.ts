@@ -1,5 +1,6 @@
 /** Which addresses and hosts a push may go to. An endpoint is whatever a stranger registered, so nothing inside our network may be reached through it. */
 import { BlockList, isIP } from 'node:net'
+import { matchesGlob } from '../../core/glob.ts'
 
 /**
  * What is not globally reachable: IANA special-purpose address registries (RFC 6890) and multicast.
@@ -55,13 +56,13 @@ export function isPublicAddress(address: string): boolean {
   return unicastIpv6.check(address, 'ipv6') && !notPublic.check(address, 'ipv6')
 }
 
-/** Whether a host, as `URL` writes it, fits one of the globs: `*` any characters, `?` one. */
+/** Whether a host, as `URL` writes it, fits one of the globs: `*` any characters, `?` one. A stranger chooses the host, so no glob may take long for one. */
 export function createHostMatch(globs: readonly string[]): (host: string) => boolean {
-  const patterns = globs.map((glob) => {
-    const source = glob.toLowerCase().replaceAll(/[^\w*?]/g, String.raw`\$&`)
-    return new RegExp(`^${source.replaceAll('*', '.*').replaceAll('?', '.')}$`)
-  })
-  return (host) => patterns.some((pattern) => pattern.test(host))
+  const patterns = globs.map((glob) => Array.from(glob.toLowerCase()))
+  return (host) => {
+    const characters = Array.from(host)
+    return patterns.some((pattern) => matchesGlob(pattern, characters))
+  }
 }
 
 function split(range: string): readonly [network: string, prefix: number] {

@@ -1,10 +1,12 @@
 /** Web Push (RFC 8030): browsers, and apps with a UnifiedPush distributor. */
 import type { ProviderKind } from '../../core/provider.ts'
-import { inspectWebPush } from './inspect.ts'
+import { readOrFail } from '../shared/inspect.ts'
+import { disclosures } from './disclosures.ts'
+import { inspect } from './inspect.ts'
 import { webPushOptions, type WebPushOptions } from './options.ts'
-import { webPushRenderer } from './render.ts'
+import { renderer } from './payload.ts'
 import { targetOf } from './target.ts'
-import { publicKeyOf } from './vapid-key.ts'
+import { readVapidKey } from './vapid-key.ts'
 
 export type { WebPushOptions }
 
@@ -14,10 +16,12 @@ export const webpush: ProviderKind<WebPushOptions> = {
   // The browser's key alone does not say where the push goes.
   isEndToEnd: true,
   countsPer: 'pusher',
-  ledger: (options) => ({ service: 'webpush', isEndToEnd: options.allow_unencrypted !== true }),
+  names: { through: 'the push service of your browser or app (Web Push)', who: 'The push service' },
+  disclosures,
   targetOf,
-  inspect: inspectWebPush,
-  renderer: webPushRenderer,
-  publicKey: publicKeyOf,
+  inspect,
+  renderer,
+  // The applicationServerKey with which a web app subscribes.
+  publicKey: async (options) => (await readOrFail((report) => readVapidKey(options, report))).publicKey,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),
 }

@@ -1,8 +1,12 @@
 /** The section of an app with `type: webpush`. */
 import Type, { type Static } from 'typebox'
+import { caFile, httpsAddress, maxConnections } from '../shared/options.ts'
 
 /** Four weeks, the longest that push services keep a message (docs/facts/web-push.md#lifetimes). */
 const MAX_TTL_SECONDS = 2_419_200
+
+export const DEFAULT_TTL_SECONDS = 86_400
+export const DEFAULT_CONNECTIONS = 20
 
 const options = {
   vapid_private_key_file: Type.String({
@@ -43,30 +47,15 @@ const options = {
         'Also serves UnifiedPush endpoints that were registered as a pushkey without keys. Their push server can read what the privacy mode lets through.',
     }),
   ),
-  max_connections: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: 1000,
-      default: 20,
-      description: 'Connections to each push service at once; one carries one message at a time.',
-    }),
+  max_connections: maxConnections(
+    DEFAULT_CONNECTIONS,
+    'Connections to each push service at once; one carries one message at a time.',
   ),
-  endpoint: Type.Optional(
-    Type.String({
-      pattern: '^https://[^/?#@]+/?$',
-      description:
-        'Connects to this HTTPS address, whatever host a subscription names; for tests. The host is still checked, still named in the request, and its certificate expected.',
-    }),
+  endpoint: httpsAddress(
+    'Connects to this HTTPS address, whatever host a subscription names; for tests. The host is still checked, still named in the request, and its certificate expected.',
   ),
-  ca_file: Type.Optional(
-    Type.String({
-      minLength: 1,
-      description: 'PEM file of the certificate authorities to trust for push services, instead of the public ones.',
-    }),
-  ),
+  ca_file: caFile('push services'),
 }
 
 export const webPushOptions = Type.Object(options, { additionalProperties: false })
 export type WebPushOptions = Static<typeof webPushOptions>
-
-export const DEFAULT_TTL_SECONDS = 86_400

@@ -1,22 +1,24 @@
 /** Sends to whatever push services the browsers use: web-push encrypts and signs, the connections are ours. The only import of web-push. */
-import { readFile } from 'node:fs/promises'
 import webPush from 'web-push'
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, Dial, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
-import { DialingAgent } from '../dialing-agent.ts'
-import { DEADLINE, outcomeOf, type LostRequest } from './answers.ts'
-import { HostCircuits } from './circuit.ts'
+import type { LostRequest } from '../shared/answers.ts'
+import { DialingAgent } from '../shared/dialing-agent.ts'
+import { hostAndPort } from '../shared/host-and-port.ts'
+import { InFlight } from '../shared/in-flight.ts'
+import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
+import { isUnknownToProxy, outcomeOf } from './answers.ts'
+import { HostPauses } from './host-pauses.ts'
 import { createDnsResolve, createLookup, createPublicLookup, resolveLocally, type Resolve } from './lookup.ts'
-import type { WebPushOptions } from './options.ts'
+import { DEFAULT_CONNECTIONS, type WebPushOptions } from './options.ts'
 import { post } from './request.ts'
-import { addressIn, createTargetReader, type BadTarget, type Target } from './target.ts'
+import { createTargetReader, type BadTarget, type Target } from './target.ts'
 import { unifiedPushBody } from './unified-push.ts'
 import { readVapidKey, type VapidKey } from './vapid-key.ts'
 import { VapidHeaders } from './vapid.ts'
 
-const DEFAULT_CONNECTIONS = 20
 /** Idle connections are closed after this; push services keep them for about a minute. */
 const IDLE_MS = 55_000
 /** For a check: nobody's push service. */
@@ -28,8 +30,9 @@ export async function openSender(
   { nowMs, dial }: ProviderContext,
   resolve = createDnsResolve(),
 ): Promise<Sender> {
-  const ca = options.ca_file === undefined ? undefined : await readFile(options.ca_file, 'utf8')
-  return new WebPushSender(await readVapidKey(options), options, createAgents(options, ca, dial, resolve), nowMs)
+  const key = await readOrFail((report) => readVapidKey(options, report))
+  const ca = await readAuthorities(options, fail)
+  return new WebPushSender(key, options, createAgents(options, ca, dial, resolve), nowMs)
 }
 
 interface Agents {
@@ -52,35 +55,27 @@ class WebPushSender implements Sender {
   readonly #vapid: VapidHeaders
   readonly #agents: Agents
   readonly #nowMs: () => number
-  readonly #circuits: HostCircuits
+  readonly #pauses: HostPauses
   readonly #readTarget: (target: string) => Target | BadTarget
   readonly #endpoint: URL | undefined
-  readonly #inFlight = new Set<Promise<Outcome>>()
-  #isClosed = false
+  readonly #inFlight = new InFlight()
 
   constructor(key: VapidKey, options: WebPushOptions, agents: Agents, nowMs: () => number) {
     this.#vapid = new VapidHeaders(key, options.vapid_subject, webPush.getVapidHeaders, nowMs)
     this.#agents = agents
     this.#nowMs = nowMs
-    this.#circuits = new HostCircuits(nowMs)
+    this.#pauses = new HostPauses(nowMs)
     this.#readTarget = createTargetReader(options)
     this.#endpoint = options.endpoint === undefined ? undefined : new URL(options.endpoint)
   }
 
-  async send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome> {
-    if (this.#isClosed) return { kind: 'retry', reason: 'closed', scope: 'delivery', ambiguous: false, afterMs: 0 }
-    const found = this.#readTarget(target.reveal())
-    if (found.kind === 'rejected') return found
-    const pauseMs = this.#circuits.pauseMs(found.endpoint.host)
-    if (pauseMs > 0)
-      return { kind: 'retry', reason: 'host_paused', scope: 'target', ambiguous: false, floorMs: pauseMs }
-    const outcome = this.#attempt(message, found, signal)
-    this.#inFlight.add(outcome)
-    try {
-      return await outcome
-    } finally {
-      this.#inFlight.delete(outcome)
-    }
+  send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome> {
+    return this.#inFlight.run(async () => {
+      const found = this.#readTarget(target.reveal())
+      if (found.kind === 'rejected') return found
+      const pauseMs = this.#pauses.pauseMs(found.endpoint.host)
+      return pauseMs > 0 ? hostPaused(pauseMs) : this.#attempt(message, found, signal)
+    })
   }
 
   /** There is no push service to ask: each browser has its own. */
@@ -94,8 +89,7 @@ class WebPushSender implements Sender {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
-    await Promise.allSettled(this.#inFlight)
+    await this.#inFlight.close()
     this.#agents.open.destroy()
     this.#agents.trusted.destroy()
   }
@@ -103,13 +97,11 @@ class WebPushSender implements Sender {
   async #attempt(message: Message, target: Target, signal: AbortSignal): Promise<Outcome> {
     const { endpoint, mayBePrivate } = target
     const { host, origin, pathname, search } = endpoint
-    const { hostname, port } = this.#endpoint ?? endpoint
     const body = bodyFor(message.body, target)
     const answer = await post(
       {
         agent: mayBePrivate || this.#endpoint !== undefined ? this.#agents.trusted : this.#agents.open,
-        host: addressIn(hostname) ?? hostname,
-        port: port === '' ? '443' : port,
+        ...hostAndPort(this.#endpoint ?? endpoint),
         path: pathname + search,
         headers: {
           ...message.headers,
@@ -123,16 +115,21 @@ class WebPushSender implements Sender {
       },
       signal,
     )
-    if (answer.kind === 'answer') this.#circuits.answered(host)
-    else if (!signal.aborted && isAway(answer)) this.#circuits.lost(host)
+    if (answer.kind === 'answer') this.#pauses.answered(host)
+    else if (!signal.aborted && isAway(answer)) this.#pauses.lost(host)
     if (answer.kind === 'answer' && (answer.status === 401 || answer.status === 403)) this.#vapid.drop(origin)
     return outcomeOf(answer, this.#nowMs())
   }
 }
 
+function hostPaused(pauseMs: number): Outcome {
+  return { kind: 'retry', reason: 'host_paused', scope: 'target', ambiguous: false, floorMs: pauseMs }
+}
+
 /** Not a connection that broke: that cost no time, and when a proxy ends, all of them break. */
-function isAway({ code, written, proxy }: LostRequest): boolean {
-  return proxy === undefined && (!written || code === DEADLINE)
+function isAway(lost: LostRequest): boolean {
+  const isFaultOfProxy = lost.isProxyAway === true || isUnknownToProxy(lost)
+  return !isFaultOfProxy && (!lost.written || lost.code === 'deadline')
 }
 
 function bodyFor(json: string, { keys }: Target): Buffer {

@@ -1,7 +1,8 @@
 /** Where a push goes and for whom it is encrypted: from what the pusher registered to an endpoint that may be connected to. Pure. */
 import { ECDH } from 'node:crypto'
 import { isIP } from 'node:net'
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { jsonObjectOf } from '../shared/json-text.ts'
 import { createHostMatch, isPublicAddress } from './addresses.ts'
 import type { WebPushOptions } from './options.ts'
 
@@ -57,7 +58,8 @@ export function createTargetReader(options: WebPushOptions): (target: string) =>
   const mayBePrivate = createHostMatch(options.allow_private_endpoints ?? [])
 
   return (target) => {
-    const { endpoint, p256dh, auth, unifiedPush } = parse(target)
+    // What is left in the queue of an app that had another type before is no target of ours.
+    const { endpoint, p256dh, auth, unifiedPush } = jsonObjectOf(target) ?? {}
     if (typeof endpoint !== 'string') return rejected('no_endpoint')
     if (!URL.canParse(endpoint)) return rejected('bad_endpoint')
     const url = new URL(endpoint)
@@ -100,16 +102,6 @@ function base64Url(value: string): string {
 
 function text(value: JsonValue | undefined, maxCharacters: number): string | undefined {
   return typeof value === 'string' && value !== '' && value.length <= maxCharacters ? value : undefined
-}
-
-/** What is left in the queue of an app that had another type before is no target of ours. */
-function parse(target: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(target)
-    return isJsonObject(value) ? value : {}
-  } catch {
-    return {}
-  }
 }
 
 function rejected(reason: string): BadTarget {

@@ -1,7 +1,9 @@
 /** The VAPID key (RFC 8292 §3.2): how a push service knows the sender that the browser subscribed to. */
 import { createECDH, createPrivateKey } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readOptionFile, type Report } from '../shared/inspect.ts'
 import type { WebPushOptions } from './options.ts'
+
+type Options = Pick<WebPushOptions, 'vapid_private_key_file'>
 
 /** Both base64url, as browsers and web-push take them: an uncompressed point (65 bytes), and a number (32 bytes). */
 export interface VapidKey {
@@ -24,18 +26,16 @@ export function parseVapidKey(text: string): VapidKey | string {
   }
 }
 
-/** The `applicationServerKey` with which a web app subscribes. Rejects when the file cannot be read. */
-export async function publicKeyOf(options: Pick<WebPushOptions, 'vapid_private_key_file'>): Promise<string> {
-  return (await readVapidKey(options)).publicKey
-}
-
-/** Rejects with a sentence when there is no such key. */
-export async function readVapidKey({
-  vapid_private_key_file: file,
-}: Pick<WebPushOptions, 'vapid_private_key_file'>): Promise<VapidKey> {
-  const key = parseVapidKey(await readFile(file, 'utf8'))
-  if (typeof key === 'string') throw new TypeError(`${file} ${key}`)
-  return key
+export async function readVapidKey(
+  { vapid_private_key_file: path }: Options,
+  report: Report<keyof Options>,
+): Promise<VapidKey | undefined> {
+  const file = await readOptionFile(path, 'vapid_private_key_file', report)
+  if (file === undefined) return undefined
+  const key = parseVapidKey(file.toString())
+  if (typeof key !== 'string') return key
+  report('vapid_private_key_file', `${path} ${key}`)
+  return undefined
 }
 
 function fromNumber(privateKey: string): VapidKey | string {

@@ -47,7 +47,7 @@ describe("an APNs app's files", { timeout: 30_000 }, () => {
     ['two credentials', () => ({ cert_file: 'x.pem' }), 'cert_file', /keep one/],
     ['a key that is not there', () => ({ key_file: '/nowhere.p8' }), 'key_file', /cannot be read \(ENOENT\)/],
     ['a key that is none', ({ file }) => ({ key_file: file('a.p8', 'hello') }), 'key_file', /not a private key/],
-    ['an authority that is none', ({ file }) => ({ ca_file: file('ca', 'x') }), 'ca_file', /no certificate/],
+    ['an authority that is none', ({ file }) => ({ ca_file: file('ca', 'x') }), 'ca_file', /no PEM certificate/],
     ['a topic that does not go with the push type', () => ({ push_type: 'voip' }), 'topic', /must end in \.voip/],
   ])('report %s', async (_what, changes, option, text) => {
     expect(await inspect(changes(rig))).toEqual([{ option, message: expect.stringMatching(text) }])

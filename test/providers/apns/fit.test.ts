@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isJsonObject, type JsonObject } from '../../../src/core/json.ts'
 import type { FullPush, Push } from '../../../src/core/push.ts'
-import { renderer } from '../../../src/providers/apns/render.ts'
+import { renderer } from '../../../src/providers/apns/payload.ts'
 
 const identity = {
   id: '11111111-2222-4333-8444-555555555555',

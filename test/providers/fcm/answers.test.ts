@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { Outcome } from '../../../src/core/outcome.ts'
-import { outcomeOf, tokenOutcome, type WireAnswer } from '../../../src/providers/fcm/answers.ts'
+import { outcomeOf, tokenOutcome } from '../../../src/providers/fcm/answers.ts'
+import type { Answer } from '../../../src/providers/shared/answers.ts'
 
 const NOW_MS = Date.parse('2026-11-23T12:00:00Z')
 const FCM_ERROR = 'type.googleapis.com/google.firebase.fcm.v1.FcmError'
 const BAD_REQUEST = 'type.googleapis.com/google.rpc.BadRequest'
 const QUOTA_FAILURE = 'type.googleapis.com/google.rpc.QuotaFailure'
 
-function answer(status: number, body: unknown = '', retryAfter?: string): WireAnswer {
+function answer(status: number, body: unknown = '', retryAfter?: string): Answer {
   return { kind: 'answer', status, retryAfter, body: typeof body === 'string' ? body : JSON.stringify(body) }
 }
 
@@ -37,7 +38,7 @@ const tokenText = { message: 'The registration token is not a valid FCM registra
 
 describe('FCM answers', () => {
   // EC: firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; ERRORS: docs/facts/fcm.md#errors.
-  const rows: readonly (readonly [name: string, answer: WireAnswer, outcome: Outcome])[] = [
+  const rows: readonly (readonly [name: string, answer: Answer, outcome: Outcome])[] = [
     ['accepted', answer(200, { name: 'projects/p/messages/0:1' }), { kind: 'delivered' }],
     ['accepted, not JSON (golden fcm-answer-200-badjson)', answer(200, '{'), { kind: 'delivered' }],
     [
@@ -209,7 +210,7 @@ describe('requests without an answer', () => {
   })
 
   it('refused by the proxy', () => {
-    const lost = { kind: 'lost', code: 'proxy refused: 407', written: false, isProxyRefused: true } as const
+    const lost = { kind: 'lost', code: 'proxy refused: 407', written: false, proxyRefusal: 407 } as const
     expect(outcomeOf(lost, NOW_MS)).toEqual({ kind: 'blocked', reason: 'proxy refused: 407' })
     expect(tokenOutcome(lost, NOW_MS)).toEqual({ kind: 'blocked', reason: 'oauth proxy refused: 407' })
   })
@@ -217,7 +218,7 @@ describe('requests without an answer', () => {
 
 describe('answers of the token endpoint', () => {
   const away = { kind: 'retry', scope: 'app', ambiguous: false, afterMs: undefined, floorMs: 10_000 } as const
-  const rows: readonly (readonly [name: string, answer: WireAnswer, outcome: Outcome])[] = [
+  const rows: readonly (readonly [name: string, answer: Answer, outcome: Outcome])[] = [
     // RFC 6749 §5.2; a deleted key, or a clock that is wrong.
     [
       'the key is refused',

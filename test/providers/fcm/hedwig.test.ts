@@ -5,7 +5,7 @@ import { isJsonObject } from '../../../src/core/json.ts'
 import { parseNotification } from '../../../src/core/notification.ts'
 import { applyPrivacy, type PrivacyMode, type PrivacyPolicy } from '../../../src/core/privacy-policy.ts'
 import { fcm, type FcmOptions } from '../../../src/providers/fcm/index.ts'
-import { fcmRenderer } from '../../../src/providers/fcm/render.ts'
+import { renderer } from '../../../src/providers/fcm/payload.ts'
 
 const MAX_BYTES = 4096
 const EVENT = {
@@ -45,7 +45,7 @@ function rendered(notification: object, asked: Asked = {}) {
   const push = applyPrivacy(parsed, device, policy)
   if (push === undefined) throw new Error('nothing is left')
   const all = { service_account_file: '-', badge_pushes: 'send', payload_style: 'hedwig', ...options } as const
-  return fcmRenderer(all)(push)
+  return renderer(all)(push)
 }
 
 function messageOf(notification: object, asked?: Asked): Record<string, unknown> {
@@ -263,7 +263,7 @@ describe("the limit of FCM, in Hedwig's shapes", () => {
       sealed,
     } as const
     const pusher = { eventsOnly: false, onlyLastPerRoom: false, dataMessage: 'ios' } as const
-    const message = fcmRenderer({ service_account_file: '-', payload_style: 'hedwig', hedwig })({ ...push, pusher })
+    const message = renderer({ service_account_file: '-', payload_style: 'hedwig', hedwig })({ ...push, pusher })
     const body = expect.stringContaining(`"hushgate_sealed":"${sealed.record}"`)
     expect(message).toMatchObject({ message: { body }, truncated: false })
   })
@@ -356,7 +356,7 @@ describe('the section of an app made for Hedwig', () => {
   ] as const)('is told: %s', async (mistake, options) => {
     const found = await fcm.inspect({ service_account_file: '/nowhere', payload_style: 'hedwig', ...options })
     expect(found.map(({ option, message }) => `${option}: ${message}`)).toEqual([
-      'service_account_file: cannot read /nowhere',
+      'service_account_file: /nowhere cannot be read (ENOENT)',
       mistake,
     ])
   })

@@ -99,6 +99,10 @@ describe('a glob of hosts', () => {
     expect(createHostMatch([glob])(host)).toBe(expected)
   })
 
+  it('does not keep the gateway busy, however many stars it has and whatever host a stranger makes up', () => {
+    expect(createHostMatch([`${'*a'.repeat(30)}b`])('a'.repeat(2000))).toBe(false)
+  })
+
   it('fits nothing when there is none', () => {
     expect(createHostMatch([])('push.fake.test')).toBe(false)
   })

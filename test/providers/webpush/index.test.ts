@@ -141,6 +141,6 @@ describe('the VAPID key', () => {
     expect(others).toEqual([])
     expect(mistake).toMatch(sentence)
     expect(mistake).not.toContain('PRIVATE KEY')
-    await expect(webpush.publicKey?.(await optionsWith(text))).rejects.toThrow(TypeError)
+    await expect(webpush.publicKey?.(await optionsWith(text))).rejects.toThrow(sentence)
   })
 })

@@ -252,7 +252,7 @@ describe('the answer of a push service', () => {
   it('that does not come is given up at the deadline', async () => {
     const agent = new Agent({ ca: authority.certificate })
     const { hostname: host, port } = new URL(simulator.url)
-    const request = { agent, host, port, path: '/wp/xhang-phone', headers: {}, body: Buffer.alloc(0) }
+    const request = { agent, host, port: Number(port), path: '/wp/xhang-phone', headers: {}, body: Buffer.alloc(0) }
     simulator.setFault('hang')
     expect(await post(request, never, 100)).toMatchObject({ kind: 'lost', code: 'deadline', written: true })
   })

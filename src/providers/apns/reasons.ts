@@ -1,6 +1,7 @@
 /** Apple's words for what it refuses ("Handling notification responses from APNs"): the only text of an answer that is counted and logged. */
+import { documentedWords } from '../shared/answers.ts'
 
-const WORDS: ReadonlySet<unknown> = new Set([
+export const documentedReason = documentedWords([
   'BadCertificate',
   'BadCertificateEnvironment',
   'BadCollapseId',
@@ -34,8 +35,3 @@ const WORDS: ReadonlySet<unknown> = new Set([
   'Unregistered',
   'UnrelatedKeyIdInToken',
 ])
-
-/** Any other word may be one of the message, quoted. */
-export function wordOf(value: unknown): string | undefined {
-  return typeof value === 'string' && WORDS.has(value) ? value : undefined
-}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Outcome } from '../../../src/core/outcome.ts'
-import { outcomeOf } from '../../../src/providers/apns/outcome.ts'
+import { outcomeOf } from '../../../src/providers/apns/answers.ts'
 
 const NOW_MS = Date.parse('2026-11-01T00:00:00Z')
 const MINUTE_MS = 60_000
@@ -49,11 +49,11 @@ const answers: readonly [number, string, Expected, string][] = [
 
 describe('what an answer of APNs means', () => {
   it('delivered: 200', () => {
-    expect(outcomeOf({ status: 200, body: '' }, NOW_MS)).toEqual({ kind: 'delivered' })
+    expect(outcomeOf({ kind: 'answer', status: 200, body: '' }, NOW_MS)).toEqual({ kind: 'delivered' })
   })
 
   it.each(answers)('%d %s', (status, reason, expected) => {
-    const outcome = outcomeOf({ status, body: JSON.stringify({ reason }) }, NOW_MS)
+    const outcome = outcomeOf({ kind: 'answer', status, body: JSON.stringify({ reason }) }, NOW_MS)
     expect(outcome).toMatchObject({ reason, ...expected })
   })
 
@@ -71,13 +71,13 @@ describe('what an answer of APNs means', () => {
     [502, '<html>', retry({ scope: 'app', ambiguous: true, reason: 'HTTP 502' })],
     [302, '', retry({ scope: 'app', ambiguous: true })],
   ])('%d with the body %j', (status, body, expected) => {
-    expect(outcomeOf({ status, body }, NOW_MS)).toMatchObject(expected)
+    expect(outcomeOf({ kind: 'answer', status, body }, NOW_MS)).toMatchObject(expected)
   })
 
   it('keeps the time of death', () => {
     const body = '{"reason":"Unregistered","timestamp":1700000000000}'
     const outcome = { kind: 'rejected', reason: 'Unregistered', sinceMs: 1_700_000_000_000 }
-    expect(outcomeOf({ status: 410, body }, NOW_MS)).toEqual(outcome)
+    expect(outcomeOf({ kind: 'answer', status: 410, body }, NOW_MS)).toEqual(outcome)
   })
 
   it.each([
@@ -85,12 +85,15 @@ describe('what an answer of APNs means', () => {
     ['Sun, 01 Nov 2026 00:00:30 GMT', 30_000],
     ['soon', undefined],
   ])('takes Retry-After: %s', (retryAfter, afterMs) => {
-    expect(outcomeOf({ status: 503, retryAfter, body: '' }, NOW_MS)).toMatchObject({ kind: 'retry', afterMs })
+    expect(outcomeOf({ kind: 'answer', status: 503, retryAfter, body: '' }, NOW_MS)).toMatchObject({
+      kind: 'retry',
+      afterMs,
+    })
   })
 
   it('does not make a label of what is not a word of Apple', () => {
     for (const reason of ['see https://example.org/@user', 'Alice'])
-      expect(outcomeOf({ status: 400, body: JSON.stringify({ reason }) }, NOW_MS)).toEqual({
+      expect(outcomeOf({ kind: 'answer', status: 400, body: JSON.stringify({ reason }) }, NOW_MS)).toEqual({
         kind: 'failed',
         reason: 'HTTP 400',
       })

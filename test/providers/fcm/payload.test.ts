@@ -10,7 +10,7 @@ import type { Rendered } from '../../../src/core/message.ts'
 import { PlaceholderIds } from '../../../src/core/placeholder-ids.ts'
 import { TEST_PUSH, type EventIdOnlyPush, type FullPush, type MinimalPush, type Push } from '../../../src/core/push.ts'
 import type { FcmOptions } from '../../../src/providers/fcm/options.ts'
-import { fcmRenderer } from '../../../src/providers/fcm/render.ts'
+import { renderer } from '../../../src/providers/fcm/payload.ts'
 
 const MAX_BYTES = 4096
 
@@ -91,7 +91,7 @@ function rendered(one: GoldenCase): unknown {
   })
   if (push === undefined) return null
   const options = OPTIONS_OF_APP[one.body.notification.devices[0]?.app_id ?? ''] ?? {}
-  const result = fcmRenderer({ service_account_file: '-', badge_pushes: 'send', options })(push)
+  const result = renderer({ service_account_file: '-', badge_pushes: 'send', options })(push)
   return result.kind === 'message' ? JSON.parse(result.message.body) : null
 }
 
@@ -145,7 +145,7 @@ function dataIn(message: unknown): Record<string, string> {
 }
 
 function render(push: Push, options: Partial<FcmOptions> = {}): Rendered {
-  return fcmRenderer({ service_account_file: '-', ...options })(push)
+  return renderer({ service_account_file: '-', ...options })(push)
 }
 
 function dataOf(push: Push, options?: Partial<FcmOptions>): Record<string, string> {

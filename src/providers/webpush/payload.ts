@@ -2,7 +2,8 @@
 import type { PushIdentity, Rendered } from '../../core/message.ts'
 import type { Counts, EncryptedPush, EventIdOnlyPush, FullPush, MinimalPush, Push } from '../../core/push.ts'
 import { truncate } from '../../core/text.ts'
-import { defaultField, fit, MAX_PAYLOAD_BYTES, type Field, type Rank } from './fit.ts'
+import type { Rank } from '../shared/shed.ts'
+import { defaultField, fit, MAX_PAYLOAD_BYTES, type PayloadField } from './fit.ts'
 import { DEFAULT_TTL_SECONDS, type WebPushOptions } from './options.ts'
 
 /** Sygnal's limits for fields of the content (golden: web-body-1000, web-body-1001). */
@@ -15,7 +16,7 @@ const CONTENT_RANKS: Readonly<Record<string, Rank>> = { body: 'body', msgtype: '
  * Topic (RFC 8030 §5.4): of pushes with the same one that wait for a browser the last is kept: of a room where the app wants that, and of badge
  * updates. Events have none of their own: FCM keeps four collapse keys per device (docs/facts/fcm.md#limits), and a lost push is worse than a second one.
  */
-export function webPushRenderer(options: WebPushOptions): (push: Push, identity: PushIdentity) => Rendered {
+export function renderer(options: WebPushOptions): (push: Push, identity: PushIdentity) => Rendered {
   const longestSeconds = options.ttl ?? DEFAULT_TTL_SECONDS
 
   return (push, { collapseId, roomCollapseId, lifetimeMs }) => {
@@ -32,7 +33,7 @@ export function webPushRenderer(options: WebPushOptions): (push: Push, identity:
   }
 }
 
-function fieldsOf(push: Push): readonly Field[] {
+function fieldsOf(push: Push): readonly PayloadField[] {
   const defaults = Object.entries(push.defaultPayload).map(([key, value = null]) => defaultField(key, value))
   if (push.encrypted !== undefined) return [...defaults, ...encryptedFields(push.encrypted)]
   if (push.detail === 'minimal') return [...defaults, ...minimalFields(push)]
@@ -40,7 +41,7 @@ function fieldsOf(push: Push): readonly Field[] {
 }
 
 /** A wake-up: the same keys for every event, so that its shape says nothing. */
-function minimalFields({ ids, counts }: MinimalPush): readonly Field[] {
+function minimalFields({ ids, counts }: MinimalPush): readonly PayloadField[] {
   return present([
     ['sync', '1', 'kept'],
     ['room_id', ids?.roomId, 'ids'],
@@ -49,7 +50,7 @@ function minimalFields({ ids, counts }: MinimalPush): readonly Field[] {
   ])
 }
 
-function openFields(push: EventIdOnlyPush | FullPush): readonly Field[] {
+function openFields(push: EventIdOnlyPush | FullPush): readonly PayloadField[] {
   const { roomId, eventId, counts } = push
   if (push.detail === 'event_id_only')
     return present([['room_id', roomId, 'ids'], ['event_id', eventId, 'ids'], ...countFields(counts)])
@@ -69,7 +70,7 @@ function openFields(push: EventIdOnlyPush | FullPush): readonly Field[] {
   return [...fields, ...Object.entries(content).flatMap(([key, value = null]) => contentField(key, value))]
 }
 
-function contentField(key: string, value: Field['value']): readonly Field[] {
+function contentField(key: string, value: PayloadField['value']): readonly PayloadField[] {
   // The body again, in markup that no notification shows.
   if (key === 'formatted_body') return []
   if (key === 'ciphertext' && typeof value === 'string' && value.length > MAX_CIPHERTEXT_CHARACTERS) return []
@@ -82,7 +83,7 @@ function shortBody(body: string): string {
   return truncate(body, MAX_BODY_CHARACTERS * 3, (piece) => Array.from(piece).length * 3)
 }
 
-type Entry = readonly [key: string, value: Field['value'] | undefined, rank: Rank]
+type Entry = readonly [key: string, value: PayloadField['value'] | undefined, rank: Rank]
 
 function countFields(counts: Counts | undefined): readonly Entry[] {
   return [
@@ -91,12 +92,12 @@ function countFields(counts: Counts | undefined): readonly Entry[] {
   ]
 }
 
-function present(entries: readonly Entry[]): readonly Field[] {
+function present(entries: readonly Entry[]): readonly PayloadField[] {
   return entries.flatMap(([key, value, rank]) => (value === undefined ? [] : [{ key, value, rank }]))
 }
 
 /** MSC3013: nothing that is readable beside it; the three keys whole, or, when they do not fit, a bare wake-up. */
-function encryptedFields({ ephemeral, ciphertext, mac }: EncryptedPush): readonly Field[] {
+function encryptedFields({ ephemeral, ciphertext, mac }: EncryptedPush): readonly PayloadField[] {
   const sealed = { ephemeral, ciphertext, mac }
   if (Buffer.byteLength(JSON.stringify(sealed)) > MAX_PAYLOAD_BYTES)
     return [{ key: 'sync', value: '1', rank: 'kept', isCut: true }]

@@ -13,7 +13,7 @@ interface Trouble {
   pausedUntilMs: number
 }
 
-export class HostCircuits {
+export class HostPauses {
   readonly #nowMs: () => number
   readonly #hosts = new Map<string, Trouble>()
 

@@ -6,7 +6,7 @@ import { parseNotification } from '../../../src/core/notification.ts'
 import { applyPrivacy, type PrivacyPolicy } from '../../../src/core/privacy-policy.ts'
 import { TEST_PUSH, type FullPush, type MinimalPush, type Push } from '../../../src/core/push.ts'
 import { apnsOptions, type ApnsOptions } from '../../../src/providers/apns/options.ts'
-import { renderer } from '../../../src/providers/apns/render.ts'
+import { renderer } from '../../../src/providers/apns/payload.ts'
 import sygnal from './sygnal.json' with { type: 'json' }
 
 const identity: PushIdentity = {

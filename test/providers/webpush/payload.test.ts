@@ -11,7 +11,7 @@ import { PlaceholderIds } from '../../../src/core/placeholder-ids.ts'
 import { TEST_PUSH, type EventIdOnlyPush, type FullPush, type MinimalPush, type Push } from '../../../src/core/push.ts'
 import { PAYLOAD_LENGTHS } from '../../../src/providers/webpush/fit.ts'
 import type { WebPushOptions } from '../../../src/providers/webpush/options.ts'
-import { webPushRenderer } from '../../../src/providers/webpush/render.ts'
+import { renderer } from '../../../src/providers/webpush/payload.ts'
 
 const MAX_BYTES = 3993
 
@@ -69,7 +69,7 @@ function rendered(one: GoldenCase): Rendered | undefined {
 
 function render(push: Push, options: Partial<WebPushOptions> = {}, more: Partial<PushIdentity> = {}): Rendered {
   const section = { vapid_private_key_file: '-', vapid_subject: 'mailto:ops@example.org', ...options }
-  return webPushRenderer(section)(push, { ...identity, ...more })
+  return renderer(section)(push, { ...identity, ...more })
 }
 
 function messageIn(result: Rendered | undefined) {

@@ -12,7 +12,7 @@ import { addDefaults, addWakeUp } from './wake-up.ts'
  * No collapse key: collapsible messages are limited to a burst of 20 per device (docs/facts/fcm.md#throttling). No ttl unless the options have
  * one: how long a push is worth is for the queue, which sees the clock.
  */
-export function fcmRenderer(options: FcmOptions): (push: Push) => Rendered {
+export function renderer(options: FcmOptions): (push: Push) => Rendered {
   const fixed = options.options ?? {}
   const android = isJsonObject(fixed['android']) ? fixed['android'] : {}
   const maxBytes = MAX_DATA_BYTES - staticBytes(fixed)

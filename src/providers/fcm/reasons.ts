@@ -1,6 +1,7 @@
 /** Google's words for what it refuses: the only text of an answer that is counted and logged. */
+import { documentedWords } from '../shared/answers.ts'
 
-const WORDS: ReadonlySet<unknown> = new Set([
+export const documentedReason = documentedWords([
   // firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode
   'UNSPECIFIED_ERROR',
   'INVALID_ARGUMENT',
@@ -40,8 +41,3 @@ const WORDS: ReadonlySet<unknown> = new Set([
   'unauthorized_client',
   'unsupported_grant_type',
 ])
-
-/** Any other word may be one of the message, quoted. */
-export function wordOf(value: unknown): string | undefined {
-  return typeof value === 'string' && WORDS.has(value) ? value : undefined
-}

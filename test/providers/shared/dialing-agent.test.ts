@@ -3,11 +3,11 @@ import type { IncomingMessage } from 'node:http'
 import { createServer, request, type Server } from 'node:https'
 import { createServer as createTcpServer, type Server as TcpServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { DialError } from '../../src/core/errors.ts'
-import type { Dial } from '../../src/core/provider.ts'
-import { createDial } from '../../src/network/dial.ts'
-import { DialingAgent, type DialingAgentOptions } from '../../src/providers/dialing-agent.ts'
-import { createAuthority } from '../../src/simulators/certificate.ts'
+import { DialError } from '../../../src/core/errors.ts'
+import type { Dial } from '../../../src/core/provider.ts'
+import { createDial } from '../../../src/network/dial.ts'
+import { DialingAgent, type DialingAgentOptions } from '../../../src/providers/shared/dialing-agent.ts'
+import { createAuthority } from '../../../src/simulators/certificate.ts'
 
 const authority = createAuthority()
 const direct = createDial(undefined)

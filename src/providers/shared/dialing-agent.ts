@@ -7,8 +7,8 @@ import { Agent, type AgentOptions } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
-import { DialError } from '../core/errors.ts'
-import type { Dial } from '../core/provider.ts'
+import { DialError } from '../../core/errors.ts'
+import type { Dial } from '../../core/provider.ts'
 
 export interface DialingAgentOptions extends Omit<AgentOptions, 'maxSockets' | 'lookup'> {
   readonly dial: Dial
@@ -36,7 +36,7 @@ const CONNECT_MS = 4000
 
 /**
  * What every agent inherits and what calls `createConnection`. Undocumented, but what agent-base and others build upon;
- * test/providers/dialing-agent.test.ts fails the day it goes.
+ * test/providers/shared/dialing-agent.test.ts fails the day it goes.
  */
 const addRequest: unknown = Reflect.get(Agent.prototype, 'addRequest')
 

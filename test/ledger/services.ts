@@ -1,0 +1,23 @@
+/** Push services that learn different things of the same push: FCM learns others with Hedwig's payloads than with Sygnal's. */
+import type { ProviderDisclosures, ProviderKind } from '../../src/core/provider.ts'
+import { disclosures as ofApns } from '../../src/providers/apns/disclosures.ts'
+import { disclosures as ofFcm } from '../../src/providers/fcm/disclosures.ts'
+import { providers } from '../../src/providers/index.ts'
+import { disclosures as ofWebPush } from '../../src/providers/webpush/disclosures.ts'
+
+export type Service = 'apns' | 'fcm' | 'hedwig' | 'webpush'
+
+export const KINDS: Readonly<Record<Service, ProviderKind>> = { ...providers, hedwig: providers.fcm }
+
+/** `isPlain`: of Web Push, where endpoints without keys may be registered. */
+export function disclosuresOf(service: Service, isPlain = false): ProviderDisclosures {
+  switch (service) {
+    case 'apns':
+      return ofApns()
+    case 'fcm':
+    case 'hedwig':
+      return ofFcm({ payload_style: service === 'hedwig' ? 'hedwig' : 'sygnal' })
+    case 'webpush':
+      return ofWebPush({ allow_unencrypted: isPlain })
+  }
+}
