@@ -10,7 +10,7 @@ export interface Repository {
 }
 
 /** Working papers that are not in the repository: nobody could look up what they say. */
-const FOREIGN = /(?<!docs\/)\bfacts\/[\w.-]+|\b(?:design|style)\.md|\bshared\/[\w.-]+/g
+const FOREIGN = /(?<!docs\/)\bfacts\/[\w.-]+|\b(?:design|style)\.md|(?<![\w.-]\/)\bshared\/[\w.-]+/g
 /** A document with its heading, wherever it is named: also in texts that the program prints. */
 const DOCUMENT = /(?<![\w./-])docs\/[\w./-]+\.(?:md|yaml)(?:#[\w-]+)?/g
 const PATH = /(?<![\w./@$~-])(?:src|test|scripts|config|helm)\/[\w./*-]*[\w*]/g
