@@ -1,7 +1,7 @@
 /** helm/values.schema.json: the chart's own values, and the gateway's settings from the gateway's own schema. Run it to write the file. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { configSchema } from '../src/config/schema.ts'
+import { configSchema } from '../src/config/json-schema.ts'
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from '../src/core/json.ts'
 import { providers } from '../src/providers/index.ts'
 

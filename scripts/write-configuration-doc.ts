@@ -1,7 +1,7 @@
 /** docs/configuration.md, from the schema of the configuration. Run it to write the file. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { configSchema } from '../src/config/schema.ts'
+import { configSchema } from '../src/config/json-schema.ts'
 import { isJsonObject, type JsonObject, type JsonValue } from '../src/core/json.ts'
 import { providers } from '../src/providers/index.ts'
 

@@ -1,15 +1,14 @@
 /** The one place where the parts meet: opens the store, the routes and the two ports, and closes them in reverse. */
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
+import type { Keys } from './config/keys.ts'
 import { restartOnly, routesChanged } from './config/reload.ts'
 import { openRoutes, type Routes } from './config/routes.ts'
 import type { ProviderKinds } from './config/schema.ts'
 import type { EncryptForDevice } from './core/device-key.ts'
 import { codeOf } from './core/error-code.ts'
 import { Identities } from './core/identities.ts'
-import type { Keyring } from './core/keyring.ts'
 import type { Log } from './core/log.ts'
-import type { Secret } from './core/secret.ts'
 import { RunningRoutes } from './delivery/running-routes.ts'
 import { createAdminServer, type Readiness } from './http/admin-server.ts'
 import { createNotifyServer } from './http/notify-server.ts'
@@ -25,12 +24,10 @@ import type { Store } from './store/contract.ts'
 
 export type Role = 'all' | 'http' | 'worker'
 
-export interface GatewayParts {
+export interface GatewayParts extends Pick<Keys, 'keyring' | 'adminToken'> {
   readonly role: Role
   readonly version: string
   readonly kinds: ProviderKinds
-  readonly keyring: Keyring
-  readonly adminToken: Secret | undefined
   readonly log: Log
   readonly openStore: () => Promise<Store>
   readonly nowMs?: () => number
@@ -236,10 +233,7 @@ export class Gateway implements AsyncDisposable {
   }
 }
 
-interface Server {
-  listen(address: { readonly host: string; readonly port: number }): Promise<string>
-  close(): Promise<unknown>
-}
+type Server = ReturnType<typeof createAdminServer>
 
 async function listen(server: Server, section: 'http' | 'admin', config: Config): Promise<string> {
   const { host, port } = config[section]

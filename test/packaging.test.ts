@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { mistakesIn } from '../scripts/check-release.ts'
 import { configurationDoc, writeConfiguration } from '../scripts/write-configuration-doc.ts'
-import { configSchema } from '../src/config/schema.ts'
+import { configSchema } from '../src/config/json-schema.ts'
 import { isJsonObject, type JsonObject } from '../src/core/json.ts'
 import { providers } from '../src/providers/index.ts'
 

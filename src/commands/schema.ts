@@ -1,5 +1,6 @@
 /** `hushgate schema`: the JSON Schema of the configuration file, for editors and for Helm. */
-import { configSchema, type ProviderKinds } from '../config/schema.ts'
+import { configSchema } from '../config/json-schema.ts'
+import type { ProviderKinds } from '../config/schema.ts'
 
 export interface SchemaOptions {
   readonly kinds: ProviderKinds

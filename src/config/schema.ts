@@ -1,6 +1,5 @@
 /** The configuration file as a schema: types, defaults, limits and documentation from one source. */
-import Type, { type Static, type TObject, type TProperties, type TSchema } from 'typebox'
-import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import Type, { type Static, type TObject, type TProperties } from 'typebox'
 import type { ProviderKind } from '../core/provider.ts'
 import { DURATION_PATTERN, parseDurationMs, parseSizeBytes, SIZE_PATTERN } from './units.ts'
 
@@ -121,7 +120,8 @@ const log = section('The log, on standard output.', {
   format: choice(['json', 'text'], 'json for machines, text for people.', 'json'),
 })
 
-const APPS = 'The apps by app_id, exact or as a glob: * is any characters, ? is exactly one. At least one.'
+/** What the section `apps` is. */
+export const APPS = 'The apps by app_id, exact or as a glob: * is any characters, ? is exactly one. At least one.'
 
 /** The whole file, but what is in an app's section depends on its `type` (`appSchema`). */
 export const fileSchema = Type.Object(
@@ -212,58 +212,4 @@ export function appSchema(type: string, kind: ProviderKind): TObject {
     ...kind.options.properties,
   }
   return Type.Object(properties, { ...closed, description: `An app with type: ${type}.` })
-}
-
-/** JSON Schema of the whole file, for editors and for Helm. What has a default is not required. */
-export function configSchema(kinds: ProviderKinds): JsonObject {
-  const types = Object.keys(kinds)
-  // Not `anyOf`: with it a mistake in an app of one kind is reported as missing options of all the others.
-  const app = {
-    type: 'object',
-    required: ['type'],
-    properties: { type: { enum: types, description: 'The push service.' } },
-    allOf: Object.entries(kinds).map(([type, kind]) => ({
-      if: { properties: { type: { const: type } }, required: ['type'] },
-      // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema calls it so
-      then: plain(appSchema(type, kind)),
-    })),
-  }
-  const file = plain(fileSchema)
-  const sections = isJsonObject(file['properties']) ? file['properties'] : {}
-  return jsonObject([
-    ['$schema', 'http://json-schema.org/draft-07/schema#'],
-    ['title', 'Hushgate configuration'],
-    ['type', 'object'],
-    ['required', ['apps']],
-    [
-      'properties',
-      { ...sections, apps: { type: 'object', description: APPS, minProperties: 1, additionalProperties: app } },
-    ],
-    ['additionalProperties', false],
-  ])
-}
-
-/** The schema as JSON, without `required` for what has a default. */
-function plain(schema: TSchema): JsonObject {
-  const json: unknown = JSON.parse(JSON.stringify(schema))
-  return isJsonObject(json) ? relaxed(json) : {}
-}
-
-function relaxed(schema: JsonObject): JsonObject {
-  const { properties, required, ...rest } = schema
-  if (!isJsonObject(properties)) return schema
-  const kept = Array.isArray(required) ? required.filter((name: string) => !hasDefault(properties[name])) : []
-  return jsonObject([
-    ...Object.entries(rest),
-    ...(kept.length > 0 ? ([['required', kept]] as const) : []),
-    ['properties', jsonObject(Object.entries(properties).map(([name, property]) => [name, inner(property)] as const))],
-  ])
-}
-
-function inner(property: JsonValue | undefined): JsonValue | undefined {
-  return isJsonObject(property) ? relaxed(property) : property
-}
-
-function hasDefault(property: JsonValue | undefined): boolean {
-  return isJsonObject(property) && property['default'] !== undefined
 }
