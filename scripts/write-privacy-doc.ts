@@ -5,4 +5,4 @@ import { PRIVACY_DOC, PRIVACY_SCHEMA, withLedger } from '../test/ledger/privacy-
 import { linkings, linkingsOfGroups, withTimings } from '../test/timing/report.ts'
 
 writeFileSync(PRIVACY_DOC, withTimings(withLedger(readFileSync(PRIVACY_DOC, 'utf8')), linkings(), linkingsOfGroups()))
-writeFileSync(PRIVACY_SCHEMA, `${JSON.stringify(privacyStatementSchema(), null, 2)}\n`)
+writeFileSync(PRIVACY_SCHEMA, `${JSON.stringify(privacyStatementSchema, null, 2)}\n`)

@@ -112,7 +112,7 @@ function partyLines(
           ...headerLines,
         ]
   return [
-    `  leaves        ${departureIn(timing)}`,
+    `  leaves        ${leavesWhen(timing)}`,
     `  store         app "${app}", priority, times, attempts; the message below and the pushkey, sealed`,
     ...learnedLines(['store'], learned),
     `  log, metrics  app "${app}", outcome`,
@@ -126,7 +126,7 @@ function sentNothing(lines: readonly string[], reason: string): string {
   return [...lines, `  sent          nothing: ${reason}`, ''].join('\n')
 }
 
-function departureIn({ coalesceMs, releaseEveryMs }: Timing): string {
+function leavesWhen({ coalesceMs, releaseEveryMs }: Timing): string {
   const ready =
     coalesceMs === undefined
       ? ''

@@ -1,5 +1,6 @@
 /** The configuration file as a schema: types, defaults, limits and documentation from one source. */
 import Type, { type Static, type TObject, type TProperties } from 'typebox'
+import { COUNTS, PRIVACY_MODES } from '../core/privacy-policy.ts'
 import type { ProviderKind } from '../core/provider.ts'
 import { DURATION_PATTERN, parseDurationMs, parseSizeBytes, SIZE_PATTERN } from './units.ts'
 
@@ -45,8 +46,6 @@ function isBetween(measure: (text: string) => number | undefined, minimum: strin
     return value >= least && value <= most
   }
 }
-
-const PRIVACY_MODES = ['minimal', 'event_id_only', 'full'] as const
 
 const http = section('The port that homeservers post to.', {
   host: Type.String({ description: 'Address to listen on.', default: '0.0.0.0', minLength: 1 }),
@@ -168,7 +167,7 @@ export const appCommon = Type.Object({
     Type.Enum(PRIVACY_MODES, { description: 'What the push service is told of this app. Default: the privacy above.' }),
   ),
   counts: choice(
-    ['badge', 'exact', 'none'],
+    COUNTS,
     'Unread counts: badge shows their sum as the badge only, exact passes them on, none keeps them here.',
     'badge',
   ),

@@ -57,6 +57,12 @@ export const DISCLOSURES = {
 } as const
 export type Disclosure = keyof typeof DISCLOSURES
 
+const DISCLOSURE_NAMES = Object.keys(DISCLOSURES).filter((name): name is Disclosure => Object.hasOwn(DISCLOSURES, name))
+
+export function disclosureNames(): Disclosure[] {
+  return [...DISCLOSURE_NAMES]
+}
+
 export type DisclosureByMode = Readonly<Record<PrivacyMode, readonly Disclosure[]>>
 export type DisclosureOfFields = Readonly<Partial<Record<Field, DisclosureByMode>>>
 

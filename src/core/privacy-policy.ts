@@ -5,17 +5,22 @@ import type { PlaceholderIds } from './placeholder-ids.ts'
 import { TEST_PUSH, type Counts, type MinimalPush, type Push, type PusherOptions } from './push.ts'
 import { deviceKeyOf, hasDeviceKey, plaintextOf, type EncryptForDevice, type SealedBlock } from './device-key.ts'
 
-export type PrivacyMode = 'minimal' | 'event_id_only' | 'full'
+export const PRIVACY_MODES = ['minimal', 'event_id_only', 'full'] as const
+export type PrivacyMode = (typeof PRIVACY_MODES)[number]
+
+export const COUNTS = ['badge', 'exact', 'none'] as const
+/** `ignored` is for a push service to which messages go encrypted for the device anyway. */
+export const SEALED = ['ignored', 'optional', 'required'] as const
 
 /** An app's policy. It is a ceiling: a device never gets more than the homeserver sent. */
 export interface PrivacyPolicy {
   readonly privacy: PrivacyMode
   /** `badge`: minimal shows counts only as the app's badge. `none`: counts are not passed on in any mode. */
-  readonly counts: 'badge' | 'exact' | 'none'
+  readonly counts: (typeof COUNTS)[number]
   /** Dotted keys of `default_payload` that minimal passes on beside `ALWAYS_ALLOWED`. */
   readonly defaultPayloadAllow: readonly string[]
   /** Whether a device's own key counts: `required` keeps devices without one to minimal, too. */
-  readonly sealed: 'ignored' | 'optional' | 'required'
+  readonly sealed: (typeof SEALED)[number]
   /** Minimal pushes of events carry random IDs. */
   readonly placeholderIds?: boolean | undefined
 }

@@ -23,7 +23,7 @@ export interface DeviceState {
   readonly registration: string | undefined
   /** Only event pushes revive or probe. */
   readonly kind: 'event' | 'counts'
-  /** The breaker does not believe this tombstone. */
+  /** The rejection guard does not believe this tombstone. */
   readonly isSuspected: boolean
 }
 

@@ -22,13 +22,13 @@ export interface LedgerPolicy
 export const PARTIES = ['gateway_memory', 'store', 'log', 'metrics', 'push_service'] as const
 export type Party = (typeof PARTIES)[number]
 
-export interface PartyWords {
+export interface PartyDescription {
   readonly name: string
   /** Who that is, and what it keeps for how long. */
   readonly kept: string
 }
 
-export const PARTY_WORDS: Readonly<Record<Party, PartyWords>> = {
+export const PARTY_DESCRIPTIONS: Readonly<Record<Party, PartyDescription>> = {
   gateway_memory: {
     name: 'gateway (memory)',
     kept: 'until the homeserver has its answer; what is passed on, until it is sent',

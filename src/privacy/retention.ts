@@ -1,12 +1,13 @@
 /** What the gateway stores, for how long and why: the part of the ledger that is about time. Data, no behaviour. */
 
+import Type, { type Static } from 'typebox'
+
 /** One kind of entry in the store. `lifetime`: in words; the numbers are asserted where they are used (test/gateway/retention.int.test.ts). */
-export interface Kept {
-  readonly what: string
-  readonly readable: string
-  readonly lifetime: string
-  readonly why: string
-}
+export const keptSchema = Type.Object(
+  { what: Type.String(), readable: Type.String(), lifetime: Type.String(), why: Type.String() },
+  { additionalProperties: false },
+)
+export type Kept = Static<typeof keptSchema>
 
 export const KEPT: readonly Kept[] = [
   {

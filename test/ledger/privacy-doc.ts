@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { KEPT } from '../../src/privacy/retention.ts'
 import { DISCLOSURES, fieldNames, FIELDS, type Disclosure } from '../../src/core/disclosure.ts'
-import { LEDGER, learnedOf, PARTY_WORDS, type LedgerPolicy, type Party } from '../../src/privacy/ledger.ts'
+import { LEDGER, learnedOf, PARTY_DESCRIPTIONS, type LedgerPolicy, type Party } from '../../src/privacy/ledger.ts'
 import { POLICIES } from './cases.ts'
 import { sentenceOf } from './print.ts'
 import { disclosuresOf } from './services.ts'
@@ -63,7 +63,7 @@ export function isTest({ file, name }: { readonly file: string; readonly name: s
 function partiesTable(): string {
   return asTable(
     ['Party', 'Keeps it'],
-    Object.values(PARTY_WORDS).map(({ name, kept }) => [name, kept]),
+    Object.values(PARTY_DESCRIPTIONS).map(({ name, kept }) => [name, kept]),
   )
 }
 
