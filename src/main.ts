@@ -31,18 +31,7 @@ program
   .command('serve')
   .description('run the gateway')
   .addOption(new Option('--role <role>', 'what this process does').choices(['all', 'http', 'worker']).default('all'))
-  .action(async ({ role }: { role: Role }) => {
-    const { serve } = await import('./commands/serve.ts')
-    await serve({
-      ...source(),
-      role,
-      env,
-      version: readVersion(),
-      stdout,
-      stopRequested: stopRequested(),
-      onReloadRequested,
-    })
-  })
+  .action(({ role }: { role: Role }) => runGateway(role))
 
 program
   .command('start', { isDefault: true })
@@ -52,26 +41,10 @@ program
   .action(async (_options, { args: [unknown] }: Command) => {
     if (unknown !== undefined) program.error(`error: unknown command '${unknown}'`)
     const { configPath } = source()
-    if (existsSync(configPath) || program.opts<SourceOptions>().sygnal !== undefined) {
-      const { serve } = await import('./commands/serve.ts')
-      return serve({
-        ...source(),
-        role: 'all',
-        env,
-        version: readVersion(),
-        stdout,
-        stopRequested: stopRequested(),
-        onReloadRequested,
-      })
-    }
+    if (existsSync(configPath) || program.opts<SourceOptions>().sygnal !== undefined) return runGateway('all')
     const { demonstrate } = await import('./commands/demonstrate.ts')
-    return demonstrate({
-      folder: 'data/demonstration',
-      env,
-      version: readVersion(),
-      stdout,
-      stopRequested: stopRequested(),
-    })
+    const folder = 'data/demonstration'
+    return demonstrate({ folder, env, version: readVersion(), stdout, stopRequested: stopRequested() })
   })
 
 program
@@ -202,6 +175,12 @@ try {
   if (error instanceof ConfigError) stderr.write(`The configuration is refused:\n${error.message}\n`)
   else if (error instanceof OperatorError) stderr.write(`${error.message}\n`)
   else stderr.write(`It failed: ${JSON.stringify(describeError(error))}\n`)
+}
+
+async function runGateway(role: Role): Promise<void> {
+  const { serve } = await import('./commands/serve.ts')
+  const version = readVersion()
+  await serve({ ...source(), role, env, version, stdout, stopRequested: stopRequested(), onReloadRequested })
 }
 
 interface SourceOptions {
