@@ -128,6 +128,12 @@ it('where the parts meet, no outside package is used but those that have their h
   expect(used.toSorted()).toEqual(HOMES_THERE)
 })
 
+it.each(Object.keys(providers))('the provider %s has the same rooms as the others', async (name) => {
+  const files = await readdir(join(ROOT, 'src/providers', name))
+  const rooms = ['index', 'options', 'inspect', 'payload', 'answers', 'disclosures', 'sender']
+  expect(files).toEqual(expect.arrayContaining(rooms.map((room) => `${room}.ts`)))
+})
+
 it('no code but its own, the simulators and what reads Sygnal knows a push service by name', async () => {
   const names = new RegExp(`\\b(?:${[...Object.keys(providers), 'hedwig', 'voip'].join('|')})\\b`)
   const mayKnow =

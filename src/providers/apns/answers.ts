@@ -14,7 +14,7 @@ const AT_ONCE: Verdict = { scope: 'delivery', ambiguous: false, afterMs: 0 }
  */
 const ANSWERS: readonly Row[] = [
   { status: 200, is: 'delivered' },
-  // The device token: docs/facts/apns.md#dead-tokens. The breaker watches for a wrong topic or environment.
+  // The device token: docs/facts/apns.md#dead-tokens. The rejection guard watches for a wrong topic or environment.
   { status: 400, word: 'BadDeviceToken', is: 'rejected' },
   { status: 400, word: 'DeviceTokenNotForTopic', is: 'rejected' },
   // Unregistered, ExpiredToken: Apple has no other reasons for it.
