@@ -9,6 +9,9 @@ const STORE = [...CORE, '../store/*']
 const BELOW = [...STORE, '../config/*', '../memory/*', '../metrics/*']
 const OF_STORE = ['../../core/*', '../contract.ts', '../envelope.ts', '../settings.ts']
 
+/** Each push service with the library that has its only home there. Another one is a line here; no push service knows of another. */
+const PROVIDERS = { apns: '@parse/node-apn', fcm: 'firebase-admin', webpush: 'web-push' }
+
 const layers = [
   // node:net and node:stream for two types: what a dialled connection is.
   { folder: 'src/core', ours: [], packages: ['typebox', 'node:crypto', 'node:net', 'node:stream'] },
@@ -30,20 +33,13 @@ const layers = [
   },
   { folder: 'src/network', ours: ['../core/*'], packages: ['node:*'] },
   { folder: 'src/providers/shared', ours: ['../../core/*'], packages: ['typebox', 'node:*'] },
-  provider('apns', '@parse/node-apn'),
-  provider('fcm', 'firebase-admin'),
-  provider('webpush', 'web-push'),
-  { folder: 'src/simulators', ours: ['../core/*'], packages: ['node-forge', 'node:*'] },
-]
-
-/** A push service: its SDK has its only home here, and no other push service is known to it. */
-function provider(name: string, sdk: string) {
-  return {
+  ...Object.entries(PROVIDERS).map(([name, library]) => ({
     folder: `src/providers/${name}`,
     ours: ['../../core/*', '../shared/*'],
-    packages: [sdk, 'typebox', 'node:*'],
-  } as const
-}
+    packages: [library, 'typebox', 'node:*'],
+  })),
+  { folder: 'src/simulators', ours: ['../core/*'], packages: ['node-forge', 'node:*'] },
+]
 
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'import', 'promise', 'node', 'vitest', 'oxc'],

@@ -4,6 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { providers } from '../src/providers/index.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const OXLINT = join(ROOT, 'node_modules/.bin/oxlint')
@@ -126,6 +127,27 @@ it('where the parts meet, no outside package is used but those that have their h
     }
   expect(used.toSorted()).toEqual(HOMES_THERE)
 })
+
+it.each(Object.keys(providers))('the provider %s has the same rooms as the others', async (name) => {
+  const files = await readdir(join(ROOT, 'src/providers', name))
+  const rooms = ['index', 'options', 'inspect', 'payload', 'answers', 'disclosures', 'sender']
+  expect(files).toEqual(expect.arrayContaining(rooms.map((room) => `${room}.ts`)))
+})
+
+it('no code but its own, the simulators and what reads Sygnal knows a push service by name', async () => {
+  const names = new RegExp(`\\b(?:${[...Object.keys(providers), 'hedwig', 'voip'].join('|')})\\b`)
+  const mayKnow =
+    /^(?:providers|simulators|config\/sygnal)\/|^commands\/(?:simulate|simulators|simulated-browser|demonstrate)\.ts$/
+  const files = (await readdir(join(ROOT, 'src'), { recursive: true })).filter(isSource)
+  const knowing: string[] = []
+  for (const file of files.filter((each) => !mayKnow.test(each)))
+    if (names.test(withoutComments(await readFile(join(ROOT, 'src', file), 'utf8')))) knowing.push(file)
+  expect(knowing).toEqual([])
+})
+
+function withoutComments(source: string): string {
+  return source.replaceAll(/\/\*[^]*?\*\/|(?<!:)\/\/.*/g, '')
+}
 
 function isSource(file: string): boolean {
   return file.endsWith('.ts') && !file.endsWith('.d.ts')

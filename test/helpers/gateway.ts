@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { openKeys } from '../../src/config/keys.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import type { ProviderKinds } from '../../src/config/schema.ts'
 import { createEncryptionLine, createKeyFile } from '../../src/core/keyring.ts'
 import { openGateway, type Gateway, type Role } from '../../src/gateway.ts'
 import { createLog } from '../../src/log.ts'
@@ -18,6 +19,8 @@ export interface TestGatewayOptions {
   /** Further lines of the configuration. */
   readonly settings?: string
   readonly role?: Role
+  /** Default: the push services that there are. */
+  readonly kinds?: ProviderKinds
   /** A folder that outlives the gateway, for tests that start it again. */
   readonly folder?: string
   readonly nowMs?: () => number
@@ -51,12 +54,13 @@ export interface TestGateway extends AsyncDisposable {
 export async function startGateway(options: TestGatewayOptions): Promise<TestGateway> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'hushgate-gateway-')))
   const configPath = join(folder, 'hushgate.yaml')
+  const { kinds = providers } = options
   let { appsYaml, settings = '' } = options
   const write = (): Promise<void> => writeFile(configPath, configText(options.store, settings, appsYaml))
   await writeFile(join(folder, 'keys'), createKeyFile(), { flag: 'wx' }).catch(() => {})
   await writeFile(join(folder, 'token'), createEncryptionLine().replaceAll(' ', '-'), { flag: 'wx' }).catch(() => {})
   await write()
-  const load = () => loadConfig({ path: configPath, env: options.env ?? {}, kinds: providers })
+  const load = () => loadConfig({ path: configPath, env: options.env ?? {}, kinds })
   const config = await load()
   const lines: string[] = []
   const output = new Writable({
@@ -71,7 +75,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const gateway = await openGateway(config, {
     role,
     version: '0.0.0-test',
-    kinds: providers,
+    kinds,
     keyring,
     adminToken,
     log,
