@@ -1,50 +1,142 @@
 /**
- * Installs what is missing, quietly when nothing is: the packages of the lock file (Node 24 among them), and with `--tests` a real Redis server, a real
- * HTTP proxy, a real browser, a JDK, and what shows the connections of a process.
- * Runs before `npm start`, `npm test` and `npm run check`, on whatever Node the machine has, so it uses nothing but Node itself.
+ * Installs what is missing, and is quiet when nothing is: the packages of the lock file (Node 24 among them), and with `--tests` the programs that the
+ * tests run. Comes before `npm start`, `npm test`, `npm run check` and `npx hushgate`, on whatever Node the machine has, so it uses nothing but Node
+ * itself. What it says goes to standard error.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 
 const MARKER = 'node_modules/.hushgate-lock'
-/** Programs, and the packages of Debian that have them. */
+const SIGN_OF_LIFE_MS = 5000
+/** Commands that succeed where a program is, and the package of Debian that brings it. */
 const TOOLS = new Map([
-  ['redis-server', 'redis-server'],
-  ['tinyproxy', 'tinyproxy'],
-  ['chromium', 'chromium'],
-  ['javac', 'default-jdk-headless'],
-  ['strace', 'strace'],
-  ['ip', 'iproute2'],
+  ['command -v redis-server', 'redis-server'],
+  ['command -v tinyproxy', 'tinyproxy'],
+  ['command -v chromium', 'chromium'],
+  ['command -v javac', 'default-jdk-headless'],
+  ['command -v strace', 'strace'],
+  ['command -v ip', 'iproute2'],
+  ['command -v curl', 'curl'],
+  ['command -v openssl', 'openssl'],
+  ['python3 -m ensurepip --version', 'python3-venv'],
 ])
 
-const lock = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex')
-if (!existsSync(MARKER) || readFileSync(MARKER, 'utf8') !== lock) {
-  console.log('Installing the packages of package-lock.json (once) …')
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'npm ci failed')
-  mkdirSync('node_modules', { recursive: true })
-  writeFileSync(MARKER, lock)
-}
-const missing = process.argv.includes('--tests')
-  ? [...TOOLS].filter(([program]) => !isInstalled(program)).map(([, name]) => name)
-  : []
-if (missing.length > 0) {
-  const names = missing.join(' ')
-  console.log(`Installing ${names} from Debian (once) …`)
-  const help = `The tests need real servers and tools: install them with "apt-get install ${names}" as root`
-  // The services that the packages would start are not wanted: the tests start their own.
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
-  run('apt-get', ['-qq', 'update'], help, { env })
-  run('apt-get', ['-qq', '-y', 'install', ...missing], help, { env })
+const { argv, env, platform, arch, stderr } = process
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
+const lock = readFileSync('package-lock.json', 'utf8')
+const lockHash = createHash('sha256').update(lock).digest('hex')
+
+if (!existsSync(MARKER) || readFileSync(MARKER, 'utf8') !== lockHash) await installPackages()
+if (argv.includes('--tests')) await installTools()
+
+async function installPackages() {
+  const machine = findNode()
+  const { npm, path } = isNewEnough(machine.version) ? { npm: ['npm'], path: machine.path } : await bringNode(machine)
+  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
+  await run('the packages of package-lock.json', [...npm, ...args], {
+    env: { ...env, PATH: path },
+    help: 'npm ci failed',
+    progress: () => `${countPackages()} packages`,
+  })
+  writeFileSync(MARKER, lockHash)
 }
 
-function isInstalled(program) {
-  return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
+/** The Node of the machine, and the path without the folders that npm puts before it: their Node goes when the packages are installed anew. */
+function findNode() {
+  const path = (env.PATH ?? '')
+    .split(':')
+    .filter((folder) => !folder.includes('node_modules'))
+    .join(':')
+  const { stdout } = spawnSync('node', ['--version'], { env: { ...env, PATH: path }, encoding: 'utf8' })
+  return { path, version: (stdout ?? '').trim().replace('v', '') }
 }
 
-function run(program, args, help, options = {}) {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 2 ** 26, ...options })
-  if (status === 0) return
-  console.error(`${stdout ?? ''}${stderr ?? ''}\n${help}`)
+/** npm leaves out what is optional and does not fit the Node that it runs on, such as the native parts of the tools. */
+function isNewEnough(version) {
+  const [major, minor] = version.split('.').map(Number)
+  const [oldestMajor, oldestMinor] = oldestNode().split('.').map(Number)
+  return major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)
+}
+
+function oldestNode() {
+  return manifest.devEngines.runtime.version.replace('>=', '')
+}
+
+/** Node and npm as the project has pinned them, in `.cache`: the npm of the machine brings them, and they do the rest. */
+async function bringNode(machine) {
+  const name = `node-${platform}-${arch}`
+  const node = JSON.parse(lock).packages[`node_modules/${name}`]
+  if (node === undefined)
+    fail(`Hushgate needs Node ${oldestNode()} or newer, and this is ${machine.version}: get it from https://nodejs.org`)
+  const [, version, sha512] = /^npm@(.+)\+sha512\.(\w+)$/.exec(manifest.packageManager)
+  const npm = { version, integrity: `sha512-${Buffer.from(sha512, 'hex').toString('base64')}` }
+  const folder = `${process.cwd()}/.cache/node-${node.version}-npm-${npm.version}`
+  if (!existsSync(folder)) {
+    const building = `${folder}-${process.pid}`
+    const dependencies = { [name]: node.version, npm: npm.version }
+    const packages = { '': { dependencies }, [`node_modules/${name}`]: node, 'node_modules/npm': npm }
+    mkdirSync(building, { recursive: true })
+    writeFileSync(`${building}/package.json`, JSON.stringify({ private: true, dependencies }))
+    writeFileSync(`${building}/package-lock.json`, JSON.stringify({ lockfileVersion: 3, requires: true, packages }))
+    const what = `Node ${node.version} and npm ${npm.version}, because the Node of this machine is ${machine.version},`
+    const args = ['--prefix', building, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+    await run(what, ['npm', 'ci', ...args], { env: { ...env, PATH: machine.path }, help: 'npm ci failed' })
+    rmSync(folder, { recursive: true, force: true })
+    renameSync(building, folder)
+  }
+  const modules = `${folder}/node_modules`
+  return {
+    npm: [`${modules}/${name}/bin/node`, `${modules}/npm/bin/npm-cli.js`],
+    path: `${modules}/.bin:${machine.path}`,
+  }
+}
+
+function countPackages() {
+  if (!existsSync('node_modules')) return 0
+  const names = readdirSync('node_modules').filter((name) => !name.startsWith('.'))
+  return names.flatMap((name) => (name.startsWith('@') ? readdirSync(`node_modules/${name}`) : [name])).length
+}
+
+async function installTools() {
+  const missing = [...TOOLS].filter(([command]) => spawnSync('sh', ['-c', command]).status !== 0)
+  if (missing.length === 0) return
+  const names = missing.map(([, name]) => name)
+  const options = {
+    // The services that the packages would start are not wanted: the tests start their own.
+    env: { ...env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+    help: `The tests need real servers and tools: install them with "apt-get install ${names.join(' ')}" as root`,
+    progress: (lastLine) => lastLine,
+  }
+  await run("Debian's list of packages", ['apt-get', '-q', 'update'], options)
+  await run(`${names.join(', ')} from Debian`, ['apt-get', '-q', '-y', 'install', ...names], options)
+}
+
+/** What it prints is shown when it fails; until it ends, one line now and then says how far it is. */
+function run(what, [program, ...args], options) {
+  stderr.write(`Installing ${what} (once) …\n`)
+  const startMs = Date.now()
+  const child = spawn(program, args, { env: options.env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
+  const signs = setInterval(() => {
+    const lastLine = output.trimEnd().split('\n').at(-1).slice(0, 80)
+    const progress = options.progress === undefined ? '' : `: ${options.progress(lastLine)}`
+    stderr.write(`  ${Math.round((Date.now() - startMs) / 1000)} s${progress}\n`)
+  }, SIGN_OF_LIFE_MS)
+  return new Promise((resolve) => {
+    const end = (status, reason = '') => {
+      clearInterval(signs)
+      if (status === 0) resolve()
+      else fail(`${output}${reason}\n${options.help}`)
+    }
+    child.on('error', (error) => end(1, error.message)).on('close', (status) => end(status))
+  })
+}
+
+function fail(sentence) {
+  stderr.write(`${sentence}\n`)
   process.exit(1)
 }
