@@ -75,7 +75,8 @@ async function bringNode(machine) {
   const npm = { version, integrity: `sha512-${Buffer.from(sha512, 'hex').toString('base64')}` }
   const folder = `${process.cwd()}/.cache/node-${node.version}-npm-${npm.version}`
   if (!existsSync(folder)) {
-    const building = `${folder}-${process.pid}`
+    const building = `${folder}.part`
+    rmSync(building, { recursive: true, force: true })
     const dependencies = { [name]: node.version, npm: npm.version }
     const packages = { '': { dependencies }, [`node_modules/${name}`]: node, 'node_modules/npm': npm }
     mkdirSync(building, { recursive: true })
@@ -84,7 +85,6 @@ async function bringNode(machine) {
     const what = `Node ${node.version} and npm ${npm.version}, because the Node of this machine is ${machine.version},`
     const args = ['--prefix', building, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
     await run(what, ['npm', 'ci', ...args], { env: { ...env, PATH: machine.path }, help: 'npm ci failed' })
-    rmSync(folder, { recursive: true, force: true })
     renameSync(building, folder)
   }
   const modules = `${folder}/node_modules`
@@ -111,7 +111,7 @@ async function installTools() {
     progress: (lastLine) => lastLine,
   }
   await run("Debian's list of packages", ['apt-get', '-q', 'update'], options)
-  await run(`${names.join(', ')} from Debian`, ['apt-get', '-q', '-y', 'install', ...names], options)
+  await run(`${names.join(', ')} from Debian`, ['apt-get', '-q', '-y', '--no-install-recommends', 'install', ...names], options)
 }
 
 /** What it prints is shown when it fails; until it ends, one line now and then says how far it is. */

@@ -56,13 +56,30 @@ ${simulators.appsYaml}${browser.appYaml}`,
   })
 }
 
+/** Two lines for a shell: one for curl, and one for the Node that runs this, as not every machine has curl. */
 function invitation(notifyUrl: string, adminUrl: string, browser: JsonObject): string {
-  // The apps' event ID differs each time, or the second paste would be recognised as the same event and sent once.
-  const body = `{"notification":{"event_id":"$event-'$RANDOM$RANDOM'","room_id":"!family:example.org","type":"m.room.message","sender":"@alice:example.org","content":{"msgtype":"m.text","body":"See you at eight"},"counts":{"unread":2},"devices":[{"app_id":"com.example.ios","pushkey":"${'5e'.repeat(32)}"},{"app_id":"com.example.android","pushkey":"demonstration-token"},${JSON.stringify(browser)}]}}`
+  const devices = [
+    { app_id: 'com.example.ios', pushkey: '5e'.repeat(32) },
+    { app_id: 'com.example.android', pushkey: 'demonstration-token' },
+    browser,
+  ]
+  const event = { room_id: '!family:example.org', type: 'm.room.message', sender: '@alice:example.org' }
+  const content = { msgtype: 'm.text', body: 'See you at eight' }
+  const url = `${notifyUrl}${NOTIFY_PATH}`
+  // The event ID differs each time, or the second paste would be recognised as the same event and sent once.
+  const notificationOf = (eventId: string): string =>
+    JSON.stringify({ notification: { event_id: eventId, ...event, content, counts: { unread: 2 }, devices } })
+  const curl = `curl ${url} -d '${notificationOf("$event-'$(date +%s%N)'")}'`
+  const body = notificationOf('EVENT_ID').replace('"EVENT_ID"', '"$event-"+Date.now()')
+  const node = `'${process.execPath}' -e 'fetch("${url}",{method:"POST",body:JSON.stringify(${body})}).then(r=>r.text()).then(console.log)'`
   return `
 Paste this into another terminal, as a homeserver would send it, and see here what Apple, Google and a browser are told:
 
-curl ${notifyUrl}${NOTIFY_PATH} -d '${body}'
+${curl}
+
+Without curl:
+
+${node}
 
 What it tells its users: ${notifyUrl}/   Metrics: ${adminUrl}/metrics   Stop: Ctrl-C
 `

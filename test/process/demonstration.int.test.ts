@@ -15,9 +15,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** As pasted into a terminal. */
-async function paste(line: string): Promise<string> {
-  return (await promisify(execFile)('bash', ['-c', `${line} --silent --show-error --noproxy '*'`])).stdout
+/** As pasted into a terminal; the shell is one that has nothing that POSIX has not, and the other one that most people use. */
+async function paste(line: string, shell: 'dash' | 'bash'): Promise<string> {
+  const env = { PATH: process.env['PATH'], no_proxy: '*' }
+  return (await promisify(execFile)(shell, ['-c', line], { env })).stdout.trim()
 }
 
 describe('the demonstration', () => {
@@ -26,22 +27,25 @@ describe('the demonstration', () => {
     async () => {
       await using demonstration = startHushgate(['start'], { folder })
       await demonstration.printed('Stop: Ctrl-C')
-      const [curl = ''] = /^curl .*$/m.exec(demonstration.stdout()) ?? []
-      expect(curl).toContain(ROOM)
-      expect(curl).toMatch(/^curl http:\/\/127\.0\.0\.1:\d+\//)
       const invited = demonstration.stdout().length
-      expect(await paste(curl)).toBe('{"rejected":[]}')
-      expect(await paste(curl)).toBe('{"rejected":[]}')
+      const [curl = ''] = /^curl .*$/m.exec(demonstration.stdout()) ?? []
+      const [, node = ''] = /^Without curl:\n\n(.*)$/m.exec(demonstration.stdout()) ?? []
+      expect(curl).toMatch(/^curl http:\/\/127\.0\.0\.1:\d+\//)
+      for (const line of [curl, node]) {
+        expect(line).toContain(ROOM)
+        expect(await paste(line, 'dash')).toBe('{"rejected":[]}')
+        expect(await paste(line, 'bash')).toBe('{"rejected":[]}')
+      }
 
-      await demonstration.printed('Apple received', 2)
-      await demonstration.printed('Google received', 2)
-      await demonstration.printed('Browser received', 2)
+      await demonstration.printed('Apple received', 4)
+      await demonstration.printed('Google received', 4)
+      await demonstration.printed('Browser received', 4)
       demonstration.signal('SIGINT')
       const { code, stdout, stderr } = await demonstration.ended
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       const shown = stdout.slice(invited)
-      expect(shown.match(/Apple received\n/g)).toHaveLength(2)
-      expect(shown.match(/Google received\n/g)).toHaveLength(2)
+      expect(shown.match(/Apple received\n/g)).toHaveLength(4)
+      expect(shown.match(/Google received\n/g)).toHaveLength(4)
       expect(shown).toMatch(
         /Browser received\n {4}ttl: 86400\n {4}urgency: normal\n {4}encrypted: 1127 bytes\n {4}\{"sync":"1"\}\n/,
       )
