@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config'
+import { reportersOf } from './scripts/reporters.ts'
 
 /** These have commands and configurations of their own: they install what takes minutes. */
 const OTHERS = ['test/homeserver/**', 'test/image/**', 'test/helm/**']
 
 export default defineConfig({
   test: {
+    reporters: reportersOf('main'),
     // Half of the time is waiting, also where there are but two cores.
     maxWorkers: 2,
     projects: [

@@ -111,7 +111,11 @@ async function installTools() {
     progress: (lastLine) => lastLine,
   }
   await run("Debian's list of packages", ['apt-get', '-q', 'update'], options)
-  await run(`${names.join(', ')} from Debian`, ['apt-get', '-q', '-y', '--no-install-recommends', 'install', ...names], options)
+  await run(
+    `${names.join(', ')} from Debian`,
+    ['apt-get', '-q', '-y', '--no-install-recommends', 'install', ...names],
+    options,
+  )
 }
 
 /** What it prints is shown when it fails; until it ends, one line now and then says how far it is. */
