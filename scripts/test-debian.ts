@@ -1,0 +1,169 @@
+/**
+ * `npm run test:debian`: the two commands of the README on a Debian 12 with nothing but its own Node 18 and npm. First `npm start`, until a notification
+ * has reached all three push services; then the fast tests, or with `--whole` all that `npm test` runs. That Debian is made once, outside of the
+ * checkout; each run takes a fresh copy of it. With `--if-possible` a machine that cannot do it is no failure.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { toolsHome } from './helm-tools.ts'
+
+const { argv, env, stdout, stderr, getuid } = process
+
+const CHECKOUT = join(import.meta.dirname, '..')
+const DEBIAN = join(toolsHome, 'debian-12.tar')
+const INSIDE = { home: homedir(), checkout: join(homedir(), 'hushgate') } as const
+const DEADLINE_MS = 10 * 60_000
+
+/** How this machine reaches the registries. What names a file is taken along with that file. */
+const SETTINGS =
+  /^((https?|all|no)_proxy|NODE_EXTRA_CA_CERTS|npm_config_(registry|cafile|globalconfig)|PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|PROXY))$/i
+const FILES = ['/etc/resolv.conf', '/etc/hosts', '/etc/npmrc', '/etc/pip.conf', '/etc/ssl/certs/ca-certificates.crt']
+const FILES_AT_HOME = ['.npmrc', '.config/pip/pip.conf']
+
+/** With processes and mounts of its own. Mounted onto itself the folder is a root in which networks can be made, as a test does. */
+const ENTER = `set -e
+root=$1 folder=$2; shift 2
+mount --rbind "$root" "$root"
+mount -t proc proc "$root/proc"
+for name in sys dev; do mount --rbind "/$name" "$root/$name"; done
+exec chroot "$root" env --chdir="$folder" "$@"`
+const UNSHARE = ['--mount', '--pid', '--fork', '--kill-child']
+
+function reasonAgainst(): string | undefined {
+  if (getuid?.() !== 0) return 'it needs root'
+  if (spawnSync('unshare', [...UNSHARE, '--net', 'true']).status !== 0) return 'it may not make namespaces'
+  if (spawnSync('apt-get', ['--version']).status !== 0) return 'it needs Debian or Ubuntu'
+  return undefined
+}
+
+function makeDebian(): void {
+  if (existsSync(DEBIAN)) return
+  if (spawnSync('mmdebstrap', ['--version']).status !== 0) {
+    stdout.write('Installing mmdebstrap from Debian (once) …\n')
+    run('apt-get', ['-qq', 'update'])
+    run('apt-get', ['-qq', '-y', '--no-install-recommends', 'install', 'mmdebstrap'])
+  }
+  stdout.write(`Making ${DEBIAN} (once, a minute or two) …\n`)
+  mkdirSync(toolsHome, { recursive: true })
+  const part = DEBIAN.replace('.tar', '.part.tar')
+  run('mmdebstrap', ['--quiet', '--variant=minbase', '--include=nodejs,npm', 'bookworm', part])
+  renameSync(part, DEBIAN)
+}
+
+/** That Debian with a copy of the checkout (what git would take, so no packages), and with the settings of this machine. */
+function unpack(root: string): void {
+  run('tar', ['--extract', '--preserve-permissions', '--file', DEBIAN, '--directory', root])
+  const named = settings().map(([, value]) => value)
+  const ofTheMachine = [...FILES, ...FILES_AT_HOME.map((name) => join(INSIDE.home, name)), ...named]
+  for (const file of new Set(ofTheMachine)) if (isFile(file)) copy(file, join(root, file))
+  const acquire = capture('apt-config', ['dump', '--format', '%F "%v";%n', 'Acquire'])
+  const proxies = acquire.split('\n').filter((line) => /proxy|Check-/i.test(line))
+  writeFileSync(join(root, 'etc/apt/apt.conf.d/90machine'), `${proxies.join('\n')}\n`)
+  const listed = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
+  for (const name of capture('git', listed).split('\0'))
+    if (name !== '' && existsSync(join(CHECKOUT, name))) copy(join(CHECKOUT, name), join(root, INSIDE.checkout, name))
+  const shared = join(CHECKOUT, '../shared')
+  if (existsSync(shared))
+    cpSync(shared, join(root, INSIDE.checkout, '../shared'), { recursive: true, dereference: true })
+}
+
+function settings(): [string, string][] {
+  return Object.entries(env).flatMap(([name, value = '']) => (SETTINGS.test(name) ? [[name, value]] : []))
+}
+
+function isFile(path: string): boolean {
+  return path.startsWith('/') && existsSync(path) && statSync(path).isFile()
+}
+
+function copy(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true })
+  cpSync(from, to, { dereference: true })
+}
+
+/** A command in there, in the checkout, with nothing of our environment but what leads to the registries. */
+function inside(root: string, ...command: readonly string[]): [string, string[]] {
+  const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+  const variables = [path, `HOME=${INSIDE.home}`, 'LANG=C.UTF-8', ...settings().map((one) => one.join('='))]
+  const entered = ['sh', '-c', ENTER, 'sh', root, INSIDE.checkout, '--ignore-environment', ...variables, ...command]
+  return ['unshare', [...UNSHARE, ...entered]]
+}
+
+/** The demonstration, and the line that it prints for a machine without curl, pasted into another terminal. */
+async function tryStart(root: string): Promise<void> {
+  stdout.write('\nnpm start\n')
+  const startMs = Date.now()
+  const demonstration = spawn(...inside(root, 'npm', 'start'), { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  const ended = once(demonstration, 'close')
+  let printed = ''
+  const printing = (async () => {
+    for await (const text of demonstration.stdout.setEncoding('utf8')) {
+      stdout.write(String(text))
+      printed += String(text)
+      demonstration.emit('printed')
+    }
+  })()
+  const signal = AbortSignal.timeout(DEADLINE_MS)
+  const untilPrinted = async (...texts: readonly string[]): Promise<void> => {
+    while (!texts.every((text) => printed.includes(text)))
+      await Promise.race([
+        once(demonstration, 'printed', { signal }),
+        ended.then(() => Promise.reject(new Error('npm start ended'))),
+      ])
+  }
+  await untilPrinted('Stop: Ctrl-C')
+  const invitedMs = Date.now()
+  const [, line = ''] = /^Without curl:\n\n(.*)$/m.exec(printed) ?? []
+  const answer = capture(...inside(root, 'dash', '-c', line)).trim()
+  if (answer !== '{"rejected":[]}') throw new Error(`The line that was printed was answered with ${answer}`)
+  await untilPrinted('Apple received', 'Google received', 'Browser received')
+  // As Ctrl-C does: to all that run in that terminal.
+  if (demonstration.pid !== undefined) process.kill(-demonstration.pid, 'SIGINT')
+  await ended
+  await printing
+  stdout.write(`npm start: ready for a notification after ${Math.round((invitedMs - startMs) / 1000)} s\n`)
+}
+
+function tryTests(root: string, isWhole: boolean): void {
+  const command = isWhole ? ['npm', 'test'] : ['npm', 'run', 'test:quick']
+  stdout.write(`\n${command.join(' ')}\n`)
+  const startMs = Date.now()
+  const [program, args] = inside(root, ...command)
+  const { status } = spawnSync(program, args, { stdio: 'inherit' })
+  mkdirSync(join(CHECKOUT, '.cache'), { recursive: true })
+  copy(join(root, INSIDE.checkout, '.cache/tests-main.json'), join(CHECKOUT, '.cache/tests-debian.json'))
+  stdout.write(`${command.join(' ')}: ${Math.round((Date.now() - startMs) / 1000)} s\n`)
+  if (status !== 0) process.exitCode = 1
+}
+
+function run(program: string, args: readonly string[]): void {
+  capture(program, args)
+}
+
+function capture(program: string, args: readonly string[]): string {
+  const options = { cwd: CHECKOUT, encoding: 'utf8', maxBuffer: 2 ** 26 } as const
+  const done = spawnSync(program, args, { ...options, env: { ...env, DEBIAN_FRONTEND: 'noninteractive' } })
+  if (done.status === 0) return done.stdout
+  throw new Error(`${program} failed:\n${done.stdout}${done.stderr}`, { cause: done.error })
+}
+
+const reason = reasonAgainst()
+if (reason !== undefined) {
+  const isFine = argv.includes('--if-possible')
+  stderr.write(
+    `${isFine ? 'The two commands are not tried' : 'This machine cannot try the two commands'} on a bare Debian: ${reason}.\n`,
+  )
+  process.exit(isFine ? 0 : 1)
+}
+makeDebian()
+mkdirSync(join(toolsHome, 'building'), { recursive: true })
+const root = mkdtempSync(join(toolsHome, 'building/debian-'))
+try {
+  unpack(root)
+  await tryStart(root)
+  tryTests(root, argv.includes('--whole'))
+} finally {
+  rmSync(root, { recursive: true, force: true })
+}
