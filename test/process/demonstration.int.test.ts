@@ -1,10 +1,9 @@
 /** `npm start` where nothing is configured: what somebody sees who tries Hushgate for the first time. */
-import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { linesToPaste, paste } from '../helpers/demonstration-lines.ts'
 import { createHushgateFolder, runHushgate, startHushgate } from '../helpers/hushgate-process.ts'
 
 const ROOM = '!family:example.org'
@@ -15,12 +14,6 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** As pasted into a terminal; the shell is one that has nothing that POSIX has not, and the other one that most people use. */
-async function paste(line: string, shell: 'dash' | 'bash'): Promise<string> {
-  const env = { PATH: process.env['PATH'], no_proxy: '*' }
-  return (await promisify(execFile)(shell, ['-c', line], { env })).stdout.trim()
-}
-
 describe('the demonstration', () => {
   it.each(['an empty folder', 'the same folder again'])(
     'in %s shows what Apple, Google and a browser are told, and stops at Ctrl-C',
@@ -28,8 +21,7 @@ describe('the demonstration', () => {
       await using demonstration = startHushgate(['start'], { folder })
       await demonstration.printed('Stop: Ctrl-C')
       const invited = demonstration.stdout().length
-      const [curl = ''] = /^curl .*$/m.exec(demonstration.stdout()) ?? []
-      const [, node = ''] = /^Without curl:\n\n(.*)$/m.exec(demonstration.stdout()) ?? []
+      const { curl, node } = linesToPaste(demonstration.stdout())
       expect(curl).toMatch(/^curl http:\/\/127\.0\.0\.1:\d+\//)
       for (const line of [curl, node]) {
         expect(line).toContain(ROOM)
