@@ -6,22 +6,20 @@
 ARG BUILD_IMAGE=docker.io/library/node:24-trixie-slim@sha256:8ec5d7557396cfe32d21c3f9c13072355ceab22b584578ca4bb28af31120cffe
 ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian13:nonroot@sha256:9eeb7f5887d0e239e78264b06f7f11d2e14be534050481803a9e4728fcdd278e
 
-# On the machine that builds, whatever it builds for: nothing here is compiled.
+# On the machine that builds, whatever it builds for: nothing of it fits one architecture only.
 FROM --platform=$BUILDPLATFORM ${BUILD_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Without scripts: that of the package "node" fetches a second Node. What no program reads (source maps, types, documentation, but no licence)
-# is a third of the packages.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --no-update-notifier \
-    && rm -rf package-lock.json node_modules/node node_modules/.bin node_modules/.package-lock.json node_modules/@types \
-    && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' -o -name '*.md' \) \
-        ! -iname 'licen[cs]e*' ! -iname 'notice*' -delete \
-    && find node_modules -type d -empty -delete \
-    && mkdir /data
-COPY LICENSE ./
+# Without scripts: the bundler needs none.
+RUN npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier
+COPY scripts/build.ts ./scripts/
 COPY src ./src
-# Whatever they were in the checkout.
-RUN chmod -R a=rX,u+w /app
+# There is no shell and no env in the image, so the command hushgate is a file for its Node. Modes: whatever they were in the checkout.
+RUN node scripts/build.ts \
+    && printf '#!/nodejs/bin/node\nimport("/app/dist/main.js")\n' > hushgate \
+    && chmod 755 hushgate \
+    && chmod -R a=rX,u+w dist package.json \
+    && mkdir /data
 
 FROM ${RUNTIME_IMAGE}
 ARG VERSION=unknown
@@ -38,7 +36,10 @@ ENV NODE_ENV=production \
     HUSHGATE_CONFIG=/etc/hushgate/hushgate.yaml \
     HUSHGATE_IN_CONTAINER=1
 WORKDIR /app
-COPY --from=build /app /app
+COPY --from=build /app/package.json /app/
+COPY --from=build /app/dist /app/dist
+COPY --chmod=644 LICENSE /app/
+COPY --from=build /app/hushgate /usr/local/bin/
 # A new volume takes over its owner.
 COPY --from=build --chown=65532:65532 /data /data
 # A number: Kubernetes cannot tell that a name is not root.
@@ -46,6 +47,6 @@ USER 65532:65532
 EXPOSE 5000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
-    CMD ["/nodejs/bin/node", "/app/src/main.ts", "health"]
-ENTRYPOINT ["/nodejs/bin/node", "/app/src/main.ts"]
+    CMD ["hushgate", "health"]
+ENTRYPOINT ["hushgate"]
 CMD ["serve"]

@@ -4,21 +4,23 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { loadConfig } from './config/load.ts'
-import { sygnalReader } from './config/sygnal/source.ts'
-import type { SourceReader } from './config/yaml-source.ts'
 import { readAll, readGiven } from './commands/input.ts'
+import { CONFIG_HERE, CONFIG_OF_MACHINE, sourceOf, type Source, type SourceOptions } from './commands/source.ts'
 import { describeError, describeUncaught } from './log.ts'
 import { providers } from './providers/index.ts'
 import { OperatorError, type DeadLetterFilter } from './operator/operator.ts'
 import type { Role } from './gateway.ts'
 
 const { stdin, stdout, stderr, env } = process
-const DEFAULT_CONFIG = 'hushgate.yaml'
 
 const program = new Command('hushgate')
   .description("A Matrix push gateway that an app's own maker hosts.")
   .version(readVersion())
-  .option('-c, --config <file>', 'the configuration', env['HUSHGATE_CONFIG'] ?? DEFAULT_CONFIG)
+  .option(
+    '-c, --config <file>',
+    `the configuration (HUSHGATE_CONFIG), default ${CONFIG_HERE} here, else ${CONFIG_OF_MACHINE}`,
+    env['HUSHGATE_CONFIG'],
+  )
   .option('--sygnal <file>', 'a Sygnal configuration, used as it is, in place of a configuration of our own')
   .option('--store <url>', 'with --sygnal: the store (HUSHGATE_STORE_URL), default SQLite in the folder data')
   .option(
@@ -40,8 +42,9 @@ program
   .allowExcessArguments()
   .action(async (_options, { args: [unknown] }: Command) => {
     if (unknown !== undefined) program.error(`error: unknown command '${unknown}'`)
-    const { configPath } = source()
-    if (existsSync(configPath) || program.opts<SourceOptions>().sygnal !== undefined) return runGateway('all')
+    // Not that of the machine: whoever tries Hushgate beside its service wants no second one.
+    const { config = CONFIG_HERE, sygnal } = program.opts<SourceOptions>()
+    if (existsSync(config) || sygnal !== undefined) return runGateway('all')
     const { demonstrate } = await import('./commands/demonstrate.ts')
     const folder = 'data/demonstration'
     return demonstrate({ folder, env, version: readVersion(), stdout, stopRequested: stopRequested() })
@@ -53,11 +56,11 @@ program
   .option('--online', 'also ask each push service with a harmless probe')
   .action(async (options: { online?: boolean }) => {
     const { check } = await import('./commands/check.ts')
-    const { configPath: path, readAs } = source()
+    const { configPath: path, readAs, env: environment } = source()
     process.exitCode = await check({
       path,
       readAs,
-      env,
+      env: environment,
       kinds: providers,
       stdout,
       stderr,
@@ -151,8 +154,14 @@ program
   .option('--ready', 'whether it can accept pushes')
   .action(async (options: { ready?: boolean }) => {
     const { health } = await import('./commands/health.ts')
-    const { configPath: path, readAs } = source()
-    process.exitCode = await health({ path, readAs, env, isReadinessAsked: options.ready === true, stdout })
+    const { configPath: path, readAs, env: environment } = source()
+    process.exitCode = await health({
+      path,
+      readAs,
+      env: environment,
+      isReadinessAsked: options.ready === true,
+      stdout,
+    })
   })
 
 program
@@ -180,37 +189,16 @@ try {
 async function runGateway(role: Role): Promise<void> {
   const { serve } = await import('./commands/serve.ts')
   const version = readVersion()
-  await serve({ ...source(), role, env, version, stdout, stopRequested: stopRequested(), onReloadRequested })
+  await serve({ ...source(), role, version, stdout, stopRequested: stopRequested(), onReloadRequested })
 }
 
-interface SourceOptions {
-  config: string
-  sygnal?: string
-  store?: string
-  encryptionKeyFile?: string
-}
-
-/** Which file the configuration is in, and in whose form. */
-function source(): { readonly configPath: string; readonly readAs?: SourceReader } {
-  const { config, sygnal, store, encryptionKeyFile } = program.opts<SourceOptions>()
-  if (sygnal === undefined) {
-    if (store !== undefined || encryptionKeyFile !== undefined)
-      throw new OperatorError(
-        '--store and --encryption-key-file go with --sygnal; hushgate.yaml says it in store and queue',
-      )
-    return { configPath: config }
-  }
-  const readAs = sygnalReader({
-    workingDirectory: process.cwd(),
-    storeUrl: store ?? env['HUSHGATE_STORE_URL'],
-    encryptionKeyFile: encryptionKeyFile ?? env['HUSHGATE_ENCRYPTION_KEY_FILE'],
-  })
-  return { configPath: sygnal, readAs }
+function source(): Source {
+  return sourceOf(program.opts<SourceOptions>(), env)
 }
 
 function load(): Promise<Config> {
-  const { configPath: path, readAs } = source()
-  return loadConfig({ path, env, kinds: providers, readAs })
+  const { configPath: path, readAs, env: environment } = source()
+  return loadConfig({ path, env: environment, kinds: providers, readAs })
 }
 
 /** Resolves with the first signal that asks to stop; a second one ends the process at once. */

@@ -80,7 +80,7 @@ export function startContainer(
     // The engine passes on what it is sent, but for this one.
     signal: (signal) =>
       void (signal === 'SIGKILL' ? spawnSync(program, [...engine, 'kill', name]) : child.kill(signal)),
-    command: (...given) => engineCommand('exec', name, '/nodejs/bin/node', '/app/src/main.ts', ...given),
+    command: (...given) => engineCommand('exec', name, 'hushgate', ...given),
     checkHealth: async () => (await engineCommand('healthcheck', 'run', name)).code,
     async [Symbol.asyncDispose]() {
       remove()

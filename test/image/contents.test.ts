@@ -35,43 +35,38 @@ describe('the image', () => {
   it('runs the gateway as a user by number, checks its health without a shell, and stops at SIGTERM', () => {
     expect(inspected['Config']).toMatchObject({
       User: '65532:65532',
-      Entrypoint: ['/nodejs/bin/node', '/app/src/main.ts'],
+      Entrypoint: ['hushgate'],
       Cmd: ['serve'],
       WorkingDir: '/app',
       StopSignal: 'SIGTERM',
       ExposedPorts: { '5000/tcp': {} },
       Labels: { 'org.opencontainers.image.version': '0.0.0-test', 'org.opencontainers.image.licenses': 'Apache-2.0' },
     })
-    expect(inspected['Healthcheck']).toMatchObject({
-      Test: ['CMD', '/nodejs/bin/node', '/app/src/main.ts', 'health'],
-    })
+    expect(inspected['Healthcheck']).toMatchObject({ Test: ['CMD', 'hushgate', 'health'] })
     // Whoever mounts no volume is to be told, not given one that nobody knows of.
     expect(inspected['Config']).not.toHaveProperty('Volumes')
   })
 
-  it('adds our source, its packages and our licence to its base', () => {
-    expect(readdirSync(join(root, 'app')).sort()).toEqual(['LICENSE', 'node_modules', 'package.json', 'src'])
-    expect(filesIn(join(CHECKOUT, 'src'))).toEqual(filesIn(join(root, 'app/src')))
+  it('adds the program, our licence and the command hushgate to its base, and no source', () => {
+    expect(readdirSync(join(root, 'app')).sort()).toEqual(['LICENSE', 'dist', 'package.json'])
+    expect(filesIn(join(root, 'app/dist')).filter((path) => !path.endsWith('.js'))).toEqual([
+      'LICENSES.txt',
+      'hushgate.cdx.json',
+    ])
+    expect(readFileSync(join(root, 'usr/local/bin/hushgate'), 'utf8')).toMatch(/^#!\/nodejs\/bin\/node\n/)
   })
 
-  it('has the packages that are needed to run, in the versions of the lock file, and no other', () => {
+  it('names the packages that are in the program, in the versions of the lock file, with their licences', () => {
     const lock: unknown = JSON.parse(readFileSync(join(CHECKOUT, 'package-lock.json'), 'utf8'))
-    const listed = isJsonObject(lock) && isJsonObject(lock['packages']) ? Object.entries(lock['packages']) : []
-    const needed = listed.filter(
-      ([path, entry]) =>
-        isJsonObject(entry) &&
-        !['dev', 'optional', 'devOptional', 'peer'].some((mark) => entry[mark] === true) &&
-        // Node is there, and types are for the compiler.
-        !/^$|node_modules\/(node|@types\/.*)$/.test(path),
-    )
-    const versions = needed.map(([path, entry]) => `${path} ${versionOf(entry)}`)
-    expect(versions.length).toBeGreaterThan(50)
-    expect(filesIn(join(root, 'app/node_modules')).flatMap(packageOf).sort()).toEqual(versions.sort())
-  })
-
-  it('keeps the licences of the packages', () => {
-    const licences = filesIn(join(root, 'app/node_modules')).filter((path) => /\blicen[cs]e[^/]*$/i.test(path))
-    expect(licences.length).toBeGreaterThan(80)
+    const locked = isJsonObject(lock) && isJsonObject(lock['packages']) ? Object.entries(lock['packages']) : []
+    const versions = locked.map(([path, entry]) => `${path.replace(/^.*node_modules\//, '')} ${versionOf(entry)}`)
+    const { components } = JSON.parse(readFileSync(join(root, 'app/dist/hushgate.cdx.json'), 'utf8'))
+    const listed: string[] = components.map(({ name, version }: Record<string, string>) => `${name} ${version}`)
+    expect(listed.length).toBeGreaterThan(50)
+    expect(listed.filter((name) => !versions.includes(name))).toEqual([])
+    const licences = readFileSync(join(root, 'app/dist/LICENSES.txt'), 'utf8')
+    expect(listed.filter((name) => !licences.includes(`\n${name}: `))).toEqual([])
+    expect(licences.match(/permission|licen[cs]e/gi)?.length).toBeGreaterThan(200)
   })
 
   it('has nothing of ours that fits one architecture only', () => {
@@ -99,15 +94,6 @@ describe('the image', () => {
     expect(closed).toEqual([])
   })
 })
-
-/** `node_modules/NAME VERSION` where the file is the manifest of a package (and not of a folder in one). */
-function packageOf(path: string): readonly string[] {
-  const name = /^((?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+)\/package\.json$/.exec(path)?.[1]
-  if (name === undefined) return []
-  const manifest: unknown = JSON.parse(readFileSync(join(root, 'app/node_modules', path), 'utf8'))
-  const version = versionOf(manifest)
-  return version === '' ? [] : [`node_modules/${name} ${version}`]
-}
 
 function versionOf(manifest: unknown): string {
   const version = isJsonObject(manifest) ? manifest['version'] : undefined

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const UNIT = join(import.meta.dirname, '../../config/examples/systemd/hushgate.service')
+const HUSHGATE = join(import.meta.dirname, '../../bin/hushgate')
 const MOST_EXPOSED = 2
 
 let folder: string
@@ -14,7 +15,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'hushgate-systemd-'))
   unit = join(folder, 'hushgate.service')
   // That the program is there is part of what systemd looks at.
-  writeFileSync(unit, readFileSync(UNIT, 'utf8').replaceAll('/opt/hushgate/node_modules/.bin/node', process.execPath))
+  writeFileSync(unit, readFileSync(UNIT, 'utf8').replaceAll('/usr/local/bin/hushgate', HUSHGATE))
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
