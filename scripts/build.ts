@@ -11,15 +11,17 @@ import type { JsonObject } from '../src/core/json.ts'
 const CHECKOUT = join(import.meta.dirname, '..')
 const DIST = join(CHECKOUT, 'dist')
 
-/** A thread is a file of its own: an entry here, and the file beside the bundle there. */
-const THREADS = { database: 'src/store/sqlite/database.ts' } as const
-
+/** A thread begins with a file of its own, which is then an entry beside the program. */
 const threads: Plugin = {
   name: 'threads',
   transform: {
     filter: { code: 'new Worker(new URL(' },
-    handler: (code) =>
-      code.replaceAll(/new URL\('\.\/(\w+)\.ts', import\.meta\.url\)/g, "new URL('./$1.js', import.meta.url)"),
+    handler(code, path) {
+      return code.replaceAll(/(?<=new Worker\(new URL\('\.\/)([\w-]+)\.ts/g, (_file, name: string) => {
+        this.emitFile({ type: 'chunk', id: join(path, `../${name}.ts`), fileName: `${name}.js` })
+        return `${name}.js`
+      })
+    },
   },
 }
 
@@ -34,7 +36,7 @@ interface Package {
 async function bundle(): Promise<readonly Package[]> {
   await using build = await rolldown({
     cwd: CHECKOUT,
-    input: { program: 'src/main.ts', ...THREADS },
+    input: { program: 'src/main.ts' },
     platform: 'node',
     // A native decoder that its user does without.
     external: ['msgpackr-extract'],
