@@ -20,7 +20,8 @@ export function createRoute({ policy, ...overrides }: RouteOptions = {}): Runnin
     timing: {},
     alwaysRings: false,
     countsPer: 'pushkey',
-    ledger: { service: 'fcm' },
+    names: { through: 'the made-up push service', who: 'The push service' },
+    disclosures: {},
     targetOf: (pushkey) => pushkey,
     render: (push, identity) => ({
       kind: 'message',
