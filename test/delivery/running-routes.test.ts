@@ -1,13 +1,9 @@
 /** Senders and workers of the routes when the configuration changes: nothing is lost, sent twice, or left running. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { Identities } from '../../src/core/identities.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { RunningRoutes } from '../../src/delivery/running-routes.ts'
-import { DeadPushkeys } from '../../src/memory/dead-pushkeys.ts'
-import { Deduplication } from '../../src/memory/deduplication.ts'
-import { RejectionGuard } from '../../src/memory/rejection-guard.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import { configFolder, type ConfigFolder } from '../config/fixtures.ts'
 import { Clock } from '../helpers/clock.ts'
@@ -34,14 +30,13 @@ beforeEach(async () => {
   provider = createMadeUpProvider()
   folder = await configFolder(provider.kinds)
   ;[one, two] = [`one-${randomUUID()}`, `two-${randomUUID()}`]
-  const guard = new RejectionGuard(store.memory, clock.nowMs, () => {})
   const log = new RecordedLog()
   running = new RunningRoutes({
     kinds: provider.kinds,
     concurrency: 10,
     queue: store.queue,
-    deadPushkeys: new DeadPushkeys(store.memory, guard, new Identities(store.keyring), clock.nowMs),
-    deduplication: new Deduplication(store.memory),
+    deadPushkeys: store.deadPushkeys,
+    deduplication: store.deduplication,
     metrics: new Metrics('0.0.0-test').delivery,
     log,
     nowMs: clock.nowMs,

@@ -3,14 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
-import { Identities, shortHash } from '../../src/core/identities.ts'
+import { shortHash } from '../../src/core/identities.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import type { Sender } from '../../src/core/provider.ts'
 import type { Route } from '../../src/core/route.ts'
 import { Worker, type WorkerParts } from '../../src/delivery/worker.ts'
-import { DeadPushkeys } from '../../src/memory/dead-pushkeys.ts'
 import { Deduplication } from '../../src/memory/deduplication.ts'
-import { RejectionGuard } from '../../src/memory/rejection-guard.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import type { Disposition } from '../../src/store/contract.ts'
 import { Clock } from '../helpers/clock.ts'
@@ -26,10 +24,8 @@ const DELIVERED: Outcome = { kind: 'delivered' }
 
 const clock = new Clock()
 let store: TestStore
-let identities: Identities
 beforeAll(async () => {
   store = await openTestStore(clock.nowMs)
-  identities = new Identities(store.keyring)
 })
 afterAll(() => store[Symbol.asyncDispose]())
 
@@ -50,7 +46,6 @@ beforeEach(() => {
   log = new RecordedLog()
   dispositions = []
   sent = []
-  const guard = new RejectionGuard(store.memory, clock.nowMs, () => {})
   parts = {
     queue: {
       consume: (of, concurrency, handler) =>
@@ -60,8 +55,8 @@ beforeEach(() => {
           return decided
         }),
     },
-    deadPushkeys: new DeadPushkeys(store.memory, guard, identities, clock.nowMs),
-    deduplication: new Deduplication(store.memory),
+    deadPushkeys: store.deadPushkeys,
+    deduplication: store.deduplication,
     metrics: metrics.delivery,
     log,
     nowMs: clock.nowMs,
@@ -96,7 +91,7 @@ function start(senderNow: () => Sender | undefined, concurrency = 10, more: Part
 }
 
 async function add(overrides: Partial<Delivery> = {}): Promise<Delivery> {
-  const deviceHash = identities.device({ appId: 'app', target: randomUUID() })
+  const deviceHash = store.identities.device({ appId: 'app', target: randomUUID() })
   const delivery = createDelivery({ route: route.name, deviceHash, acceptedAtMs: clock.ms, ...overrides })
   const [order = 0] = await store.queue.add([delivery])
   await parts.deduplication.onStored(delivery, order)

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Routes, type RunningRoute } from '../../src/config/routes.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
-import { Identities } from '../../src/core/identities.ts'
 import { TEST_PUSH } from '../../src/core/push.ts'
 import { loadEncryptForDevice } from '../../src/intake/encrypt-for-device.ts'
 import { Intake, type IntakeParts, type IntakeSettings } from '../../src/intake/intake.ts'
@@ -45,14 +44,13 @@ let route: RunningRoute
 let intake: Intake
 beforeAll(async () => {
   store = await openTestStore(clock.nowMs)
-  const identities = new Identities(store.keyring)
-  const guard = new RejectionGuard(store.memory, clock.nowMs, () => {})
+  const { deadPushkeys, deduplication, identities } = store
   metrics = new Metrics('0.0.0-test')
   log = new RecordedLog()
   parts = {
     store: store.store,
-    deadPushkeys: new DeadPushkeys(store.memory, guard, identities, clock.nowMs),
-    deduplication: new Deduplication(store.memory),
+    deadPushkeys,
+    deduplication,
     identities,
     encryptForDevice: await loadEncryptForDevice(),
     metrics,

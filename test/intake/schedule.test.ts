@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
-import { Identities } from '../../src/core/identities.ts'
 import type { Push } from '../../src/core/push.ts'
 import type { Timing } from '../../src/core/timing.ts'
 import { Scheduler, type Schedule } from '../../src/intake/schedule.ts'
@@ -26,7 +25,7 @@ let scheduler: Scheduler
 let device: string
 beforeAll(async () => {
   store = await openTestStore(clock.nowMs)
-  scheduler = new Scheduler(new WakeUps(store.memory, randomUUID), new Identities(store.keyring))
+  scheduler = new Scheduler(new WakeUps(store.memory, randomUUID), store.identities)
 })
 afterAll(() => store[Symbol.asyncDispose]())
 beforeEach(() => {
@@ -137,7 +136,7 @@ describe('with coalesce', () => {
   it('a push leaves at once when the memory does not answer', async () => {
     const away = () => Promise.reject(new StoreUnavailableError('away'))
     const memory = instead(store.memory, { get: away, setIfAbsent: away })
-    const blind = new Scheduler(new WakeUps(memory, randomUUID), new Identities(store.keyring))
+    const blind = new Scheduler(new WakeUps(memory, randomUUID), store.identities)
     for (const push of [HIGH, HIGH, LOW, BADGE]) expect(await waits(push, timing, {}, blind)).toBe(0)
   })
 })

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
-import { Identities } from '../../src/core/identities.ts'
+import type { Identities } from '../../src/core/identities.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { DeadPushkeys, type KnownDevice } from '../../src/memory/dead-pushkeys.ts'
 import { RejectionGuard } from '../../src/memory/rejection-guard.ts'
@@ -23,9 +23,7 @@ let guard: RejectionGuard
 let deadPushkeys: DeadPushkeys
 beforeAll(async () => {
   store = await openTestStore(clock.nowMs)
-  identities = new Identities(store.keyring)
-  guard = new RejectionGuard(store.memory, clock.nowMs, () => {})
-  deadPushkeys = new DeadPushkeys(store.memory, guard, identities, clock.nowMs)
+  ;({ identities, guard, deadPushkeys } = store)
 })
 afterAll(() => store[Symbol.asyncDispose]())
 

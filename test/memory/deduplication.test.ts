@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
-import { Deduplication } from '../../src/memory/deduplication.ts'
+import type { Deduplication } from '../../src/memory/deduplication.ts'
 import type { HandedOut } from '../../src/store/contract.ts'
 import { Clock } from '../helpers/clock.ts'
 import { createDelivery } from '../helpers/delivery.ts'
@@ -15,7 +15,7 @@ let store: TestStore
 let deduplication: Deduplication
 beforeAll(async () => {
   store = await openTestStore(clock.nowMs)
-  deduplication = new Deduplication(store.memory)
+  deduplication = store.deduplication
 })
 afterAll(() => store[Symbol.asyncDispose]())
 

@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Routes, type RunningRoute } from '../../src/config/routes.ts'
 import type { Delivery } from '../../src/core/delivery.ts'
-import { Identities, type Recipient } from '../../src/core/identities.ts'
+import type { Identities, Recipient } from '../../src/core/identities.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { DeadPushkeys } from '../../src/memory/dead-pushkeys.ts'
-import { Deduplication } from '../../src/memory/deduplication.ts'
-import { RejectionGuard } from '../../src/memory/rejection-guard.ts'
+import type { DeadPushkeys } from '../../src/memory/dead-pushkeys.ts'
+import type { Deduplication } from '../../src/memory/deduplication.ts'
+import type { RejectionGuard } from '../../src/memory/rejection-guard.ts'
 import { WakeUps } from '../../src/memory/wake-ups.ts'
 import { StoreOperator } from '../../src/operator/store-operator.ts'
 import { Clock } from '../helpers/clock.ts'
@@ -22,10 +22,11 @@ const clock = new Clock()
 let store: TestStore
 let identities: Identities
 let guard: RejectionGuard
+let deadPushkeys: DeadPushkeys
+let deduplication: Deduplication
 beforeAll(async () => {
   store = await openTestStore(clock.nowMs)
-  identities = new Identities(store.keyring)
-  guard = new RejectionGuard(store.memory, clock.nowMs, () => {})
+  ;({ identities, guard, deadPushkeys, deduplication } = store)
 })
 afterAll(() => store[Symbol.asyncDispose]())
 
@@ -116,13 +117,9 @@ describe('rejections that are held back', () => {
 describe('to forget a device', () => {
   const data = { default_payload: { cs: 'secret' } }
   let recipient: Recipient
-  let deduplication: Deduplication
-  let deadPushkeys: DeadPushkeys
   let wakeUps: WakeUps
   beforeEach(() => {
     recipient = { route: route.name, appId: route.app, target: `key-${randomUUID()}`, data }
-    deduplication = new Deduplication(store.memory)
-    deadPushkeys = new DeadPushkeys(store.memory, guard, identities, clock.nowMs)
     wakeUps = new WakeUps(store.memory, randomUUID)
   })
 
