@@ -310,16 +310,32 @@ it('a delivery of a route whose sender is gone waits for it to come back', async
 })
 
 describe('a push service that asks the whole route to wait', () => {
-  it('is asked with one delivery after that time, and the others follow when that one is taken; it is said once a minute', async () => {
-    const wait: Outcome = { kind: 'retry', reason: '503', scope: 'app', ambiguous: false, afterMs: 20 }
+  const wait: Outcome = { kind: 'retry', reason: '503', scope: 'app', ambiguous: false, afterMs: 20 }
+  const haveLeft = (count: number) =>
+    until(`${count} have left`, () => dispositions.filter(({ kind }) => kind === 'acknowledge').length === count)
+
+  it('is asked with one delivery after that time, and the others follow when that one is taken', async () => {
     work([wait, wait, DELIVERED], { concurrency: 1 })
     for (let count = 0; count < 4; count += 1) await add()
-    await until('the rest has left', () => dispositions.filter(({ kind }) => kind === 'acknowledge').length === 2)
-    expect(dispositions.slice(0, 2)).toMatchObject([{ kind: 'requeue' }, { kind: 'requeue' }])
+    await haveLeft(2)
+    expect(dispositions.map(({ kind }) => kind)).toEqual(['requeue', 'requeue', 'acknowledge', 'acknowledge'])
+    expect(worker?.isBlocked).toBe(false)
+  })
+
+  it('is asked with the next one when an error of our own kept the first from asking', async () => {
+    work([wait, () => Promise.reject(new TypeError('a bug')), DELIVERED], { concurrency: 1 })
+    for (let count = 0; count < 3; count += 1) await add()
+    await haveLeft(1)
+    expect(sent).toHaveLength(3)
+  })
+
+  it('is told to the operator once a minute', async () => {
+    work([wait, DELIVERED, wait, DELIVERED], { concurrency: 1 })
+    for (let count = 0; count < 4; count += 1) await add()
+    await haveLeft(2)
     expect(log.entries.filter(({ level }) => level === 'warn')).toMatchObject([
       { message: expect.stringMatching(/^Deliveries wait: the push service asks for it/), facts: { reason: '503' } },
     ])
-    expect(worker?.isBlocked).toBe(false)
   })
 })
 

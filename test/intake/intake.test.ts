@@ -341,6 +341,18 @@ describe('everything is refused', () => {
     expect(await accept(event())).toEqual([])
   })
 
+  it('also for the devices of other routes, so that the homeserver repeats the whole request', async () => {
+    const other = createRoute()
+    const settings = { ...SETTINGS, queue: { ...SETTINGS.queue, highWater: 1 } }
+    intake = new Intake(parts, new Routes([route, other]), settings)
+    await accept(event())
+    clock.pass(1000)
+    await accept(event()) // finds out
+    const devices = [device(), { app_id: other.app, pushkey: 'key' }]
+    await expect(accept(event(), devices)).rejects.toThrow('queue.high_water is reached')
+    expect(await store.queue.depth(other.name)).toMatchObject({ waiting: 0 })
+  })
+
   it('when not all of it can be stored', async () => {
     const add = () => Promise.reject(new StoreUnavailableError('the disk is full'))
     use(route, { store: instead(store.store, { queue: instead(store.queue, { add }) }) })

@@ -76,7 +76,12 @@ describe('the rejections of a route are suspected', () => {
 
   it('from five minutes before it was noticed, as those were the first of them', async () => {
     await verdicts(20, true)
-    expect(await guard.windows(route)).toEqual([{ sinceMs: clock.ms - 5 * MINUTE_MS }])
+    const noticed = [{ sinceMs: clock.ms - 5 * MINUTE_MS }]
+    expect(await guard.windows(route)).toEqual(noticed)
+    clock.pass(1000)
+    await verdicts(20, true)
+    expect(await guard.windows(route)).toEqual(noticed)
+    expect(told).toEqual([[route, true]])
   })
 
   it('until one is called dead that is no longer one of many; later another time may begin', async () => {
