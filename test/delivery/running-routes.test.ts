@@ -8,7 +8,7 @@ import { Metrics } from '../../src/metrics/metrics.ts'
 import { configFolder, type ConfigFolder } from '../config/fixtures.ts'
 import { Clock } from '../helpers/clock.ts'
 import { createDelivery } from '../helpers/delivery.ts'
-import { createMadeUpProvider, type MadeUpProvider } from '../helpers/made-up-provider.ts'
+import { createSteeredProvider, type SteeredProvider } from '../helpers/steered-provider.ts'
 import { createGate, until } from '../helpers/received.ts'
 import { RecordedLog } from '../helpers/recorded-log.ts'
 import { openTestStore, type TestStore } from '../helpers/sqlite-store.ts'
@@ -20,14 +20,14 @@ beforeAll(async () => {
 })
 afterAll(() => store[Symbol.asyncDispose]())
 
-let provider: MadeUpProvider
+let provider: SteeredProvider
 let folder: ConfigFolder
 let running: RunningRoutes
 /** Names of two routes, other ones for each test. */
 let one: string
 let two: string
 beforeEach(async () => {
-  provider = createMadeUpProvider()
+  provider = createSteeredProvider()
   folder = await configFolder(provider.kinds)
   ;[one, two] = [`one-${randomUUID()}`, `two-${randomUUID()}`]
   const log = new RecordedLog()
@@ -56,7 +56,7 @@ afterEach(async () => {
 
 /** Runs these apps from now on, each with the label of its sender; `changed` are opened anew. */
 async function apply(labels: Record<string, string>, changed: readonly string[] = []): Promise<void> {
-  const apps = Object.entries(labels).map(([name, label]) => [name, { type: 'made-up', label }] as const)
+  const apps = Object.entries(labels).map(([name, label]) => [name, { type: 'steered', label }] as const)
   const { routes } = await folder.load(`apps: ${JSON.stringify(Object.fromEntries(apps))}`)
   return running.apply(routes, new Set(changed))
 }

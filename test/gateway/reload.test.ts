@@ -5,16 +5,16 @@ import type { Config } from '../../src/config/config.ts'
 import { openGateway, type Gateway } from '../../src/gateway.ts'
 import { configFolder, type ConfigFolder } from '../config/fixtures.ts'
 import { createKeyring } from '../helpers/delivery.ts'
-import { createMadeUpProvider, type MadeUpProvider } from '../helpers/made-up-provider.ts'
+import { createSteeredProvider, type SteeredProvider } from '../helpers/steered-provider.ts'
 import { createGate, until } from '../helpers/received.ts'
 import { RecordedLog } from '../helpers/recorded-log.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
 
-let provider: MadeUpProvider
+let provider: SteeredProvider
 let folder: ConfigFolder
 let gateway: Gateway
 beforeEach(async () => {
-  provider = createMadeUpProvider()
+  provider = createSteeredProvider()
   folder = await configFolder(provider.kinds)
   const keyring = createKeyring()
   gateway = await openGateway(await load({ old: 'minimal' }), {
@@ -42,7 +42,7 @@ afterEach(async () => {
 /** Apps by their name, which is also the label of the sender, with their privacy mode. */
 function load(apps: Record<string, string>, settings = 'unknown_app: reject'): Promise<Config> {
   const sections = Object.entries(apps).map(
-    ([name, privacy]) => `  ${name}: { type: made-up, label: ${name}, privacy: ${privacy} }`,
+    ([name, privacy]) => `  ${name}: { type: steered, label: ${name}, privacy: ${privacy} }`,
   )
   return folder.load(
     `http: { host: 127.0.0.1, port: 0 }\nadmin: { port: 0 }\n${settings}\napps:\n${sections.join('\n')}\n`,

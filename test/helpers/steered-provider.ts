@@ -9,8 +9,8 @@ const options = Type.Object(
   { additionalProperties: false },
 )
 
-export interface MadeUpProvider {
-  /** An app of it: `{ type: made-up, label: some }`. */
+export interface SteeredProvider {
+  /** An app of it: `{ type: steered, label: some }`. */
   readonly kinds: ProviderKinds
   /** `open LABEL`, `send PUSHKEY by LABEL`, `close LABEL` as they happened. */
   readonly events: string[]
@@ -20,13 +20,13 @@ export interface MadeUpProvider {
   answer: (label: string, pushkey: string) => Promise<Outcome>
 }
 
-export function createMadeUpProvider(): MadeUpProvider {
+export function createSteeredProvider(): SteeredProvider {
   const events: string[] = []
   const kind: ProviderKind<Static<typeof options>> = {
     options,
     files: [],
     countsPer: 'pushkey',
-    names: { through: 'the made-up push service', who: 'The push service' },
+    names: { through: 'the steered push service', who: 'The push service' },
     disclosures: () => ({}),
     inspect: async () => [],
     renderer: () => (push, identity) => ({
@@ -54,8 +54,8 @@ export function createMadeUpProvider(): MadeUpProvider {
       }
     },
   }
-  const provider: MadeUpProvider = {
-    kinds: { 'made-up': kind },
+  const provider: SteeredProvider = {
+    kinds: { 'steered': kind },
     events,
     opening: async () => {},
     answer: async () => ({ kind: 'delivered' }),
