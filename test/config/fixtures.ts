@@ -6,6 +6,7 @@ import Type, { type Static } from 'typebox'
 import { ConfigError } from '../../src/config/config-error.ts'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import type { ProviderKinds } from '../../src/config/schema.ts'
 import type { Environment } from '../../src/config/yaml-source.ts'
 import type { CheckResult, ProviderKind } from '../../src/core/provider.ts'
 
@@ -61,13 +62,14 @@ export interface ConfigFolder extends AsyncDisposable {
   mistakes(yaml: string, env?: Environment): Promise<string[]>
 }
 
-export async function configFolder(): Promise<ConfigFolder> {
+/** With these push services. */
+export async function configFolder(pushServices: ProviderKinds = kinds): Promise<ConfigFolder> {
   const path = await mkdtemp(join(tmpdir(), 'hushgate-config-'))
   const at = (name: string): string => join(path, name)
   const write = (name: string, text: string): Promise<void> => writeFile(at(name), text)
   const load = async (yaml: string, env: Environment = {}): Promise<Config> => {
     await write('hushgate.yaml', yaml)
-    return loadConfig({ path: at('hushgate.yaml'), env, kinds })
+    return loadConfig({ path: at('hushgate.yaml'), env, kinds: pushServices })
   }
   await write('key', 'coo')
   return {

@@ -1,5 +1,5 @@
 /** What a queue handed out, and promises for what it will: so that tests wait for deliveries and not for time. */
-import type { Disposition, HandedOut, Handler } from '../../src/store/contract.ts'
+import type { DeliveryQueue, Disposition, HandedOut, Handler } from '../../src/store/contract.ts'
 
 type Decide = (handed: HandedOut) => Disposition | Promise<Disposition>
 
@@ -40,6 +40,16 @@ export class Received {
       })
     return this.all
   }
+}
+
+/** Takes everything out of a route's queue that is due by now, in the order in which it is handed out. */
+export async function takeAll(queue: Pick<DeliveryQueue, 'depth' | 'consume'>, route: string): Promise<HandedOut[]> {
+  const { waiting } = await queue.depth(route)
+  const received = new Received()
+  const consumption = queue.consume(route, 100, received.handler)
+  await received.atLeast(waiting)
+  await consumption.stop(60_000)
+  return received.all
 }
 
 /** A disposition that a test gives when it likes. */

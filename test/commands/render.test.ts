@@ -1,0 +1,133 @@
+/** `hushgate render` shows what the gateway sends: each message as it is printed, beside the one that the intake stores to be sent. */
+import { generateKeyPairSync } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { render } from '../../src/commands/render.ts'
+import type { Config } from '../../src/config/config.ts'
+import { openRoutes } from '../../src/config/routes.ts'
+import type { Message } from '../../src/core/message.ts'
+import { TEST_PUSH } from '../../src/core/push.ts'
+import { loadEncryptForDevice } from '../../src/intake/encrypt-for-device.ts'
+import { Intake } from '../../src/intake/intake.ts'
+import { Metrics } from '../../src/metrics/metrics.ts'
+import { providers } from '../../src/providers/index.ts'
+import { configFolder, type ConfigFolder } from '../config/fixtures.ts'
+import { Clock } from '../helpers/clock.ts'
+import { createNotification } from '../helpers/notification.ts'
+import { takeAll } from '../helpers/received.ts'
+import { RecordedLog } from '../helpers/recorded-log.ts'
+import { openTestStore, type TestStore } from '../helpers/sqlite-store.ts'
+import { textSink } from './text-sink.ts'
+
+const CALL_MAX_AGE_S = 90
+const APPLE = 'type: apns, key_file: AuthKey.p8, key_id: ABCDE12345, team_id: ABCDE12345'
+const GOOGLE = 'type: fcm, service_account_file: account.json'
+const BROWSER = 'type: webpush, vapid_private_key_file: vapid.pem, vapid_subject: "mailto:ops@example.org"'
+/** By the app_id. */
+const APPS: Readonly<Record<string, string>> = {
+  'ios.minimal': `${APPLE}, topic: com.example.app`,
+  'ios.event_id_only': `${APPLE}, topic: com.example.app, privacy: event_id_only`,
+  'ios.full': `${APPLE}, topic: com.example.app, privacy: full`,
+  'voip.event_id_only': `${APPLE}, topic: com.example.app.voip, push_type: voip, privacy: event_id_only`,
+  'voip.full': `${APPLE}, topic: com.example.app.voip, push_type: voip, privacy: full`,
+  'android.minimal': GOOGLE,
+  'android.event_id_only': `${GOOGLE}, privacy: event_id_only`,
+  'android.full': `${GOOGLE}, privacy: full`,
+  'web.minimal': BROWSER,
+  'web.full': `${BROWSER}, privacy: full`,
+}
+const ROOM = '!room:example.org'
+const NOTIFICATIONS = {
+  message: { event_id: '$message', room_id: ROOM, type: 'm.room.message', sender: '@a:b', counts: { unread: 2 } },
+  'silent message': { event_id: '$silent', room_id: ROOM, prio: 'low' },
+  call: { event_id: '$call', room_id: ROOM, type: 'm.call.invite', sender: '@a:b' },
+  badge: { counts: { unread: 3 } },
+  'test push': { event_id: TEST_PUSH.eventId, room_id: TEST_PUSH.roomId },
+}
+
+const clock = new Clock()
+let folder: ConfigFolder
+let config: Config
+let store: TestStore
+let intake: Intake
+beforeAll(async () => {
+  ;[folder, store] = await Promise.all([configFolder(providers), openTestStore(clock.nowMs)])
+  for (const name of ['AuthKey.p8', 'vapid.pem']) await folder.write(name, ecKey())
+  await folder.write('account.json', serviceAccount())
+  const apps = Object.entries(APPS).map(([app, options]) => `  ${app}: { ${options} }`)
+  config = await folder.load(`queue: { call_max_age: ${CALL_MAX_AGE_S}s }\napps:\n${apps.join('\n')}\n`)
+  const routes = await openRoutes(config.routes, providers)
+  const encryptForDevice = await loadEncryptForDevice()
+  const [metrics, log] = [new Metrics('0.0.0-test'), new RecordedLog()]
+  intake = new Intake({ ...store, encryptForDevice, metrics, log, nowMs: clock.nowMs }, routes, config)
+})
+afterAll(async () => {
+  await Promise.all([folder[Symbol.asyncDispose](), store[Symbol.asyncDispose]()])
+})
+
+/** What the command prints of the message for this app; undefined where it says that nothing is sent. */
+async function shown(app: string, fields: object): Promise<Message | undefined> {
+  const stdout = textSink()
+  const body = Buffer.from(JSON.stringify({ notification: { ...fields, devices: [deviceOf(app)] } }))
+  expect(await render({ config, kinds: providers, body, stdout, nowMs: clock.ms })).toBe(0)
+  const [, ofPushService = ''] = stdout.text().split(/^ {2}push service /m)
+  const headers = [...ofPushService.matchAll(/^ {16}([a-z-]+): (.*)$/gm)].map(([, name = '', value = '']) => [
+    name,
+    value,
+  ])
+  const [, printed] = /^ {16}(\{.*\} *)$/m.exec(ofPushService) ?? []
+  return printed === undefined ? undefined : { headers: Object.fromEntries(headers), body: printed }
+}
+
+/** What the gateway stores to be sent to this app's push service. */
+async function queued(app: string, fields: object): Promise<Message | undefined> {
+  expect(await intake.accept(createNotification({ ...fields, devices: [deviceOf(app)] }))).toEqual([])
+  const [handedOut] = await takeAll(store.queue, app)
+  return handedOut?.delivery.message
+}
+
+function deviceOf(app: string): object {
+  return {
+    app_id: app,
+    pushkey: Buffer.alloc(32, 7).toString('base64'),
+    data: { endpoint: 'https://push.example.org' },
+  }
+}
+
+/** Without the names that only the key file makes. */
+function withoutNames(message: Message | undefined): unknown {
+  const uuid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
+  const text = JSON.stringify(message)?.replaceAll(uuid, 'ID').replaceAll('derived-by-keyed-hash', 'NAME')
+  return text?.replaceAll(/(?<=\\?")[A-Za-z0-9_-]{32}(?=\\?")/g, 'NAME')
+}
+
+describe.each(Object.keys(APPS))('of %s, hushgate render shows', (app) => {
+  it.each(Object.entries(NOTIFICATIONS))('a %s as it is sent', async (_what, fields) => {
+    const [printed, stored] = [await shown(app, fields), await queued(app, fields)]
+    expect(withoutNames(printed)).toEqual(withoutNames(stored))
+  })
+})
+
+it.each(['voip.event_id_only', 'voip.full'])(
+  'the push of a call by %s is shown to live as long as a call does',
+  async (app) => {
+    const ring = { ...NOTIFICATIONS.call, event_id: '$ring' }
+    const [printed, stored] = [await shown(app, ring), await queued(app, ring)]
+    const expiration = String(Math.floor(clock.ms / 1000) + CALL_MAX_AGE_S)
+    expect([printed?.headers['apns-expiration'], stored?.headers['apns-expiration']]).toEqual([expiration, expiration])
+  },
+)
+
+function ecKey(): string {
+  return String(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }))
+}
+
+function serviceAccount(): string {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  return JSON.stringify({
+    type: 'service_account',
+    project_id: 'project',
+    private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    client_email: 'hushgate@project.iam.gserviceaccount.com',
+    token_uri: 'https://oauth2.googleapis.com/token',
+  })
+}

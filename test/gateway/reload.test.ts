@@ -1,0 +1,105 @@
+/** In which order a running gateway takes a new configuration: senders first, then what is accepted. Whole processes: test/process/reload.int.test.ts. */
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { Config } from '../../src/config/config.ts'
+import { openGateway, type Gateway } from '../../src/gateway.ts'
+import { configFolder, type ConfigFolder } from '../config/fixtures.ts'
+import { createKeyring } from '../helpers/delivery.ts'
+import { createSteeredProvider, type SteeredProvider } from '../helpers/steered-provider.ts'
+import { createGate, until } from '../helpers/received.ts'
+import { RecordedLog } from '../helpers/recorded-log.ts'
+import { openSqliteStore } from '../../src/store/sqlite/open.ts'
+
+let provider: SteeredProvider
+let folder: ConfigFolder
+let gateway: Gateway
+beforeEach(async () => {
+  provider = createSteeredProvider()
+  folder = await configFolder(provider.kinds)
+  const keyring = createKeyring()
+  gateway = await openGateway(await load({ old: 'minimal' }), {
+    role: 'all',
+    version: '0.0.0-test',
+    kinds: provider.kinds,
+    keyring,
+    adminToken: undefined,
+    log: new RecordedLog(),
+    openStore: () =>
+      openSqliteStore({
+        path: folder.at('hushgate.db'),
+        synchronous: 'NORMAL',
+        keyring,
+        nowMs: Date.now,
+        onError: () => {},
+      }),
+  })
+})
+afterEach(async () => {
+  await gateway.close()
+  await folder[Symbol.asyncDispose]()
+})
+
+/** Apps by their name, which is also the label of the sender, with their privacy mode. */
+function load(apps: Record<string, string>, settings = 'unknown_app: reject'): Promise<Config> {
+  const sections = Object.entries(apps).map(
+    ([name, privacy]) => `  ${name}: { type: steered, label: ${name}, privacy: ${privacy} }`,
+  )
+  return folder.load(
+    `http: { host: 127.0.0.1, port: 0 }\nadmin: { port: 0 }\n${settings}\napps:\n${sections.join('\n')}\n`,
+  )
+}
+
+/** Resolves with the pushkeys that are rejected. */
+async function notify(app: string, pushkey = 'key'): Promise<unknown> {
+  const devices = [{ app_id: app, pushkey }]
+  const notification = { event_id: `$${randomUUID()}`, room_id: '!room:example.org', devices }
+  const response = await fetch(`${gateway.notifyUrl}/_matrix/push/v1/notify`, {
+    method: 'POST',
+    body: JSON.stringify({ notification }),
+  })
+  expect(response.status).toBe(200)
+  return response.json()
+}
+
+const happened = (event: string) => until(`"${event}" happens`, () => provider.events.includes(event))
+
+it('a new app is accepted only once its sender is open, and until then everything is as it was', async () => {
+  const opening = createGate()
+  provider.opening = () => opening.passed
+  const reloaded = gateway.reload(await load({ old: 'minimal', new: 'minimal' }, 'unknown_app: drop'))
+  expect(await notify('new')).toEqual({ rejected: ['key'] })
+  expect(await notify('old', 'meanwhile')).toEqual({ rejected: [] })
+  await happened('send meanwhile by old')
+  opening.open()
+  await reloaded
+  expect(await notify('new', 'afterwards')).toEqual({ rejected: [] })
+  await happened('send afterwards by new')
+  expect(await notify('unknown')).toEqual({ rejected: [] })
+})
+
+it('an app that is removed finishes what is on its way, and is unknown from then on', async () => {
+  const answer = createGate()
+  provider.answer = async () => {
+    await answer.passed
+    return { kind: 'delivered' }
+  }
+  await notify('old', 'first')
+  await happened('send first by old')
+  const reloaded = gateway.reload(await load({ new: 'minimal' }))
+  await happened('open new')
+  answer.open()
+  await reloaded
+  expect(provider.events).toEqual(['open old', 'send first by old', 'open new', 'close old'])
+  expect(await notify('old')).toEqual({ rejected: ['key'] })
+})
+
+it('a sender that does not open leaves all of the old configuration in use, also what was to change beside it', async () => {
+  provider.opening = () => Promise.reject(new Error('its key cannot be read'))
+  const next = await load({ old: 'full', new: 'minimal' }, 'unknown_app: drop')
+  await expect(gateway.reload(next)).rejects.toThrow('its key cannot be read')
+  expect(await notify('new')).toEqual({ rejected: ['key'] })
+  expect(await notify('old', 'afterwards')).toEqual({ rejected: [] })
+  await happened('send afterwards by old')
+  const statement = await (await fetch(`${gateway.notifyUrl}/_hushgate/privacy`)).json()
+  expect(statement).toMatchObject({ apps: [{ app: 'old', privacy: 'minimal' }] })
+})

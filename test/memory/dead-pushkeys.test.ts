@@ -1,0 +1,181 @@
+/** What is remembered of dead pushkeys. The judgement itself, case by case, is in tombstone.test.ts. */
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Delivery } from '../../src/core/delivery.ts'
+import { StoreUnavailableError } from '../../src/core/errors.ts'
+import type { Identities } from '../../src/core/identities.ts'
+import type { Outcome } from '../../src/core/outcome.ts'
+import { DeadPushkeys, type KnownDevice } from '../../src/memory/dead-pushkeys.ts'
+import { RejectionGuard } from '../../src/memory/rejection-guard.ts'
+import { Clock } from '../helpers/clock.ts'
+import { createDelivery } from '../helpers/delivery.ts'
+import { instead } from '../helpers/instead.ts'
+import { openTestStore, type TestStore } from '../helpers/sqlite-store.ts'
+
+const MINUTE_MS = 60_000
+const DAY_MS = 24 * 3600_000
+const GONE: Outcome = { kind: 'rejected', reason: 'Unregistered' }
+
+const clock = new Clock()
+let store: TestStore
+let identities: Identities
+let guard: RejectionGuard
+let deadPushkeys: DeadPushkeys
+beforeAll(async () => {
+  store = await openTestStore(clock.nowMs)
+  ;({ identities, guard, deadPushkeys } = store)
+})
+afterAll(() => store[Symbol.asyncDispose]())
+
+/** A device of its own for each test, registered an hour ago. */
+let device: KnownDevice
+beforeEach(() => {
+  clock.ms = Math.floor(clock.ms / MINUTE_MS) * MINUTE_MS // tombstones know whole minutes
+  device = {
+    route: randomUUID(),
+    deviceHash: identities.device({ appId: 'app', target: randomUUID() }),
+    pushkeyTs: clock.ms / 1000 - 3600,
+    kind: 'event',
+  }
+})
+
+const delivery = (more: Partial<Delivery> = {}) => createDelivery({ ...device, ...more })
+const record = (outcome: Outcome, more: Partial<Delivery> = {}) => deadPushkeys.record(delivery(more), outcome)
+
+describe('a device', () => {
+  it('of which nothing is known is sent to', async () => {
+    expect(await deadPushkeys.admit(device)).toBe('alive')
+  })
+
+  it('that was called dead is rejected, events and badges alike', async () => {
+    await record(GONE)
+    expect(await deadPushkeys.admit(device)).toBe('dead')
+    expect(await deadPushkeys.admit({ ...device, kind: 'counts' })).toBe('dead')
+  })
+
+  it.each<Outcome>([
+    { kind: 'delivered' },
+    { kind: 'failed', reason: 'PayloadTooLarge' },
+    { kind: 'blocked', reason: 'InvalidProviderToken' },
+    { kind: 'retry', reason: '503', scope: 'delivery', ambiguous: false },
+  ])('is not dead after $kind', async (outcome) => {
+    await record(outcome)
+    expect(await deadPushkeys.admit(device)).toBe('alive')
+  })
+
+  it('that was registered anew is probed, under that registration for as long as it lives', async () => {
+    await record(GONE)
+    const reborn = { ...device, pushkeyTs: clock.ms / 1000 + 5 }
+    expect([await deadPushkeys.admit(reborn), await deadPushkeys.admit(reborn)]).toEqual(['probe', 'probe'])
+    expect(await deadPushkeys.admit(device)).toBe('dead')
+    await record(GONE, { pushkeyTs: reborn.pushkeyTs, probesDead: true })
+    expect(await deadPushkeys.admit(reborn)).toBe('dead')
+  })
+
+  it('that died before it was registered, as the push service says, is probed', async () => {
+    await record({ ...GONE, sinceMs: clock.ms - 2 * 3600_000 })
+    expect(await deadPushkeys.admit(device)).toBe('probe')
+  })
+
+  it('without pushkey_ts is probed once a day', async () => {
+    const unnamed = { ...device, pushkeyTs: undefined }
+    await record(GONE, { pushkeyTs: undefined })
+    expect(await deadPushkeys.admit(unnamed)).toBe('dead')
+    clock.pass(DAY_MS)
+    expect([await deadPushkeys.admit(unnamed), await deadPushkeys.admit(unnamed)]).toEqual(['probe', 'dead'])
+  })
+
+  it('is forgotten after 30 days without a word of it', async () => {
+    await record(GONE)
+    clock.pass(29 * DAY_MS)
+    expect(await deadPushkeys.admit(device)).toBe('dead')
+    clock.pass(2 * DAY_MS)
+    expect(await deadPushkeys.admit(device)).toBe('alive')
+  })
+})
+
+describe('a delivery that waited while its device died', () => {
+  it('is not sent', async () => {
+    const waiting = delivery()
+    expect(await deadPushkeys.isDead(waiting)).toBe(false)
+    await record(GONE)
+    expect(await deadPushkeys.isDead(waiting)).toBe(true)
+  })
+
+  it('is sent all the same when it is a probe; what is delivered proves that the device lives', async () => {
+    await record(GONE)
+    const probe = delivery({ probesDead: true })
+    expect(await deadPushkeys.isDead(probe)).toBe(false)
+    await deadPushkeys.record(probe, { kind: 'delivered' })
+    expect(await deadPushkeys.admit(device)).toBe('alive')
+  })
+
+  it('proves nothing when it is no probe: it was on its way before the push service knew', async () => {
+    await record(GONE)
+    await record({ kind: 'delivered' })
+    expect(await deadPushkeys.admit(device)).toBe('dead')
+  })
+})
+
+describe('while the rejections of the route are suspected', () => {
+  const trip = async () => {
+    for (let count = 0; count < 25; count += 1)
+      await record(GONE, { deviceHash: identities.device({ appId: 'app', target: randomUUID() }) })
+    await record(GONE)
+  }
+
+  it('its dead devices are probed', async () => {
+    await trip()
+    expect(await deadPushkeys.admit(device)).toBe('probe')
+    expect(await deadPushkeys.admit({ ...device, kind: 'counts' })).toBe('probe')
+  })
+
+  it.each([
+    ['confirm', 'dead'],
+    ['discard', 'alive'],
+  ] as const)('and the operator says %s, they are %s', async (verdict, expected) => {
+    await trip()
+    await guard.release(device.route, verdict)
+    expect(await deadPushkeys.admit(device)).toBe(expected)
+  })
+})
+
+it('what an operator has forgotten was there, or was not', async () => {
+  expect(await deadPushkeys.forget(device.deviceHash)).toBe(false)
+  await record(GONE)
+  expect(await deadPushkeys.forget(device.deviceHash)).toBe(true)
+  expect(await deadPushkeys.admit(device)).toBe('alive')
+})
+
+describe('where the memory does not answer', () => {
+  const away = () => Promise.reject(new StoreUnavailableError('away'))
+  const broken = () => {
+    const memory = instead(store.memory, { set: away, delete: away, addMember: away })
+    return new DeadPushkeys(memory, new RejectionGuard(memory, clock.nowMs, () => {}), identities, clock.nowMs)
+  }
+
+  it('a delivered push stays delivered: that nobody wrote it down is not worth a second one', async () => {
+    await expect(broken().record(delivery({ probesDead: true }), { kind: 'delivered' })).resolves.toBeUndefined()
+  })
+
+  it('a rejection is not lost: the delivery is tried again', async () => {
+    await expect(broken().record(delivery(), GONE)).rejects.toThrow('away')
+  })
+})
+
+it('nothing that is remembered holds a pushkey or the second of a registration', async () => {
+  const written: string[] = []
+  const memory = instead(store.memory, {
+    set: (key, value, lifetimeMs) => {
+      written.push(key, value)
+      return store.memory.set(key, value, lifetimeMs)
+    },
+  })
+  const watched = new DeadPushkeys(memory, guard, identities, clock.nowMs)
+  const dead = delivery()
+  await watched.record(dead, GONE)
+  await watched.admit({ ...device, pushkeyTs: clock.ms / 1000 + 77 })
+  expect(written).toHaveLength(4)
+  expect(written.join()).not.toContain(dead.target.reveal())
+  expect(written.join()).not.toContain(String(clock.ms / 1000 + 77))
+})

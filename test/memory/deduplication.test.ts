@@ -1,0 +1,125 @@
+/** One push per event and device, and only the latest of what replaces each other. */
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Delivery } from '../../src/core/delivery.ts'
+import type { Deduplication } from '../../src/memory/deduplication.ts'
+import type { HandedOut } from '../../src/store/contract.ts'
+import { Clock } from '../helpers/clock.ts'
+import { createDelivery } from '../helpers/delivery.ts'
+import { openTestStore, type TestStore } from '../helpers/sqlite-store.ts'
+
+const DAY_MS = 24 * 3600_000
+
+const clock = new Clock()
+let store: TestStore
+let deduplication: Deduplication
+beforeAll(async () => {
+  store = await openTestStore(clock.nowMs)
+  deduplication = store.deduplication
+})
+afterAll(() => store[Symbol.asyncDispose]())
+
+/** Other ones for each test. */
+let event: string
+let latest: string
+beforeEach(() => {
+  ;[event, latest] = [`event-${randomUUID()}`, `latest-${randomUUID()}`]
+})
+
+let lastOrder = 0
+/** As the intake does it; `handedOut` is what a worker gets later. */
+async function stored(more: Partial<Delivery>): Promise<HandedOut> {
+  const handedOut = { delivery: createDelivery(more), attempt: 1, order: (lastOrder += 1) }
+  await deduplication.onStored(handedOut.delivery, handedOut.order)
+  return handedOut
+}
+
+describe('an event', () => {
+  it('is known once a delivery of it was stored', async () => {
+    expect(await deduplication.isKnown(event)).toBe(false)
+    await stored({ deduplicationKey: event })
+    expect(await deduplication.isKnown(event)).toBe(true)
+  })
+
+  it('is forgotten after a day, as long as homeservers repeat it', async () => {
+    await stored({ deduplicationKey: event })
+    clock.pass(DAY_MS - 1)
+    expect(await deduplication.isKnown(event)).toBe(true)
+    clock.pass(1)
+    expect(await deduplication.isKnown(event)).toBe(false)
+  })
+
+  it('that was stored twice at once is sent by the first delivery alone, however often that is handed out', async () => {
+    const [first, second] = [await stored({ deduplicationKey: event }), await stored({ deduplicationKey: event })]
+    for (let times = 0; times < 2; times += 1) {
+      expect(await deduplication.claim(second)).toBe('duplicate')
+      expect(await deduplication.claim(first)).toBeUndefined()
+    }
+  })
+
+  it('whose memory was lost between storing and sending is claimed by the one that is handed out first', async () => {
+    const [first, second] = [createDelivery({ deduplicationKey: event }), createDelivery({ deduplicationKey: event })]
+    expect(await deduplication.claim({ delivery: second, attempt: 1, order: 2 })).toBeUndefined()
+    expect(await deduplication.claim({ delivery: first, attempt: 1, order: 1 })).toBe('duplicate')
+  })
+})
+
+it('what may come twice on purpose is never a duplicate', async () => {
+  const [first, second] = [await stored({}), await stored({})]
+  expect([await deduplication.claim(first), await deduplication.claim(second)]).toEqual([undefined, undefined])
+})
+
+describe('of deliveries that replace each other', () => {
+  it.each([
+    ['a badge', 'counts', 'superseded'],
+    ['a wake-up', 'event', 'coalesced'],
+  ] as const)(
+    '%s that is not the latest is not sent, in whatever order they are handed out',
+    async (_what, priority, why) => {
+      const older = await stored({ priority, latestKey: latest })
+      const newer = await stored({ priority, latestKey: latest })
+      expect(await deduplication.claim(newer)).toBeUndefined()
+      expect(await deduplication.claim(older)).toBe(why)
+      expect(await deduplication.claim(newer)).toBeUndefined()
+    },
+  )
+
+  it('the latest is the one that was stored last, not the one that was written down last', async () => {
+    const [older, newer] = [createDelivery({ latestKey: latest }), createDelivery({ latestKey: latest })]
+    await deduplication.onStored(newer, 1_000_002)
+    await deduplication.onStored(older, 1_000_001)
+    expect(await deduplication.claim({ delivery: newer, attempt: 1, order: 1_000_002 })).toBeUndefined()
+    expect(await deduplication.claim({ delivery: older, attempt: 1, order: 1_000_001 })).toBe('coalesced')
+  })
+
+  it('one that outdates another makes it pointless without being of its kind', async () => {
+    const badge = await stored({ priority: 'counts', latestKey: latest })
+    const told = await stored({ outdates: [latest] })
+    expect(await deduplication.claim(badge)).toBe('superseded')
+    expect(await deduplication.claim(told)).toBeUndefined()
+  })
+
+  it('a duplicate outdates nothing: it will not be sent, and what it would have replaced still must be', async () => {
+    const first = await stored({ deduplicationKey: event, latestKey: latest })
+    const duplicate = await stored({ deduplicationKey: event, latestKey: latest })
+    expect(await deduplication.claim(duplicate)).toBe('duplicate')
+    expect(await deduplication.claim(first)).toBeUndefined()
+  })
+})
+
+describe('what is forgotten for a device', () => {
+  it('is the event and the latest of each of its deliveries, so that they come anew', async () => {
+    const known = await stored({ deduplicationKey: event, latestKey: latest })
+    await stored({ latestKey: latest })
+    await deduplication.forget(known.delivery)
+    expect(await deduplication.isKnown(event)).toBe(false)
+    expect(await deduplication.claim(known)).toBeUndefined()
+  })
+
+  it('is said to have been there, or not', async () => {
+    expect(await deduplication.forgetLatest(latest)).toBe(false)
+    await stored({ latestKey: latest })
+    expect(await deduplication.forgetLatest(latest)).toBe(true)
+    expect(await deduplication.forgetLatest(latest)).toBe(false)
+  })
+})

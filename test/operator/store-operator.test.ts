@@ -1,0 +1,187 @@
+/** What an operator can do with what is stored. */
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Routes, type RunningRoute } from '../../src/config/routes.ts'
+import type { Delivery } from '../../src/core/delivery.ts'
+import type { Identities, Recipient } from '../../src/core/identities.ts'
+import { Secret } from '../../src/core/secret.ts'
+import type { DeadPushkeys } from '../../src/memory/dead-pushkeys.ts'
+import type { Deduplication } from '../../src/memory/deduplication.ts'
+import type { RejectionGuard } from '../../src/memory/rejection-guard.ts'
+import { WakeUps } from '../../src/memory/wake-ups.ts'
+import { StoreOperator } from '../../src/operator/store-operator.ts'
+import { Clock } from '../helpers/clock.ts'
+import { createDelivery } from '../helpers/delivery.ts'
+import { Received, takeAll } from '../helpers/received.ts'
+import { createRoute } from '../helpers/route.ts'
+import { openTestStore, type TestStore } from '../helpers/sqlite-store.ts'
+
+const MAX_AGE_MS = 5 * 3600_000
+
+const clock = new Clock()
+let store: TestStore
+let identities: Identities
+let guard: RejectionGuard
+let deadPushkeys: DeadPushkeys
+let deduplication: Deduplication
+beforeAll(async () => {
+  store = await openTestStore(clock.nowMs)
+  ;({ identities, guard, deadPushkeys, deduplication } = store)
+})
+afterAll(() => store[Symbol.asyncDispose]())
+
+/** Those that are configured, other ones for each test. */
+let route: RunningRoute
+let other: RunningRoute
+let operator: StoreOperator
+beforeEach(() => {
+  ;[route, other] = [createRoute(), createRoute()]
+  const routes = new Routes([route, other])
+  const { keyring } = store
+  operator = new StoreOperator({
+    store,
+    guard,
+    keyring,
+    nowMs: clock.nowMs,
+    routes: () => routes,
+    maxAgeMs: () => MAX_AGE_MS,
+  })
+})
+
+describe('what was given up', () => {
+  /** Resolves with its id. */
+  const giveUp = async (reason: string, of = route.name): Promise<string> => {
+    const delivery = createDelivery({ route: of, acceptedAtMs: clock.ms })
+    await store.queue.add([delivery])
+    const received = new Received(() => ({ kind: 'dead-letter', reason }))
+    const consumption = store.queue.consume(of, 1, received.handler)
+    await received.atLeast(1)
+    await consumption.stop(60_000)
+    return delivery.id
+  }
+  const idsOf = async (filter: Parameters<StoreOperator['listDead']>[0]) =>
+    (await operator.listDead(filter)).map(({ id }) => id)
+
+  it('is listed by app, with why and when, and nothing of what it holds', async () => {
+    const id = await giveUp('PayloadTooLarge')
+    expect(await operator.listDead({ app: route.app })).toEqual([
+      { id, app: route.app, reason: 'PayloadTooLarge', attempts: 1, acceptedAtMs: clock.ms, diedAtMs: clock.ms },
+    ])
+  })
+
+  it('is found by its app, its id, its reason, and by all of them together', async () => {
+    const [a, b] = [await giveUp('one'), await giveUp('two')]
+    const c = await giveUp('one', other.name)
+    expect(new Set(await idsOf({ app: route.app }))).toEqual(new Set([a, b]))
+    expect(await idsOf({ id: b })).toEqual([b])
+    expect(await idsOf({ app: other.app, reason: 'one' })).toEqual([c])
+    expect(await idsOf({ app: other.app, id: a })).toEqual([])
+  })
+
+  it('is tried again as new: it has the whole time again', async () => {
+    const id = await giveUp('expired')
+    clock.pass(3 * 3600_000)
+    expect(await operator.retryDead({ app: route.app })).toBe(1)
+    const [handedOut] = await takeAll(store.queue, route.name)
+    expect(handedOut).toMatchObject({ attempt: 1, delivery: { id, expiresAtMs: clock.ms + MAX_AGE_MS } })
+    expect(await idsOf({ app: route.app })).toEqual([])
+  })
+
+  it('is dropped, and nothing else is', async () => {
+    const [a, b] = [await giveUp('one'), await giveUp('two')]
+    expect(await operator.dropDead({ app: route.app, reason: 'one' })).toBe(1)
+    expect(await idsOf({ app: route.app })).toEqual([b])
+    expect(await operator.retryDead({ id: a })).toBe(0)
+  })
+})
+
+describe('rejections that are held back', () => {
+  const trip = async () => {
+    for (let count = 0; count < 25; count += 1) await guard.record(route.name, randomUUID(), true)
+  }
+
+  it('are listed for each configured app that has some', async () => {
+    expect(await operator.listSuspected()).toEqual([])
+    await trip()
+    expect(await operator.listSuspected()).toEqual([{ app: route.app, windows: [{ sinceMs: expect.any(Number) }] }])
+  })
+
+  it.each(['confirm', 'discard'] as const)('are released by %s, once', async (verdict) => {
+    await trip()
+    expect(await operator.releaseSuspected(route.app, verdict)).toBe(1)
+    expect(await operator.listSuspected()).toEqual([])
+    expect(await operator.releaseSuspected(route.app, verdict)).toBe(0)
+  })
+})
+
+describe('to forget a device', () => {
+  const data = { default_payload: { cs: 'secret' } }
+  let recipient: Recipient
+  let wakeUps: WakeUps
+  beforeEach(() => {
+    recipient = { route: route.name, appId: route.app, target: `key-${randomUUID()}`, data }
+    wakeUps = new WakeUps(store.memory, randomUUID)
+  })
+
+  const forget = () => operator.forget({ appId: route.app, pushkey: new Secret(recipient.target), data })
+  /** Stored as the intake does it. */
+  const add = async (of: Recipient, more: Partial<Delivery> = {}): Promise<Delivery> => {
+    const deliveryRoute = of.route
+    const deviceHash = identities.device(of)
+    const delivery = createDelivery({ route: deliveryRoute, deviceHash, acceptedAtMs: clock.ms, ...more })
+    const [order = 0] = await store.queue.add([delivery])
+    await deduplication.onStored(delivery, order)
+    return delivery
+  }
+  const nothing = { death: false, latestBadge: false, departure: false, deliveries: 0, deadLetters: 0, unreadable: 0 }
+
+  it('of which nothing is known is said to have left nothing', async () => {
+    expect(await forget()).toEqual(nothing)
+  })
+
+  it('removes what waits for it, was given up, and is remembered of it, and says what that was', async () => {
+    const deduplicationKey = identities.event(recipient, '$event')
+    const badgeKey = identities.badge(recipient, route.countsPer)
+    const waiting = await add(recipient, { deduplicationKey })
+    await add(recipient, { priority: 'counts', latestKey: badgeKey })
+    await deadPushkeys.record(waiting, { kind: 'rejected', reason: 'Gone' })
+    await wakeUps.plan(identities.wakeUp(recipient, 'low'), clock.ms, 60_000)
+
+    expect(await forget()).toEqual({ ...nothing, death: true, latestBadge: true, departure: true, deliveries: 2 })
+    expect(await store.queue.depth(route.name)).toMatchObject({ waiting: 0 })
+    expect(await deduplication.isKnown(deduplicationKey)).toBe(false)
+    expect(await deadPushkeys.isDead(waiting)).toBe(false)
+    expect(await wakeUps.plannedMs(identities.wakeUp(recipient, 'low'))).toBeUndefined()
+    expect(await forget()).toEqual(nothing)
+  })
+
+  it('leaves other devices, and the same device of another app', async () => {
+    await add({ ...recipient, target: 'another' })
+    await add({ ...recipient, route: other.name, appId: other.app })
+    expect(await forget()).toEqual(nothing)
+    expect(await store.queue.depth(route.name)).toMatchObject({ waiting: 1 })
+    expect(await store.queue.depth(other.name)).toMatchObject({ waiting: 1 })
+  })
+
+  it('asks for an app that is configured', async () => {
+    expect(await operator.forget({ appId: 'unknown', pushkey: new Secret('key'), data: {} })).toBeUndefined()
+  })
+
+  it('finds the device by what its push service makes of pushkey and pusher data', async () => {
+    const web = createRoute({ targetOf: (pushkey, { endpoint = '' }) => JSON.stringify([pushkey, endpoint]) })
+    const { keyring } = store
+    const ofWeb = new StoreOperator({
+      store,
+      guard,
+      keyring,
+      nowMs: clock.nowMs,
+      routes: () => new Routes([web]),
+      maxAgeMs: () => MAX_AGE_MS,
+    })
+    await add({ route: web.name, appId: web.app, target: '["key","https://push.example.org"]', data: {} })
+    const device = { appId: web.app, pushkey: new Secret('key') }
+    expect(await ofWeb.forget({ ...device, data: {} })).toMatchObject({ deliveries: 0 })
+    const endpoint = 'https://push.example.org'
+    expect(await ofWeb.forget({ ...device, data: { endpoint } })).toMatchObject({ deliveries: 1 })
+  })
+})
