@@ -9,7 +9,7 @@ import type { EncryptForDevice } from './core/device-key.ts'
 import { codeOf } from './core/error-code.ts'
 import { Identities } from './core/identities.ts'
 import type { Log } from './core/log.ts'
-import { RunningRoutes } from './delivery/running-routes.ts'
+import { DeliveringRoutes } from './delivery/delivering-routes.ts'
 import { createAdminServer, type Readiness } from './http/admin-server.ts'
 import { createNotifyServer } from './http/notify-server.ts'
 import { loadEncryptForDevice } from './intake/encrypt-for-device.ts'
@@ -38,12 +38,14 @@ export interface GatewayParts extends Pick<Keys, 'keyring' | 'adminToken'> {
 export async function openGateway(config: Config, parts: GatewayParts): Promise<Gateway> {
   const routes = await openRoutes(config.routes, parts.kinds)
   const encryptForDevice = await loadEncryptForDevice()
-  const gateway = new Gateway(config, routes, await parts.openStore(), encryptForDevice, parts)
+  let gateway: Gateway | undefined
+  const store = await parts.openStore()
   try {
+    gateway = new Gateway(config, routes, store, encryptForDevice, parts)
     await gateway.start()
     return gateway
   } catch (error) {
-    await gateway.close()
+    await (gateway ?? store).close()
     throw error
   }
 }
@@ -56,7 +58,7 @@ export class Gateway implements AsyncDisposable {
   readonly #guard: RejectionGuard
   readonly #intake: Intake
   /** Absent where nothing is sent. */
-  readonly #delivery: RunningRoutes | undefined
+  readonly #delivery: DeliveringRoutes | undefined
   /** Absent where nothing is accepted. */
   readonly #notifyServer: Server | undefined
   readonly #adminServer: Server
@@ -86,7 +88,7 @@ export class Gateway implements AsyncDisposable {
       config,
     )
     if (role !== 'http')
-      this.#delivery = new RunningRoutes({
+      this.#delivery = new DeliveringRoutes({
         ...common,
         kinds,
         queue: store.queue,
@@ -117,21 +119,23 @@ export class Gateway implements AsyncDisposable {
 
   /** Uses the new configuration without losing or delaying a push; resolves with the settings that wait for a restart. */
   async reload(next: Config): Promise<readonly string[]> {
-    const waiting = restartOnly(this.#config, next)
-    const dialBefore = this.#dial
+    const [before, dialBefore] = [this.#config, this.#dial]
     this.#dial = createDial(next.proxy)
     try {
       const routes = await openRoutes(next.routes, this.#parts.kinds)
-      await this.#delivery?.apply(next.routes, routesChanged(this.#config, next))
-      this.#routes = routes
+      const swap = (): void => {
+        this.#config = next
+        this.#routes = routes
+        this.#intake.configure(routes, next)
+      }
+      if (this.#delivery === undefined) swap()
+      else await this.#delivery.apply(next.routes, routesChanged(before, next), swap)
     } catch (error) {
-      this.#dial = dialBefore
+      if (this.#config === before) this.#dial = dialBefore
       throw error
     }
-    this.#config = next
-    this.#intake.configure(this.#routes, next)
     this.#announceRoutes()
-    return waiting
+    return restartOnly(before, next)
   }
 
   /** For a configuration that was refused: the one in use stays. */
@@ -185,11 +189,8 @@ export class Gateway implements AsyncDisposable {
 
   #readiness(): Readiness {
     const { writable, fit, dangers } = this.#store.health()
-    const reasons = [
-      ...(this.#isClosing ? ['the gateway is stopping'] : []),
-      ...(writable ? [] : ['the store cannot be written to']),
-      ...dangers,
-    ]
+    const stopping = this.#isClosing ? ['the gateway is stopping'] : []
+    const reasons = [...stopping, ...(writable ? [] : ['the store cannot be written to']), ...dangers]
     return { isReady: !this.#isClosing && writable && fit, reasons }
   }
 
@@ -223,12 +224,11 @@ export class Gateway implements AsyncDisposable {
   }
 
   #announceRoutes(): void {
-    const { delivery } = this.#metrics
     this.#metrics.configured(this.#routes.all, this.#nowMs())
     for (const route of this.#routes.all) {
       const expiresAtMs = this.#delivery?.credentialExpiresAtMs(route.name)
-      if (expiresAtMs !== undefined) delivery.credentialExpires(route, expiresAtMs)
-      delivery.blocked(route, this.#delivery?.isBlocked(route.name) === true)
+      if (expiresAtMs !== undefined) this.#metrics.delivery.credentialExpires(route, expiresAtMs)
+      this.#metrics.delivery.blocked(route, this.#delivery?.isBlocked(route.name) === true)
     }
   }
 }

@@ -63,7 +63,7 @@ function placeOf({ stack = '', message }: Error): string | undefined {
   return frame
     ?.trim()
     .replace(/^at /, '')
-    .replace(/\(?(?:file:\/\/)?\/.*\/(src|node_modules)\//, '($1/')
+    .replace(/\(?(?:file:\/\/)?\/.*\/(src|dist|node_modules)\//, '($1/')
 }
 
 function textLine(line: string): string {

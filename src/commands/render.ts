@@ -6,7 +6,7 @@ import { parseNotification, type Device, type Notification } from '../core/notif
 import type { Sealing } from '../core/privacy-policy.ts'
 import type { Timing } from '../core/timing.ts'
 import type { Config } from '../config/config.ts'
-import { openRoutes, type Routes, type RunningRoute } from '../config/routes.ts'
+import { openRoutes, type Routes, type OpenRoute } from '../config/routes.ts'
 import type { ProviderKinds } from '../config/schema.ts'
 import { loadEncryptForDevice } from '../intake/encrypt-for-device.ts'
 import {
@@ -74,11 +74,11 @@ function namesOf({ roomId }: Notification): PushNames {
   }
 }
 
-function appLine({ app, provider, policy: { privacy, counts, sealed } }: RunningRoute): string {
+function appLine({ app, provider, policy: { privacy, counts, sealed } }: OpenRoute): string {
   return `  app           ${app} (${provider}, privacy: ${privacy}, counts: ${counts}, sealed: ${sealed})`
 }
 
-function sealingLines(sealing: Sealing | undefined, { policy }: RunningRoute): readonly string[] {
+function sealingLines(sealing: Sealing | undefined, { policy }: OpenRoute): readonly string[] {
   if (sealing?.key === 'valid')
     return ['  device        event_id, room_id, unread count, priority and time, sealed to its own key']
   if (sealing?.key === 'invalid')
@@ -90,7 +90,7 @@ function sealingLines(sealing: Sealing | undefined, { policy }: RunningRoute): r
 
 function partyLines(
   { push, timing }: PreparedPush,
-  { app, policy, disclosures }: RunningRoute,
+  { app, policy, disclosures }: OpenRoute,
   { headers, body }: Message,
   isTruncated: boolean,
 ): readonly string[] {

@@ -1,4 +1,4 @@
-/** The routes that run: what each provider makes of its configured options, and which route a device belongs to. */
+/** The configured routes, opened: what each provider makes of its options, and which route a device belongs to. Sends nothing. */
 import { compileApps } from '../core/app-match.ts'
 import type { CountsPer } from '../core/identities.ts'
 import type { JsonObject } from '../core/json.ts'
@@ -9,7 +9,7 @@ import type { Route } from '../core/route.ts'
 import type { RouteConfig } from './config.ts'
 import type { ProviderKinds } from './schema.ts'
 
-export interface RunningRoute extends Route, Pick<RouteConfig, 'policy' | 'timing'> {
+export interface OpenRoute extends Route, Pick<RouteConfig, 'policy' | 'timing'> {
   /** Every push makes the phone ring. */
   readonly alwaysRings: boolean
   readonly countsPer: CountsPer
@@ -24,16 +24,16 @@ export interface RunningRoute extends Route, Pick<RouteConfig, 'policy' | 'timin
 }
 
 export class Routes {
-  readonly all: readonly RunningRoute[]
+  readonly all: readonly OpenRoute[]
   readonly #match: (appId: string) => string | undefined
 
-  constructor(all: readonly RunningRoute[]) {
+  constructor(all: readonly OpenRoute[]) {
     this.all = all
     this.#match = compileApps(all.map(({ app }) => app))
   }
 
   /** The route of a device with this app_id; undefined when no app is configured for it. */
-  routeFor(appId: string): RunningRoute | undefined {
+  routeFor(appId: string): OpenRoute | undefined {
     const app = this.#match(appId)
     return this.all.find((route) => route.app === app)
   }
@@ -47,7 +47,7 @@ export async function openRoutes(configs: readonly RouteConfig[], kinds: Provide
 async function openRoute(
   { name, app, provider, options, policy, timing }: RouteConfig,
   kinds: ProviderKinds,
-): Promise<RunningRoute> {
+): Promise<OpenRoute> {
   const kind = kinds[provider]
   if (kind === undefined) throw new TypeError(`no push service is called ${provider}`)
   return {

@@ -1,6 +1,7 @@
 /**
  * Every keyed hash by which a device or a push is recognised again, with what it is made of: so what can be linked, and by whom. None can be turned
- * back, and nobody without the key file can compute one. What goes to a push service is the push id and the collapse IDs; the rest stays in the store.
+ * back, and nobody without the key file can compute one. A push service gets the push ID and the collapse IDs, the log 8 digits of the device; the rest
+ * stays in the store, or is used at once and forgotten. A purpose (the first word of each hash) is never renamed: what is stored is found by it.
  */
 import type { JsonObject } from './json.ts'
 import type { Keyring } from './keyring.ts'

@@ -82,14 +82,17 @@ export interface ProviderKind<Options = never> {
   readonly files: readonly string[]
   /** Counts-only pushes replace each other per pushkey, or per pushkey and pusher data. */
   readonly countsPer: 'pushkey' | 'pusher'
-  /** Its messages are encrypted to the device anyway, so a device's own key (`hushgate_key`) is not needed. */
+  /**
+   * Its messages are encrypted to the device anyway, so a device's own key (`hushgate_key`) is not needed: for any app. Whether those of one app are, under its
+   * options, is said by `outside` of its disclosures.
+   */
   readonly isEndToEnd?: boolean | undefined
   /** What the sender needs to reach a device, as one text; default: the pushkey itself. */
   targetOf?(pushkey: string, data: JsonObject): string
   readonly names: PushServiceNames
   /** What its push service learns under these options. */
   disclosures(options: Options): ProviderDisclosures
-  /** For a push service that can: whether every push of the app rings. `section`: as it was written, mistakes included. */
+  /** For a push service that can: whether every push of the app rings. `section`: the app's section, checked, or as it was written, mistakes included. */
   rings?(section: JsonObject): Ringing | undefined
   /** Reads what the options point to and reports every mistake; opens no connection. */
   inspect(options: Options): Promise<readonly OptionMistake[]>

@@ -24,6 +24,12 @@ export interface WorkerParts {
   readonly random: () => number
 }
 
+/** A route that delivers, by a sender of its push service. */
+export interface Delivering {
+  readonly route: Route
+  readonly sender: Sender
+}
+
 /** Long enough for every push service's own advice (Google: at least 10 s), shorter than any store's patience. */
 const ATTEMPT_TIMEOUT_MS = 15_000
 /** After an error of our own, e.g. a store that does not answer. */
@@ -38,17 +44,21 @@ interface Handled extends Pick<HandledDelivery, 'result' | 'reason'> {
 }
 
 export class Worker {
-  readonly #route: Route
-  readonly #senderNow: () => Sender | undefined
+  readonly #delivering: () => Delivering | undefined
   readonly #parts: WorkerParts
+  /** Of a removed route, the last one. */
+  #knownRoute: Route
   readonly #pauseWarnings: Throttle
   readonly #gate: Gate
   readonly #consumption: Consumption
 
-  /** Begins at once. `senderNow`: a delivery on its way keeps the sender it started with. `concurrency`: deliveries in flight at once. */
-  constructor(route: Route, senderNow: () => Sender | undefined, concurrency: number, parts: WorkerParts) {
-    this.#route = route
-    this.#senderNow = senderNow
+  /**
+   * Begins at once. `delivering`: as it is configured now, undefined once the route is removed; a delivery on its way keeps the sender it started with.
+   * `concurrency`: deliveries in flight at once.
+   */
+  constructor(route: Route, delivering: () => Delivering | undefined, concurrency: number, parts: WorkerParts) {
+    this.#knownRoute = route
+    this.#delivering = delivering
     this.#parts = parts
     this.#pauseWarnings = new Throttle(PAUSE_WARNING_MS, parts.nowMs)
     this.#gate = new Gate({
@@ -63,6 +73,12 @@ export class Worker {
     this.#consumption = parts.queue.consume(route.name, concurrency, (batch, signal) =>
       Promise.all(batch.map((handedOut) => this.#handle(handedOut, signal))),
     )
+  }
+
+  /** Its push service may be another after a reload. */
+  get #route(): Route {
+    this.#knownRoute = this.#delivering()?.route ?? this.#knownRoute
+    return this.#knownRoute
   }
 
   get isBlocked(): boolean {
@@ -128,7 +144,7 @@ export class Worker {
   }
 
   async #send({ message, target }: Delivery, signal: AbortSignal): Promise<Outcome> {
-    const sender = this.#senderNow()
+    const sender = this.#delivering()?.sender
     if (sender === undefined) return { kind: 'retry', reason: 'app_removed', scope: 'delivery', ambiguous: false }
     return sender.send(message, target, signal)
   }

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
-import type { Routes, RunningRoute } from '../config/routes.ts'
+import type { Routes, OpenRoute } from '../config/routes.ts'
 import type { Delivery } from '../core/delivery.ts'
 import type { EncryptForDevice } from '../core/device-key.ts'
 import { StoreUnavailableError } from '../core/errors.ts'
@@ -26,6 +26,11 @@ import { Scheduler } from './schedule.ts'
 /** What of the configuration decides about what comes in. */
 export type IntakeSettings = Pick<Config, 'unknownApp' | 'queue'>
 
+interface Configured {
+  readonly routes: Routes
+  readonly settings: IntakeSettings
+}
+
 export interface IntakeParts {
   readonly store: Store
   readonly deadPushkeys: DeadPushkeys
@@ -47,7 +52,7 @@ const UNKNOWN_APP_WARNING_MS = 60_000
 type DeviceResult = Accepted | 'rejected' | 'skipped'
 
 interface Accepted {
-  readonly route: RunningRoute
+  readonly route: OpenRoute
   readonly delivery: Delivery
   readonly rendered: Rendered & { readonly kind: 'message' }
 }
@@ -56,7 +61,7 @@ interface Accepted {
 interface Addressee {
   readonly notification: Notification
   readonly device: Device
-  readonly route: RunningRoute
+  readonly route: OpenRoute
   readonly recipient: Recipient
   readonly deviceHash: string
   readonly deduplicationKey: string | undefined
@@ -67,13 +72,11 @@ export class Intake {
   readonly #scheduler: Scheduler
   readonly #highWaterMark: HighWaterMark
   readonly #unknownAppWarnings: Throttle
-  #routes: Routes
-  #settings: IntakeSettings
+  #configured: Configured
 
   constructor(parts: IntakeParts, routes: Routes, settings: IntakeSettings) {
     this.#parts = parts
-    this.#routes = routes
-    this.#settings = settings
+    this.#configured = { routes, settings }
     this.#scheduler = new Scheduler(new WakeUps(parts.store.memory, randomUUID), parts.identities)
     this.#highWaterMark = new HighWaterMark(parts.store.queue, parts.nowMs)
     this.#unknownAppWarnings = new Throttle(UNKNOWN_APP_WARNING_MS, parts.nowMs)
@@ -81,34 +84,40 @@ export class Intake {
 
   /** From the next notification on. */
   configure(routes: Routes, settings: IntakeSettings): void {
-    this.#routes = routes
-    this.#settings = settings
+    this.#configured = { routes, settings }
   }
 
   /** Resolves with the pushkeys to reject once everything else is durable; rejects with StoreUnavailableError within a second. */
   async accept(notification: Notification): Promise<readonly string[]> {
     if (!this.#parts.store.health().writable) throw new StoreUnavailableError('the store is not writable')
-    return withTimeLimit(ACCEPT_TIMEOUT_MS, this.#acceptAll(notification), noAnswer)
+    return withTimeLimit(ACCEPT_TIMEOUT_MS, this.#acceptAll(notification, this.#configured), noAnswer)
   }
 
-  async #acceptAll(notification: Notification): Promise<readonly string[]> {
+  async #acceptAll(notification: Notification, configured: Configured): Promise<readonly string[]> {
     const { devices } = notification
     const results: DeviceResult[] = []
     for (let start = 0; start < devices.length; start += DEVICES_AT_ONCE) {
       // A thousand devices of one request must not hold up everybody else's.
       if (start > 0) await nextTurn()
       const some = devices.slice(start, start + DEVICES_AT_ONCE)
-      results.push(...(await Promise.all(some.map((device) => this.#acceptDevice(notification, device)))))
+      results.push(...(await Promise.all(some.map((device) => this.#acceptDevice(notification, device, configured)))))
     }
-    await this.#store(results.filter((each) => typeof each === 'object'))
+    await this.#store(
+      results.filter((each) => typeof each === 'object'),
+      configured.settings,
+    )
     const rejected = devices.filter((_, index) => results[index] === 'rejected')
     return [...new Set(rejected.map(({ pushkey }) => pushkey.reveal()))]
   }
 
-  async #acceptDevice(notification: Notification, device: Device): Promise<DeviceResult> {
+  async #acceptDevice(
+    notification: Notification,
+    device: Device,
+    { routes, settings }: Configured,
+  ): Promise<DeviceResult> {
     const { metrics, deadPushkeys, deduplication } = this.#parts
-    const route = this.#routes.routeFor(device.appId)
-    if (route === undefined) return this.#answerUnknownApp()
+    const route = routes.routeFor(device.appId)
+    if (route === undefined) return this.#answerUnknownApp(settings)
     const { kind } = notification
     if (kind === 'nothing') {
       metrics.intake.deviceSkipped(route, 'nothing_to_send')
@@ -128,19 +137,18 @@ export class Intake {
       metrics.intake.deviceSkipped(route, 'duplicate')
       return 'skipped'
     }
-    return (await this.#prepare(addressee, admission === 'probe')) ?? 'skipped'
+    return (await this.#prepare(addressee, settings, admission === 'probe')) ?? 'skipped'
   }
 
-  #answerUnknownApp(): DeviceResult {
+  #answerUnknownApp({ unknownApp }: IntakeSettings): DeviceResult {
     const { metrics, log } = this.#parts
-    const { unknownApp } = this.#settings
     metrics.intake.unknownApp()
     if (this.#unknownAppWarnings.allows())
       log.warn('A homeserver pushes to an app_id that is not configured', { answer: unknownApp })
     return unknownApp === 'reject' ? 'rejected' : 'skipped'
   }
 
-  #addresseeOf(notification: Notification, device: Device, route: RunningRoute): Addressee {
+  #addresseeOf(notification: Notification, device: Device, route: OpenRoute): Addressee {
     const { identities } = this.#parts
     const { appId, data } = device
     const recipient = { route: route.name, appId, target: route.targetOf(device.pushkey.reveal(), data), data }
@@ -158,10 +166,13 @@ export class Intake {
   }
 
   /** Undefined when there is nothing to send. */
-  async #prepare(addressee: Addressee, probesDead: boolean): Promise<Accepted | undefined> {
+  async #prepare(
+    addressee: Addressee,
+    { queue: { maxAgeMs, callMaxAgeMs } }: IntakeSettings,
+    probesDead: boolean,
+  ): Promise<Accepted | undefined> {
     const { metrics, encryptForDevice, nowMs: clock } = this.#parts
     const { notification, device, route, recipient, deviceHash, deduplicationKey } = addressee
-    const { maxAgeMs, callMaxAgeMs } = this.#settings.queue
     const nowMs = clock()
     const circumstances = { nowMs, maxAgeMs, callMaxAgeMs, encryptForDevice, randomBytes }
     const prepared = preparePush(notification, device, route, circumstances)
@@ -219,10 +230,9 @@ export class Intake {
   }
 
   /** Rejects when not all of it could be stored. */
-  async #store(accepted: readonly Accepted[]): Promise<void> {
+  async #store(accepted: readonly Accepted[], { queue: { highWater } }: IntakeSettings): Promise<void> {
     if (accepted.length === 0) return
     const { store, deduplication, metrics } = this.#parts
-    const { highWater } = this.#settings.queue
     const deliveries = accepted.map(({ delivery }) => delivery)
     if (deliveries.some(({ route }) => this.#highWaterMark.isReached(route, highWater)))
       throw new StoreUnavailableError('queue.high_water is reached')

@@ -2,7 +2,7 @@
  * Notification × device × route → push, and push → message: what a device is told, without anything stored or sent. Pure but for what is passed in. The
  * intake and `hushgate render` both go through here, so that what is shown is what is sent.
  */
-import type { RunningRoute } from '../config/routes.ts'
+import type { OpenRoute } from '../config/routes.ts'
 import type { Priority } from '../core/delivery.ts'
 import type { EncryptForDevice } from '../core/device-key.ts'
 import type { PushIdentity, Rendered } from '../core/message.ts'
@@ -40,7 +40,7 @@ export interface PreparedPush {
 export function preparePush(
   notification: Notification,
   device: Device,
-  route: RunningRoute,
+  route: OpenRoute,
   circumstances: Circumstances,
 ): PreparedPush | undefined {
   const { nowMs, encryptForDevice, randomBytes } = circumstances
@@ -68,7 +68,7 @@ export interface PushNames extends Pick<PushIdentity, 'id' | 'collapseId'> {
 
 export function renderPush(
   { push, shownMaxAgeMs }: PreparedPush,
-  route: RunningRoute,
+  route: OpenRoute,
   { id, collapseId, roomCollapseId }: PushNames,
   { shownAtMs }: Pick<Schedule, 'shownAtMs'>,
 ): Rendered {
@@ -82,7 +82,7 @@ export function renderPush(
   })
 }
 
-function priorityOf(notification: Notification, { alwaysRings }: RunningRoute): Priority {
+function priorityOf(notification: Notification, { alwaysRings }: OpenRoute): Priority {
   if (notification.kind === 'counts') return 'counts'
   return alwaysRings || isCall(notification) ? 'call' : 'event'
 }

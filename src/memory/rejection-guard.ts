@@ -101,6 +101,7 @@ export function opinionOf(
   return window.isDiscarded === true ? 'discarded' : 'suspected'
 }
 
+/** `breaker`: names in the store, which are never changed. */
 function setName(what: string, route: string, bucket: number): string {
   return `breaker:${what}:${route}:${bucket}`
 }

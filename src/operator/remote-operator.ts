@@ -64,7 +64,9 @@ export class RemoteOperator implements Operator {
     if (!response.ok) throw new OperatorError(`The running gateway answered ${response.status}`)
     const json: unknown = await response.json()
     if (!Value.Check(schema, json))
-      throw new OperatorError('The running gateway is of another version: its answer is another')
+      throw new OperatorError(
+        'The running gateway is of another version, and its answer cannot be read; what was asked for may be done',
+      )
     return json
   }
 }

@@ -86,7 +86,11 @@ function work(
 }
 
 function start(senderNow: () => Sender | undefined, concurrency = 10, more: Partial<WorkerParts> = {}): Worker {
-  worker = new Worker(route, senderNow, concurrency, { ...parts, ...more })
+  const delivering = () => {
+    const sender = senderNow()
+    return sender === undefined ? undefined : { route, sender }
+  }
+  worker = new Worker(route, delivering, concurrency, { ...parts, ...more })
   return worker
 }
 
@@ -374,4 +378,21 @@ it('what is logged of a delivery shows neither its pushkey nor its message', asy
   const text = JSON.stringify(log.entries)
   expect(text).not.toContain(target.reveal())
   expect(text).not.toContain(JSON.stringify(message.body).slice(1, -1))
+})
+
+it('what goes out after a reload to another push service is counted as of that one', async () => {
+  const moved = { ...route, provider: 'another' }
+  metrics.configured([route, moved], clock.ms)
+  const sender: Sender = { send: async () => DELIVERED, check: async () => ({ ok: true }), close: async () => {} }
+  let now = { route, sender }
+  worker = new Worker(route, () => now, 10, parts)
+  await add()
+  await until('the first is delivered', () => dispositions.length === 1)
+  now = { route: moved, sender }
+  await add()
+  await until('the second is delivered', () => dispositions.length === 2)
+  const { text } = await metrics.expose()
+  const delivered = (provider: string) =>
+    metricValue(text, 'hushgate_outcomes_total', { app: route.app, provider, outcome: 'delivered' })
+  expect([delivered('made-up'), delivered('another')]).toEqual([1, 1])
 })

@@ -39,11 +39,12 @@ afterEach(async () => {
   await folder[Symbol.asyncDispose]()
 })
 
-/** Apps by their name, which is also the label of the sender, with their privacy mode. */
+/** Apps by their name, with their privacy mode and the label of their sender ("full by new"), which is their name where none is given. */
 function load(apps: Record<string, string>, settings = 'unknown_app: reject'): Promise<Config> {
-  const sections = Object.entries(apps).map(
-    ([name, privacy]) => `  ${name}: { type: steered, label: ${name}, privacy: ${privacy} }`,
-  )
+  const sections = Object.entries(apps).map(([name, app]) => {
+    const [privacy, label = name] = app.split(' by ')
+    return `  ${name}: { type: steered, label: "${label}", privacy: ${privacy} }`
+  })
   return folder.load(
     `http: { host: 127.0.0.1, port: 0 }\nadmin: { port: 0 }\n${settings}\napps:\n${sections.join('\n')}\n`,
   )
@@ -75,6 +76,46 @@ it('a new app is accepted only once its sender is open, and until then everythin
   expect(await notify('new', 'afterwards')).toEqual({ rejected: [] })
   await happened('send afterwards by new')
   expect(await notify('unknown')).toEqual({ rejected: [] })
+})
+
+it('what comes while an old sender finishes is accepted by the new configuration, and goes out in its privacy mode', async () => {
+  const answer = createGate()
+  provider.answer = async (label) => {
+    if (label === 'before') await answer.passed
+    return { kind: 'delivered' }
+  }
+  await gateway.reload(await load({ old: 'full by before' }))
+  await notify('old', 'first')
+  await happened('send first by before')
+  const reloaded = gateway.reload(await load({ old: 'minimal by new', 'added.*': 'minimal' }))
+  await happened('open new')
+  await until('the new sender takes over', async () => {
+    await notify('old', 'meanwhile')
+    return provider.events.includes('send meanwhile by new')
+  })
+  expect(provider.sent.at(-1)).toMatchObject({ push: { detail: 'minimal' } })
+  expect(await notify('added.app', 'of an added app')).toEqual({ rejected: [] })
+  await happened('send of an added app by added.*')
+  expect(provider.events).not.toContain('close before')
+  answer.open()
+  await reloaded
+})
+
+it('a push to an app that is renamed while its old route finishes does not stay with the old name', async () => {
+  const answer = createGate()
+  await gateway.reload(await load({ 'a.*': 'minimal by glob' }))
+  provider.answer = async (label) => {
+    if (label === 'glob') await answer.passed
+    return { kind: 'delivered' }
+  }
+  await notify('a.b', 'first')
+  await happened('send first by glob')
+  const reloaded = gateway.reload(await load({ 'a.b': 'minimal by exact' }))
+  await happened('open exact')
+  await notify('a.b', 'meanwhile')
+  await happened('send meanwhile by exact')
+  answer.open()
+  await reloaded
 })
 
 it('an app that is removed finishes what is on its way, and is unknown from then on', async () => {

@@ -1,16 +1,16 @@
 /** A route to a push service that exists only here: what it would be sent is what its renderer was given, as JSON. */
 import { randomUUID } from 'node:crypto'
-import type { RunningRoute } from '../../src/config/routes.ts'
+import type { OpenRoute } from '../../src/config/routes.ts'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts'
 import type { PrivacyPolicy } from '../../src/core/privacy-policy.ts'
 
-export interface RouteOptions extends Partial<Omit<RunningRoute, 'policy'>> {
+export interface RouteOptions extends Partial<Omit<OpenRoute, 'policy'>> {
   readonly policy?: Partial<PrivacyPolicy>
 }
 
 /** Minimal, with counts as a badge, leaving at once, unless told otherwise. Each call is a route of its own. */
-export function createRoute({ policy, ...overrides }: RouteOptions = {}): RunningRoute {
+export function createRoute({ policy, ...overrides }: RouteOptions = {}): OpenRoute {
   const app = overrides.app ?? `com.example.app-${randomUUID()}`
   return {
     name: app,

@@ -14,6 +14,8 @@ export interface SteeredProvider {
   readonly kinds: ProviderKinds
   /** `open LABEL`, `send PUSHKEY by LABEL`, `close LABEL` as they happened. */
   readonly events: string[]
+  /** The push and the identity that each message was rendered from, as they were sent. */
+  readonly sent: unknown[]
   /** A sender is open when this resolves. */
   opening: (label: string) => Promise<unknown>
   /** What the push service answers. */
@@ -22,6 +24,7 @@ export interface SteeredProvider {
 
 export function createSteeredProvider(): SteeredProvider {
   const events: string[] = []
+  const sent: unknown[] = []
   const kind: ProviderKind<Static<typeof options>> = {
     options,
     files: [],
@@ -39,7 +42,8 @@ export function createSteeredProvider(): SteeredProvider {
       events.push(`open ${label}`)
       const inFlight = new Set<Promise<Outcome>>()
       return {
-        async send(_message, target) {
+        async send({ body }, target) {
+          sent.push(JSON.parse(body))
           events.push(`send ${target.reveal()} by ${label}`)
           const answer = provider.answer(label, target.reveal())
           inFlight.add(answer)
@@ -55,8 +59,9 @@ export function createSteeredProvider(): SteeredProvider {
     },
   }
   const provider: SteeredProvider = {
-    kinds: { 'steered': kind },
+    kinds: { steered: kind },
     events,
+    sent,
     opening: async () => {},
     answer: async () => ({ kind: 'delivered' }),
   }

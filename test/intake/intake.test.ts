@@ -1,7 +1,7 @@
 /** What the intake does with a notification: what it stores, what it rejects, what it leaves out, and when it refuses all of it. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Routes, type RunningRoute } from '../../src/config/routes.ts'
+import { Routes, type OpenRoute } from '../../src/config/routes.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
 import { TEST_PUSH } from '../../src/core/push.ts'
 import { loadEncryptForDevice } from '../../src/intake/encrypt-for-device.ts'
@@ -40,7 +40,7 @@ let parts: IntakeParts
 let metrics: Metrics
 let log: RecordedLog
 /** The only one that is configured, unless a test says otherwise. */
-let route: RunningRoute
+let route: OpenRoute
 let intake: Intake
 beforeAll(async () => {
   store = await openTestStore(clock.nowMs)
@@ -63,7 +63,7 @@ beforeEach(() => use(createRoute()))
 
 /** From now on an intake of its own has this route alone. */
 function use(
-  next: RunningRoute,
+  next: OpenRoute,
   { settings = SETTINGS, ...more }: { settings?: IntakeSettings; store?: Store } = {},
 ): void {
   route = next

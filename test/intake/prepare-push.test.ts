@@ -1,6 +1,6 @@
 /** Notification × device × route → push → message, without anything stored or sent. */
 import { describe, expect, it } from 'vitest'
-import type { RunningRoute } from '../../src/config/routes.ts'
+import type { OpenRoute } from '../../src/config/routes.ts'
 import { TEST_PUSH } from '../../src/core/push.ts'
 import {
   preparePush,
@@ -150,7 +150,7 @@ it('a call, the test push and what says more than "wake up" are not put off by c
 
 describe('the message', () => {
   const names: PushNames = { id: 'push-id', collapseId: 'collapse-id', roomCollapseId: () => 'room-collapse-id' }
-  const identityOf = (push: PreparedPush, route: RunningRoute, shownAtMs = NOW_MS) => {
+  const identityOf = (push: PreparedPush, route: OpenRoute, shownAtMs = NOW_MS) => {
     const rendered = renderPush(push, route, names, { shownAtMs })
     if (rendered.kind === 'nothing') throw new Error(rendered.reason)
     return renderedFrom(rendered).identity

@@ -1,7 +1,7 @@
 /** What an operator can do with what is stored. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { Routes, type RunningRoute } from '../../src/config/routes.ts'
+import { Routes, type OpenRoute } from '../../src/config/routes.ts'
 import type { Delivery } from '../../src/core/delivery.ts'
 import type { Identities, Recipient } from '../../src/core/identities.ts'
 import { Secret } from '../../src/core/secret.ts'
@@ -31,8 +31,8 @@ beforeAll(async () => {
 afterAll(() => store[Symbol.asyncDispose]())
 
 /** Those that are configured, other ones for each test. */
-let route: RunningRoute
-let other: RunningRoute
+let route: OpenRoute
+let other: OpenRoute
 let operator: StoreOperator
 beforeEach(() => {
   ;[route, other] = [createRoute(), createRoute()]

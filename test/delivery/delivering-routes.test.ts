@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { RunningRoutes } from '../../src/delivery/running-routes.ts'
+import { DeliveringRoutes } from '../../src/delivery/delivering-routes.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import { configFolder, type ConfigFolder } from '../config/fixtures.ts'
 import { Clock } from '../helpers/clock.ts'
@@ -22,7 +22,7 @@ afterAll(() => store[Symbol.asyncDispose]())
 
 let provider: SteeredProvider
 let folder: ConfigFolder
-let running: RunningRoutes
+let running: DeliveringRoutes
 /** Names of two routes, other ones for each test. */
 let one: string
 let two: string
@@ -31,7 +31,7 @@ beforeEach(async () => {
   folder = await configFolder(provider.kinds)
   ;[one, two] = [`one-${randomUUID()}`, `two-${randomUUID()}`]
   const log = new RecordedLog()
-  running = new RunningRoutes({
+  running = new DeliveringRoutes({
     kinds: provider.kinds,
     concurrency: 10,
     queue: store.queue,

@@ -1,29 +1,24 @@
-/** The routes that deliver: of each its sender and its worker, swapped as a whole when the configuration changes. */
+/** The routes that deliver: of each its sender and its worker. All senders are swapped in one step when the configuration changes. */
 import type { RouteConfig } from '../config/config.ts'
 import type { ProviderKinds } from '../config/schema.ts'
 import type { ProviderContext, Sender } from '../core/provider.ts'
-import { Worker, type WorkerParts } from './worker.ts'
+import { Worker, type Delivering, type WorkerParts } from './worker.ts'
 
-export interface RunningRoutesParts extends WorkerParts {
+export interface DeliveringRoutesParts extends WorkerParts {
   readonly kinds: ProviderKinds
   /** Deliveries of one route in flight at once. */
   readonly concurrency: number
   readonly contextFor: (route: RouteConfig) => ProviderContext
 }
 
-interface Running {
-  readonly config: RouteConfig
-  readonly sender: Sender
-}
-
 const STOP_GRACE_MS = 20_000
 
-export class RunningRoutes {
-  readonly #parts: RunningRoutesParts
-  #running: ReadonlyMap<string, Running> = new Map()
+export class DeliveringRoutes {
+  readonly #parts: DeliveringRoutesParts
+  #running: ReadonlyMap<string, Delivering> = new Map()
   readonly #workers = new Map<string, Worker>()
 
-  constructor(parts: RunningRoutesParts) {
+  constructor(parts: DeliveringRoutesParts) {
     this.#parts = parts
   }
 
@@ -35,21 +30,29 @@ export class RunningRoutes {
     return this.#running.get(route)?.sender.credentialExpiresAtMs
   }
 
-  /** Opens what is new first, so that a failure changes nothing; then swaps; then lets what was replaced finish. `changed` names the routes to open anew. */
-  async apply(configs: readonly RouteConfig[], changed: ReadonlySet<string>): Promise<void> {
-    const next = new Map<string, Running>()
+  /**
+   * Opens what is new first, so that a failure changes nothing; then swaps; then lets what was replaced finish. `changed` names the routes to open anew.
+   * `onSwapped` is called in the step that swaps: what is accepted from then on has to be for the new routes, or it would wait for those that go.
+   */
+  async apply(
+    configs: readonly RouteConfig[],
+    changed: ReadonlySet<string>,
+    onSwapped: () => void = () => {},
+  ): Promise<void> {
+    const next = new Map<string, Delivering>()
     try {
       for (const config of configs) {
         const existing = this.#running.get(config.name)
         const isKept = existing !== undefined && !changed.has(config.name)
-        next.set(config.name, isKept ? existing : { config, sender: await this.#openSender(config) })
+        next.set(config.name, isKept ? existing : { route: config, sender: await this.#openSender(config) })
       }
     } catch (error) {
-      await closeSenders([...next.values()].filter((opened) => this.#running.get(opened.config.name) !== opened))
+      await closeSenders([...next.values()].filter((opened) => this.#running.get(opened.route.name) !== opened))
       throw error
     }
-    const replaced = [...this.#running.values()].filter((running) => next.get(running.config.name) !== running)
+    const replaced = [...this.#running.values()].filter((running) => next.get(running.route.name) !== running)
     this.#running = next
+    onSwapped()
     const removed = [...this.#workers.keys()].filter((name) => !next.has(name))
     this.#startWorkers()
     for (const name of changed) this.#workers.get(name)?.probeNow()
@@ -69,11 +72,10 @@ export class RunningRoutes {
   }
 
   #startWorkers(): void {
-    for (const { config } of this.#running.values()) {
-      const { name } = config
+    for (const { route } of this.#running.values()) {
+      const { name } = route
       if (this.#workers.has(name)) continue
-      const senderNow = (): Sender | undefined => this.#running.get(name)?.sender
-      this.#workers.set(name, new Worker(config, senderNow, this.#parts.concurrency, this.#parts))
+      this.#workers.set(name, new Worker(route, () => this.#running.get(name), this.#parts.concurrency, this.#parts))
     }
   }
 
@@ -84,6 +86,6 @@ export class RunningRoutes {
   }
 }
 
-async function closeSenders(routes: readonly Running[]): Promise<void> {
+async function closeSenders(routes: readonly Delivering[]): Promise<void> {
   await Promise.all(routes.map(({ sender }) => sender.close()))
 }
