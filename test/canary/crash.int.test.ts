@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { canaryNotification, valuesIn } from './notification.ts'
 import { startCanaryServices, type CanaryServices, type Service } from './services.ts'
 import { canary, createFinder, type Finding } from './canary.ts'
-import { createHushgateFolder, logLines, startHushgate, type Ended } from '../helpers/hushgate-process.ts'
+import { createHushgateFolder, logLines, startHushgate } from '../helpers/hushgate-process.ts'
+import type { Ended } from '../helpers/logged-process.ts'
 
 const APPS = { apns: 'com.example.ios', fcm: 'com.example.android', webpush: 'com.example.web' } as const
 const THROW_INSIDE = ['--import', join(import.meta.dirname, './throw-inside.ts')]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { check, type CheckOptions } from '../../src/commands/check.ts'
-import { configFolder, kinds, type ConfigFolder } from '../config/fixtures.ts'
-import { textSink } from './text-sink.ts'
+import { configFolder, kinds, type ConfigFolder } from '../helpers/config-folder.ts'
+import { textSink } from '../helpers/text-sink.ts'
 
 async function run(folder: ConfigFolder, yaml: string, options: Partial<CheckOptions> = {}) {
   await folder.write('hushgate.yaml', yaml)

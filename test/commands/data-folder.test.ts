@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { prepareDataFolder } from '../../src/commands/data-folder.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { kinds } from '../config/fixtures.ts'
+import { kinds } from '../helpers/config-folder.ts'
 
 let folder: string
 beforeEach(async () => {

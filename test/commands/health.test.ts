@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { health } from '../../src/commands/health.ts'
 import { freePort } from '../helpers/free-port.ts'
-import { textSink } from './text-sink.ts'
+import { textSink } from '../helpers/text-sink.ts'
 
 /** What an admin port answers on each path. */
 const ANSWERS: Readonly<Record<string, { readonly status: number; readonly body: string }>> = {

@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { isJsonObject } from '../../src/core/json.ts'
 import { providers } from '../../src/providers/index.ts'
 import { EVERY_KEY, SAMPLE, sygnalFolder, type SygnalFolder } from '../config/sygnal-fixtures.ts'
-import { textSink } from './text-sink.ts'
+import { textSink } from '../helpers/text-sink.ts'
 
 const APNS = 'type: apns, keyfile: keys/apns.p8, key_id: ABCDEFGHIJ, team_id: KLMNOPQRST, topic: com.example.app'
 

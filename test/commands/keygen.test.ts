@@ -4,7 +4,7 @@ import { parseToken } from '../../src/config/keys.ts'
 import { Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { parseVapidKey } from '../../src/providers/webpush/vapid-key.ts'
-import { textSink } from './text-sink.ts'
+import { textSink } from '../helpers/text-sink.ts'
 
 function run(what: string) {
   const [stdout, stderr] = [textSink(), textSink()]

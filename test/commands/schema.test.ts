@@ -6,8 +6,8 @@ import { schema } from '../../src/commands/schema.ts'
 import { configSchema } from '../../src/config/json-schema.ts'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../src/core/json.ts'
 import { providers } from '../../src/providers/index.ts'
-import { kinds } from '../config/fixtures.ts'
-import { textSink } from './text-sink.ts'
+import { kinds } from '../helpers/config-folder.ts'
+import { textSink } from '../helpers/text-sink.ts'
 
 const committed = new URL('../../config/hushgate.schema.json', import.meta.url)
 const sample = new URL('../../config/hushgate.sample.yaml', import.meta.url)

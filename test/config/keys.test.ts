@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openKeys, parseToken } from '../../src/config/keys.ts'
 import { createKeyFile, Keyring } from '../../src/core/keyring.ts'
-import { configFolder, GOOD_APP } from './fixtures.ts'
+import { configFolder, GOOD_APP } from '../helpers/config-folder.ts'
 
 const APPS = `apps:\n${GOOD_APP}\n`
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { createKeyFile } from '../../src/core/keyring.ts'
-import { configFolder, GOOD_APP } from './fixtures.ts'
+import { configFolder, GOOD_APP } from '../helpers/config-folder.ts'
 
 const APPS = `apps:\n${GOOD_APP}\n`
 

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
 import { createKeyFile } from '../../src/core/keyring.ts'
-import { configFolder, GOOD_APP, kinds } from './fixtures.ts'
+import { configFolder, GOOD_APP, kinds } from '../helpers/config-folder.ts'
 
 const APPS = `apps:\n${GOOD_APP}\n`
 const KNOWN_LOG = 'known here: level, format'

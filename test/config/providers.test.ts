@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { ConfigError, formatMistake } from '../../src/config/config-error.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { providers } from '../../src/providers/index.ts'
-import { configFolder, type ConfigFolder } from './fixtures.ts'
+import { configFolder, type ConfigFolder } from '../helpers/config-folder.ts'
 
 const YAML = `
 privacy: event_id_only

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { routesChanged, restartOnly } from '../../src/config/reload.ts'
-import { configFolder, GOOD_APP } from './fixtures.ts'
+import { configFolder, GOOD_APP } from '../helpers/config-folder.ts'
 
 const APPS = `apps:\n${GOOD_APP}\n`
 const FORM = 'expected http://host:port, or http://user:password@host:port'

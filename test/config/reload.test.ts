@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { openKeys } from '../../src/config/keys.ts'
 import { routesChanged, restartOnly } from '../../src/config/reload.ts'
 import { createKeyFile } from '../../src/core/keyring.ts'
-import { configFolder, GOOD_APP } from './fixtures.ts'
+import { configFolder, GOOD_APP } from '../helpers/config-folder.ts'
 
 const APPS = `apps:\n${GOOD_APP}\n`
 const REDIS = 'queue: { encryption_key_file: keys }\nstore: { url: redis://r, password: '

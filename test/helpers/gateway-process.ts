@@ -1,4 +1,4 @@
-/** A gateway as its own process, which nothing in the test can hold up; with its admin port and its commands. */
+/** A whole gateway as its own process, which nothing in the test can hold up, in one call: with its admin port and its commands (hushgate-process.ts). */
 import { readFile } from 'node:fs/promises'
 import { freePort } from './free-port.ts'
 import { createHushgateFolder, runHushgate, startHushgate, type FolderConfig } from './hushgate-process.ts'

@@ -1,33 +1,22 @@
-/** Hushgate as an operator runs it: commands in a folder, signals, what is printed, exit codes. No process outlives the test run. */
+/** Hushgate as an operator runs it: commands in a folder, signals, what is printed, exit codes. A whole gateway in one call: gateway-process.ts. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { EventEmitter, once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createToken } from '../../src/config/keys.ts'
 import { createKeyFile } from '../../src/core/keyring.ts'
-
-export interface Ended {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly stdout: string
-  readonly stderr: string
-}
+import { keepLog, type Ended, type LoggedProcess } from './logged-process.ts'
 
 /** One line of the log; `msg` is the sentence. */
 export type LogLine = Readonly<Record<string, unknown>>
 
-export interface HushgateProcess extends AsyncDisposable {
-  readonly stdout: () => string
-  /** Resolves with the `count`th line of the JSON log whose sentence contains this; rejects when the process ends without it. */
+export interface HushgateProcess extends LoggedProcess {
+  /** Resolves with the `count`th line of the JSON log whose sentence contains this. */
   logged(sentence: string, count?: number): Promise<LogLine>
   /** Resolves once standard output contains the text, `count` times. */
   printed(text: string, count?: number): Promise<void>
   /** Resolves with where it listens, once it does; a worker has no `notify`. */
   running(): Promise<{ readonly notify: string; readonly admin: string }>
-  /** It is sent before this returns. */
-  signal(signal: NodeJS.Signals): void
-  readonly ended: Promise<Ended>
 }
 
 export interface ProcessOptions {
@@ -41,7 +30,6 @@ export interface ProcessOptions {
 }
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
-const DEADLINE_MS = 30_000
 
 /** The process gets no environment: a proxy named in ours would be asked to reach loopback. */
 export function startHushgate(args: readonly string[], options: ProcessOptions): HushgateProcess {
@@ -52,52 +40,18 @@ export function startHushgate(args: readonly string[], options: ProcessOptions):
 
 /** What is known of a process that runs Hushgate, or that prints what it prints (a container engine). */
 export function follow(child: ChildProcessWithoutNullStreams, stdin = ''): HushgateProcess {
-  const kill = (): void => void child.kill('SIGKILL')
-  process.once('exit', kill)
-  child.stdin.on('error', () => {}) // it may end without reading
-  child.stdin.end(stdin)
-  const output = new EventEmitter().setMaxListeners(0)
-  let [stdout, stderr] = ['', '']
-  let isOver = false
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-    output.emit('news')
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const ended = once(child, 'close').then((): Ended => {
-    process.off('exit', kill)
-    isOver = true
-    output.emit('news')
-    return { code: child.exitCode, signal: child.signalCode, stdout, stderr }
-  })
-
-  async function seen<T>(what: string, find: () => T | undefined): Promise<T> {
-    const signal = AbortSignal.timeout(DEADLINE_MS)
-    for (;;) {
-      const found = find()
-      if (found !== undefined) return found
-      if (isOver || signal.aborted) throw new Error(`"${what}" was never printed; this was:\n${stdout}${stderr}`)
-      await once(output, 'news', { signal }).catch(() => {})
-    }
-  }
+  const kept = keepLog(child, stdin)
   const logged: HushgateProcess['logged'] = (sentence, count = 1) =>
-    seen(sentence, () => logLines(stdout).filter(({ msg }) => String(msg).includes(sentence))[count - 1])
-
+    kept.seen(sentence, () => logLines(kept.stdout()).filter(({ msg }) => String(msg).includes(sentence))[count - 1])
   return {
-    stdout: () => stdout,
+    ...kept,
     logged,
     async printed(text, count = 1) {
-      await seen(text, () => (stdout.split(text).length > count ? true : undefined))
+      await kept.seen(text, () => (kept.stdout().split(text).length > count ? true : undefined))
     },
     async running() {
       const { notify, admin } = await logged('Hushgate is running')
       return { notify: String(notify), admin: String(admin) }
-    },
-    signal: (signal) => void child.kill(signal),
-    ended,
-    async [Symbol.asyncDispose]() {
-      kill()
-      await ended
     },
   }
 }

@@ -22,8 +22,6 @@ export interface TestProxyOptions {
   readonly connectPorts?: readonly number[]
 }
 
-const START_MS = 10_000
-
 export async function startProxy({ basicAuth, connectPorts = [] }: TestProxyOptions = {}): Promise<TestProxy> {
   if (spawnSync('tinyproxy', ['-v']).status !== 0)
     throw new Error('tinyproxy is not installed: apt-get install tinyproxy')
@@ -54,9 +52,8 @@ export async function startProxy({ basicAuth, connectPorts = [] }: TestProxyOpti
     async start() {
       const child = startLoggedProcess('tinyproxy', ['-d', '-c', file], folder)
       running = child
-      await child.ready(async () => {
-        if (!child.log().includes('Accepting connections')) throw new Error('it does not listen yet')
-      }, START_MS)
+      const isListening = (): true | undefined => (child.log().includes('Accepting connections') ? true : undefined)
+      await child.seen('tinyproxy listens', isListening)
     },
     async [Symbol.asyncDispose]() {
       await proxy.kill()

@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { freePort } from '../helpers/free-port.ts'
-import { startLoggedProcess, type LoggedProcess } from '../helpers/logged-process.ts'
+import { startHushgate, type HushgateProcess } from '../helpers/hushgate-process.ts'
 import { startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { startSynapse, type Synapse } from './synapse.ts'
 import { startRecorder, type Recorder } from './recorder.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts')
-const START_TIMEOUT_MS = 30_000
 const LOG_TAIL_LENGTH = 8000
 
 export interface Rig {
@@ -36,7 +34,7 @@ export async function startRig(): Promise<Rig> {
   const recorder = await startRecorder(gatewayUrl)
   // JSON is YAML.
   await writeFile(join(folder, 'hushgate.yaml'), JSON.stringify(configuration(port, services.appsYaml)))
-  const gateways: LoggedProcess[] = []
+  const gateways: HushgateProcess[] = []
   const gatewayLogs = (): string => gateways.map((gateway) => gateway.log()).join('')
 
   return {
@@ -44,9 +42,9 @@ export async function startRig(): Promise<Rig> {
     services,
     recorder,
     async startGateway() {
-      const gateway = startLoggedProcess(process.execPath, [MAIN, 'serve', '--config', 'hushgate.yaml'], folder)
+      const gateway = startHushgate(['serve'], { folder })
       gateways.push(gateway)
-      await gateway.ready(() => fetch(`${gatewayUrl}/health`), START_TIMEOUT_MS)
+      await gateway.running()
     },
     async endGateway(signal) {
       await gateways.at(-1)?.end(signal)

@@ -4,13 +4,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { freePort } from '../helpers/free-port.ts'
-import {
-  createHushgateFolder,
-  runHushgate,
-  startHushgate,
-  type Ended,
-  type HushgateFolder,
-} from '../helpers/hushgate-process.ts'
+import { createHushgateFolder, runHushgate, startHushgate, type HushgateFolder } from '../helpers/hushgate-process.ts'
+import type { Ended } from '../helpers/logged-process.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 
 const IOS = 'com.example.ios'
