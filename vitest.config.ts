@@ -16,8 +16,9 @@ export default defineConfig({
           setupFiles: ['test/helpers/seed.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.int.test.ts', ...OTHERS],
-          // Ten times what the slowest takes: a busy machine is not a broken one.
-          testTimeout: 30_000,
+          // Only against what hangs: a busy machine is not a broken one.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       // Real Redis, real SQLite files, child processes. `npm test` installs what they need; a missing tool fails the test.
@@ -27,8 +28,8 @@ export default defineConfig({
           setupFiles: ['test/helpers/seed.ts'],
           include: ['test/**/*.int.test.ts'],
           exclude: OTHERS,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
     ],

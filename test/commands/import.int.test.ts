@@ -52,7 +52,7 @@ describe('hushgate serve --sygnal', () => {
           fetch(`${adminUrl}/readyz`)
             .then(({ status }) => status)
             .catch(() => 0),
-        { timeout: 30_000 },
+        { timeout: 60_000 },
       )
       .toBe(200)
     const health = await fetch(`${url}/health`)

@@ -117,7 +117,7 @@ const failOn = (message: string): void => {
 }
 
 describe('what is kept', () => {
-  it('is gone from SQLite when its time is over, and not before', { timeout: 60_000 }, async () => {
+  it('is gone from SQLite when its time is over, and not before', async () => {
     const path = join(folder, 'hushgate.db')
     {
       await using gateway = await startGateway({ folder, appsYaml })
@@ -145,7 +145,7 @@ describe('what is kept', () => {
     })
     afterEach(() => redis.stop())
 
-    it('is gone when its time is over, and not before', { timeout: 90_000 }, async () => {
+    it('is gone when its time is over, and not before', async () => {
       {
         const store = `{ url: "redis://127.0.0.1:${redis.port}" }`
         await using gateway = await startGateway({ folder, store, appsYaml })

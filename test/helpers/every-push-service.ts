@@ -1,12 +1,13 @@
 /** Simulated APNs, FCM and Web Push with an app of each, each reached under a name of its own, so that a proxy's log tells them apart. */
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
-import { EventEmitter, once } from 'node:events'
+import { EventEmitter } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startSimulators } from '../../src/commands/simulators.ts'
 import { createAuthority } from '../../src/simulators/certificate.ts'
 import { startWebPushSimulator } from '../../src/simulators/webpush.ts'
+import { untilNoneIsLeft } from './received.ts'
 
 export const SERVICES = ['apns', 'fcm', 'webpush'] as const
 export type Service = (typeof SERVICES)[number]
@@ -47,10 +48,8 @@ export interface EveryPushService extends AsyncDisposable {
   /** A notification with a device of each service, which answers after this time. */
   notice(answerDelayMs?: number): Notice
   /** Resolves when all of these have come to each of those. */
-  allArrived(notices: readonly Notice[], services?: readonly Service[], withinMs?: number): Promise<void>
+  allArrived(notices: readonly Notice[], services?: readonly Service[]): Promise<void>
 }
-
-const ARRIVAL_MS = 30_000
 
 /** `nowMs`: the gateway's clock, by which it signs what it shows to FCM and Web Push. */
 export async function startEveryPushService(nowMs?: () => number): Promise<EveryPushService> {
@@ -107,18 +106,18 @@ export async function startEveryPushService(nowMs?: () => number): Promise<Every
     arrivals,
     device,
     notice,
-    async allArrived(notices, services = SERVICES, withinMs = ARRIVAL_MS) {
+    async allArrived(notices, services = SERVICES) {
       const missing = new Set(notices.flatMap(({ token }) => services.map((service) => `${service} ${token}`)))
-      const signal = AbortSignal.timeout(withinMs)
-      for (let seen = 0; ;) {
+      let seen = 0
+      const left = (): number => {
         for (; seen < arrivals.length; seen += 1) missing.delete(`${arrivals[seen]?.service} ${arrivals[seen]?.token}`)
-        if (missing.size === 0) return
-        await once(arriving, 'push', { signal }).catch(() => {
-          const byService = Map.groupBy(missing, (name) => name.split(' ')[0])
-          const counts = [...byService].map(([service, names]) => `${names.length} to ${service}`)
-          throw new Error(`of ${notices.length} notifications, these did not come: ${counts.join(', ')}`)
-        })
+        return missing.size
       }
+      await untilNoneIsLeft(arriving, 'push', left, () => {
+        const byService = Map.groupBy(missing, (name) => name.split(' ')[0])
+        const counts = [...byService].map(([service, names]) => `${names.length} to ${service}`)
+        return `of ${notices.length} notifications, these did not come: ${counts.join(', ')}`
+      })
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([simulators[Symbol.asyncDispose](), browsers.close()])

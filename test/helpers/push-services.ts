@@ -1,11 +1,11 @@
 /** Simulated APNs and FCM with an app of each, for tests of the whole gateway. */
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { EventEmitter } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startSimulators } from '../../src/commands/simulators.ts'
+import { untilNoneIsLeft } from './received.ts'
 
 /** One push as a simulator received it. */
 export interface ReceivedPush {
@@ -30,8 +30,6 @@ export interface PushServices extends AsyncDisposable {
   waitFor(token: string, count: number, status?: number): Promise<ReceivedPush[]>
 }
 
-const DEADLINE_MS = 30_000
-
 export async function startPushServices(): Promise<PushServices> {
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-simulators-'))
   const received: ReceivedPush[] = []
@@ -53,13 +51,9 @@ export async function startPushServices(): Promise<PushServices> {
     received,
     of,
     async waitFor(token, count, status) {
-      const signal = AbortSignal.timeout(DEADLINE_MS)
       const matching = (): ReceivedPush[] => of(token).filter((push) => status === undefined || push.status === status)
-      while (matching().length < count) {
-        await once(arrivals, 'push', { signal }).catch(() => {
-          throw new Error(`${matching().length} of ${count} pushes came for ${token}`)
-        })
-      }
+      const sentence = (): string => `${matching().length} of ${count} pushes came for ${token}`
+      await untilNoneIsLeft(arrivals, 'push', () => count - matching().length, sentence)
       return matching()
     },
     async [Symbol.asyncDispose]() {

@@ -1,4 +1,6 @@
 /** What a queue handed out, and promises for what it will: so that tests wait for deliveries and not for time. */
+import { once, type EventEmitter } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { DeliveryQueue, Disposition, HandedOut, Handler } from '../../src/store/contract.ts'
 
 type Decide = (handed: HandedOut) => Disposition | Promise<Disposition>
@@ -58,15 +60,42 @@ export function createGate<T = void>(): { readonly passed: Promise<T>; readonly 
   return { passed: promise, open: resolve }
 }
 
+/** A hang, not a slow machine; less than a fast test has, so that the sentence is what is read of it. */
+const HANG_MS = 50_000
+const FIRST_LOOK_MS = 5
+/** Asking takes its part of a busy machine, too. */
+const LONGEST_LOOK_MS = 100
+
 /** Polls what nothing signals; fails with the sentence when the time is over. */
 export async function until(
   sentence: string,
   condition: () => Promise<boolean> | boolean,
-  withinMs = 20_000,
+  withinMs = HANG_MS,
 ): Promise<void> {
   const deadlineMs = Date.now() + withinMs
-  while (!(await condition())) {
+  for (let pauseMs = FIRST_LOOK_MS; !(await condition()); pauseMs = Math.min(pauseMs * 1.5, LONGEST_LOOK_MS)) {
     if (Date.now() > deadlineMs) throw new Error(`still waiting until ${sentence}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    await delay(pauseMs)
+  }
+}
+
+/**
+ * Waits, from one sign to the next, until nothing of what is awaited is `left`; fails with the sentence when it did not become less for a minute: what comes
+ * slowly still comes. `emitter` emits `sign` after each change.
+ */
+export async function untilNoneIsLeft(
+  emitter: EventEmitter,
+  sign: string,
+  left: () => number,
+  sentence: () => string,
+): Promise<void> {
+  let signal = AbortSignal.timeout(HANG_MS)
+  for (let before = left(); before > 0;) {
+    await once(emitter, sign, { signal }).catch(() => {
+      throw new Error(sentence())
+    })
+    const now = left()
+    if (now < before) signal = AbortSignal.timeout(HANG_MS)
+    before = now
   }
 }

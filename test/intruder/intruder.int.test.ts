@@ -37,7 +37,7 @@ describe.each(STORES)('of a busy day on %s', (store) => {
   beforeAll(async () => {
     aftermath = await liveThrough(store)
     suspects = suspectsOf(aftermath.day)
-  }, 120_000)
+  })
 
   it('much is left to look at', () => {
     const { day, loot } = aftermath

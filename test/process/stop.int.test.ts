@@ -77,10 +77,9 @@ describe.each(STORES)('on %s', (store) => {
     const [first] = await services.waitFor(key.token, 1)
     gateway.signal('SIGTERM')
     await gateway.logged('Stopping')
-    const signalledAtMs = Date.now()
     gateway.signal('SIGTERM')
+    // With one signal it would wait for the push service, and end with 0.
     expect(await gateway.ended).toMatchObject({ code: 130, stderr: '' })
-    expect(Date.now() - signalledAtMs).toBeLessThan(2000)
 
     await using next = serve()
     await next.running()

@@ -43,7 +43,7 @@ async function ask(
   return { status: response[':status'], headers: response, json: text === '' ? undefined : JSON.parse(text) }
 }
 
-describe('the simulated APNs', { timeout: 30_000 }, () => {
+describe('the simulated APNs', () => {
   let apns: ApnsSimulator
   let session: ClientHttp2Session
   const dial = (more: object = {}): ClientHttp2Session =>
