@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { linesToPaste, paste } from '../helpers/demonstration-lines.ts'
+import { linesToPaste, paste } from './demonstration-lines.ts'
 import { createHushgateFolder, runHushgate, startHushgate } from '../helpers/hushgate-process.ts'
 
 const ROOM = '!family:example.org'

@@ -4,7 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { linesToPaste, paste } from '../helpers/demonstration-lines.ts'
+import { linesToPaste, paste } from './demonstration-lines.ts'
 import { follow, type HushgateProcess } from '../helpers/hushgate-process.ts'
 import { startPushServices } from '../helpers/push-services.ts'
 

@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { commandsInDocument, commandsSaid } from '../helpers/documented-commands.ts'
+import { commandsInDocument, commandsSaid } from './commands.ts'
 import { freePort } from '../helpers/free-port.ts'
 import {
   createHushgateFolder,

@@ -2,13 +2,13 @@
 import { globSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readCases } from './golden/cases.ts'
-import { anchorsOf, danglingIn, type Repository } from './helpers/references.ts'
+import { readCases } from '../golden/cases.ts'
+import { anchorsOf, danglingIn, type Repository } from './references.ts'
 
-const ROOT = join(import.meta.dirname, '..')
+const ROOT = join(import.meta.dirname, '../..')
 const NOT_OURS = ['node_modules', '.git', '.cache', 'data', 'dist', 'coverage']
 /** This test and what was recorded name what does not exist. */
-const NOT_CHECKED = ['test/references.test.ts', 'test/fixtures/**', 'package-lock.json', 'LICENSE']
+const NOT_CHECKED = ['test/documents/references.test.ts', 'test/fixtures/**', 'package-lock.json', 'LICENSE']
 
 function readRepository(): Repository {
   const found = globSync(['**/*', '.*/**/*', '.*'], { cwd: ROOT, exclude: (name) => NOT_OURS.includes(name) })
