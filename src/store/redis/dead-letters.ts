@@ -13,7 +13,7 @@ import {
 import { sealDeliveries, tryOpenDeliveries } from '../envelope.ts'
 import { routesKey, keyName } from './route-queues.ts'
 import type { Client } from './connection.ts'
-import { replaceField } from './replace-field.ts'
+import { replaceField } from './compare-and-set.ts'
 
 export interface NewDeadLetter {
   readonly id: string

@@ -1,7 +1,7 @@
 /** How much of a route is stored, counted in deliveries. Cheap enough to be asked on every request. */
 import type { QueueDepth } from '../contract.ts'
 import type { Client } from './connection.ts'
-import { promptly } from './unavailable.ts'
+import { promptly } from './call-redis.ts'
 
 export interface DepthKeys {
   /** An app's keys of BullMQ without what they end in: `{hushgate}:app-…:`. */

@@ -7,7 +7,7 @@ import type { RouteQueues } from './route-queues.ts'
 import type { Client } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { createRest, openRecord, type Item } from './job.ts'
-import { WaitingJobs, type WaitingJob } from './waiting-jobs.ts'
+import { WaitingJobs, type WaitingJob } from './inactive-jobs.ts'
 
 export interface ForgetPorts {
   readonly client: Client

@@ -1,7 +1,7 @@
 /** The memory over plain keys with a lifetime. Operations of one turn travel together: the connection pipelines by itself. */
 import type { Memory } from '../contract.ts'
 import type { Client } from './connection.ts'
-import { promptly } from './unavailable.ts'
+import { promptly } from './call-redis.ts'
 
 /** `SET … NX GET` came with Redis 7.0; a script is the same from 6.2 on. */
 const SET_IF_ABSENT = `

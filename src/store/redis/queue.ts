@@ -12,11 +12,11 @@ import type {
 } from '../contract.ts'
 import type { RouteQueues, Timings } from './route-queues.ts'
 import { isReady, type Connections } from './connection.ts'
-import { RedisConsumption } from './consumption.ts'
+import { RedisConsumption } from './consumer.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { Depth } from './depth.ts'
 import { forgetDevice } from './forget.ts'
-import { promptly, unavailable } from './unavailable.ts'
+import { promptly, unavailable } from './call-redis.ts'
 import type { Writer } from './writer.ts'
 
 export interface RedisQueueOptions {

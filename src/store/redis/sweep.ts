@@ -10,8 +10,8 @@ import type { RouteQueues } from './route-queues.ts'
 import type { Client } from './connection.ts'
 import type { DeadLetters, NewDeadLetter } from './dead-letters.ts'
 import { openRecord } from './job.ts'
-import { letterOf, unreadableLetter } from './settle.ts'
-import { WaitingJobs, type WaitingJob } from './waiting-jobs.ts'
+import { letterOf, unreadableLetter } from './apply-dispositions.ts'
+import { WaitingJobs, type WaitingJob } from './inactive-jobs.ts'
 
 export interface SweepOptions {
   readonly client: Client

@@ -6,7 +6,7 @@ import { MAX_BATCH } from '../contract.ts'
 import type { RouteQueues } from './route-queues.ts'
 import type { Client } from './connection.ts'
 import { createBatch, JOB_NAME, jobOptions, orderOf } from './job.ts'
-import { promptly, unavailable } from './unavailable.ts'
+import { promptly, unavailable } from './call-redis.ts'
 
 export interface WriterOptions {
   readonly client: Client

@@ -11,7 +11,7 @@ import type {
   Removed,
 } from '../contract.ts'
 import { openDeliveries, sealDeliveries } from '../envelope.ts'
-import { SqliteConsumption } from './consumption.ts'
+import { SqliteConsumption } from './consumer.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import { forgetDevice } from './forget.ts'
 import { type DueRow, type NewRow, PRIORITIES } from './operations.ts'

@@ -2,7 +2,7 @@
 import type { RouteQueues } from './route-queues.ts'
 import type { Client } from './connection.ts'
 import { readRecord, type JobRecord } from './job.ts'
-import { replaceField } from './replace-field.ts'
+import { replaceField } from './compare-and-set.ts'
 
 /** A job as it was read. */
 export interface WaitingJob {

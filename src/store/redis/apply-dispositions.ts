@@ -6,7 +6,7 @@ import { sealDeliveries } from '../envelope.ts'
 import type { RouteQueue } from './route-queues.ts'
 import type { DeadLetters, NewDeadLetter } from './dead-letters.ts'
 import { createSingle, JOB_NAME, jobOptions, singleId, type Item, type JobRecord } from './job.ts'
-import type { HeldJob } from './locks.ts'
+import type { HeldJob } from './job-locks.ts'
 
 export interface SettleOptions {
   readonly route: string

@@ -5,7 +5,7 @@ import { waitAtMost } from '../../core/time-limit.ts'
 import { MAX_STALLS, type Consumption, type Disposition, type GateState, type Handler } from '../contract.ts'
 import type { RouteWorker } from './route-queues.ts'
 import { openRecord, readRecord, type Item, type JobRecord } from './job.ts'
-import { Locks, type HeldJob } from './locks.ts'
+import { Locks, type HeldJob } from './job-locks.ts'
 import {
   buryWhole,
   giveBack,
@@ -16,7 +16,7 @@ import {
   unreadableLetter,
   type SettleOptions,
   type StoredJob,
-} from './settle.ts'
+} from './apply-dispositions.ts'
 
 export interface ConsumptionOptions extends SettleOptions {
   readonly worker: RouteWorker
