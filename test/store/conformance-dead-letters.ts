@@ -1,7 +1,7 @@
 /** What every store must do with deliveries that were given up. */
 import { describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
-import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP, MAX_BATCH } from '../../src/store/contract.ts'
+import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_ROUTE, MAX_BATCH } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import type { Bench } from './conformance.ts'
@@ -112,13 +112,13 @@ export function deadLetterConformance(bench: () => Bench): void {
     it('are kept up to a number per route, the oldest go first', async () => {
       const { queue } = bench().store
       const excess = 2 * MAX_BATCH
-      const deliveries = createDeliveries(DEAD_LETTERS_PER_APP + excess)
+      const deliveries = createDeliveries(DEAD_LETTERS_PER_ROUTE + excess)
       const other = createDelivery({ route: 'other' })
       await giveUp(bench(), [other], 'gone')
       await giveUp(bench(), deliveries.slice(0, excess), 'first')
       for (let start = excess; start < deliveries.length; start += 1000)
         await giveUp(bench(), deliveries.slice(start, start + 1000), 'later')
-      await until('the oldest are gone', async () => (await queue.depth(APP)).dead === DEAD_LETTERS_PER_APP)
+      await until('the oldest are gone', async () => (await queue.depth(APP)).dead === DEAD_LETTERS_PER_ROUTE)
       expect(await queue.listDead({ reason: 'first' }, 1)).toEqual([])
       expect((await queue.depth('other')).dead).toBe(1)
     })

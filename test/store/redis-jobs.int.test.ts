@@ -6,14 +6,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Keyring } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { MAX_BATCH, MAX_STALLS, type Disposition, type Store } from '../../src/store/contract.ts'
-import { keyName } from '../../src/store/redis/route-queues.ts'
+import { queueName } from '../../src/store/redis/route-queues.ts'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import { startRedis, type TestRedis } from '../helpers/redis.ts'
 
 const APP = 'com.example.*'
-const NAME = keyName(APP)
+const NAME = queueName(APP)
 const QUICK = { lockMs: 200, stalledCheckMs: 50 }
 
 let redis: TestRedis
@@ -72,7 +72,7 @@ describe('adding', () => {
     ])
     expect(await raw.zcard(`${prefix}:${NAME}:prioritized`)).toBe(4)
     expect(await raw.llen(`${prefix}:${NAME}:wait`)).toBe(1)
-    expect(await raw.zcard(`${prefix}:${keyName('other')}:prioritized`)).toBe(1)
+    expect(await raw.zcard(`${prefix}:${queueName('other')}:prioritized`)).toBe(1)
   })
 
   it('counts 2,000 jobs of different sizes to within a tenth', async () => {

@@ -1,14 +1,13 @@
-/** Makes durable what became of the deliveries of a job: first what is still to happen to them, then that the job is over. */
-import type { Job } from 'bullmq'
+/** Makes the dispositions of a job's deliveries durable: first what is to follow is stored, then the job is completed. */
 import type { Keyring } from '../../core/keyring.ts'
 import type { Disposition } from '../contract.ts'
-import { sealDeliveries } from '../envelope.ts'
+import { deadLetterOf, type NewDeadLetter } from './dead-letter.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import type { FetchedJob } from './fetched-job.ts'
+import { createSingle, JOB_NAME, jobOptions, singleId, type JobItem } from './job.ts'
 import type { RouteQueue } from './route-queues.ts'
-import type { DeadLetters, NewDeadLetter } from './dead-letters.ts'
-import { createSingle, JOB_NAME, jobOptions, singleId, type Item, type JobRecord } from './job.ts'
-import type { HeldJob } from './job-locks.ts'
 
-export interface SettleOptions {
+export interface DispositionParts {
   readonly route: string
   readonly queue: RouteQueue
   readonly keyring: Keyring
@@ -16,87 +15,68 @@ export interface SettleOptions {
   readonly nowMs: () => number
 }
 
-export type StoredJob = Job<JobRecord, null>
-
 type NewJob = Parameters<RouteQueue['addBulk']>[0][number]
 
-const FIRST_PAUSE_MS = 50
-const LONGEST_PAUSE_MS = 1000
+/** What follows a job. */
+export interface Successors {
+  readonly jobs: NewJob[]
+  readonly deadLetters: readonly NewDeadLetter[]
+}
 
-/** Whatever is not done gets a job or a dead letter of its own, unless nothing at all was attempted: then the job goes back as it is. */
-export async function settle(
-  options: SettleOptions,
-  job: StoredJob,
-  held: HeldJob,
-  items: readonly Item[],
+/** If nothing at all was attempted, the job is released as it is. */
+export async function applyDispositions(
+  parts: DispositionParts,
+  job: FetchedJob,
+  items: readonly JobItem[],
   dispositions: readonly Disposition[],
 ): Promise<void> {
-  if (dispositions.every(({ kind }) => kind === 'hold')) return giveBack(job, held)
+  if (dispositions.every(({ kind }) => kind === 'hold')) await job.release()
+  else await complete(parts, job, successorsOf(parts, items, dispositions))
+}
+
+/** One delivery of the batch may be why processes died with it, so each goes on alone. */
+export function splitJob(parts: DispositionParts, job: FetchedJob, items: readonly JobItem[]): Promise<void> {
+  return complete(parts, job, { jobs: items.map((item) => heldJob(parts, item)), deadLetters: [] })
+}
+
+export function moveToDeadLetters(parts: DispositionParts, job: FetchedJob, deadLetter: NewDeadLetter): Promise<void> {
+  return complete(parts, job, { jobs: [], deadLetters: [deadLetter] })
+}
+
+/** Every delivery that is not acknowledged gets a job or a dead letter of its own. */
+export function successorsOf(
+  parts: Pick<DispositionParts, 'keyring' | 'nowMs'>,
+  items: readonly JobItem[],
+  dispositions: readonly Disposition[],
+): Successors {
   const jobs: NewJob[] = []
-  const letters: NewDeadLetter[] = []
+  const deadLetters: NewDeadLetter[] = []
   for (const [index, item] of items.entries()) {
     const disposition = dispositions[index] ?? { kind: 'hold' }
-    if (disposition.kind === 'requeue') jobs.push(retryOf(options, item, disposition.atMs))
-    else if (disposition.kind === 'hold') jobs.push(singleOf(options, item))
-    else if (disposition.kind === 'dead-letter') letters.push(letterOf(options, item, disposition.reason))
+    if (disposition.kind === 'requeue') jobs.push(requeuedJob(parts, item, disposition.atMs))
+    else if (disposition.kind === 'hold') jobs.push(heldJob(parts, item))
+    else if (disposition.kind === 'dead-letter') deadLetters.push(deadLetterOf(parts.keyring, item, disposition.reason))
   }
-  await complete(options, job, held, jobs, letters)
+  return { jobs, deadLetters }
 }
 
-/** A batch that its workers did not survive: one of its deliveries may be why, so each goes on alone. */
-export function split(options: SettleOptions, job: StoredJob, held: HeldJob, items: readonly Item[]): Promise<void> {
-  const jobs = items.map((item) => singleOf(options, item))
-  return complete(options, job, held, jobs, [])
-}
-
-/** The whole job is one dead letter, sealed as it is. */
-export function buryWhole(options: SettleOptions, job: StoredJob, held: HeldJob, letter: NewDeadLetter): Promise<void> {
-  return complete(options, job, held, [], [letter])
-}
-
-/** Nothing happened to it: the next to ask gets it. */
-export async function giveBack(job: StoredJob, held: HeldJob): Promise<void> {
-  await insist(held, () => job.moveToWait(held.token))
-  held.release()
-}
-
-export async function putOff(job: StoredJob, held: HeldJob, delayMs: number): Promise<void> {
-  await insist(held, () => job.moveToDelayed(Date.now() + delayMs, held.token))
-  held.release()
-}
-
+/** The ids are derived, so after a crash in between the whole is done again, and stores the same. */
 async function complete(
-  { route, queue, deadLetters }: SettleOptions,
-  job: StoredJob,
-  held: HeldJob,
-  jobs: NewJob[],
-  letters: readonly NewDeadLetter[],
+  { route, queue, deadLetters }: DispositionParts,
+  job: FetchedJob,
+  successors: Successors,
 ): Promise<void> {
-  if (letters.length > 0) await insist(held, () => deadLetters.bury(route, letters))
-  if (jobs.length > 0) await insist(held, () => queue.addBulk(jobs))
-  await insist(held, () => job.moveToCompleted(null, held.token, false))
-  held.release()
+  if (successors.deadLetters.length > 0)
+    await job.retryUntilStored(() => deadLetters.add(route, successors.deadLetters))
+  if (successors.jobs.length > 0) await job.retryUntilStored(() => queue.addBulk(successors.jobs))
+  await job.complete()
 }
 
-/** Until it is written, or the job is no longer ours: then whoever gets it next does all of it again. */
-async function insist(held: HeldJob, write: () => Promise<unknown>): Promise<void> {
-  for (let pauseMs = FIRST_PAUSE_MS; held.isOurs(); pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
-    try {
-      await write()
-      return
-    } catch (error) {
-      if (isNotOurs(error)) return
-    }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs))
-  }
-}
-
-/** BullMQ's scripts answer a negative code when the job is gone, or its lock is not the one shown (bullmq/dist/esm/enums/error-code.js). */
-function isNotOurs(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' && error.code < 0
-}
-
-function retryOf({ keyring, nowMs }: SettleOptions, item: Item, atMs: number): NewJob {
+function requeuedJob(
+  { keyring, nowMs }: Pick<DispositionParts, 'keyring' | 'nowMs'>,
+  item: JobItem,
+  atMs: number,
+): NewJob {
   const attempt = item.attempt + 1
   return {
     name: JOB_NAME,
@@ -109,26 +89,10 @@ function retryOf({ keyring, nowMs }: SettleOptions, item: Item, atMs: number): N
   }
 }
 
-function singleOf({ keyring }: SettleOptions, item: Item): NewJob {
-  const data = createSingle(keyring, item, item.attempt, item.delivery.acceptedAtMs)
+function heldJob({ keyring }: Pick<DispositionParts, 'keyring'>, item: JobItem): NewJob {
   return {
     name: JOB_NAME,
-    data,
+    data: createSingle(keyring, item, item.attempt, item.delivery.acceptedAtMs),
     opts: { ...jobOptions(item.delivery.priority), jobId: singleId(item, item.attempt) },
   }
-}
-
-export function letterOf(
-  { route, keyring }: Pick<SettleOptions, 'route' | 'keyring'>,
-  item: Item,
-  reason: string,
-): NewDeadLetter {
-  const { delivery, attempt: attempts } = item
-  const sealed = sealDeliveries(keyring, route, [delivery]).toString('base64')
-  return { id: delivery.id, reason, attempts, acceptedAtMs: delivery.acceptedAtMs, sealed }
-}
-
-/** The whole job as it is. */
-export function unreadableLetter(jobId: string, { attempt, acceptedAtMs, sealed }: JobRecord): NewDeadLetter {
-  return { id: jobId, reason: 'unreadable', attempts: attempt, acceptedAtMs, sealed }
 }

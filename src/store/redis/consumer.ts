@@ -1,24 +1,17 @@
-/** Hands one route's jobs to its handler: takes a job only when there is room for its deliveries and the gate allows, keeps its lock, settles it. */
+/** The consumer of one route: fetches a job only when the gate allows it and there are free slots, hands its deliveries out, and applies their dispositions. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitAtMost } from '../../core/time-limit.ts'
-import { MAX_STALLS, type Consumption, type Disposition, type GateState, type Handler } from '../contract.ts'
+import { MAX_STALLS, type Consumer, type Disposition, type GateState, type Handler } from '../contract.ts'
+import { dispositionOfUnreadable, UNREADABLE_DELAY_MS } from '../expiry.ts'
+import { applyDispositions, moveToDeadLetters, splitJob, type DispositionParts } from './apply-dispositions.ts'
+import { deadLetterOf, deadLetterOfJob } from './dead-letter.ts'
+import { FetchedJob } from './fetched-job.ts'
+import { JobLocks } from './job-locks.ts'
+import { openRecord, type JobItem } from './job.ts'
 import type { RouteWorker } from './route-queues.ts'
-import { openRecord, readRecord, type Item, type JobRecord } from './job.ts'
-import { Locks, type HeldJob } from './job-locks.ts'
-import {
-  buryWhole,
-  giveBack,
-  letterOf,
-  putOff,
-  settle,
-  split,
-  unreadableLetter,
-  type SettleOptions,
-  type StoredJob,
-} from './apply-dispositions.ts'
 
-export interface ConsumptionOptions extends SettleOptions {
+export interface ConsumerOptions extends DispositionParts {
   readonly worker: RouteWorker
   readonly lockMs: number
   readonly concurrency: number
@@ -26,44 +19,38 @@ export interface ConsumptionOptions extends SettleOptions {
   readonly onUnreadable: () => void
   readonly onFetchFailed: (error: unknown) => void
   readonly onBug: (error: unknown) => void
-  /** Cuts the connection on which the worker waits for jobs. */
+  /** Closes the connection on which the worker waits for jobs. */
   readonly disconnect: () => void
+  readonly onStopped: () => void
 }
 
-interface Taken {
-  readonly job: StoredJob
-  readonly held: HeldJob
-  /** Undefined when it cannot be read at all. */
-  readonly record: JobRecord | undefined
-}
-
-/** A job that cannot be opened waits for its key for so long at a time. */
-const UNREADABLE_DELAY_MS = 60_000
+/** A job whose handler failed is handed out again after this time. */
+const HANDLER_FAILURE_DELAY_MS = 60_000
 const FETCH_FAILED_PAUSE_MS = 200
-/** After the grace: how long handlers that were told to stop have for saying what they did. */
-const LAST_WORDS_MS = 500
+/** So long may handlers take that were told to abort. */
+const ABORT_GRACE_MS = 500
 
 const HOLD: Disposition = { kind: 'hold' }
 
-export class RedisConsumption implements Consumption {
-  readonly #options: ConsumptionOptions
-  readonly #locks: Locks
-  readonly #running = new Map<Taken, Promise<void>>()
+export class RedisConsumer implements Consumer {
+  readonly #options: ConsumerOptions
+  readonly #locks: JobLocks
+  readonly #running = new Map<FetchedJob, Promise<void>>()
   readonly #loop: Promise<void>
   readonly #stopping = new AbortController()
-  /** Aborts when the handlers' time is over. */
-  readonly #over = new AbortController()
+  /** Aborts the handlers when the grace is over. */
+  readonly #abort = new AbortController()
   #gate: GateState = 'open'
-  #free: number
+  #freeSlots: number
   #changed = Promise.withResolvers<void>()
   #stopped: Promise<void> | undefined
 
-  constructor(options: ConsumptionOptions) {
+  constructor(options: ConsumerOptions) {
     this.#options = options
-    this.#free = options.concurrency
-    this.#locks = new Locks(options.worker, options.lockMs)
+    this.#freeSlots = options.concurrency
+    this.#locks = new JobLocks(options.worker, options.lockMs)
     void options.worker.startStalledCheckTimer()
-    this.#loop = this.#takeJobs()
+    this.#loop = this.#fetchJobs()
   }
 
   setGate(state: GateState): void {
@@ -76,38 +63,26 @@ export class RedisConsumption implements Consumption {
     return this.#stopped
   }
 
-  async #takeJobs(): Promise<void> {
+  async #fetchJobs(): Promise<void> {
     // BullMQ completes a job only on a worker whose connections have been ready once. Rejects when it is stopped before that.
     await this.#options.worker.waitUntilReady().catch(() => {})
     while (!this.#isStopping) {
-      await this.#until(() => this.#isStopping || (this.#gate !== 'closed' && this.#free > 0))
-      const taken = this.#isStopping ? undefined : await this.#take()
-      if (taken === undefined) continue
-      const weight = this.#weightOf(taken)
-      await this.#until(() => this.#isStopping || this.#gate === 'closed' || this.#free >= weight)
-      if (this.#isStopping || this.#gate === 'closed') {
-        await giveBack(taken.job, taken.held)
-        continue
-      }
-      const isProbe = this.#gate === 'one'
-      if (isProbe) this.#gate = 'closed'
-      this.#free -= weight
-      const running = this.#run(taken, isProbe).finally(() => {
-        this.#free += weight
-        this.#running.delete(taken)
-        this.#notify()
-      })
-      this.#running.set(taken, running)
+      await this.#until(() => this.#isStopping || (this.#gate !== 'closed' && this.#freeSlots > 0))
+      const job = this.#isStopping ? undefined : await this.#fetch()
+      if (job === undefined) continue
+      const slots = this.#slotsOf(job)
+      await this.#until(() => this.#isStopping || this.#gate === 'closed' || this.#freeSlots >= slots)
+      if (this.#isStopping || this.#gate === 'closed') await job.release()
+      else this.#start(job, slots)
     }
   }
 
-  async #take(): Promise<Taken | undefined> {
+  async #fetch(): Promise<FetchedJob | undefined> {
     const { worker } = this.#options
     const token = randomUUID()
     try {
       const job = await worker.getNextJob(token)
-      if (job?.id === undefined) return undefined
-      return { job, held: this.#locks.hold(job.id, token), record: readRecord(job.data) }
+      return job?.id === undefined ? undefined : new FetchedJob(job.id, job, this.#locks.renew(job.id, token))
     } catch (error) {
       this.#options.onFetchFailed(error)
       await sleep(FETCH_FAILED_PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => {})
@@ -115,31 +90,43 @@ export class RedisConsumption implements Consumption {
     }
   }
 
-  /** More deliveries than may be in flight at once go in slices, and take all the room there is. */
-  #weightOf({ record }: Taken): number {
+  /** A job of more deliveries than may be in flight takes all slots, and is handed out in slices. */
+  #slotsOf({ record }: FetchedJob): number {
     return Math.min(record?.count ?? 1, this.#options.concurrency)
   }
 
-  async #run({ job, held, record }: Taken, isProbe: boolean): Promise<void> {
+  #start(job: FetchedJob, slots: number): void {
+    const isProbe = this.#gate === 'one'
+    if (isProbe) this.#gate = 'closed'
+    this.#freeSlots -= slots
+    const running = this.#run(job, isProbe).finally(() => {
+      this.#freeSlots += slots
+      this.#running.delete(job)
+      this.#notify()
+    })
+    this.#running.set(job, running)
+  }
+
+  async #run(job: FetchedJob, isProbe: boolean): Promise<void> {
+    const { keyring, route } = this.#options
     try {
-      const items = this.#open(job, record)
-      if (items === undefined) await this.#keepUnreadable(job, held, record, isProbe)
-      else if (job.stalledCounter >= MAX_STALLS) await this.#afterStalls(job, held, items, isProbe)
-      else await settle(this.#options, job, held, items, await this.#handOut(items, held, isProbe))
+      const items = openRecord(keyring, route, job.id, job.record)
+      if (items !== undefined && job.stalls < MAX_STALLS)
+        await applyDispositions(this.#options, job, items, await this.#handOut(items, job.lost, isProbe))
+      else {
+        await (items === undefined ? this.#keepUnreadable(job) : this.#giveUpBatch(job, items))
+        // The handler was given nothing, so the next job is the probe.
+        if (isProbe && this.#gate === 'closed') this.setGate('one')
+      }
     } catch (error) {
       this.#options.onBug(error)
-      await putOff(job, held, UNREADABLE_DELAY_MS)
+      await job.delay(HANDLER_FAILURE_DELAY_MS)
     }
   }
 
-  #open(job: StoredJob, record: JobRecord | undefined): readonly Item[] | undefined {
-    const { keyring, route } = this.#options
-    return record === undefined || job.id === undefined ? undefined : openRecord(keyring, route, job.id, record)
-  }
-
-  async #handOut(items: readonly Item[], held: HeldJob, isProbe: boolean): Promise<readonly Disposition[]> {
+  async #handOut(items: readonly JobItem[], lost: AbortSignal, isProbe: boolean): Promise<readonly Disposition[]> {
     const { handler, concurrency } = this.#options
-    const signal = AbortSignal.any([held.lost, this.#over.signal])
+    const signal = AbortSignal.any([lost, this.#abort.signal])
     const dispositions: Disposition[] = []
     while (dispositions.length < items.length) {
       const isFirst = dispositions.length === 0
@@ -155,45 +142,44 @@ export class RedisConsumption implements Consumption {
     return dispositions
   }
 
-  async #afterStalls(job: StoredJob, held: HeldJob, items: readonly Item[], isProbe: boolean): Promise<void> {
+  /** Too many processes have died with it. */
+  #giveUpBatch(job: FetchedJob, items: readonly JobItem[]): Promise<void> {
     const [only] = items
-    if (items.length === 1 && only !== undefined)
-      await buryWhole(this.#options, job, held, letterOf(this.#options, only, 'stalled'))
-    else await split(this.#options, job, held, items)
-    this.#askAgain(isProbe)
+    return items.length === 1 && only !== undefined
+      ? moveToDeadLetters(this.#options, job, deadLetterOf(this.#options.keyring, only, 'stalled'))
+      : splitJob(this.#options, job, items)
   }
 
-  async #keepUnreadable(job: StoredJob, held: HeldJob, record: JobRecord | undefined, isProbe: boolean): Promise<void> {
-    this.#options.onUnreadable()
-    if (record === undefined || this.#options.nowMs() < record.expiresAtMs) await putOff(job, held, UNREADABLE_DELAY_MS)
-    else await buryWhole(this.#options, job, held, unreadableLetter(held.id, record))
-    this.#askAgain(isProbe)
-  }
-
-  /** The one that was asked for did not come to the handler: the next one does. */
-  #askAgain(isProbe: boolean): void {
-    if (isProbe && this.#gate === 'closed') this.setGate('one')
+  async #keepUnreadable(job: FetchedJob): Promise<void> {
+    const { onUnreadable, nowMs } = this.#options
+    onUnreadable()
+    const { id, record } = job
+    const disposition = dispositionOfUnreadable(record?.expiresAtMs ?? Infinity, nowMs())
+    if (record !== undefined && disposition.kind === 'dead-letter')
+      await moveToDeadLetters(this.#options, job, deadLetterOfJob(id, record, disposition.reason))
+    else await job.delay(UNREADABLE_DELAY_MS)
   }
 
   async #stop(graceMs: number): Promise<void> {
-    const { worker, disconnect } = this.#options
+    const { worker, disconnect, onStopped } = this.#options
     this.#stopping.abort()
     this.#notify()
     // In this order: a worker that is not closing reconnects.
     await worker.close(true)
     disconnect()
-    await this.#allSettledWithin(graceMs)
+    await this.#waitForRunning(graceMs)
     if (this.#running.size > 0) {
-      this.#over.abort()
-      await this.#allSettledWithin(LAST_WORDS_MS)
+      this.#abort.abort()
+      await this.#waitForRunning(ABORT_GRACE_MS)
     }
-    const rest = [...this.#running.keys()]
-    await waitAtMost(LAST_WORDS_MS, Promise.all([this.#loop, ...rest.map(({ job, held }) => giveBack(job, held))]))
+    const released = [...this.#running.keys()].map((job) => job.release())
+    await waitAtMost(ABORT_GRACE_MS, Promise.all([this.#loop, ...released]))
     this.#locks.stop()
+    onStopped()
   }
 
-  #allSettledWithin(timeoutMs: number): Promise<void> {
-    return waitAtMost(timeoutMs, Promise.all(this.#running.values()))
+  #waitForRunning(limitMs: number): Promise<void> {
+    return waitAtMost(limitMs, Promise.all(this.#running.values()))
   }
 
   get #isStopping(): boolean {

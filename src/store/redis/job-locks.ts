@@ -1,81 +1,82 @@
-/** Keeps the locks of the jobs that this process has, and tells who works on one when it is lost: then another process may have it. */
+/** Renews the locks on the jobs that this process has fetched, and tells who works on a job when its lock is lost: then another process may have the job. */
 import type { RouteWorker } from './route-queues.ts'
 
-/** A job that this process was given, and the proof of it. */
-export interface HeldJob {
-  readonly id: string
+/** The lock that BullMQ gave us with a job. */
+export interface JobLock {
+  /** Proves to BullMQ that the lock is ours. */
   readonly token: string
-  /** Aborts when the job is no longer ours. */
+  /** Aborts when the lock is lost. */
   readonly lost: AbortSignal
   /** Neither lost nor released. */
   isOurs(): boolean
-  /** It was completed or given back. */
+  /** The job was completed, delayed or released: the lock is not renewed any more. */
   release(): void
 }
 
-interface Held {
+interface Renewal {
   readonly token: string
   readonly controller: AbortController
   renewedAtMs: number
 }
 
-export class Locks {
+export class JobLocks {
   readonly #worker: RouteWorker
   readonly #lockMs: number
-  readonly #held = new Map<string, Held>()
+  readonly #renewals = new Map<string, Renewal>()
   readonly #timer: NodeJS.Timeout
 
   constructor(worker: RouteWorker, lockMs: number) {
     this.#worker = worker
     this.#lockMs = lockMs
-    // Often enough that one failed renewal is not the end of it.
-    this.#timer = setInterval(() => void this.#renew(), lockMs / 4).unref()
+    // Often enough that one renewal may fail.
+    this.#timer = setInterval(() => void this.#renewAll(), lockMs / 4).unref()
   }
 
-  hold(id: string, token: string): HeldJob {
-    const held: Held = { token, controller: new AbortController(), renewedAtMs: performance.now() }
-    this.#held.set(id, held)
-    const isOurs = (): boolean => this.#held.get(id) === held
+  /** Of a job that was just fetched. */
+  renew(jobId: string, token: string): JobLock {
+    const renewal: Renewal = { token, controller: new AbortController(), renewedAtMs: performance.now() }
+    this.#renewals.set(jobId, renewal)
+    const isOurs = (): boolean => this.#renewals.get(jobId) === renewal
     return {
-      id,
       token,
-      lost: held.controller.signal,
+      lost: renewal.controller.signal,
       isOurs,
       release: () => {
-        if (isOurs()) this.#held.delete(id)
+        if (isOurs()) this.#renewals.delete(jobId)
       },
     }
   }
 
-  /** Without renewal nothing is ours for long: whoever still works on something is told. */
+  /** Without renewal every lock is lost soon, so whoever still works on a job is told now. */
   stop(): void {
     clearInterval(this.#timer)
-    for (const id of this.#held.keys()) this.#lose(id)
+    for (const jobId of this.#renewals.keys()) this.#lose(jobId)
   }
 
-  async #renew(): Promise<void> {
+  async #renewAll(): Promise<void> {
     const askedAtMs = performance.now()
-    // A renewal that fails because Redis is away may be made up for as long as the lock lasts.
-    for (const [id, { renewedAtMs }] of this.#held) if (askedAtMs - renewedAtMs > this.#lockMs) this.#lose(id)
-    const ids = [...this.#held.keys()]
-    if (ids.length === 0) return
-    const lostIds = await this.#extend(ids).catch(() => undefined)
+    // While Redis is away, renewals may fail for as long as a lock lasts.
+    for (const [jobId, { renewedAtMs }] of this.#renewals) if (askedAtMs - renewedAtMs > this.#lockMs) this.#lose(jobId)
+    const jobIds = [...this.#renewals.keys()]
+    if (jobIds.length === 0) return
+    const lostIds = await this.#extend(jobIds).catch(() => undefined)
     if (lostIds === undefined) return
-    for (const id of ids) {
-      const held = this.#held.get(id)
-      if (lostIds.includes(id)) this.#lose(id)
-      else if (held !== undefined) held.renewedAtMs = askedAtMs
+    for (const jobId of jobIds) {
+      const renewal = this.#renewals.get(jobId)
+      if (lostIds.includes(jobId)) this.#lose(jobId)
+      else if (renewal !== undefined) renewal.renewedAtMs = askedAtMs
     }
   }
 
-  #lose(id: string): void {
-    const held = this.#held.get(id)
-    this.#held.delete(id)
-    held?.controller.abort()
+  #lose(jobId: string): void {
+    const renewal = this.#renewals.get(jobId)
+    this.#renewals.delete(jobId)
+    renewal?.controller.abort()
   }
 
-  #extend(ids: string[]): Promise<string[]> {
-    const tokens = ids.map((id) => this.#held.get(id)?.token ?? '')
-    return this.#worker.extendJobLocks(ids, tokens, this.#lockMs)
+  /** Resolves with the ids of the jobs whose locks are lost. */
+  #extend(jobIds: string[]): Promise<string[]> {
+    const tokens = jobIds.map((jobId) => this.#renewals.get(jobId)?.token ?? '')
+    return this.#worker.extendJobLocks(jobIds, tokens, this.#lockMs)
   }
 }
