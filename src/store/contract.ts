@@ -145,6 +145,8 @@ export const MAX_BATCH = 50
  * configured any more, is handed nothing. Longer than the clocks of two processes may differ.
  */
 export const OVERDUE_MS = 60_000
+/** A delivery whose handler failed, which is a bug, is handed out again after this time. */
+export const HANDLER_FAILURE_DELAY_MS = 60_000
 /** A write that is not confirmed after this time is refused (503). */
 export const STORE_TIMEOUT_MS = 900
 /** A warning about what goes on is repeated after this time. */

@@ -2,7 +2,14 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitAtMost } from '../../core/time-limit.ts'
-import { MAX_STALLS, type Consumer, type Disposition, type GateState, type Handler } from '../contract.ts'
+import {
+  HANDLER_FAILURE_DELAY_MS,
+  MAX_STALLS,
+  type Consumer,
+  type Disposition,
+  type GateState,
+  type Handler,
+} from '../contract.ts'
 import { dispositionOfUnreadable, UNREADABLE_DELAY_MS } from '../expiry.ts'
 import { applyDispositions, moveToDeadLetters, splitJob, type DispositionParts } from './apply-dispositions.ts'
 import { deadLetterOf, deadLetterOfJob } from './dead-letter.ts'
@@ -24,8 +31,6 @@ export interface ConsumerOptions extends DispositionParts {
   readonly onStopped: () => void
 }
 
-/** A job whose handler failed is handed out again after this time. */
-const HANDLER_FAILURE_DELAY_MS = 60_000
 const FETCH_FAILED_PAUSE_MS = 200
 /** So long may handlers take that were told to abort. */
 const ABORT_GRACE_MS = 500

@@ -8,17 +8,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
 import { waitAtMost } from '../../core/time-limit.ts'
-import type { Consumer, Disposition, GateState, HandedOut, Handler } from '../contract.ts'
+import {
+  HANDLER_FAILURE_DELAY_MS,
+  type Consumer,
+  type Disposition,
+  type GateState,
+  type HandedOut,
+  type Handler,
+} from '../contract.ts'
 import type { DatabaseThread } from './database-thread.ts'
-import type { DueRow, Output, StoredDisposition } from './operations.ts'
-import { dispositionOfUnreadableRow, toStoredDisposition } from './stored-disposition.ts'
+import type { DueRow, Output, RowDisposition } from './operations.ts'
+import { unreadableRow } from './row-disposition.ts'
 
 /** A delivery may have become due without a sign of it: it was refused because its time limit was over, and was stored later; or the clock was set. */
 const LONGEST_SLEEP_MS = 5000
 /** After a failure of the store, until it is asked again. */
 const PAUSE_MS = 1000
-/** A delivery whose handler failed is handed out again after this time. */
-const HANDLER_FAILURE_DELAY_MS = 60_000
 
 export interface ConsumerOptions {
   readonly route: string
@@ -118,9 +123,7 @@ export class SqliteConsumer implements Consumer {
       const delivery = this.#options.open(row)
       if (delivery !== undefined && this.#gate === 'one') this.#gate = 'closed'
       const disposed =
-        delivery === undefined
-          ? this.#finish(row.order, dispositionOfUnreadableRow(row, this.#options.nowMs()))
-          : this.#send(row, delivery)
+        delivery === undefined ? this.#apply(unreadableRow(row, this.#options.nowMs())) : this.#send(row, delivery)
       this.#inFlight.set(row.order, disposed)
     }
     if (rows.length < limit) this.#wakeAfter(Math.min(LONGEST_SLEEP_MS, Math.max(0, nextAtMs - this.#options.nowMs())))
@@ -134,8 +137,7 @@ export class SqliteConsumer implements Consumer {
   async #send({ order, attempts }: DueRow, delivery: Delivery): Promise<void> {
     const attempt = attempts + 1
     const disposition = await this.#callHandler({ delivery, attempt, order })
-    const attempted = { order, id: delivery.id, attempts: attempt }
-    await this.#finish(order, toStoredDisposition(disposition, attempted, this.#options.nowMs()))
+    await this.#apply({ order, id: delivery.id, attempts: attempt, disposition, nowMs: this.#options.nowMs() })
   }
 
   async #callHandler(handedOut: HandedOut): Promise<Disposition> {
@@ -148,18 +150,18 @@ export class SqliteConsumer implements Consumer {
   }
 
   /** The delivery keeps its slot until its disposition is durable: while nothing can be written, no more is sent than a crash may repeat. */
-  async #finish(order: number, disposition: StoredDisposition | undefined): Promise<void> {
-    if (disposition !== undefined) await this.#retryUntilStored(disposition)
+  async #apply(row: RowDisposition): Promise<void> {
+    if (row.disposition.kind !== 'hold') await this.#retryUntilStored(row)
     if (this.#abort.signal.aborted) return
-    this.#inFlight.delete(order)
+    this.#inFlight.delete(row.order)
     this.wake()
   }
 
-  async #retryUntilStored(disposition: StoredDisposition): Promise<void> {
+  async #retryUntilStored(row: RowDisposition): Promise<void> {
     const { signal } = this.#abort
     while (!signal.aborted) {
       try {
-        return await this.#options.thread.run({ name: 'applyDisposition', input: disposition })
+        return await this.#options.thread.run({ name: 'applyDisposition', input: row })
       } catch {
         await sleep(PAUSE_MS, undefined, { signal }).catch(() => {})
       }

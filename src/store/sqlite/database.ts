@@ -14,7 +14,7 @@ import type {
   OperationName,
   Output,
   Request,
-  StoredDisposition,
+  RowDisposition,
   ToThread,
 } from './operations.ts'
 import { SealedPages } from './sealed-pages.ts'
@@ -39,7 +39,7 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
       return deliveries.add(input)
     },
     fetchDue: (input) => deliveries.fetchDue(input),
-    applyDisposition: (disposition) => apply(disposition, deliveries, deadLetters),
+    applyDisposition: (input) => applyDisposition(input, deliveries, deadLetters),
     depth: (input) => ({ ...deliveries.depth(input), dead: deadLetters.count(input.route, input.nowMs) }),
     listDead: (input) => deadLetters.list(input),
     retryDead: (input) => deadLetters.retry(input),
@@ -63,10 +63,19 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
   }
 }
 
-function apply(disposition: StoredDisposition, deliveries: DeliveryTable, deadLetters: DeadLetterTable): void {
-  if (disposition.kind === 'requeue') return deliveries.requeue(disposition)
-  if (disposition.kind === 'dead-letter') deadLetters.add(disposition)
-  deliveries.remove(disposition.order)
+function applyDisposition(row: RowDisposition, deliveries: DeliveryTable, deadLetters: DeadLetterTable): void {
+  const { order, disposition } = row
+  switch (disposition.kind) {
+    case 'acknowledge':
+      return deliveries.remove(order)
+    case 'requeue':
+      return deliveries.requeue(row, disposition.atMs)
+    case 'hold':
+      return
+    case 'dead-letter':
+      deadLetters.add(row, disposition.reason)
+      return deliveries.remove(order)
+  }
 }
 
 /** True when there is more to give back. */

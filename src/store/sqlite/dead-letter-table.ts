@@ -1,7 +1,7 @@
 /** Dead letters, in SQL, up to a lifetime and up to a number of each route. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_ROUTE, type DeadLetter, type DeadLetterFilter } from '../contract.ts'
-import type { Input, StoredDisposition } from './operations.ts'
+import type { Input, RowDisposition } from './operations.ts'
 import { integer, text } from './rows.ts'
 
 const MATCHES = `
@@ -42,8 +42,8 @@ export class DeadLetterTable {
   }
 
   /** Copies it from the deliveries, where the caller removes it. */
-  add({ order, id, reason, attempts, atMs }: Extract<StoredDisposition, { kind: 'dead-letter' }>): void {
-    const row = this.#add.get({ seq: order, id, reason, attempts, diedAt: atMs })
+  add({ order, id, attempts, nowMs }: RowDisposition, reason: string): void {
+    const row = this.#add.get({ seq: order, id, reason, attempts, diedAt: nowMs })
     if (row !== undefined) this.#grown.add(text(row, 'app'))
   }
 

@@ -5,7 +5,7 @@ import {
   type Input,
   type Output,
   PRIORITIES,
-  type StoredDisposition,
+  type RowDisposition,
   type StoredDepth,
 } from './operations.ts'
 import { blob, integer, optionalInteger, text } from './rows.ts'
@@ -82,7 +82,7 @@ export class DeliveryTable {
     this.#remove.run({ seq: order })
   }
 
-  requeue({ order, atMs, attempts }: Extract<StoredDisposition, { kind: 'requeue' }>): void {
+  requeue({ order, attempts }: RowDisposition, atMs: number): void {
     this.#requeue.run({ seq: order, runAt: Math.ceil(atMs), attempts })
   }
 

@@ -1,6 +1,6 @@
 /** What the main thread may ask of the database's thread. Everything that crosses is sealed, a hash, a number or a configured name. */
 import type { Priority } from '../../core/delivery.ts'
-import type { DeadLetter, DeadLetterFilter } from '../contract.ts'
+import type { DeadLetter, DeadLetterFilter, Disposition } from '../contract.ts'
 
 /** A priority is stored as its index here. */
 export const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
@@ -24,18 +24,15 @@ export interface DueRow {
   readonly sealed: Uint8Array
 }
 
-/** A disposition, with what the database needs to make it durable. */
-export type StoredDisposition =
-  | { readonly kind: 'acknowledge'; readonly order: number }
-  | { readonly kind: 'requeue'; readonly order: number; readonly atMs: number; readonly attempts: number }
-  | {
-      readonly kind: 'dead-letter'
-      readonly order: number
-      readonly id: string
-      readonly reason: string
-      readonly attempts: number
-      readonly atMs: number
-    }
+/** The disposition of a stored delivery. */
+export interface RowDisposition extends AtTime {
+  readonly order: number
+  /** Of the dead letter, if it becomes one. */
+  readonly id: string
+  /** Attempts made, with the last. */
+  readonly attempts: number
+  readonly disposition: Disposition
+}
 
 export interface StoredDepth {
   readonly waiting: number
@@ -83,7 +80,7 @@ export interface Operations {
     readonly input: OfRoute & { readonly limit: number }
     readonly output: { readonly rows: readonly DueRow[]; readonly nextAtMs: number | undefined }
   }
-  readonly applyDisposition: { readonly input: StoredDisposition; readonly output: void }
+  readonly applyDisposition: { readonly input: RowDisposition; readonly output: void }
   readonly depth: { readonly input: OfRoute; readonly output: StoredDepth }
   readonly listDead: {
     readonly input: AtTime & { readonly filter: DeadLetterFilter; readonly limit: number }

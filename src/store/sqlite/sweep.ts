@@ -4,8 +4,8 @@ import { OVERDUE_MS } from '../contract.ts'
 import { tryOpenDeliveries } from '../envelope.ts'
 import { dispositionOfExpired } from '../expiry.ts'
 import type { DatabaseThread } from './database-thread.ts'
-import type { OverdueRow, StoredDisposition } from './operations.ts'
-import { dispositionOfUnreadableRow, toStoredDisposition } from './stored-disposition.ts'
+import type { OverdueRow, RowDisposition } from './operations.ts'
+import { unreadableRow } from './row-disposition.ts'
 
 const ROWS_PER_STEP = 100
 
@@ -21,15 +21,14 @@ export interface SweepOptions {
 export async function sweep({ thread, keyring, nowMs, inFlight }: SweepOptions): Promise<boolean> {
   const input = { beforeMs: nowMs - OVERDUE_MS, inFlight, limit: ROWS_PER_STEP }
   const rows = await thread.run({ name: 'fetchOverdue', input })
-  const dispositions = rows.map((row) => dispositionOf(row, keyring, nowMs)).filter((each) => each !== undefined)
-  await Promise.all(dispositions.map((disposition) => thread.run({ name: 'applyDisposition', input: disposition })))
+  const dispositions = rows.map((row) => dispositionOf(row, keyring, nowMs))
+  await Promise.all(dispositions.map((each) => thread.run({ name: 'applyDisposition', input: each })))
   return rows.length === ROWS_PER_STEP
 }
 
-function dispositionOf(row: OverdueRow, keyring: Keyring, nowMs: number): StoredDisposition | undefined {
+function dispositionOf(row: OverdueRow, keyring: Keyring, nowMs: number): RowDisposition {
   const { route, order, attempts, sealed } = row
   const [delivery] = tryOpenDeliveries(keyring, route, sealed) ?? []
-  if (delivery === undefined) return dispositionOfUnreadableRow(row, nowMs)
-  const attempted = { order, id: delivery.id, attempts: attempts + 1 }
-  return toStoredDisposition(dispositionOfExpired(delivery), attempted, nowMs)
+  if (delivery === undefined) return unreadableRow(row, nowMs)
+  return { order, id: delivery.id, attempts: attempts + 1, disposition: dispositionOfExpired(delivery), nowMs }
 }
