@@ -31,7 +31,7 @@ export function queueName(route: string): string {
   return `app-${encodeURIComponent(route.toWellFormed()).replaceAll('*', '%2A')}`
 }
 
-/** The key of the set of all routes' names. It ends in `apps`, as it did when there was one route per app. */
+/** The key of the set of all routes' names; it ends in `apps`. */
 export function routesKey(prefix: string): string {
   return `${prefix}:apps`
 }
