@@ -55,7 +55,7 @@ export function createSteeredProvider(): SteeredProvider {
     },
   }
   const provider: SteeredProvider = {
-    kinds: { 'steered': kind },
+    kinds: { steered: kind },
     events,
     opening: async () => {},
     answer: async () => ({ kind: 'delivered' }),

@@ -25,6 +25,7 @@ const SILENCE_TIMEOUT_MS = 2000
 const WORK_TIMEOUT_MS = 8000
 /** A worker of BullMQ blocks for at most 10 s (its `maximumBlockTimeout`). */
 const BLOCK_TIMEOUT_MS = 12_000
+const FIRST_RECONNECT_DELAY_MS = 50
 const LONGEST_RECONNECT_DELAY_MS = 1000
 const CONNECT_TIMEOUT_MS = 2000
 
@@ -73,7 +74,18 @@ export class Connections {
     client.on('connecting', () => {
       if (!this.#clients.has(client)) client.disconnect()
     })
+    client.on('end', () => this.#reconnect(client))
     return client
+  }
+
+  /**
+   * No client ends before it is closed. ioredis ends one for good when it hears of another master while it asks Sentinel for the master, as happens in a
+   * failover (docs/facts/stores.md#redis-away).
+   */
+  #reconnect(client: Client): void {
+    setTimeout(() => {
+      if (this.#clients.has(client) && client.status === 'end') client.connect().catch(() => {})
+    }, FIRST_RECONNECT_DELAY_MS)
   }
 }
 
@@ -132,5 +144,5 @@ function createClient({ topology, tls, ca, username, password }: Address, role: 
 }
 
 function reconnectDelayMs(attempt: number): number {
-  return Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_DELAY_MS)
+  return Math.min(FIRST_RECONNECT_DELAY_MS * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_DELAY_MS)
 }
