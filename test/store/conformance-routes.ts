@@ -1,6 +1,6 @@
 /** That the unit of every store is the route: what an app sends by one push service never touches what it sends by another. */
 import { describe, expect, it } from 'vitest'
-import { DEAD_LETTER_LIFETIME_MS, OVERDUE_MS, type Disposition } from '../../src/store/contract.ts'
+import { OVERDUE_MS, type Disposition } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, createGate, Received, until } from '../helpers/received.ts'
 import type { Bench } from './conformance.ts'
@@ -102,7 +102,7 @@ export function routeConformance(bench: () => Bench): void {
 
     it('are swept apart', async () => {
       const expired = createDelivery({ route: FCM })
-      const later = createDelivery({ route: WEBPUSH, expiresAtMs: Date.now() + 3 * DEAD_LETTER_LIFETIME_MS })
+      const later = createDelivery({ route: WEBPUSH, expiresAtMs: Date.now() + 24 * HOUR_MS })
       await bench().store.queue.add([expired, later, createDelivery({ route: ROUTES[0], priority: 'counts' })])
       bench().letPass(HOUR_MS + OVERDUE_MS + 1000)
       await bench().reopen()
