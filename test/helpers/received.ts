@@ -58,11 +58,11 @@ export function createGate<T = void>(): { readonly passed: Promise<T>; readonly 
   return { passed: promise, open: resolve }
 }
 
-/** Polls what nothing signals; fails with the sentence when the time is over. */
+/** Polls what nothing signals. Fails with the sentence before the time limit of a test does (vitest.config.ts). */
 export async function until(
   sentence: string,
   condition: () => Promise<boolean> | boolean,
-  withinMs = 20_000,
+  withinMs = 28_000,
 ): Promise<void> {
   const deadlineMs = Date.now() + withinMs
   while (!(await condition())) {
