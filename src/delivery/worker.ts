@@ -9,7 +9,7 @@ import { Throttle } from '../core/throttle.ts'
 import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import type { Deduplication } from '../memory/deduplication.ts'
 import type { DeliveryMetrics, HandledDelivery } from '../metrics/delivery-metrics.ts'
-import type { Consumption, DeliveryQueue, Disposition, HandedOut } from '../store/contract.ts'
+import type { Consumer, DeliveryQueue, Disposition, HandedOut } from '../store/contract.ts'
 import { Gate } from './gate.ts'
 import { dispositionOf } from './retry.ts'
 
@@ -50,7 +50,7 @@ export class Worker {
   #knownRoute: Route
   readonly #pauseWarnings: Throttle
   readonly #gate: Gate
-  readonly #consumption: Consumption
+  readonly #consumer: Consumer
 
   /**
    * Begins at once. `delivering`: as it is configured now, undefined once the route is removed; a delivery on its way keeps the sender it started with.
@@ -62,7 +62,7 @@ export class Worker {
     this.#parts = parts
     this.#pauseWarnings = new Throttle(PAUSE_WARNING_MS, parts.nowMs)
     this.#gate = new Gate({
-      set: (state) => this.#consumption.setGate(state),
+      set: (state) => this.#consumer.setGate(state),
       after: (delayMs, action) => {
         const timer = setTimeout(action, delayMs).unref()
         return () => clearTimeout(timer)
@@ -70,7 +70,7 @@ export class Worker {
       onPaused: (reason) => this.#tellPaused(reason),
       onBlocked: (reason) => this.#tellBlocked(reason),
     })
-    this.#consumption = parts.queue.consume(route.name, concurrency, (batch, signal) =>
+    this.#consumer = parts.queue.consume(route.name, concurrency, (batch, signal) =>
       Promise.all(batch.map((handedOut) => this.#handle(handedOut, signal))),
     )
   }
@@ -92,7 +92,7 @@ export class Worker {
 
   async stop(graceMs: number): Promise<void> {
     this.#gate.stop()
-    await this.#consumption.stop(graceMs)
+    await this.#consumer.stop(graceMs)
   }
 
   async #handle(handedOut: HandedOut, signal: AbortSignal): Promise<Disposition> {

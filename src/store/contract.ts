@@ -1,10 +1,19 @@
 /**
- * The two things a store does, kept small so that SQLite and Redis can do them alike: hand out deliveries, and remember keyed facts for a time.
- * Decisions (retry, delay, expiry, dead letter, pause) are not made here but in src/delivery, once for both.
+ * The two things that a store does: it hands out deliveries, and it remembers keyed facts for a time. The contract is small, so that SQLite and Redis can do
+ * both alike. Decisions (retry, delay, dead letter, pause) are made in src/delivery, once for both stores.
  */
 import type { Delivery } from '../core/delivery.ts'
+import type { Keyring } from '../core/keyring.ts'
 
-/** A delivery handed out to be sent. */
+/** What every store is opened with. */
+export interface StoreParts {
+  readonly keyring: Keyring
+  readonly nowMs: () => number
+  /** Told of what an operator should see; the message is a sentence and carries no data. */
+  readonly onError: (message: string) => void
+}
+
+/** A delivery that is handed out to be sent. */
 export interface HandedOut {
   readonly delivery: Delivery
   /** 1 for the first attempt. */
@@ -20,22 +29,22 @@ export type Disposition =
   | { readonly kind: 'requeue'; readonly atMs: number }
   /** Nothing was attempted: keep it as it is until the route is handed out again. */
   | { readonly kind: 'hold' }
-  /** Keep it, sealed, for the operator. */
+  /** It was given up: keep it, sealed, for the operator. */
   | { readonly kind: 'dead-letter'; readonly reason: string }
 
 /**
- * Sends a batch and says what becomes of each, in the same order; the store then makes that durable in one step. Must not reject.
- * `signal` aborts when the store lost the right to these deliveries (its lock), or stops for good.
+ * Sends a batch, and resolves with the disposition of each delivery in the same order. The store then makes the dispositions durable in one step. A handler
+ * must not reject. `signal` aborts when the store has lost its lock on the deliveries, or when the consumer stops for good.
  */
 export type Handler = (batch: readonly HandedOut[], signal: AbortSignal) => Promise<readonly Disposition[]>
 
-/** How much a route is handed out: everything, nothing, or one single delivery to see whether things work again (then nothing until told). */
+/** What is handed out of a route: everything, nothing, or one delivery as a probe (and then nothing until the gate is set again). */
 export type GateState = 'open' | 'closed' | 'one'
 
-/** The running hand-out of one route in this process. */
-export interface Consumption {
+/** Hands out the deliveries of one route in this process. */
+export interface Consumer {
   setGate(state: GateState): void
-  /** Stops handing out, waits until everything handed out is settled; after `graceMs` the rest is given back, nothing is lost. */
+  /** Stops handing out, and waits until the dispositions of what is in flight are durable. After `graceMs` the rest is released; nothing is lost. */
   stop(graceMs: number): Promise<void>
 }
 
@@ -45,11 +54,11 @@ export interface QueueDepth {
   readonly delayed: number
   readonly active: number
   readonly dead: number
-  /** Age in ms of the oldest that could be handed out now; 0 when there is none. */
+  /** Age in ms of the oldest delivery that could be handed out now; 0 when there is none. */
   readonly oldestAgeMs: number
 }
 
-/** A delivery that was given up; what it holds stays sealed. */
+/** A delivery that was given up. Its content stays sealed. */
 export interface DeadLetter {
   readonly id: string
   readonly route: string
@@ -65,36 +74,36 @@ export interface DeadLetterFilter {
   readonly reason?: string | undefined
 }
 
-/** What was stored for a device, and is not any more. */
+/** What was stored for a device and has been removed. */
 export interface Removed {
   readonly deliveries: readonly Delivery[]
   readonly deadLetters: readonly Delivery[]
-  /** So many of the route's could not be opened, and stay: they are the device's, or not. */
+  /** How many of the route could not be opened. They stay, because nobody can say whose they are. */
   readonly unreadable: number
 }
 
 export interface DeliveryQueue {
   /**
-   * Resolves when all are durable, with the order of each; rejects with StoreUnavailableError. Deliveries of one event-loop turn are stored together.
-   * One that was refused by time-out may still be stored later.
+   * Resolves when all are durable, with the order of each; rejects with StoreUnavailableError. Deliveries of one turn of the event loop are stored together.
+   * A delivery whose time limit (STORE_TIMEOUT_MS) is over is refused, and may still be stored later.
    */
   add(deliveries: readonly Delivery[]): Promise<readonly number[]>
-  /** At most one consumption per route and process. `concurrency`: deliveries in flight at once. */
-  consume(route: string, concurrency: number, handler: Handler): Consumption
+  /** A process has at most one consumer of a route. `concurrency`: deliveries in flight at once. */
+  consume(route: string, concurrency: number, handler: Handler): Consumer
   depth(route: string): Promise<QueueDepth>
   listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]>
   /** Puts them back as fresh deliveries that expire at `expiresAtMs`; resolves with their number. */
   retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number>
   dropDead(filter: DeadLetterFilter): Promise<number>
-  /** Removes what is stored for a device; what is handed out at this moment may stay. On a big store it takes its time, and holds nobody up. */
+  /** Removes what is stored for a device; a delivery that is in flight may stay. On a big store it takes long, and delays nobody. */
   forget(route: string, deviceHash: string): Promise<Removed>
 }
 
-/** Keyed facts with a lifetime. Keys are keyed hashes or configured names, values hold no data of users. Operations of one turn travel together. */
+/** Keyed facts with a lifetime. A key is a keyed hash or a configured name; a value holds no data of users. Operations of one turn travel together. */
 export interface Memory {
   get(key: string): Promise<string | undefined>
   set(key: string, value: string, lifetimeMs: number): Promise<void>
-  /** Resolves with the value that stands afterwards: ours, or the one that was there first. */
+  /** Resolves with the value that is stored afterwards: ours, or the one that was there first. */
   setIfAbsent(key: string, value: string, lifetimeMs: number): Promise<string>
   /** Sets a number unless a greater one is there. */
   raise(key: string, value: number, lifetimeMs: number): Promise<void>
@@ -122,17 +131,23 @@ export interface Store extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** How long a dead letter is kept, and how many per route (docs/decisions.md#dead-letters). */
+/** How long a dead letter is kept, and how many of a route (docs/decisions.md#dead-letters). */
 export const DEAD_LETTER_LIFETIME_MS = 7 * 24 * 3600_000
-export const DEAD_LETTERS_PER_APP = 10_000
-/** A batch (or single) whose worker died while it was handed out is handed out again this often before it is split (or given up). */
+export const DEAD_LETTERS_PER_ROUTE = 10_000
+/**
+ * A batch whose process died while it was in flight is handed out again this often before it is split; a single delivery, before it becomes a dead letter.
+ */
 export const MAX_STALLS = 5
 /** Most deliveries that are stored as one job. */
 export const MAX_BATCH = 50
 /**
- * So long after its expiry the store itself makes of a delivery what the worker would, unless it is handed out: a route that is not configured any more,
- * or blocked, is handed nothing. Longer than the clocks of two processes may differ.
+ * So long after a delivery has expired, the store itself decides what becomes of it (expiry.ts), unless it is in flight: a route that is blocked, or is not
+ * configured any more, is handed nothing. Longer than the clocks of two processes may differ.
  */
 export const OVERDUE_MS = 60_000
+/** A delivery whose handler failed, which is a bug, is handed out again after this time. */
+export const HANDLER_FAILURE_DELAY_MS = 60_000
 /** A write that is not confirmed after this time is refused (503). */
 export const STORE_TIMEOUT_MS = 900
+/** A warning about what goes on is repeated after this time. */
+export const WARNING_INTERVAL_MS = 60_000

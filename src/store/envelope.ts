@@ -1,15 +1,15 @@
-/** Deliveries as the bytes that a store keeps: JSON with a version, sealed. The only place where a pushkey is revealed to be stored. */
+/** Deliveries as the bytes that a store keeps: JSON with a version, sealed. Only here is a pushkey revealed in order to be stored. */
 import type { Delivery, Priority } from '../core/delivery.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
 import { UnsealError, type Keyring } from '../core/keyring.ts'
 import { Secret } from '../core/secret.ts'
 
 const VERSION = 1
-/** What is sealed has a length in such steps: whoever sees the store and knows what was written in a room must not find it by its length. */
+/** The length of what is sealed grows in such steps, so that nobody who sees the store and knows what was written in a room finds it by its length. */
 const STEP_BYTES = 1024
 const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
 
-/** Deliveries of one route, sealed as one. The route is not written down but authenticated: nothing sealed for one route opens for another. */
+/** Deliveries of one route, sealed as one. The name of the route is authenticated and not stored: what is sealed for one route does not open for another. */
 export function sealDeliveries(keyring: Keyring, route: string, deliveries: readonly Delivery[]): Buffer {
   return keyring.seal(padded(JSON.stringify({ v: VERSION, deliveries: deliveries.map(toJson) })), route)
 }
@@ -22,7 +22,7 @@ function padded(json: string): Buffer {
   return buffer
 }
 
-/** Throws UnsealError: the key is gone, the seal does not match, or a newer Hushgate wrote it. */
+/** Throws UnsealError when the key is missing, the seal does not match, or a newer Hushgate wrote it. */
 export function openDeliveries(keyring: Keyring, route: string, sealed: Uint8Array): Delivery[] {
   const envelope: unknown = JSON.parse(keyring.open(sealed, route).toString())
   if (!isJsonObject(envelope) || envelope['v'] !== VERSION)
@@ -31,7 +31,7 @@ export function openDeliveries(keyring: Keyring, route: string, sealed: Uint8Arr
   return envelope['deliveries'].map((delivery) => fromJson(route, delivery))
 }
 
-/** Undefined where that throws UnsealError. */
+/** Undefined where `openDeliveries` throws UnsealError. */
 export function tryOpenDeliveries(keyring: Keyring, route: string, sealed: Uint8Array): Delivery[] | undefined {
   try {
     return openDeliveries(keyring, route, sealed)
@@ -42,7 +42,15 @@ export function tryOpenDeliveries(keyring: Keyring, route: string, sealed: Uint8
 }
 
 function toJson(delivery: Delivery): JsonObject {
-  const { route: _route, dueAtMs: _storesOwn, outdates: _known, target, message, deviceHash, ...rest } = delivery
+  const {
+    route: _authenticated,
+    dueAtMs: _storedBeside,
+    outdates: _notStored,
+    target,
+    message,
+    deviceHash,
+    ...rest
+  } = delivery
   return { ...rest, device: deviceHash, target: target.reveal(), headers: message.headers, body: message.body }
 }
 

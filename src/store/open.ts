@@ -1,14 +1,6 @@
 /** Opens the store that the configuration names. */
-import type { Keyring } from '../core/keyring.ts'
-import type { Store } from './contract.ts'
+import type { Store, StoreParts } from './contract.ts'
 import type { StoreSettings } from './settings.ts'
-
-export interface StoreParts {
-  readonly keyring: Keyring
-  readonly nowMs: () => number
-  /** Told of what an operator should see; the message is a sentence and carries no data. */
-  readonly onError: (message: string) => void
-}
 
 /** Rejects with a StoreRefusedError when the operator has to do something first. */
 export async function openStore(settings: StoreSettings, parts: StoreParts): Promise<Store> {

@@ -5,7 +5,7 @@ export type StoreSettings = SqliteSettings | RedisSettings
 
 export interface SqliteSettings {
   readonly kind: 'sqlite'
-  /** Absolute. */
+  /** An absolute path. */
   readonly file: string
   readonly synchronous: 'full' | 'normal'
 }
@@ -14,15 +14,15 @@ export interface RedisSettings {
   readonly kind: 'redis'
   readonly topology: RedisTopology
   readonly tls: boolean
-  /** PEM file of the authority that signed Redis' certificate. Absolute. */
+  /** PEM file of the authority that signed Redis' certificate; an absolute path. */
   readonly caFile?: string | undefined
   readonly username?: string | undefined
   readonly password?: Secret | undefined
-  /** What all keys begin with. */
+  /** All keys begin with it. */
   readonly prefix: string
   /** How many replicas must have a delivery before it counts as stored (WAIT). */
   readonly replicaAcks: number
-  /** Not to be known to write to disk makes the store unfit. */
+  /** If Redis is not known to write to its disk, the store is not fit. */
   readonly requirePersistence: boolean
 }
 

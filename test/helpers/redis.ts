@@ -150,7 +150,8 @@ function flags(settings: Settings): string[] {
 }
 
 export interface TestSentinel {
-  readonly topology: RedisTopology
+  readonly port: number
+  readonly topology: Extract<RedisTopology, { kind: 'sentinel' }>
   /** Resolves when it could fail over. */
   knowsReplica(): Promise<void>
   stop(): Promise<void>
@@ -176,6 +177,7 @@ export async function startSentinel(masterPort: number): Promise<TestSentinel> {
   const client = new Redis({ host: '127.0.0.1', port })
   client.on('error', () => {})
   return {
+    port,
     topology: { kind: 'sentinel', sentinels: [{ host: '127.0.0.1', port }], masterName: 'main', database: 0 },
     async knowsReplica() {
       while (!String(await client.call('SENTINEL', 'REPLICAS', 'main')).includes('127.0.0.1'))

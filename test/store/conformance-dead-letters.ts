@@ -1,40 +1,40 @@
-/** What every store must do with deliveries that were given up. */
+/** What every store must do with dead letters. */
 import { describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
-import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP, MAX_BATCH } from '../../src/store/contract.ts'
+import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_ROUTE, MAX_BATCH } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import type { Bench } from './conformance.ts'
 
-const APP = 'com.example.app'
+const ROUTE = 'com.example.app'
 
 export function deadLetterConformance(bench: () => Bench): void {
   describe('dead letters', () => {
     it('are listed with what is known of them', async () => {
       const delivery = createDelivery()
-      await giveUp(bench(), [delivery], 'PayloadTooLarge')
-      const letters = await bench().store.queue.listDead({}, 10)
-      expect(letters).toEqual([
+      await deadLetter(bench(), [delivery], 'PayloadTooLarge')
+      const deadLetters = await bench().store.queue.listDead({}, 10)
+      expect(deadLetters).toEqual([
         {
           id: delivery.id,
-          route: APP,
+          route: ROUTE,
           reason: 'PayloadTooLarge',
           attempts: 1,
           acceptedAtMs: delivery.acceptedAtMs,
           diedAtMs: expect.any(Number),
         },
       ])
-      expect(Math.abs((letters[0]?.diedAtMs ?? 0) - Date.now())).toBeLessThan(10_000)
+      expect(Math.abs((deadLetters[0]?.diedAtMs ?? 0) - Date.now())).toBeLessThan(10_000)
     })
 
-    it('count the attempt that killed them', async () => {
+    it('count the last attempt, too', async () => {
       const { queue } = bench().store
       const received = new Received(({ attempt }) =>
         attempt < 3 ? { kind: 'requeue', atMs: 0 } : { kind: 'dead-letter', reason: 'gone' },
       )
       await queue.add([createDelivery()])
-      queue.consume(APP, 1, received.handler)
-      await until('it is dead', async () => (await queue.depth(APP)).dead === 1)
+      queue.consume(ROUTE, 1, received.handler)
+      await until('it is a dead letter', async () => (await queue.depth(ROUTE)).dead === 1)
       expect((await queue.listDead({}, 10)).map(({ attempts }) => attempts)).toEqual([3])
     })
 
@@ -47,12 +47,12 @@ export function deadLetterConformance(bench: () => Bench): void {
       { filter: 'an unknown id', matches: 0 },
     ] as const)('are chosen by $filter, to be listed and to be dropped', async ({ filter, matches }) => {
       const { queue } = bench().store
-      const [first] = await giveUpSeveral(bench())
+      const [first] = await deadLetterSeveral(bench())
       const chosen = {
-        route: { route: APP },
+        route: { route: ROUTE },
         reason: { reason: 'gone' },
         id: { id: first?.id },
-        'route and reason': { route: APP, reason: 'gone' },
+        'route and reason': { route: ROUTE, reason: 'gone' },
         nothing: {},
         'an unknown id': { id: 'unknown' },
       }[filter]
@@ -63,18 +63,18 @@ export function deadLetterConformance(bench: () => Bench): void {
     })
 
     it('are listed no more than asked for', async () => {
-      await giveUpSeveral(bench())
+      await deadLetterSeveral(bench())
       expect(await bench().store.queue.listDead({}, 2)).toHaveLength(2)
     })
 
     it('are put back as fresh deliveries with a new expiry', async () => {
       const { queue } = bench().store
       const delivery = createDelivery({ expiresAtMs: Date.now() - 1000 })
-      await giveUp(bench(), [delivery], 'gone')
-      await giveUp(bench(), [createDelivery()], 'other')
+      await deadLetter(bench(), [delivery], 'gone')
+      await deadLetter(bench(), [createDelivery()], 'other')
       const expiresAtMs = Date.now() + 7200_000
       const received = new Received()
-      queue.consume(APP, 10, received.handler)
+      queue.consume(ROUTE, 10, received.handler)
       expect(await queue.retryDead({ reason: 'gone' }, expiresAtMs)).toBe(1)
       const [handed] = await received.atLeast(1)
       expect(handed?.delivery).toMatchObject({ id: delivery.id, expiresAtMs, message: delivery.message })
@@ -86,61 +86,61 @@ export function deadLetterConformance(bench: () => Bench): void {
 
     it('are there after a restart, and can still be retried', async () => {
       const delivery = createDelivery()
-      await giveUp(bench(), [delivery], 'gone')
+      await deadLetter(bench(), [delivery], 'gone')
       await bench().reopen()
       const { queue } = bench().store
-      expect((await queue.listDead({ route: APP }, 10)).map(({ id }) => id)).toEqual([delivery.id])
+      expect((await queue.listDead({ route: ROUTE }, 10)).map(({ id }) => id)).toEqual([delivery.id])
       expect(await queue.retryDead({ id: delivery.id }, Date.now() + 1000)).toBe(1)
       const received = new Received()
-      queue.consume(APP, 1, received.handler)
+      queue.consume(ROUTE, 1, received.handler)
       await received.atLeast(1)
       expect(received.ids).toEqual([delivery.id])
     })
 
     it('are gone after their lifetime', async () => {
       const { queue } = bench().store
-      await giveUp(bench(), [createDelivery()], 'old')
+      await deadLetter(bench(), [createDelivery()], 'old')
       bench().letPass(DEAD_LETTER_LIFETIME_MS - 3600_000)
-      await giveUp(bench(), [createDelivery()], 'young')
+      await deadLetter(bench(), [createDelivery()], 'young')
       expect(await queue.listDead({}, 10)).toHaveLength(2)
       bench().letPass(3600_000 + 60_000)
       expect((await queue.listDead({}, 10)).map(({ reason }) => reason)).toEqual(['young'])
       expect(await queue.retryDead({ reason: 'old' }, bench().options.nowMs() + 1000)).toBe(0)
-      expect((await queue.depth(APP)).dead).toBe(1)
+      expect((await queue.depth(ROUTE)).dead).toBe(1)
     })
 
-    it('are kept up to a number per route, the oldest go first', async () => {
+    it('are kept up to a number of each route, and the oldest go first', async () => {
       const { queue } = bench().store
       const excess = 2 * MAX_BATCH
-      const deliveries = createDeliveries(DEAD_LETTERS_PER_APP + excess)
+      const deliveries = createDeliveries(DEAD_LETTERS_PER_ROUTE + excess)
       const other = createDelivery({ route: 'other' })
-      await giveUp(bench(), [other], 'gone')
-      await giveUp(bench(), deliveries.slice(0, excess), 'first')
+      await deadLetter(bench(), [other], 'gone')
+      await deadLetter(bench(), deliveries.slice(0, excess), 'first')
       for (let start = excess; start < deliveries.length; start += 1000)
-        await giveUp(bench(), deliveries.slice(start, start + 1000), 'later')
-      await until('the oldest are gone', async () => (await queue.depth(APP)).dead === DEAD_LETTERS_PER_APP)
+        await deadLetter(bench(), deliveries.slice(start, start + 1000), 'later')
+      await until('the oldest are gone', async () => (await queue.depth(ROUTE)).dead === DEAD_LETTERS_PER_ROUTE)
       expect(await queue.listDead({ reason: 'first' }, 1)).toEqual([])
       expect((await queue.depth('other')).dead).toBe(1)
     })
   })
 }
 
-/** Stores them and lets each end as a dead letter; resolves when they are. */
-async function giveUp({ store }: Bench, deliveries: readonly Delivery[], reason: string): Promise<void> {
-  const { route = APP } = deliveries[0] ?? {}
+/** Stores deliveries and lets each become a dead letter. */
+async function deadLetter({ store }: Bench, deliveries: readonly Delivery[], reason: string): Promise<void> {
+  const { route = ROUTE } = deliveries[0] ?? {}
   const received = new Received(({ delivery }) =>
     deliveries.some(({ id }) => id === delivery.id) ? { kind: 'dead-letter', reason } : ACKNOWLEDGE,
   )
   await store.queue.add(deliveries)
-  const consumption = store.queue.consume(route, 200, received.handler)
+  const consumer = store.queue.consume(route, 200, received.handler)
   await received.atLeast(deliveries.length)
-  await consumption.stop(10_000)
+  await consumer.stop(10_000)
 }
 
-async function giveUpSeveral(bench: Bench): Promise<readonly Delivery[]> {
+async function deadLetterSeveral(bench: Bench): Promise<readonly Delivery[]> {
   const deliveries = createDeliveries(3)
-  await giveUp(bench, deliveries.slice(0, 1), 'gone')
-  await giveUp(bench, deliveries.slice(1), 'other')
-  await giveUp(bench, [createDelivery({ route: 'other' })], 'gone')
+  await deadLetter(bench, deliveries.slice(0, 1), 'gone')
+  await deadLetter(bench, deliveries.slice(1), 'other')
+  await deadLetter(bench, [createDelivery({ route: 'other' })], 'gone')
   return deliveries
 }

@@ -20,7 +20,7 @@ export function memoryConformance(bench: () => Bench): void {
       expect(await memory.get('other')).toBe('')
     })
 
-    it('forgets a key that is deleted, and does not mind one that is not there', async () => {
+    it('forgets a key that is deleted, and ignores one that is not there', async () => {
       const { memory } = bench().store
       await memory.set('key', 'value', HOUR_MS)
       await memory.delete('key')
@@ -28,12 +28,12 @@ export function memoryConformance(bench: () => Bench): void {
       expect(await memory.get('key')).toBeUndefined()
     })
 
-    it('lets the first of several who set a key if absent win, and tells all of them who it was', async () => {
+    it('keeps the value of the first of several who set a key if absent, and tells it to all of them', async () => {
       const { memory } = bench().store
-      const standing = await Promise.all(['a', 'b', 'c'].map((value) => memory.setIfAbsent('key', value, HOUR_MS)))
-      expect(new Set(standing).size).toBe(1)
-      expect(await memory.get('key')).toBe(standing[0])
-      expect(await memory.setIfAbsent('key', 'late', HOUR_MS)).toBe(standing[0])
+      const values = await Promise.all(['a', 'b', 'c'].map((value) => memory.setIfAbsent('key', value, HOUR_MS)))
+      expect(new Set(values).size).toBe(1)
+      expect(await memory.get('key')).toBe(values[0])
+      expect(await memory.setIfAbsent('key', 'late', HOUR_MS)).toBe(values[0])
     })
 
     it('raises a number and never lowers it', async () => {
@@ -58,7 +58,7 @@ export function memoryConformance(bench: () => Bench): void {
       expect(value).toBe('value')
     })
 
-    it('forgets when the lifetime is over, not before, and what is forgotten counts as absent', async () => {
+    it('forgets a key when its lifetime is over and not before; then it counts as absent', async () => {
       const { memory } = bench().store
       const startMs = Date.now()
       await Promise.all([

@@ -1,13 +1,15 @@
-/** What every store's queue must do: storing, handing out, the four dispositions, the gate, stopping, restart. */
+/** What every store's queue must do: store and hand out deliveries, apply the four dispositions, count, and keep everything sealed. */
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
 import type { Disposition } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
 import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
+import { consumerConformance } from './conformance-consumer.ts'
 import { deadLetterConformance } from './conformance-dead-letters.ts'
 import type { Bench } from './conformance.ts'
+import { otherRouteDelivers } from './other-route.ts'
 
-const APP = 'com.example.app'
+const ROUTE = 'com.example.app'
 
 export function queueConformance(bench: () => Bench): void {
   describe('adding and handing out', () => {
@@ -24,7 +26,7 @@ export function queueConformance(bench: () => Bench): void {
       const plain = createDelivery()
       await queue.add([sent, plain])
       const received = new Received()
-      queue.consume(APP, 10, received.handler)
+      queue.consume(ROUTE, 10, received.handler)
       const handed = await received.atLeast(2)
       for (const delivery of [sent, plain]) {
         const found = handed.find((one) => one.delivery.id === delivery.id)
@@ -45,7 +47,7 @@ export function queueConformance(bench: () => Bench): void {
       expect(orders).toHaveLength(7)
       expect(orders).toEqual([...new Set(orders)].toSorted((a, b) => a - b))
       const received = new Received()
-      queue.consume(APP, 10, received.handler)
+      queue.consume(ROUTE, 10, received.handler)
       const handed = await received.atLeast(7)
       expect(deliveries.map(({ id }) => handed.find((one) => one.delivery.id === id)?.order)).toEqual(orders)
     })
@@ -53,15 +55,15 @@ export function queueConformance(bench: () => Bench): void {
     it('goes on growing after a restart of an empty store', async () => {
       const [before = 0] = await bench().store.queue.add([createDelivery()])
       const received = new Received()
-      bench().store.queue.consume(APP, 1, received.handler)
+      bench().store.queue.consume(ROUTE, 1, received.handler)
       await received.atLeast(1)
-      await until('it is empty', async () => (await bench().store.queue.depth(APP)).active === 0)
+      await until('it is empty', async () => (await bench().store.queue.depth(ROUTE)).active === 0)
       await bench().reopen()
       const [after = 0] = await bench().store.queue.add([createDelivery()])
       expect(after).toBeGreaterThan(before)
     })
 
-    it('accepts an empty list and deliveries of several apps and priorities at once', async () => {
+    it('accepts an empty list, and deliveries of several routes and priorities at once', async () => {
       const { queue } = bench().store
       expect(await queue.add([])).toEqual([])
       const deliveries = ['a', 'b', 'a'].flatMap((route) =>
@@ -78,7 +80,7 @@ export function queueConformance(bench: () => Bench): void {
     it('hands out what is added while it runs', async () => {
       const { queue } = bench().store
       const received = new Received()
-      queue.consume(APP, 10, received.handler)
+      queue.consume(ROUTE, 10, received.handler)
       for (let count = 1; count <= 5; count += 1) {
         await queue.add([createDelivery()])
         await received.atLeast(count)
@@ -93,7 +95,7 @@ export function queueConformance(bench: () => Bench): void {
       )
       for (const delivery of deliveries) await queue.add([delivery])
       const received = new Received()
-      queue.consume(APP, 1, received.handler)
+      queue.consume(ROUTE, 1, received.handler)
       await received.atLeast(6)
       expect(received.ids).toEqual([2, 5, 1, 4, 0, 3].map((index) => deliveries[index]?.id))
     })
@@ -106,13 +108,13 @@ export function queueConformance(bench: () => Bench): void {
         await new Promise((resolve) => setTimeout(resolve, 1))
         return ACKNOWLEDGE
       })
-      queue.consume(APP, 3, received.handler)
+      queue.consume(ROUTE, 3, received.handler)
       await received.atLeast(40)
       expect(received.mostInFlight).toBeLessThanOrEqual(3)
       expect(new Set(received.ids).size).toBe(40)
     })
 
-    it('does not let one route wait for another', async () => {
+    it('hands out one route while the handlers of another take long', async () => {
       const { queue } = bench().store
       const stuck = createGate<Disposition>()
       const slow = new Received(() => stuck.passed)
@@ -127,19 +129,21 @@ export function queueConformance(bench: () => Bench): void {
       stuck.open(ACKNOWLEDGE)
     })
 
-    it('hands out what has a time of its own not before that, in the order of the times, others meanwhile', async () => {
+    it('hands out a delivery with a time of its own not before that time, in the order of the times, and others before it', async () => {
       const { queue } = bench().store
       const times = new Map<string, number>()
       const received = new Received(({ delivery }) => {
         times.set(delivery.id, Date.now())
         return ACKNOWLEDGE
       })
-      queue.consume(APP, 10, received.handler)
+      const consumer = queue.consume(ROUTE, 10, received.handler)
+      consumer.setGate('closed')
       const nowMs = Date.now()
       const [last, first, middle] = [900, 500, 700].map((afterMs) => createDelivery({ dueAtMs: nowMs + afterMs }))
       const atOnce = createDelivery()
       const all = [last, first, atOnce, middle].filter((delivery) => delivery !== undefined)
       const orders = await queue.add(all)
+      consumer.setGate('open')
       await received.atLeast(4)
       expect(received.ids).toEqual([atOnce, first, middle, last].map((delivery) => delivery?.id))
       expect(all.filter(({ id, dueAtMs = nowMs }) => (times.get(id) ?? 0) < dueAtMs)).toEqual([])
@@ -147,32 +151,32 @@ export function queueConformance(bench: () => Bench): void {
       expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1])
     })
 
-    it('hands out what has expired too: what becomes of it is not for the store to say', async () => {
+    it('hands out what has expired, too: the worker decides what becomes of it', async () => {
       const { queue } = bench().store
       const expired = createDelivery({ expiresAtMs: Date.now() - 1000 })
       await queue.add([expired])
       const received = new Received()
-      queue.consume(APP, 1, received.handler)
+      queue.consume(ROUTE, 1, received.handler)
       await received.atLeast(1)
       expect(received.all[0]?.delivery.expiresAtMs).toBe(expired.expiresAtMs)
     })
   })
 
-  describe('what becomes of a delivery', () => {
-    it('is not handed out again when done, not even after a restart', async () => {
+  describe('a delivery', () => {
+    it('is not handed out again when it is acknowledged, not even after a restart', async () => {
       await bench().store.queue.add(createDeliveries(3))
       const received = new Received()
-      bench().store.queue.consume(APP, 10, received.handler)
+      bench().store.queue.consume(ROUTE, 10, received.handler)
       await received.atLeast(3)
-      await until('nothing is left', async () => isEmpty(await bench().store.queue.depth(APP)))
+      await until('nothing is left', async () => isEmpty(await bench().store.queue.depth(ROUTE)))
       await bench().reopen()
       const again = new Received()
-      bench().store.queue.consume(APP, 10, again.handler)
-      await passBy(bench())
+      bench().store.queue.consume(ROUTE, 10, again.handler)
+      await otherRouteDelivers(bench())
       expect(again.all).toEqual([])
     })
 
-    it('is handed out again at its time and not before, one attempt older', async () => {
+    it('is handed out again when it is requeued: at its time and not before, one attempt older', async () => {
       const { queue } = bench().store
       const times: number[] = []
       const received = new Received(({ attempt }) => {
@@ -180,18 +184,19 @@ export function queueConformance(bench: () => Bench): void {
         return attempt < 3 ? { kind: 'requeue', atMs: Date.now() + 300 } : ACKNOWLEDGE
       })
       const [order] = await queue.add([createDelivery()])
-      queue.consume(APP, 10, received.handler)
+      queue.consume(ROUTE, 10, received.handler)
       await received.atLeast(3)
       expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 2, 3])
       expect(received.all.map((one) => one.order)).toEqual([order, order, order])
       const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0))
       for (const gap of gaps) {
         expect(gap).toBeGreaterThanOrEqual(299)
-        expect(gap).toBeLessThan(2000)
+        // Not only when a store looks by itself (every 5 s on SQLite).
+        expect(gap).toBeLessThan(4500)
       }
     })
 
-    it('lets others pass while one waits for its time', async () => {
+    it('lets others overtake it while it waits for its time', async () => {
       const { queue } = bench().store
       const [waits, passes] = createDeliveries(2)
       if (waits === undefined || passes === undefined) throw new Error('two deliveries')
@@ -199,12 +204,12 @@ export function queueConformance(bench: () => Bench): void {
         delivery.id === waits.id ? { kind: 'requeue', atMs: Date.now() + 3600_000 } : ACKNOWLEDGE,
       )
       await queue.add([waits])
-      queue.consume(APP, 1, received.handler)
+      queue.consume(ROUTE, 1, received.handler)
       await received.atLeast(1)
       await queue.add([passes])
       await received.atLeast(2)
       expect(received.ids).toEqual([waits.id, passes.id])
-      await until('one is delayed', async () => (await queue.depth(APP)).delayed === 1)
+      await until('one is delayed', async () => (await queue.depth(ROUTE)).delayed === 1)
     })
 
     it('keeps its attempt when it is held, and is handed out again when the gate opens', async () => {
@@ -213,21 +218,21 @@ export function queueConformance(bench: () => Bench): void {
       const received = new Received(({ attempt, delivery }) => {
         if (!isBlocked) return ACKNOWLEDGE
         if (attempt === 1 && delivery.priority === 'counts') return { kind: 'requeue', atMs: 0 }
-        consumption.setGate('closed')
+        consumer.setGate('closed')
         return { kind: 'hold' }
       })
       await queue.add([createDelivery({ priority: 'counts' })])
-      const consumption = queue.consume(APP, 10, received.handler)
+      const consumer = queue.consume(ROUTE, 10, received.handler)
       await received.atLeast(2)
-      await passBy(bench())
+      await otherRouteDelivers(bench())
       expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 2])
       isBlocked = false
-      consumption.setGate('open')
+      consumer.setGate('open')
       await received.atLeast(3)
       expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 2, 2])
     })
 
-    it('ends exactly once, in done or dead, for 1,000 deliveries of random fates', async () => {
+    it('ends exactly once, acknowledged or as a dead letter: 1,000 deliveries with dispositions by chance', async () => {
       const { queue } = bench().store
       const ended = new Map<string, string>()
       const attempts = new Map<string, number>()
@@ -238,161 +243,34 @@ export function queueConformance(bench: () => Bench): void {
         if (handed.attempt !== attempt) wrong.push(`attempt ${handed.attempt} instead of ${attempt}`)
         if (ended.has(id)) wrong.push('handed out after its end')
         if (Math.random() < 0.5) await new Promise((resolve) => setTimeout(resolve, Math.random() * 5))
-        const fate = Math.random()
-        if (fate < 0.3) {
+        const chance = Math.random()
+        if (chance < 0.3) {
           attempts.set(id, attempt + 1)
           return { kind: 'requeue', atMs: Date.now() + Math.random() * 40 }
         }
-        ended.set(id, fate < 0.4 ? 'dead' : 'done')
-        return fate < 0.4 ? { kind: 'dead-letter', reason: 'chance' } : ACKNOWLEDGE
+        ended.set(id, chance < 0.4 ? 'dead' : 'acknowledged')
+        return chance < 0.4 ? { kind: 'dead-letter', reason: 'chance' } : ACKNOWLEDGE
       })
       const deliveries = createDeliveries(1000)
-      queue.consume(APP, 50, received.handler)
+      queue.consume(ROUTE, 50, received.handler)
       for (let start = 0; start < 1000; start += 40) await queue.add(deliveries.slice(start, start + 40))
-      await until('all have ended', async () => ended.size === 1000 && isEmpty(await queue.depth(APP)))
+      await until('all have ended', async () => ended.size === 1000 && isEmpty(await queue.depth(ROUTE)))
       expect(wrong).toEqual([])
       const dead = [...ended].filter(([, end]) => end === 'dead').map(([id]) => id)
-      const letters = await queue.listDead({ route: APP }, 2000)
-      expect(letters.map(({ id }) => id).toSorted()).toEqual(dead.toSorted())
+      const deadLetters = await queue.listDead({ route: ROUTE }, 2000)
+      expect(deadLetters.map(({ id }) => id).toSorted()).toEqual(dead.toSorted())
     })
   })
 
+  consumerConformance(bench)
   deadLetterConformance(bench)
 
-  describe('the gate', () => {
-    it('hands out nothing while closed, and everything once open', async () => {
-      const { queue } = bench().store
-      const received = new Received()
-      const consumption = queue.consume(APP, 10, received.handler)
-      consumption.setGate('closed')
-      await queue.add(createDeliveries(5))
-      await passBy(bench())
-      expect(received.all).toEqual([])
-      consumption.setGate('open')
-      await received.atLeast(5)
-    })
-
-    it('hands out exactly one when told, then nothing until told again', async () => {
-      const { queue } = bench().store
-      const received = new Received()
-      const consumption = queue.consume(APP, 10, received.handler)
-      consumption.setGate('closed')
-      await queue.add(createDeliveries(5))
-      for (let told = 1; told <= 2; told += 1) {
-        consumption.setGate('one')
-        await received.atLeast(told)
-        await passBy(bench())
-        expect(received.all).toHaveLength(told)
-      }
-      consumption.setGate('open')
-      await received.atLeast(5)
-      expect(new Set(received.ids).size).toBe(5)
-    })
-
-    it('waits for the one when there is none yet', async () => {
-      const { queue } = bench().store
-      const received = new Received()
-      const consumption = queue.consume(APP, 10, received.handler)
-      consumption.setGate('one')
-      await passBy(bench())
-      await queue.add(createDeliveries(3))
-      await received.atLeast(1)
-      await passBy(bench())
-      expect(received.all).toHaveLength(1)
-    })
-  })
-
-  describe('stopping', () => {
-    it('waits for what is in flight and hands out nothing more', async () => {
-      const { queue } = bench().store
-      const gate = createGate<Disposition>()
-      const received = new Received(() => gate.passed)
-      const consumption = queue.consume(APP, 2, received.handler)
-      await queue.add(createDeliveries(5))
-      await received.atLeast(2)
-      const stopped = consumption.stop(10_000)
-      gate.open(ACKNOWLEDGE)
-      await stopped
-      expect(received.all).toHaveLength(2)
-      expect(received.signal?.aborted).toBe(false)
-      expect(await queue.depth(APP)).toMatchObject({ waiting: 3, active: 0 })
-    })
-
-    it('gives back after the grace what is not settled, and tells its handler', async () => {
-      const { queue } = bench().store
-      const never = createGate<Disposition>()
-      const stuck = new Received(() => never.passed)
-      const consumption = queue.consume(APP, 10, stuck.handler)
-      await queue.add(createDeliveries(3))
-      await stuck.atLeast(3)
-      await consumption.stop(50)
-      expect(stuck.signal?.aborted).toBe(true)
-      const received = new Received()
-      queue.consume(APP, 10, received.handler)
-      await received.atLeast(3)
-      expect(received.ids.toSorted()).toEqual(stuck.ids.toSorted())
-      expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
-      never.open(ACKNOWLEDGE)
-    })
-
-    it('ends at once when nothing is in flight, and stopping twice is the same as once', async () => {
-      const consumption = bench().store.queue.consume(APP, 10, new Received().handler)
-      const startMs = Date.now()
-      await Promise.all([consumption.stop(60_000), consumption.stop(60_000)])
-      expect(Date.now() - startMs).toBeLessThan(10_000)
-    })
-  })
-
-  describe('after a restart', () => {
-    it('has what is not due yet, and hands it out at its time and not before', async () => {
-      const dueAtMs = Date.now() + 1500
-      const delivery = createDelivery({ dueAtMs })
-      await bench().store.queue.add([delivery])
-      await bench().reopen()
-      const received = new Received()
-      bench().store.queue.consume(APP, 10, received.handler)
-      await received.atLeast(1)
-      expect(received.ids).toEqual([delivery.id])
-      expect(Date.now()).toBeGreaterThanOrEqual(dueAtMs)
-    })
-
-    it('has every delivery, waiting or delayed or in flight, with its attempts and its order', async () => {
-      const deliveries = createDeliveries(3)
-      const [waiting, delayed, inFlight] = deliveries
-      if (waiting === undefined || delayed === undefined || inFlight === undefined) throw new Error('three deliveries')
-      const atMs = Date.now() + 1500
-      const never = createGate<Disposition>()
-      const before = new Received(({ delivery }) =>
-        delivery.id === delayed.id ? { kind: 'requeue', atMs } : never.passed,
-      )
-      const orders = [...(await bench().store.queue.add([delayed])), ...(await bench().store.queue.add([inFlight]))]
-      const consumption = bench().store.queue.consume(APP, 10, before.handler)
-      await before.atLeast(2)
-      await until('one is delayed', async () => (await bench().store.queue.depth(APP)).delayed === 1)
-      consumption.setGate('closed')
-      orders.push(...(await bench().store.queue.add([waiting])))
-      await bench().reopen()
-      never.open(ACKNOWLEDGE)
-
-      const after = new Received()
-      bench().store.queue.consume(APP, 10, after.handler)
-      await after.atLeast(3)
-      expect(Date.now()).toBeGreaterThanOrEqual(atMs)
-      const handed = [delayed, inFlight, waiting].map(({ id }) => after.all.find((one) => one.delivery.id === id))
-      expect(handed.map((one) => one?.attempt)).toEqual([2, 1, 1])
-      expect(handed.map((one) => one?.order)).toEqual(orders)
-      expect(handed.map((one) => one?.delivery.target.reveal())).toEqual(
-        [delayed, inFlight, waiting].map(({ target }) => target.reveal()),
-      )
-    })
-  })
-
   describe('depth', () => {
-    it('takes what is not due yet for delayed, and reckons its age from when it is', async () => {
+    it('counts a delivery that is not due yet as delayed, and its age from when it is due', async () => {
       const { queue } = bench().store
       const acceptedAtMs = Date.now() - 90_000
       await queue.add([createDelivery({ acceptedAtMs, dueAtMs: Date.now() + 3600_000 })])
-      expect(await queue.depth(APP)).toMatchObject({ waiting: 0, delayed: 1, oldestAgeMs: 0 })
+      expect(await queue.depth(ROUTE)).toMatchObject({ waiting: 0, delayed: 1, oldestAgeMs: 0 })
       await queue.add([createDelivery({ route: 'due', acceptedAtMs, dueAtMs: Date.now() - 5000 })])
       await until('it waits', async () => (await queue.depth('due')).waiting === 1)
       const { oldestAgeMs } = await queue.depth('due')
@@ -400,40 +278,40 @@ export function queueConformance(bench: () => Bench): void {
       expect(oldestAgeMs).toBeLessThan(60_000)
     })
 
-    it('counts what waits, is delayed, is in flight and is dead, per app', async () => {
+    it('counts what waits, is delayed, is in flight and is a dead letter, for each route', async () => {
       const { queue } = bench().store
       const never = createGate<Disposition>()
-      const fates: Disposition[] = [
+      const dispositions: Disposition[] = [
         { kind: 'requeue', atMs: Date.now() + 3600_000 },
         { kind: 'dead-letter', reason: 'gone' },
       ]
-      const received = new Received(() => fates.shift() ?? never.passed)
-      // One by one: a store may settle together what was stored together.
+      const received = new Received(() => dispositions.shift() ?? never.passed)
+      // One by one: a store may apply together the dispositions of what was stored together.
       for (const delivery of createDeliveries(7)) await queue.add([delivery])
       await queue.add([createDelivery({ route: 'other' })])
-      const consumption = queue.consume(APP, 3, received.handler)
+      const consumer = queue.consume(ROUTE, 3, received.handler)
       await received.atLeast(5)
-      await until('it has settled', async () => (await queue.depth(APP)).dead === 1)
-      expect(await queue.depth(APP)).toMatchObject({ waiting: 2, delayed: 1, active: 3, dead: 1 })
+      await until('the dispositions are applied', async () => (await queue.depth(ROUTE)).dead === 1)
+      expect(await queue.depth(ROUTE)).toMatchObject({ waiting: 2, delayed: 1, active: 3, dead: 1 })
       expect(await queue.depth('other')).toMatchObject({ waiting: 1, delayed: 0, active: 0, dead: 0 })
       expect(await queue.depth('never')).toEqual({ waiting: 0, delayed: 0, active: 0, dead: 0, oldestAgeMs: 0 })
-      consumption.setGate('closed')
+      consumer.setGate('closed')
       never.open(ACKNOWLEDGE)
     })
 
-    it('tells the age of the oldest that could be handed out', async () => {
+    it('says the age of the oldest that could be handed out', async () => {
       const { queue } = bench().store
       await queue.add([createDelivery({ acceptedAtMs: Date.now() - 5000 })])
       await queue.add([createDelivery({ acceptedAtMs: Date.now() - 90_000, priority: 'counts' })])
       await queue.add([createDelivery({ priority: 'call' })])
-      const { oldestAgeMs } = await queue.depth(APP)
+      const { oldestAgeMs } = await queue.depth(ROUTE)
       expect(oldestAgeMs).toBeGreaterThanOrEqual(90_000)
       expect(oldestAgeMs).toBeLessThan(100_000)
     })
   })
 
   describe('privacy', () => {
-    it('keeps nothing readable of a delivery: not waiting, not delayed, not dead', async () => {
+    it('keeps nothing of a delivery readable: not while it waits or is delayed, nor as a dead letter', async () => {
       const { queue } = bench().store
       const canaries = {
         pushkey: 'CanaryPushkey0123456789',
@@ -447,16 +325,16 @@ export function queueConformance(bench: () => Bench): void {
         deduplicationKey: 'CanaryDedup0123456789',
         latestKey: 'CanaryLatest0123456789',
       })
-      const fates: Disposition[] = [
+      const dispositions: Disposition[] = [
         { kind: 'requeue', atMs: Date.now() + 3600_000 },
         { kind: 'dead-letter', reason: 'gone' },
       ]
       const never = createGate<Disposition>()
-      const received = new Received(() => fates.shift() ?? never.passed)
+      const received = new Received(() => dispositions.shift() ?? never.passed)
       await queue.add(createDeliveries(4, delivery()))
-      const consumption = queue.consume(APP, 1, received.handler)
+      const consumer = queue.consume(ROUTE, 1, received.handler)
       await received.atLeast(3)
-      consumption.setGate('closed')
+      consumer.setGate('closed')
       const bytes = await bench().data.bytes()
       expect(bytes.length).toBeGreaterThan(1000)
       const names = [
@@ -473,17 +351,6 @@ export function queueConformance(bench: () => Bench): void {
 
 function isEmpty(depth: { waiting: number; delayed: number; active: number }): boolean {
   return depth.waiting + depth.delayed + depth.active === 0
-}
-
-/** Several deliveries of another route go all the way: time in which one that must not be handed out would have been. */
-async function passBy({ store }: Bench): Promise<void> {
-  const received = new Received()
-  const consumption = store.queue.consume('passer-by', 1, received.handler)
-  for (let count = 1; count <= 10; count += 1) {
-    await store.queue.add([createDelivery({ route: 'passer-by' })])
-    await received.atLeast(count)
-  }
-  await consumption.stop(10_000)
 }
 
 /** In clear, as hex, and as base64 at any of its three alignments. */

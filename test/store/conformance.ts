@@ -6,6 +6,7 @@ import { createKeyring } from '../helpers/delivery.ts'
 import { forgetConformance } from './conformance-forget.ts'
 import { memoryConformance } from './conformance-memory.ts'
 import { queueConformance } from './conformance-queue.ts'
+import { routeConformance } from './conformance-routes.ts'
 
 export interface StoreOptions {
   readonly keyring: Keyring
@@ -61,6 +62,7 @@ export function storeConformance(name: string, createData: () => Promise<StoreDa
     })
 
     queueConformance(() => bench)
+    routeConformance(() => bench)
     forgetConformance(() => bench)
     memoryConformance(() => bench)
   })

@@ -4,7 +4,7 @@ import { Secret } from '../../src/core/secret.ts'
 import { openDeliveries, sealDeliveries } from '../../src/store/envelope.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 
-const APP = 'com.example.app'
+const ROUTE = 'com.example.app'
 const keyring = createKeyring()
 
 describe('deliveries, sealed and opened', () => {
@@ -25,34 +25,35 @@ describe('deliveries, sealed and opened', () => {
       delivery: createDelivery({ message: { headers: { a: '', b: '☎️' }, body: '"\\\u0000\ud83d\ude00' } }),
     },
   ])('come back as they were, $name', ({ delivery }) => {
-    const [opened] = openDeliveries(keyring, APP, sealDeliveries(keyring, APP, [delivery]))
+    const [opened] = openDeliveries(keyring, ROUTE, sealDeliveries(keyring, ROUTE, [delivery]))
     expect(opened).toEqual(delivery)
     expect(opened?.target).toBeInstanceOf(Secret)
     expect(opened?.target.reveal()).toBe(delivery.target.reveal())
   })
 
   it('do not say when they were due: that is for the store to know', () => {
-    const [opened] = openDeliveries(keyring, APP, sealDeliveries(keyring, APP, [createDelivery({ dueAtMs: 1 })]))
+    const [opened] = openDeliveries(keyring, ROUTE, sealDeliveries(keyring, ROUTE, [createDelivery({ dueAtMs: 1 })]))
     expect(opened?.dueAtMs).toBeUndefined()
   })
 
   it('keep their order', () => {
     const deliveries = createDeliveries(50)
-    const opened = openDeliveries(keyring, APP, sealDeliveries(keyring, APP, deliveries))
+    const opened = openDeliveries(keyring, ROUTE, sealDeliveries(keyring, ROUTE, deliveries))
     expect(opened.map(({ id }) => id)).toEqual(deliveries.map(({ id }) => id))
   })
 
   it('are as long as others of about their size, so that nobody finds a message by its length', () => {
     const lengthOf = (characters: number) =>
-      sealDeliveries(keyring, APP, [createDelivery({ message: { headers: {}, body: 'ü'.repeat(characters) } })]).length
+      sealDeliveries(keyring, ROUTE, [createDelivery({ message: { headers: {}, body: 'ü'.repeat(characters) } })])
+        .length
     expect(new Set([1, 2, 30, 200].map(lengthOf)).size).toBe(1)
     expect(lengthOf(712) - lengthOf(200)).toBe(1024)
   })
 
   it('do not open for another route, or with another key', () => {
-    const sealed = sealDeliveries(keyring, APP, [createDelivery()])
+    const sealed = sealDeliveries(keyring, ROUTE, [createDelivery()])
     expect(() => openDeliveries(keyring, 'other', sealed)).toThrow(UnsealError)
-    expect(() => openDeliveries(createKeyring(), APP, sealed)).toThrow(UnsealError)
+    expect(() => openDeliveries(createKeyring(), ROUTE, sealed)).toThrow(UnsealError)
   })
 
   it.each([
@@ -65,8 +66,8 @@ describe('deliveries, sealed and opened', () => {
       says: '"id" cannot be read',
     },
   ])('say so when they were stored with $name', ({ envelope, says }) => {
-    const sealed = keyring.seal(Buffer.from(JSON.stringify(envelope)), APP)
-    expect(() => openDeliveries(keyring, APP, sealed)).toThrow(UnsealError)
-    expect(() => openDeliveries(keyring, APP, sealed)).toThrow(says)
+    const sealed = keyring.seal(Buffer.from(JSON.stringify(envelope)), ROUTE)
+    expect(() => openDeliveries(keyring, ROUTE, sealed)).toThrow(UnsealError)
+    expect(() => openDeliveries(keyring, ROUTE, sealed)).toThrow(says)
   })
 })

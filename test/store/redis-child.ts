@@ -1,4 +1,4 @@
-/** A process that takes deliveries from a store on Redis and never ends with them; says on stdout which it was handed. */
+/** A process that is handed deliveries by a store on Redis and never ends with them; prints the id of each. */
 import { readFileSync, writeSync } from 'node:fs'
 import { Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'

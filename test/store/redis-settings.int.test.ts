@@ -4,7 +4,12 @@ import type { Store } from '../../src/store/contract.ts'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
 import { createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { Received, until } from '../helpers/received.ts'
-import { startRedis, startSentinel, type TestRedis } from '../helpers/redis.ts'
+import { startRedis, startSentinel, type TestRedis, type TestSentinel } from '../helpers/redis.ts'
+import { startRelay } from './held-relay.ts'
+
+const ROUTE = 'com.example.app'
+/** How a message of Sentinel about another master begins, as it is sent. */
+const SWITCH_MASTER = 'message\r\n$14\r\n+switch-master'
 
 const ending: (() => Promise<unknown>)[] = []
 
@@ -45,7 +50,7 @@ describe('reaching Redis', () => {
     const trusting = await open({ topology, tls: true, caFile })
     await trusting.queue.add([createDelivery()])
     const received = new Received()
-    trusting.queue.consume('com.example.app', 1, received.handler)
+    trusting.queue.consume(ROUTE, 1, received.handler)
     await received.atLeast(1)
     const suspicious = await open({ topology, tls: true })
     expect(suspicious.health().writable).toBe(false)
@@ -53,27 +58,55 @@ describe('reaching Redis', () => {
   })
 
   it('asks sentinels for the master, and follows it to another', async () => {
-    const master = await start({ settings: { 'repl-diskless-sync-delay': 0 } })
-    const replica = await start({ settings: { replicaof: `127.0.0.1 ${master.port}` } })
-    const sentinel = await startSentinel(master.port)
-    ending.push(() => sentinel.stop())
+    const { master, sentinel } = await startReplicated()
     const store = await open({ topology: sentinel.topology })
     const received = new Received()
-    store.queue.consume('com.example.app', 1, received.handler)
+    store.queue.consume(ROUTE, 1, received.handler)
     await store.queue.add([createDelivery()])
     await received.atLeast(1)
-    await until('the replica is in step', async () =>
-      (await (await replica.client()).info('replication')).includes('master_link_status:up'),
-    )
-    await sentinel.knowsReplica()
     await master.kill()
-    const last = createDelivery()
-    await until('it is stored', async () =>
-      store.queue.add([last]).then(
-        () => true,
-        () => false,
-      ),
-    )
-    await until('it is handed out', () => received.ids.includes(last.id))
+    await expectDelivery(store, received)
+  })
+
+  it('follows it also when it hears of the other while it asks for the master', async () => {
+    const { master, sentinel } = await startReplicated()
+    const relay = await startRelay(sentinel.port)
+    ending.push(() => relay.stop())
+    const sentinels = [{ host: '127.0.0.1', port: relay.port }]
+    const store = await open({ topology: { ...sentinel.topology, sentinels } })
+    const received = new Received()
+    store.queue.consume(ROUTE, 1, received.handler)
+    await store.queue.add([createDelivery()])
+    await received.atLeast(1)
+    relay.hold()
+    await master.kill()
+    await until('all connections hear of the other master', () => relay.count(SWITCH_MASTER) >= 4)
+    relay.release()
+    await expectDelivery(store, received)
   })
 })
+
+/** A master with a replica that is in step, and a sentinel that knows both. */
+async function startReplicated(): Promise<{ master: TestRedis; sentinel: TestSentinel }> {
+  const master = await start({ settings: { 'repl-diskless-sync-delay': 0 } })
+  const replica = await start({ settings: { replicaof: `127.0.0.1 ${master.port}` } })
+  const sentinel = await startSentinel(master.port)
+  ending.push(() => sentinel.stop())
+  const client = await replica.client()
+  await until('the replica is in step', async () =>
+    (await client.info('replication')).includes('master_link_status:up'),
+  )
+  await sentinel.knowsReplica()
+  return { master, sentinel }
+}
+
+async function expectDelivery({ queue }: Store, received: Received): Promise<void> {
+  const delivery = createDelivery()
+  await until('it is stored', () =>
+    queue.add([delivery]).then(
+      () => true,
+      () => false,
+    ),
+  )
+  await until('it is handed out', () => received.ids.includes(delivery.id))
+}

@@ -1,4 +1,4 @@
-/** A process that adds and sends over a SQLite store until it is killed; says on stdout what was acknowledged and what was sent. */
+/** A process that adds and sends over a SQLite store until it is killed; prints what was accepted and what was sent. */
 import { readFileSync, writeSync } from 'node:fs'
 import { Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
@@ -9,27 +9,30 @@ const keyring = parseKeyFile(readFileSync(keyFile, 'utf8'))
 if (!(keyring instanceof Keyring)) throw new Error(keyring.join('; '))
 
 /** Synchronous: in the pipe before anything else happens. */
-function say(word: string, text: string): void {
+function print(word: string, text: string): void {
   writeSync(1, `${word} ${text}\n`)
 }
 
 try {
-  const { queue } = await openSqliteStore({ path, keyring, nowMs: Date.now, onError: (text) => say('error', text) })
+  const { queue } = await openSqliteStore({ path, keyring, nowMs: Date.now, onError: () => {} })
   queue.consume('com.example.app', 20, async (batch) => {
-    for (const { delivery } of batch) say('sent', delivery.id)
-    // Half of them are in flight or come back when the kill comes.
+    for (const { delivery } of batch) print('sent', delivery.id)
+    // Half of them are in flight or delayed when the kill comes.
     return batch.map(({ attempt }) =>
       attempt === 1 && Math.random() < 0.5 ? { kind: 'requeue', atMs: Date.now() + 50 } : { kind: 'acknowledge' },
     )
   })
+  // What is refused, because the disk is busy, was not accepted.
   const addForEver = async (): Promise<never> => {
     for (;;) {
       const delivery = createDelivery()
-      await queue.add([delivery])
-      say('added', delivery.id)
+      await queue.add([delivery]).then(
+        () => print('accepted', delivery.id),
+        () => {},
+      )
     }
   }
   await Promise.all(Array.from({ length: 10 }, addForEver))
 } catch (error) {
-  say('refused', error instanceof Error ? `${error.name}: ${error.message}` : 'unknown')
+  print('refused', error instanceof Error ? `${error.name}: ${error.message}` : 'unknown')
 }

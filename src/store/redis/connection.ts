@@ -1,58 +1,61 @@
 /** The connections to Redis, and the only import of ioredis: how each behaves when Redis is away, frozen or demoted (docs/facts/stores.md#redis-away). */
 import { Cluster, Redis, type CommonRedisOptions } from 'ioredis'
 import type { Secret } from '../../core/secret.ts'
-import type { RedisTopology } from '../settings.ts'
+import { waitAtMost } from '../../core/time-limit.ts'
 import { STORE_TIMEOUT_MS } from '../contract.ts'
+import type { RedisTopology } from '../settings.ts'
 
 export type Client = Redis | Cluster
 
 export interface Address {
   readonly topology: RedisTopology
   readonly tls: boolean
-  /** PEM: the authority that signed Redis' certificate, if not a public one. */
+  /** PEM: the authority that signed Redis' certificate, if it is not a public one. */
   readonly ca: string | undefined
   readonly username: string | undefined
   readonly password: Secret | undefined
 }
 
-/** A black hole is noticed by this silence after a command; the connection is dropped, and from then on every use fails at once. */
-const SILENCE_MS = 2000
+/** After a command that is not answered for so long the connection is dropped, and then every use fails at once. */
+const SILENCE_TIMEOUT_MS = 2000
 /**
- * The worker may wait longer than a homeserver, about as long as a lock lasts: a job that was fetched while nobody waited for the answer any more
- * counts as stalled.
+ * A consumer may wait longer than a homeserver, about as long as a lock lasts: if it stopped waiting while it fetches a job, that job would count as
+ * stalled.
  */
-const PATIENT_MS = 8000
-/** A worker blocks for at most 10 s (BullMQ's `maximumBlockTimeout`). */
-const LONGEST_BLOCK_MS = 12_000
+const WORK_TIMEOUT_MS = 8000
+/** A worker of BullMQ blocks for at most 10 s (its `maximumBlockTimeout`). */
+const BLOCK_TIMEOUT_MS = 12_000
+const FIRST_RECONNECT_DELAY_MS = 50
 const LONGEST_RECONNECT_DELAY_MS = 1000
 const CONNECT_TIMEOUT_MS = 2000
 
+/** How the connections differ. */
 type Role = Pick<CommonRedisOptions, 'commandTimeout' | 'socketTimeout' | 'enableAutoPipelining'>
 
 export class Connections {
-  /** Stores new deliveries, and nothing else: WAIT holds it up. */
+  /** Stores new deliveries and does nothing else, because WAIT blocks it. */
   readonly commands: Client
-  /** Does for the worker what does not block, and what the operator asks. */
+  /** For the consumers, but where they block; and for what an operator asks. */
   readonly work: Client
-  /** Small operations; those of one turn travel together. */
+  /** For the memory: small operations; those of one turn travel together. */
   readonly memory: Client
   readonly #address: Address
   readonly #clients = new Set<Client>()
 
   constructor(address: Address) {
     this.#address = address
-    const prompt = { commandTimeout: STORE_TIMEOUT_MS, socketTimeout: SILENCE_MS }
-    this.commands = this.#open(prompt)
-    this.work = this.#open({ commandTimeout: PATIENT_MS, socketTimeout: PATIENT_MS })
-    this.memory = this.#open({ ...prompt, enableAutoPipelining: true })
+    const timeouts = { commandTimeout: STORE_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS }
+    this.commands = this.#open(timeouts)
+    this.work = this.#open({ commandTimeout: WORK_TIMEOUT_MS, socketTimeout: WORK_TIMEOUT_MS })
+    this.memory = this.#open({ ...timeouts, enableAutoPipelining: true })
   }
 
-  /** For one worker: a blocked connection can do nothing else. */
+  /** For one consumer: a blocked connection can do nothing else. */
   openBlocking(): Client {
-    return this.#open({ commandTimeout: LONGEST_BLOCK_MS, socketTimeout: LONGEST_BLOCK_MS })
+    return this.#open({ commandTimeout: BLOCK_TIMEOUT_MS, socketTimeout: BLOCK_TIMEOUT_MS })
   }
 
-  /** Whatever is under way on it fails; it does not come back, even when its user tries to reconnect it. */
+  /** What is under way on it fails. It stays closed, even when BullMQ tries to reconnect it. */
   close(client: Client): void {
     this.#clients.delete(client)
     client.disconnect()
@@ -65,13 +68,24 @@ export class Connections {
   #open(role: Role): Client {
     const client = createClient(this.#address, role)
     this.#clients.add(client)
-    // Without a listener an EventEmitter throws; what matters of it is seen in `status` and in the commands that fail.
+    // Without a listener an EventEmitter throws. What matters of an error is seen in `status`, and in the commands that fail.
     client.on('error', () => {})
-    // BullMQ reconnects a blocking connection that was cut under it.
+    // BullMQ reconnects a blocking connection that was closed.
     client.on('connecting', () => {
       if (!this.#clients.has(client)) client.disconnect()
     })
+    client.on('end', () => this.#reconnect(client))
     return client
+  }
+
+  /**
+   * No client ends before it is closed. ioredis ends one for good when it hears of another master while it asks Sentinel for the master, as happens in a
+   * failover (docs/facts/stores.md#redis-away).
+   */
+  #reconnect(client: Client): void {
+    setTimeout(() => {
+      if (this.#clients.has(client) && client.status === 'end') client.connect().catch(() => {})
+    }, FIRST_RECONNECT_DELAY_MS)
   }
 }
 
@@ -80,14 +94,12 @@ export function isReady(client: Client): boolean {
   return client.status === 'ready'
 }
 
-/** Resolves when it is ready, or after `timeoutMs`. */
-export async function readyWithin(client: Client, timeoutMs: number): Promise<void> {
+/** Resolves when it is ready, or when the limit is over. */
+export async function waitUntilReady(client: Client, limitMs: number): Promise<void> {
   if (isReady(client)) return
   const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, timeoutMs)
   client.once('ready', resolve)
-  await promise
-  clearTimeout(timer)
+  await waitAtMost(limitMs, promise)
   client.off('ready', resolve)
 }
 
@@ -123,7 +135,7 @@ function createClient({ topology, tls, ca, username, password }: Address, role: 
         enableOfflineQueue: false,
         enableAutoPipelining: role.enableAutoPipelining ?? false,
         clusterRetryStrategy: reconnectDelayMs,
-        // The caller has given up after STORE_TIMEOUT_MS anyway.
+        // After STORE_TIMEOUT_MS nobody waits for the answer any more.
         maxRedirections: 5,
         // A certificate names a host, not the address it resolves to.
         ...(tls ? { dnsLookup: (host, callback) => callback(null, host) } : {}),
@@ -132,5 +144,5 @@ function createClient({ topology, tls, ca, username, password }: Address, role: 
 }
 
 function reconnectDelayMs(attempt: number): number {
-  return Math.min(50 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_DELAY_MS)
+  return Math.min(FIRST_RECONNECT_DELAY_MS * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_DELAY_MS)
 }

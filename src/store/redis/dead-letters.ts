@@ -1,33 +1,25 @@
-/** Deliveries that were given up: per route a list by time of death, what is known of each, and each sealed. Kept for a time, and up to a number. */
+/** The dead letters of each route: a list by time of death, facts in clear, and the sealed deliveries. Kept up to a lifetime, and up to a number. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
-import { isJsonObject } from '../../core/json.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import {
   DEAD_LETTER_LIFETIME_MS,
-  DEAD_LETTERS_PER_APP,
+  DEAD_LETTERS_PER_ROUTE,
   MAX_BATCH,
   type DeadLetter,
   type DeadLetterFilter,
 } from '../contract.ts'
-import { sealDeliveries, tryOpenDeliveries } from '../envelope.ts'
-import { routesKey, keyName } from './route-queues.ts'
+import type { RemovedPart } from '../forget.ts'
+import { openBase64, sealToBase64 } from './base64-envelope.ts'
+import { compareAndSet } from './compare-and-set.ts'
 import type { Client } from './connection.ts'
-import { replaceField } from './replace-field.ts'
-
-export interface NewDeadLetter {
-  readonly id: string
-  readonly reason: string
-  readonly attempts: number
-  readonly acceptedAtMs: number
-  /** Base64. What cannot be opened stays as it was stored: a whole batch can be one dead letter. */
-  readonly sealed: string
-}
+import { readFacts, writeFacts, type NewDeadLetter } from './dead-letter.ts'
+import { queueName, routesKey } from './route-queues.ts'
 
 type Keys = readonly [deaths: string, facts: string, sealed: string]
 
-/** KEYS: deaths, facts, sealed, apps. ARGV: route, now, lifetime, most kept, then id, facts, sealed of each new one. */
-const BURY = `
+/** KEYS: deaths, facts, sealed, routes. ARGV: route, now, lifetime, most that are kept; then id, facts and sealed of each new one. */
+const ADD_AND_PURGE = `
 for i = 5, #ARGV, 3 do
   redis.call('ZADD', KEYS[1], ARGV[2], ARGV[i])
   redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
@@ -60,46 +52,43 @@ export class DeadLetters {
     this.#nowMs = nowMs
   }
 
-  /** Also forgets those whose time is over, or which are too many. Burying one twice is the same as once. */
-  async bury(route: string, letters: readonly NewDeadLetter[]): Promise<void> {
+  /** Also removes those whose lifetime is over, or which are too many. To add one twice is the same as once. */
+  async add(route: string, deadLetters: readonly NewDeadLetter[]): Promise<void> {
     const keys = [...this.#keysOf(route), routesKey(this.#prefix)]
     const diedAtMs = this.#nowMs()
-    const entries = letters.flatMap(({ id, sealed, ...facts }) => [id, JSON.stringify({ ...facts, diedAtMs }), sealed])
-    const limits = [diedAtMs, DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP]
-    await this.#client.eval(BURY, keys.length, ...keys, route, ...limits, ...entries)
+    const limits = [diedAtMs, DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_ROUTE]
+    const entries = deadLetters.flatMap((each) => [each.id, writeFacts(each, diedAtMs), each.sealed])
+    await this.#client.eval(ADD_AND_PURGE, keys.length, ...keys, route, ...limits, ...entries)
   }
 
-  /** Forgets those whose time is over, or which are too many. */
+  /** Removes those whose lifetime is over, or which are too many. */
   purge(route: string): Promise<void> {
-    return this.bury(route, [])
+    return this.add(route, [])
   }
 
   /** The latest first. */
   async list(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {
     const found: DeadLetter[] = []
-    const apps = filter.route === undefined ? await this.#client.smembers(routesKey(this.#prefix)) : [filter.route]
-    for (const route of apps) {
-      const letters = await this.#matching(route, filter)
-      found.push(...letters)
+    const routes = filter.route === undefined ? await this.#client.smembers(routesKey(this.#prefix)) : [filter.route]
+    for (const route of routes) {
+      const deadLetters = await this.#matching(route, filter)
+      found.push(...deadLetters)
     }
     return found.toSorted((a, b) => b.diedAtMs - a.diedAtMs).slice(0, limit)
   }
 
-  /** Hands them, opened, to `putBack` and forgets them after. Those that cannot be opened stay. Resolves with the number of deliveries. */
+  /** Opens them, gives them to `requeue`, and then removes them. Those that cannot be opened stay. Resolves with the number of deliveries. */
   async retry(
     filter: DeadLetterFilter,
-    putBack: (deliveries: readonly Delivery[]) => Promise<unknown>,
+    requeue: (deliveries: readonly Delivery[]) => Promise<unknown>,
   ): Promise<number> {
     let count = 0
-    for (const [route, letters] of await this.#byRoute(filter))
-      for (let start = 0; start < letters.length; start += MAX_BATCH) {
-        const opened = await this.#open(route, letters.slice(start, start + MAX_BATCH))
-        const deliveries = opened.flatMap((letter) => letter.deliveries)
-        await putBack(deliveries)
-        await this.#forget(
-          route,
-          opened.map(({ id }) => id),
-        )
+    for (const [route, ids] of await this.#idsByRoute(filter))
+      for (let start = 0; start < ids.length; start += MAX_BATCH) {
+        const opened = await this.#open(route, ids.slice(start, start + MAX_BATCH))
+        const deliveries = [...opened.values()].flat()
+        await requeue(deliveries)
+        await this.#remove(route, [...opened.keys()])
         count += deliveries.length
       }
     return count
@@ -107,18 +96,15 @@ export class DeadLetters {
 
   async drop(filter: DeadLetterFilter): Promise<number> {
     let count = 0
-    for (const [route, letters] of await this.#byRoute(filter)) {
-      await this.#forget(
-        route,
-        letters.map(({ id }) => id),
-      )
-      count += letters.length
+    for (const [route, ids] of await this.#idsByRoute(filter)) {
+      await this.#remove(route, ids)
+      count += ids.length
     }
     return count
   }
 
-  /** Removes those of a device. A batch that was buried whole keeps what it holds of others. */
-  async forget(route: string, deviceHash: string): Promise<{ removed: readonly Delivery[]; unreadable: number }> {
+  /** Removes the deliveries of a device. A batch that became one dead letter keeps the others. */
+  async forget(route: string, deviceHash: string): Promise<RemovedPart> {
     await this.purge(route)
     const [, , key] = this.#keysOf(route)
     const removed: Delivery[] = []
@@ -127,17 +113,9 @@ export class DeadLetters {
       const [next, found]: [string, string[]] = await this.#client.hscan(key, cursor, 'COUNT', MAX_BATCH)
       for (let index = 0; index + 1 < found.length; index += 2) {
         const [id = '', sealed = ''] = found.slice(index, index + 2)
-        const deliveries = this.#tryOpen(route, sealed)
-        const rest = deliveries?.filter((delivery) => delivery.deviceHash !== deviceHash)
-        if (deliveries === undefined || rest === undefined) unreadable.add(id)
-        else if (rest.length < deliveries.length) {
-          if (rest.length === 0) await this.#forget(route, [id])
-          else {
-            const after = sealDeliveries(this.#keyring, route, rest).toString('base64')
-            await replaceField(this.#client, { key, field: id, before: sealed, after })
-          }
-          removed.push(...deliveries.filter((delivery) => !rest.includes(delivery)))
-        }
+        const deliveries = await this.#removeDevice(route, deviceHash, id, sealed)
+        if (deliveries === undefined) unreadable.add(id)
+        else removed.push(...deliveries)
       }
       await nextTurn()
       cursor = next === '0' ? undefined : next
@@ -150,8 +128,30 @@ export class DeadLetters {
     return this.#keysOf(route)[0]
   }
 
-  async #byRoute(filter: DeadLetterFilter): Promise<ReadonlyMap<string, readonly DeadLetter[]>> {
-    return Map.groupBy(await this.list(filter, Number.MAX_SAFE_INTEGER), ({ route }) => route)
+  /** Resolves with the deliveries that were the device's; with undefined when the dead letter cannot be opened. */
+  async #removeDevice(
+    route: string,
+    deviceHash: string,
+    id: string,
+    sealed: string,
+  ): Promise<readonly Delivery[] | undefined> {
+    const deliveries = openBase64(this.#keyring, route, sealed)
+    const kept = deliveries?.filter((delivery) => delivery.deviceHash !== deviceHash)
+    if (deliveries === undefined || kept === undefined) return undefined
+    if (kept.length === deliveries.length) return []
+    if (kept.length === 0) await this.#remove(route, [id])
+    else {
+      const [, , key] = this.#keysOf(route)
+      const after = sealToBase64(this.#keyring, route, kept)
+      await compareAndSet(this.#client, { key, field: id, before: sealed, after })
+    }
+    return deliveries.filter((delivery) => !kept.includes(delivery))
+  }
+
+  async #idsByRoute(filter: DeadLetterFilter): Promise<ReadonlyMap<string, readonly string[]>> {
+    const all = await this.list(filter, Number.MAX_SAFE_INTEGER)
+    const byRoute = Map.groupBy(all, ({ route }) => route)
+    return new Map([...byRoute].map(([route, deadLetters]) => [route, deadLetters.map(({ id }) => id)]))
   }
 
   async #matching(route: string, filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
@@ -162,28 +162,24 @@ export class DeadLetters {
         ? Object.entries(await this.#client.hgetall(facts))
         : [[filter.id, (await this.#client.hget(facts, filter.id)) ?? ''] as const]
     return all
-      .map(([id, text]) => readFacts(route, id, text))
-      .filter((letter) => letter !== undefined)
+      .map(([id, json]) => readFacts(route, id, json))
+      .filter((deadLetter) => deadLetter !== undefined)
       .filter(({ reason }) => filter.reason === undefined || reason === filter.reason)
   }
 
-  async #open(
-    route: string,
-    letters: readonly DeadLetter[],
-  ): Promise<{ id: string; deliveries: readonly Delivery[] }[]> {
-    const [, , sealedKey] = this.#keysOf(route)
-    const all = await this.#client.hmget(sealedKey, ...letters.map(({ id }) => id))
-    return letters.flatMap(({ id }, index) => {
-      const deliveries = this.#tryOpen(route, all[index] ?? '')
-      return deliveries === undefined ? [] : [{ id, deliveries }]
-    })
+  /** The deliveries by the id of the dead letter, without what cannot be opened. */
+  async #open(route: string, ids: readonly string[]): Promise<ReadonlyMap<string, readonly Delivery[]>> {
+    const [, , key] = this.#keysOf(route)
+    const all = await this.#client.hmget(key, ...ids)
+    return new Map(
+      ids.flatMap((id, index) => {
+        const deliveries = openBase64(this.#keyring, route, all[index] ?? '')
+        return deliveries === undefined ? [] : [[id, deliveries] as const]
+      }),
+    )
   }
 
-  #tryOpen(route: string, sealed: string): readonly Delivery[] | undefined {
-    return tryOpenDeliveries(this.#keyring, route, Buffer.from(sealed, 'base64'))
-  }
-
-  async #forget(route: string, ids: readonly string[]): Promise<void> {
+  async #remove(route: string, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return
     const [deaths, facts, sealed] = this.#keysOf(route)
     await this.#client
@@ -195,16 +191,7 @@ export class DeadLetters {
   }
 
   #keysOf(route: string): Keys {
-    const base = `${this.#prefix}:dead:${keyName(route)}`
+    const base = `${this.#prefix}:dead:${queueName(route)}`
     return [`${base}:deaths`, `${base}:facts`, `${base}:sealed`]
   }
-}
-
-function readFacts(route: string, id: string, text: string): DeadLetter | undefined {
-  const facts: unknown = text === '' ? undefined : JSON.parse(text)
-  if (!isJsonObject(facts)) return undefined
-  const { reason, attempts, acceptedAtMs, diedAtMs } = facts
-  if (typeof reason !== 'string' || typeof attempts !== 'number') return undefined
-  if (typeof acceptedAtMs !== 'number' || typeof diedAtMs !== 'number') return undefined
-  return { id, route, reason, attempts, acceptedAtMs, diedAtMs }
 }

@@ -1,23 +1,21 @@
 /** How much of a route is stored, counted in deliveries. Cheap enough to be asked on every request. */
 import type { QueueDepth } from '../contract.ts'
+import { callRedis } from './call-redis.ts'
 import type { Client } from './connection.ts'
-import { promptly } from './unavailable.ts'
 
 export interface DepthKeys {
-  /** An app's keys of BullMQ without what they end in: `{hushgate}:app-…:`. */
+  /** How BullMQ's keys of the route begin: `{hushgate}:app-…:`. */
   readonly queueKeyPrefix: string
   readonly deadKey: string
 }
 
-/** As long as this an answer is good enough for whoever asks next. */
+/** A count is used again for so long. */
 const FRESH_MS = 250
-/**
- * Jobs differ in how many deliveries they hold. Up to so many per state the count is exact; beyond, so many of them, evenly spaced, stand for all.
- */
+/** Jobs hold different numbers of deliveries. Up to so many jobs of a state are all looked at; of more, so many, evenly spaced, are taken for all. */
 const SAMPLES = 32
 
 /**
- * KEYS: wait, prioritized, delayed, active, deaths. ARGV: prefix of a job's key, now, samples. Of a job it reads the record of job.ts.
+ * KEYS: wait, prioritized, delayed, active, deaths. ARGV: prefix of a job's key, now, samples. It reads the record of each job (job.ts).
  * Delayed jobs that are due count as waiting; BullMQ's score is the time in ms × 4096 (getDelayedScore.lua).
  */
 const COUNT = `
@@ -70,7 +68,7 @@ export class Depth {
   async #count(): Promise<QueueDepth> {
     const { queueKeyPrefix, deadKey } = this.#keys
     const keys = [...['wait', 'prioritized', 'delayed', 'active'].map((state) => queueKeyPrefix + state), deadKey]
-    const reply: unknown = await promptly(this.#client, () =>
+    const reply: unknown = await callRedis(this.#client, () =>
       this.#client.eval(COUNT, keys.length, ...keys, queueKeyPrefix, Date.now(), SAMPLES),
     )
     const [waiting = 0, delayed = 0, active = 0, dead = 0, oldestDueAtMs = 0] = Array.isArray(reply)

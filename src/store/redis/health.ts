@@ -1,4 +1,4 @@
-/** Whether deliveries can be stored in this Redis, and whether it will keep them. */
+/** Whether deliveries can be stored in this Redis, and whether Redis keeps them. */
 import type { StoreHealth } from '../contract.ts'
 import { isReady, type Client } from './connection.ts'
 import type { Writer } from './writer.ts'
@@ -22,8 +22,8 @@ interface Settings {
 }
 
 /**
- * Room that nothing new may take: a Redis at its `maxmemory` hands out nothing either (BullMQ moves jobs with commands that it then refuses), so a
- * backlog that has filled it could never be sent.
+ * Room that new deliveries must not take. A Redis at its `maxmemory` hands out nothing either, because it refuses the commands with which BullMQ moves a job.
+ * So a backlog that has filled it could never be sent.
  */
 const RESERVED_BYTES = 16 * 1024 * 1024
 const RESERVED_SHARE = 0.1
@@ -58,7 +58,7 @@ export class Health {
     }
   }
 
-  /** Never rejects: what cannot be learnt stays as it was. */
+  /** Never rejects: what Redis does not answer stays as it was. */
   check(): Promise<void> {
     this.#checking ??= this.#check().finally(() => (this.#checking = undefined))
     return this.#checking
@@ -78,7 +78,7 @@ export class Health {
         hasAppendOnlyFile: appendOnly === undefined ? undefined : appendOnly === '1',
       }
     } catch {
-      // Redis went away meanwhile; `writable` says so.
+      // Redis went away meanwhile. `writable` says so.
     }
   }
 
@@ -91,7 +91,7 @@ export class Health {
     const { writer, onError } = this.#options
     this.#ticks += 1
     if (this.#ticks % TICKS_PER_CHECK === 0) await this.check()
-    // Nobody may be adding any more, because of this very state: a success of ours is what ends it.
+    // Perhaps nobody adds any more, because the store is not writable. So only a write of ours can show that it is again.
     else {
       if (writer.lastFailure !== undefined) await writer.probe()
       await this.#measure()

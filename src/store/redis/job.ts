@@ -1,14 +1,14 @@
-/** What a BullMQ job holds: deliveries of one route and one priority, sealed as one, and in clear only what the store itself needs of them. */
+/** What a BullMQ job holds: deliveries of one route and one priority, sealed as one, and in clear only what the store itself needs to know of them. */
 import type { JobsOptions } from 'bullmq'
 import type { Delivery, Priority } from '../../core/delivery.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import { MAX_BATCH, type HandedOut } from '../contract.ts'
-import { sealDeliveries, tryOpenDeliveries } from '../envelope.ts'
+import { openBase64, sealToBase64 } from './base64-envelope.ts'
 
 const VERSION = 1
 
-/** Names a job that holds a single delivery of a batch: the job it was first stored in, and its place in there. */
+/** Of a delivery that goes on alone: the job that it was first stored in, with its index there, and its order. */
 interface Origin extends JsonObject {
   readonly root: string
   readonly order: number
@@ -16,34 +16,35 @@ interface Origin extends JsonObject {
 
 export interface JobRecord extends JsonObject {
   readonly version: number
-  /** The depth is counted by this; in the script of depth.ts it is found by its name. */
+  /** The depth is counted by this. The script of depth.ts finds it by its name. */
   readonly count: number
   readonly attempt: number
-  /** The earliest of them. */
+  /** The earliest of its deliveries. */
   readonly acceptedAtMs: number
-  /** The latest of them. */
+  /** The latest of its deliveries. The script of sweep.ts finds it by its name. */
   readonly expiresAtMs: number
-  /** When it could first be handed out, this time. */
+  /** When the job could first be handed out, at this attempt. The script of depth.ts finds it by its name. */
   readonly dueAtMs: number
-  /** Absent in the job that the delivery was first stored in. */
+  /** Absent in the job that a delivery was first stored in. */
   readonly origin?: Origin | undefined
-  /** The places in the job that its deliveries were first stored at; absent while it is whole. */
+  /** The deliveries that are left, by the index that each had at first; absent while none was removed. */
   readonly places?: readonly number[] | undefined
-  /** Base64: as a JSON string in UTF-8 it is a third smaller than Latin-1. */
+  /** Base64. */
   readonly sealed: string
 }
 
-/** A delivery with what its next job is named by. */
-export interface Item extends HandedOut {
+/** A delivery of a job. */
+export interface JobItem extends HandedOut {
+  /** The ids of the jobs in which it goes on alone begin with this. */
   readonly root: string
 }
 
-/** The name says nothing, so that nothing of BullMQ's tools or telemetry does. */
+/** BullMQ's tools and telemetry show the name, so it says nothing. */
 export const JOB_NAME = 'deliveries'
 
 /**
- * BullMQ hands out jobs without a priority first, then the lowest number, each in the order of storing. So a call whose retry falls due
- * passes the events that wait, which `lifo` does not do for it: BullMQ puts what was delayed at the end of its list.
+ * BullMQ hands out jobs without a priority first, then those with the lowest number, each in the order of storing. So a call that is tried again overtakes
+ * the events that wait. With the option `lifo` it would not: BullMQ puts a job that was delayed at the end of its list.
  */
 export function jobOptions(priority: Priority): JobsOptions {
   switch (priority) {
@@ -58,17 +59,17 @@ export function jobOptions(priority: Priority): JobsOptions {
 
 export function createBatch(keyring: Keyring, route: string, deliveries: readonly Delivery[]): JobRecord {
   const acceptedAtMs = Math.min(...deliveries.map((delivery) => delivery.acceptedAtMs))
-  // One that has a time of its own is a batch of its own.
+  // A delivery with a time of its own is a batch of its own.
   const dueAtMs = deliveries[0]?.dueAtMs ?? acceptedAtMs
   return { ...createRecord(keyring, route, deliveries), attempt: 1, acceptedAtMs, dueAtMs }
 }
 
-/** The batch without those that are not `kept`, which stay what they were: the same ids, the same order. */
+/** What is left of a batch when only `kept` stay. They keep their ids and their order. */
 export function createRest(
   keyring: Keyring,
   record: JobRecord,
-  items: readonly Item[],
-  kept: readonly Item[],
+  items: readonly JobItem[],
+  kept: readonly JobItem[],
 ): JobRecord {
   const { attempt, dueAtMs, origin } = record
   const [first] = kept
@@ -84,8 +85,8 @@ export function createRest(
   }
 }
 
-/** One delivery out of a batch, on its own from here on. */
-export function createSingle(keyring: Keyring, item: Item, attempt: number, dueAtMs: number): JobRecord {
+/** One delivery of a batch, which goes on alone. */
+export function createSingle(keyring: Keyring, item: JobItem, attempt: number, dueAtMs: number): JobRecord {
   const { delivery, root, order } = item
   const { acceptedAtMs } = delivery
   return {
@@ -102,7 +103,7 @@ function createRecord(keyring: Keyring, route: string, deliveries: readonly Deli
     version: VERSION,
     count: deliveries.length,
     expiresAtMs: Math.max(...deliveries.map((delivery) => delivery.expiresAtMs)),
-    sealed: sealDeliveries(keyring, route, deliveries).toString('base64'),
+    sealed: sealToBase64(keyring, route, deliveries),
   }
 }
 
@@ -136,15 +137,16 @@ function readOrigin(value: unknown): Origin | undefined {
   return typeof root === 'string' && typeof order === 'number' ? { root, order } : undefined
 }
 
-/** Undefined when it cannot be opened, or holds another number of deliveries than it says. */
+/** Undefined when there is no record that can be read or opened, or when it holds another number of deliveries than it says. */
 export function openRecord(
   keyring: Keyring,
   route: string,
   jobId: string,
-  record: JobRecord,
-): readonly Item[] | undefined {
+  record: JobRecord | undefined,
+): readonly JobItem[] | undefined {
+  if (record === undefined) return undefined
   const { attempt, origin, places } = record
-  const deliveries = tryOpenDeliveries(keyring, route, Buffer.from(record.sealed, 'base64'))
+  const deliveries = openBase64(keyring, route, record.sealed)
   if (deliveries?.length !== record.count) return undefined
   return deliveries.map((delivery, index) => {
     const place = places?.[index] ?? index
@@ -157,12 +159,12 @@ export function openRecord(
   })
 }
 
-/** Ids of jobs are counted up per route by Redis, so this grows in the order of storing. */
+/** Redis counts the ids of a route's jobs, so this grows in the order of storing. */
 export function orderOf(jobId: string, index: number): number {
   return Number(jobId) * MAX_BATCH + index
 }
 
-/** Derived, so that a batch that is run again after a crash stores the same jobs and not more of them. Never a plain integer. */
-export function singleId(item: Item, attempt: number): string {
+/** The id is derived: a batch that is handed out again after a crash stores the same jobs, and not more of them. Never a plain integer. */
+export function singleId(item: JobItem, attempt: number): string {
   return `${item.root}-${attempt}`
 }

@@ -1,9 +1,9 @@
-/** The memory over plain keys with a lifetime. Operations of one turn travel together: the connection pipelines by itself. */
+/** The memory, in plain keys with a lifetime. Operations of one turn travel together: the connection pipelines by itself. */
 import type { Memory } from '../contract.ts'
 import type { Client } from './connection.ts'
-import { promptly } from './unavailable.ts'
+import { callRedis } from './call-redis.ts'
 
-/** `SET … NX GET` came with Redis 7.0; a script is the same from 6.2 on. */
+/** `SET … NX GET` came with Redis 7.0; a script does the same from 6.2 on. */
 const SET_IF_ABSENT = `
 local standing = redis.call('GET', KEYS[1])
 if standing then return standing end
@@ -18,29 +18,29 @@ if not standing or standing <= tonumber(ARGV[1]) then redis.call('SET', KEYS[1],
 export function createMemory(client: Client, prefix: string): Memory {
   const keyOf = (key: string): string => `${prefix}:memory:${key}`
   return {
-    get: (key) => promptly(client, async () => (await client.get(keyOf(key))) ?? undefined),
+    get: (key) => callRedis(client, async () => (await client.get(keyOf(key))) ?? undefined),
     async set(key, value, lifetimeMs) {
-      await promptly(client, () => client.set(keyOf(key), value, 'PX', milliseconds(lifetimeMs)))
+      await callRedis(client, () => client.set(keyOf(key), value, 'PX', milliseconds(lifetimeMs)))
     },
     async setIfAbsent(key, value, lifetimeMs) {
       const lifetime = milliseconds(lifetimeMs)
-      return String(await promptly(client, () => client.eval(SET_IF_ABSENT, 1, keyOf(key), value, lifetime)))
+      return String(await callRedis(client, () => client.eval(SET_IF_ABSENT, 1, keyOf(key), value, lifetime)))
     },
     async raise(key, value, lifetimeMs) {
-      await promptly(client, () => client.eval(RAISE, 1, keyOf(key), String(value), milliseconds(lifetimeMs)))
+      await callRedis(client, () => client.eval(RAISE, 1, keyOf(key), String(value), milliseconds(lifetimeMs)))
     },
     async delete(key) {
-      await promptly(client, () => client.del(keyOf(key)))
+      await callRedis(client, () => client.del(keyOf(key)))
     },
     async addMember(set, member, lifetimeMs) {
       const key = keyOf(set)
-      await promptly(client, () =>
+      await callRedis(client, () =>
         Promise.all([client.pfadd(key, member), client.pexpire(key, milliseconds(lifetimeMs))]),
       )
     },
     async countMembers(sets) {
       if (sets.length === 0) return 0
-      return promptly(client, () => client.pfcount(...sets.map(keyOf)))
+      return callRedis(client, () => client.pfcount(...sets.map(keyOf)))
     },
   }
 }

@@ -1,61 +1,58 @@
-/** The queue on Redis: which part does what. */
+/** The queue of the Redis store: which part does what. */
 import type { Delivery } from '../../core/delivery.ts'
-import type { Keyring } from '../../core/keyring.ts'
-import type {
-  Consumption,
-  DeadLetter,
-  DeadLetterFilter,
-  DeliveryQueue,
-  Handler,
-  QueueDepth,
-  Removed,
+import { Throttle } from '../../core/throttle.ts'
+import {
+  type Consumer,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeliveryQueue,
+  type Handler,
+  type QueueDepth,
+  type Removed,
+  type StoreParts,
+  WARNING_INTERVAL_MS,
 } from '../contract.ts'
-import type { RouteQueues, Timings } from './route-queues.ts'
+import { callRedis, toUnavailableError } from './call-redis.ts'
 import { isReady, type Connections } from './connection.ts'
-import { RedisConsumption } from './consumption.ts'
+import { RedisConsumer } from './consumer.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { Depth } from './depth.ts'
 import { forgetDevice } from './forget.ts'
-import { promptly, unavailable } from './unavailable.ts'
+import type { RouteQueues, Timings } from './route-queues.ts'
 import type { Writer } from './writer.ts'
 
-export interface RedisQueueOptions {
+export interface RedisQueueParts extends StoreParts {
   readonly connections: Connections
   readonly queues: RouteQueues
   readonly writer: Writer
   readonly deadLetters: DeadLetters
-  readonly keyring: Keyring
   readonly timings: Timings
-  readonly nowMs: () => number
-  readonly onError: (message: string) => void
 }
 
-/** An operator's question over thousands of dead letters takes its time. */
+/** An operator's request may be about thousands of dead letters. */
 const OPERATOR_TIMEOUT_MS = 30_000
-/** All that a route has stored is read; the command waits for its answer for 5 minutes (undici, `headersTimeout`). */
+/** All that a route has stored is read. The command waits 5 minutes for its answer (undici, `headersTimeout`). */
 const FORGET_TIMEOUT_MS = 290_000
-/** What goes on and on is told once in so long. */
-const TOLD_EVERY_MS = 60_000
 
 export class RedisQueue implements DeliveryQueue {
-  readonly #options: RedisQueueOptions
-  readonly #consumptions = new Map<string, Consumption>()
+  readonly #parts: RedisQueueParts
+  readonly #consumers = new Map<string, Consumer>()
   readonly #depths = new Map<string, Depth>()
-  readonly #toldAtMs = new Map<string, number>()
+  readonly #warnings = new Throttle(WARNING_INTERVAL_MS, () => performance.now())
 
-  constructor(options: RedisQueueOptions) {
-    this.#options = options
+  constructor(parts: RedisQueueParts) {
+    this.#parts = parts
   }
 
   add(deliveries: readonly Delivery[]): Promise<readonly number[]> {
-    return this.#options.writer.add(deliveries)
+    return this.#parts.writer.add(deliveries)
   }
 
-  consume(route: string, concurrency: number, handler: Handler): Consumption {
-    if (this.#consumptions.has(route)) throw new Error(`the deliveries of ${route} are being consumed already`)
-    const { connections, queues, deadLetters, keyring, timings, nowMs, onError } = this.#options
+  consume(route: string, concurrency: number, handler: Handler): Consumer {
+    if (this.#consumers.has(route)) throw new Error(`${route} is consumed already`)
+    const { connections, queues, deadLetters, keyring, timings, nowMs, onError } = this.#parts
     const blocking = connections.openBlocking()
-    const running = new RedisConsumption({
+    const consumer = new RedisConsumer({
       route,
       concurrency,
       handler,
@@ -66,31 +63,25 @@ export class RedisQueue implements DeliveryQueue {
       keyring,
       nowMs,
       onUnreadable: () =>
-        this.#tell(
+        this.#warn(
           `deliveries of ${route} cannot be opened: the key file lacks the key they were sealed with, or a newer Hushgate stored them`,
         ),
       onFetchFailed: (error) => {
-        // That Redis is away is told by health.ts, once for all apps.
+        // When Redis is away, health.ts says so, once for all routes.
         if (isReady(connections.work))
-          this.#tell(`deliveries of ${route} cannot be fetched: ${unavailable(error).message}`)
+          this.#warn(`deliveries of ${route} cannot be fetched: ${toUnavailableError(error).message}`)
       },
-      // Only its name: the message of a parser quotes what it could not parse.
+      // Only the name of the error: the message of a parser quotes what it could not parse.
       onBug: (error) => onError(`deliveries of ${route} are put off: ${error instanceof Error ? error.name : 'a bug'}`),
       disconnect: () => connections.close(blocking),
+      onStopped: () => this.#consumers.delete(route),
     })
-    const consumption: Consumption = {
-      setGate: (state) => running.setGate(state),
-      stop: async (graceMs) => {
-        await running.stop(graceMs)
-        if (this.#consumptions.get(route) === consumption) this.#consumptions.delete(route)
-      },
-    }
-    this.#consumptions.set(route, consumption)
-    return consumption
+    this.#consumers.set(route, consumer)
+    return consumer
   }
 
   depth(route: string): Promise<QueueDepth> {
-    const { connections, queues, deadLetters, nowMs } = this.#options
+    const { connections, queues, deadLetters, nowMs } = this.#parts
     let depth = this.#depths.get(route)
     if (depth === undefined) {
       const keys = { queueKeyPrefix: queues.keyPrefixOf(route), deadKey: deadLetters.countKeyOf(route) }
@@ -101,43 +92,36 @@ export class RedisQueue implements DeliveryQueue {
   }
 
   listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {
-    return this.#asked(() => this.#options.deadLetters.list(filter, limit))
+    return this.#callForOperator(() => this.#parts.deadLetters.list(filter, limit))
   }
 
   retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number> {
-    return this.#asked(() =>
-      this.#options.deadLetters.retry(filter, (deliveries) =>
+    return this.#callForOperator(() =>
+      this.#parts.deadLetters.retry(filter, (deliveries) =>
         this.add(deliveries.map((delivery) => ({ ...delivery, expiresAtMs }))),
       ),
     )
   }
 
   dropDead(filter: DeadLetterFilter): Promise<number> {
-    return this.#asked(() => this.#options.deadLetters.drop(filter))
+    return this.#callForOperator(() => this.#parts.deadLetters.drop(filter))
   }
 
   forget(route: string, deviceHash: string): Promise<Removed> {
-    const { connections, queues, deadLetters, keyring } = this.#options
-    const { work: client } = connections
-    return promptly(
-      client,
-      () => forgetDevice({ client, queues, deadLetters, keyring }, route, deviceHash),
-      FORGET_TIMEOUT_MS,
-    )
+    const { connections, queues, deadLetters, keyring } = this.#parts
+    const parts = { client: connections.work, queues, deadLetters, keyring }
+    return callRedis(connections.work, () => forgetDevice(parts, route, deviceHash), FORGET_TIMEOUT_MS)
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#consumptions.values()].map((consumption) => consumption.stop(0)))
+    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.stop(0)))
   }
 
-  #asked<T>(question: () => Promise<T>): Promise<T> {
-    return promptly(this.#options.connections.work, question, OPERATOR_TIMEOUT_MS)
+  #callForOperator<T>(call: () => Promise<T>): Promise<T> {
+    return callRedis(this.#parts.connections.work, call, OPERATOR_TIMEOUT_MS)
   }
 
-  #tell(message: string): void {
-    const nowMs = performance.now()
-    if (nowMs - (this.#toldAtMs.get(message) ?? -Infinity) < TOLD_EVERY_MS) return
-    this.#toldAtMs.set(message, nowMs)
-    this.#options.onError(message)
+  #warn(message: string): void {
+    if (this.#warnings.allows(message)) this.#parts.onError(message)
   }
 }

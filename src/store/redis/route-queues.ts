@@ -1,4 +1,4 @@
-/** BullMQ's objects: one queue per route, so that none waits for another; and how their keys are named. */
+/** BullMQ's objects, and the names of their keys: one queue for each route, so that no route waits for another. */
 import { Queue, QueueKeys, RedisConnection, RedisQueueBackend, Worker, type BackendFactory } from 'bullmq'
 import type { Client, Connections } from './connection.ts'
 import type { JobRecord } from './job.ts'
@@ -7,18 +7,18 @@ export type RouteQueue = Queue<JobRecord, null>
 export type RouteWorker = Worker<JobRecord, null>
 
 export interface Timings {
-  /** A worker that does not renew its lock for so long is taken to be dead. */
+  /** A job whose lock was not renewed for so long counts as stalled: its process is taken to be dead. */
   readonly lockMs: number
-  /** How often somebody looks for jobs of dead workers. */
+  /** How often a consumer looks for stalled jobs. */
   readonly stalledCheckMs: number
 }
 
-/** Together below 15 s: how long the deliveries of a killed worker wait. */
+/** Together below 15 s: so long wait the deliveries that a killed process had in flight. */
 export const DEFAULT_TIMINGS: Timings = { lockMs: 8000, stalledCheckMs: 3000 }
 
-/** BullMQ keeps a stream of events per queue, 10,000 long unless told; nothing reads it. */
+/** BullMQ keeps a stream of 10,000 events for each queue, unless told otherwise. Nothing reads it. */
 const EVENTS_KEPT = 100
-/** How long an idle worker blocks before it looks by itself: BullMQ wakes nobody for a job with a priority that is given back. */
+/** How long an idle worker blocks before it looks again: BullMQ wakes nobody when a job with a priority is released. */
 const IDLE_SECONDS = 1
 
 /** With a hash tag all keys are in one slot of a Redis Cluster, which BullMQ's scripts and our transactions need. */
@@ -26,12 +26,12 @@ export function hashTagged(prefix: string): string {
   return /\{[^}]+\}/.test(prefix) ? prefix : `{${prefix}}`
 }
 
-/** A route's configured name as part of a key: BullMQ refuses colons, and a brace would be taken for a hash tag. */
-export function keyName(route: string): string {
+/** The name of a route as BullMQ's name of its queue: BullMQ refuses colons, and a brace would be taken for a hash tag. It begins with `app-` for any route. */
+export function queueName(route: string): string {
   return `app-${encodeURIComponent(route.toWellFormed()).replaceAll('*', '%2A')}`
 }
 
-/** A set of the names of apps. */
+/** The key of the set of all routes' names; it ends in `apps`. */
 export function routesKey(prefix: string): string {
   return `${prefix}:apps`
 }
@@ -49,10 +49,10 @@ export class RouteQueues {
   queueOf(route: string): RouteQueue {
     const existing = this.#queues.get(route)
     if (existing !== undefined) return existing
-    const queue: RouteQueue = new Queue(keyName(route), {
+    const queue: RouteQueue = new Queue(queueName(route), {
       connection: this.#connections.commands,
       prefix: this.#prefix,
-      // The check asks for INFO once and remembers for good when that fails; health.ts asks again and again.
+      // The check asks for INFO once, and never again when that fails; health.ts asks again and again.
       skipVersionCheck: true,
       streams: { events: { maxLen: EVENTS_KEPT } },
       defaultJobOptions: { removeOnComplete: true, attempts: 1, stackTraceLimit: 0 },
@@ -63,12 +63,12 @@ export class RouteQueues {
     return queue
   }
 
-  /** Where the keys of a route's queue are: what they end in follows. */
+  /** How the keys of a route's queue begin. */
   keyPrefixOf(route: string): string {
-    return `${this.#prefix}:${keyName(route)}:`
+    return `${this.#prefix}:${queueName(route)}:`
   }
 
-  /** The names of all apps that ever had a queue here, configured or not. Resolves when those of this process are among them. */
+  /** Adds the routes of this process to the set of all routes. Resolves with their names: every route that ever had a queue, configured or not. */
   async registerRoutes(): Promise<readonly string[]> {
     const { work } = this.#connections
     const ours = [...this.#queues.keys()]
@@ -77,12 +77,12 @@ export class RouteQueues {
   }
 
   /**
-   * A worker that takes jobs only when asked (https://docs.bullmq.io/patterns/manually-fetching-jobs), on the two connections given. Nothing that
-   * BullMQ decides by itself is used but its check for stalled jobs, and that never fails a job.
+   * A worker that fetches a job only when asked (https://docs.bullmq.io/patterns/manually-fetching-jobs). Of what BullMQ does by itself only the check for
+   * stalled jobs is used, and that never fails a job.
    */
   createWorker(route: string, blocking: Client, timings: Timings): RouteWorker {
     const worker: RouteWorker = new Worker(
-      keyName(route),
+      queueName(route),
       null,
       {
         connection: this.#connections.work,
@@ -104,13 +104,13 @@ export class RouteQueues {
   }
 }
 
-/** BullMQ's own backend, but over connections that are ours to set up and to close. */
+/** BullMQ's own backend, but on connections that we set up and close. */
 function backendOn(prefix: string, work: Client, blocking: Client): BackendFactory<RedisQueueBackend> {
   return (name, options) => {
     const ours = { shared: true, skipVersionCheck: true }
     const workConnection = new RedisConnection(work, { ...ours, blocking: false })
     const blockingConnection = new RedisConnection(blocking, { ...ours, blocking: true })
-    // Unchecked, BullMQ takes Redis to be so old that it blocks in whole seconds, and delayed jobs are late by as much.
+    // Without its check BullMQ takes Redis to be so old that it blocks in whole seconds, and delayed jobs would be late by as much.
     blockingConnection.client.then(
       () => (blockingConnection.capabilities = { canDoubleTimeout: true, canBlockFor1Ms: false }),
       () => {},

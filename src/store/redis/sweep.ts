@@ -1,17 +1,18 @@
 /**
- * Clears away what nobody is handed, route by route, configured or not: deliveries that have expired become what the worker would have made of them, and
- * dead letters go when their time is over. One process does it at a time; that two do is no harm.
+ * The sweep of all routes, configured or not: deliveries that are overdue, because nobody is handed them, become what the worker would make of them, and dead
+ * letters are removed when their lifetime is over. One process does it at a time; if two do, no harm is done.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Keyring } from '../../core/keyring.ts'
 import { OVERDUE_MS } from '../contract.ts'
-import { isKeptWhenExpired } from '../../core/delivery.ts'
-import type { RouteQueues } from './route-queues.ts'
+import { dispositionOfExpired, dispositionOfUnreadable } from '../expiry.ts'
+import { successorsOf } from './apply-dispositions.ts'
 import type { Client } from './connection.ts'
-import type { DeadLetters, NewDeadLetter } from './dead-letters.ts'
+import { deadLetterOfJob, type NewDeadLetter } from './dead-letter.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import { InactiveJobs, type InactiveJob } from './inactive-jobs.ts'
 import { openRecord } from './job.ts'
-import { letterOf, unreadableLetter } from './settle.ts'
-import { WaitingJobs, type WaitingJob } from './waiting-jobs.ts'
+import type { RouteQueues } from './route-queues.ts'
 
 export interface SweepOptions {
   readonly client: Client
@@ -24,12 +25,12 @@ export interface SweepOptions {
 
 const FIRST_AFTER_MS = 1000
 const EVERY_MS = 60_000
-/** Whoever holds it renews it with each page. */
+/** The process that sweeps renews its lease with each page. */
 const LEASE_MS = 10_000
-/** Between two pages: Redis has better things to do. */
+/** Between two pages, so that others are served. */
 const PAUSE_MS = 50
 
-/** KEYS: jobs. ARGV: the time before which they expired. The record is that of job.ts; what is long in it does not travel. */
+/** KEYS: jobs. ARGV: the time before which they expired. It reads the record of each job (job.ts); the sealed part is long and does not travel. */
 const OVERDUE = `
 local overdue = {}
 for i, key in ipairs(KEYS) do
@@ -59,65 +60,70 @@ export class Sweep {
   }
 
   async #run(): Promise<void> {
-    let afterMs = FIRST_AFTER_MS
-    while (await this.#pause(afterMs)) {
-      // Redis is away, or too busy: there is another time.
-      const isDone = await this.#passAlone().catch(() => false)
-      afterMs = isDone ? EVERY_MS : LEASE_MS
+    let delayMs = FIRST_AFTER_MS
+    while (await this.#pause(delayMs)) {
+      // Redis is away, or too busy: the sweep is tried again.
+      const isDone = await this.#sweepWithLease().catch(() => false)
+      delayMs = isDone ? EVERY_MS : LEASE_MS
     }
   }
 
   /** False when it is stopping. */
-  #pause(afterMs: number): Promise<boolean> {
-    return sleep(afterMs, true, { signal: this.#stopping.signal, ref: false }).catch(() => false)
+  #pause(durationMs: number): Promise<boolean> {
+    return sleep(durationMs, true, { signal: this.#stopping.signal, ref: false }).catch(() => false)
   }
 
-  async #passAlone(): Promise<boolean> {
+  /** False when another process has the lease. */
+  async #sweepWithLease(): Promise<boolean> {
     const { client, queues } = this.#options
-    const apps = await queues.registerRoutes()
+    const routes = await queues.registerRoutes()
     if ((await client.set(this.#leaseKey, '', 'PX', LEASE_MS, 'NX')) === null) return false
-    for (const route of apps) await this.#passOver(route)
+    for (const route of routes) await this.#sweepRoute(route)
     await client.del(this.#leaseKey)
     return true
   }
 
-  async #passOver(route: string): Promise<void> {
-    const { client, queues, deadLetters, nowMs } = this.#options
+  async #sweepRoute(route: string): Promise<void> {
+    const { client, queues, deadLetters } = this.#options
     await deadLetters.purge(route)
-    const jobs = new WaitingJobs(client, queues, route)
+    const jobs = new InactiveJobs(client, queues, route)
     for await (const ids of jobs.ids()) {
-      const keys = ids.map((id) => jobs.keyOf(id))
-      const overdue: unknown = await client.eval(OVERDUE, keys.length, ...keys, Math.trunc(nowMs() - OVERDUE_MS))
-      const places = new Set(Array.isArray(overdue) ? overdue : [])
-      await this.#clear(
-        route,
-        jobs,
-        ids.filter((_, index) => places.has(index + 1)),
-      )
+      for (const job of await jobs.read(await this.#overdue(jobs, ids))) await this.#giveUp(route, jobs, job)
       await client.pexpire(this.#leaseKey, LEASE_MS)
       if (!(await this.#pause(PAUSE_MS))) return
     }
   }
 
-  /** Buried first, under ids that whoever is handed the job meanwhile would use as well: then a crash in between, or two who do it, are no harm. */
-  async #clear(route: string, jobs: WaitingJobs, ids: readonly string[]): Promise<void> {
-    const { deadLetters } = this.#options
-    for (const job of await jobs.read(ids)) {
-      const letters = this.#lettersOf(route, job)
-      if (letters === undefined) continue
-      if (letters.length > 0) await deadLetters.bury(route, letters)
-      await jobs.remove(job)
-    }
+  async #overdue(jobs: InactiveJobs, ids: readonly string[]): Promise<readonly string[]> {
+    const { client, nowMs } = this.#options
+    const keys = ids.map((id) => jobs.keyOf(id))
+    const overdue: unknown = await client.eval(OVERDUE, keys.length, ...keys, Math.trunc(nowMs() - OVERDUE_MS))
+    const places = new Set(Array.isArray(overdue) ? overdue : [])
+    return ids.filter((_, index) => places.has(index + 1))
   }
 
-  /** Undefined for what a newer Hushgate stored. */
-  #lettersOf(route: string, { id, record }: WaitingJob): readonly NewDeadLetter[] | undefined {
-    const { keyring } = this.#options
+  /**
+   * The dead letters are added first, and have the ids that a consumer which fetches the job meanwhile gives them. So neither a crash in between nor two who
+   * do the same does harm.
+   */
+  async #giveUp(route: string, jobs: InactiveJobs, job: InactiveJob): Promise<void> {
+    const deadLetters = this.#deadLettersOf(route, job)
+    if (deadLetters === undefined) return
+    if (deadLetters.length > 0) await this.#options.deadLetters.add(route, deadLetters)
+    await jobs.remove(job)
+  }
+
+  /** Undefined when the job is to stay: a newer Hushgate stored it. */
+  #deadLettersOf(route: string, { id, record }: InactiveJob): readonly NewDeadLetter[] | undefined {
+    const { keyring, nowMs } = this.#options
     if (record === undefined) return undefined
     const items = openRecord(keyring, route, id, record)
-    if (items === undefined) return [unreadableLetter(id, record)]
-    const kept = items.filter(({ delivery }) => isKeptWhenExpired(delivery))
-    return kept.map((item) => letterOf({ route, keyring }, item, 'expired'))
+    if (items !== undefined) {
+      const dispositions = items.map(({ delivery }) => dispositionOfExpired(delivery))
+      return successorsOf({ keyring, nowMs }, items, dispositions).deadLetters
+    }
+    const disposition = dispositionOfUnreadable(record.expiresAtMs, nowMs())
+    return disposition.kind === 'dead-letter' ? [deadLetterOfJob(id, record, disposition.reason)] : undefined
   }
 
   get #leaseKey(): string {

@@ -1,12 +1,12 @@
 /** Stores new deliveries: all of one event-loop turn, route and priority become one job (docs/facts/stores.md#batches: a third of the cost for Redis). */
 import type { Delivery } from '../../core/delivery.ts'
-import type { Keyring } from '../../core/keyring.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
+import type { Keyring } from '../../core/keyring.ts'
 import { MAX_BATCH } from '../contract.ts'
-import type { RouteQueues } from './route-queues.ts'
+import { callRedis, toUnavailableError } from './call-redis.ts'
 import type { Client } from './connection.ts'
 import { createBatch, JOB_NAME, jobOptions, orderOf } from './job.ts'
-import { promptly, unavailable } from './unavailable.ts'
+import type { RouteQueues } from './route-queues.ts'
 
 export interface WriterOptions {
   readonly client: Client
@@ -19,30 +19,31 @@ export interface WriterOptions {
   readonly nowMs: () => number
 }
 
-interface Waiting {
+/** A delivery that is to be stored. */
+interface Pending {
   readonly delivery: Delivery
   readonly resolve: (order: number) => void
   readonly reject: (error: unknown) => void
 }
 
-/** Twice this is below STORE_TIMEOUT_MS: Redis serves a connection again only when its WAIT before is over. */
+/** Twice this is less than STORE_TIMEOUT_MS: Redis serves a connection again only when the WAIT before is over. */
 const REPLICA_TIMEOUT_MS = 400
 const PROBE_LIFETIME_MS = 60_000
 
 export class Writer {
   readonly #options: WriterOptions
   readonly #writes = new Set<Promise<unknown>>()
-  #turn: Waiting[] = []
+  #turn: Pending[] = []
   #lastFailure: StoreUnavailableError | undefined
-  /** The WAIT that has been sent, and the one after it for all that were written since. */
-  #waiting: Promise<void> = Promise.resolve()
+  /** The WAIT that was sent last. The next one is for all writes since. */
+  #wait: Promise<void> = Promise.resolve()
   #nextWait: Promise<void> | undefined
 
   constructor(options: WriterOptions) {
     this.#options = options
   }
 
-  /** What the last write failed by; undefined when it succeeded. */
+  /** Why the last write failed; undefined when it succeeded. */
   get lastFailure(): StoreUnavailableError | undefined {
     return this.#lastFailure
   }
@@ -59,14 +60,14 @@ export class Writer {
     )
   }
 
-  /** A write that stores nothing of worth: whether a delivery could be stored now. */
+  /** Writes something without worth, to learn whether a delivery could be stored now. */
   async probe(): Promise<void> {
     const { client, probeKey } = this.#options
     await this.#write(() => client.set(probeKey, '', 'PX', PROBE_LIFETIME_MS)).catch(() => {})
   }
 
-  /** Resolves when what was added so far is stored or refused. */
-  async settled(): Promise<void> {
+  /** Resolves when all that was added so far is stored or refused. */
+  async flushed(): Promise<void> {
     this.#flush()
     await Promise.all(this.#writes)
   }
@@ -85,7 +86,7 @@ export class Writer {
     void write.finally(() => this.#writes.delete(write))
   }
 
-  async #storeBatch(batch: readonly Waiting[]): Promise<void> {
+  async #storeBatch(batch: readonly Pending[]): Promise<void> {
     try {
       const jobId = await this.#store(batch.map(({ delivery }) => delivery))
       for (const [index, { resolve }] of batch.entries()) resolve(orderOf(jobId, index))
@@ -107,33 +108,33 @@ export class Writer {
 
   async #write<T>(action: () => Promise<T>): Promise<T> {
     try {
-      const result = await promptly(this.#options.client, async () => {
+      const result = await callRedis(this.#options.client, async () => {
         const written = await action()
-        await this.#replicated()
+        await this.#waitForReplicas()
         return written
       })
       this.#lastFailure = undefined
       return result
     } catch (error) {
-      this.#lastFailure = unavailable(error)
+      this.#lastFailure = toUnavailableError(error)
       throw this.#lastFailure
     }
   }
 
-  #replicated(): Promise<void> {
+  #waitForReplicas(): Promise<void> {
     if (this.#options.replicaAcks === 0) return Promise.resolve()
-    this.#nextWait ??= this.#waiting
+    this.#nextWait ??= this.#wait
       .catch(() => {})
       .then(() => {
         this.#nextWait = undefined
-        this.#waiting = this.#wait()
-        return this.#waiting
+        this.#wait = this.#sendWait()
+        return this.#wait
       })
     return this.#nextWait
   }
 
-  /** WAIT speaks of the connection it is sent on; in a Redis Cluster, the pipeline goes where its key is. */
-  async #wait(): Promise<void> {
+  /** WAIT is about the writes of its own connection. In a Redis Cluster the pipeline goes to the node of its key. */
+  async #sendWait(): Promise<void> {
     const { client, replicaAcks, probeKey } = this.#options
     const replies = await client.pipeline().exists(probeKey).wait(replicaAcks, REPLICA_TIMEOUT_MS).exec()
     const [error, replicas] = replies?.[1] ?? []
@@ -143,7 +144,7 @@ export class Writer {
   }
 }
 
-/** What has a time of its own is a job of its own: kept together, those that leave together would also leave in the order in which they came. */
+/** A delivery with a time of its own is a job of its own: in one job, deliveries that leave together would leave in the order in which they came. */
 function groupOf({ route, priority, dueAtMs, id }: Delivery): string {
   return `${priority} ${route} ${dueAtMs === undefined ? '' : id}`
 }

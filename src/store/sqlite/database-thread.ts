@@ -1,7 +1,9 @@
-/** The main thread's end of the database: everything asked in one turn of the event loop travels as one message and is one transaction. */
+/** The main thread's end of the database: the operations of one turn of the event loop travel as one message and are one transaction. */
 import { Worker } from 'node:worker_threads'
 import { StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
-import { STORE_TIMEOUT_MS } from '../contract.ts'
+import { Throttle } from '../../core/throttle.ts'
+import { withTimeLimit } from '../../core/time-limit.ts'
+import { STORE_TIMEOUT_MS, WARNING_INTERVAL_MS } from '../contract.ts'
 import {
   type Answer,
   type DatabaseSettings,
@@ -16,22 +18,21 @@ class DatabaseThreadEndedError extends Error {
   override readonly name = 'DatabaseThreadEndedError'
 }
 
-/** What succeeds only if deliveries can be stored (reading and removing may work on a full disk). */
-const PROOFS: ReadonlySet<OperationName> = new Set(['add', 'maintain'])
-/** A disk at its limit fails and works in turns. */
-const TELL_EVERY_MS = 60_000
+/** These succeed only if deliveries can be stored. Others, which read or remove, may work on a full disk. */
+const PROVE_WRITABLE: ReadonlySet<OperationName> = new Set(['add', 'maintain'])
 
 interface Call {
   readonly request: Request
-  /** Refused when it is not answered in time; others wait as long as it takes. */
-  readonly isUrgent: boolean
+  /** Rejected when it is not answered within STORE_TIMEOUT_MS. The others wait as long as it takes. */
+  readonly hasTimeLimit: boolean
   readonly resolve: (output: unknown) => void
   readonly reject: (error: StoreUnavailableError) => void
 }
 
+/** What is asked in one turn of the event loop. */
 interface Turn {
   calls: Call[]
-  timer?: NodeJS.Timeout | undefined
+  readonly answered: PromiseWithResolvers<void>
 }
 
 export class DatabaseThread {
@@ -40,14 +41,15 @@ export class DatabaseThread {
   readonly #onFailing: (reason: string) => void
   #collecting: Turn | undefined
   #waiting: Turn[] = []
-  /** At most one message is under way; what comes meanwhile shares the next commit, so a slow disk makes commits greater and not a backlog of them. */
+  /** At most one message is under way. What comes meanwhile shares the next commit, so a slow disk leads to larger commits and not to more of them. */
   #posted: Turn[] | undefined
+  /** A disk at its limit fails and works by turns. */
+  readonly #warnings = new Throttle(WARNING_INTERVAL_MS, () => performance.now())
   #isWritable = true
-  #toldAtMs = -Infinity
   #isClosing = false
   #isOver = false
 
-  /** Rejects with StoreRefusedError. `onFailing` is told when the store stops working, at most once a minute. */
+  /** Rejects with StoreRefusedError. `onFailing` is told when the store stops working, but not more than once a minute. */
   static async open(settings: DatabaseSettings, onFailing: (reason: string) => void): Promise<DatabaseThread> {
     const worker = new Worker(new URL('./database.ts', import.meta.url), {
       name: 'hushgate-sqlite',
@@ -67,7 +69,7 @@ export class DatabaseThread {
     this.#exited = new Promise((resolve) => {
       worker.once('exit', () => {
         resolve()
-        this.#end()
+        this.#onExit()
       })
     })
     worker.on('message', (message: FromThread) => this.#onAnswer(message))
@@ -75,30 +77,30 @@ export class DatabaseThread {
     worker.on('error', () => {})
   }
 
-  /** False from a failure, or an answer that is late, until deliveries can be stored again. */
+  /** False after a failure, or a late answer, until deliveries can be stored again. */
   get isWritable(): boolean {
     return this.#isWritable
   }
 
-  /** Rejects with StoreUnavailableError when the transaction failed, or was not answered within STORE_TIMEOUT_MS; then it may still be kept. */
-  ask<Asked extends Request>(request: Asked): Promise<Output<Asked['name']>> {
-    return this.#call(request, true)
-  }
-
-  /** Like `ask`, but waits however long the disk takes. */
-  askPatiently<Asked extends Request>(request: Asked): Promise<Output<Asked['name']>> {
+  /** Waits however long the disk takes. Rejects with StoreUnavailableError when the transaction failed. */
+  run<Asked extends Request>(request: Asked): Promise<Output<Asked['name']>> {
     return this.#call(request, false)
   }
 
-  #call<Asked extends Request>(request: Asked, isUrgent: boolean): Promise<Output<Asked['name']>> {
+  /** Rejects with StoreUnavailableError also when there is no answer within STORE_TIMEOUT_MS; the operation may still be done later. */
+  runWithTimeLimit<Asked extends Request>(request: Asked): Promise<Output<Asked['name']>> {
+    return this.#call(request, true)
+  }
+
+  #call<Asked extends Request>(request: Asked, hasTimeLimit: boolean): Promise<Output<Asked['name']>> {
     if (this.#isClosing || this.#isOver) return Promise.reject(new StoreUnavailableError('the store is closed'))
     const { promise, resolve, reject } = Promise.withResolvers<Output<Asked['name']>>()
     if (this.#collecting === undefined) {
-      this.#collecting = { calls: [] }
+      this.#collecting = { calls: [], answered: Promise.withResolvers() }
       setImmediate(() => this.#endTurn())
     }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- database.ts answers each request as `Operations` says
-    this.#collecting.calls.push({ request, isUrgent, resolve: resolve as Call['resolve'], reject })
+    this.#collecting.calls.push({ request, hasTimeLimit, resolve: resolve as Call['resolve'], reject })
     return promise
   }
 
@@ -106,8 +108,10 @@ export class DatabaseThread {
     const turn = this.#collecting
     this.#collecting = undefined
     if (turn === undefined || this.#isOver) return
-    if (turn.calls.some(({ isUrgent }) => isUrgent))
-      turn.timer = setTimeout(() => this.#onTimeout(turn), STORE_TIMEOUT_MS)
+    if (turn.calls.some(({ hasTimeLimit }) => hasTimeLimit))
+      withTimeLimit(STORE_TIMEOUT_MS, turn.answered.promise, createLateError).catch((error: StoreUnavailableError) =>
+        this.#onTimeLimit(turn, error),
+      )
     this.#waiting.push(turn)
     this.#post()
   }
@@ -124,55 +128,51 @@ export class DatabaseThread {
     this.#worker.postMessage(message)
   }
 
-  #onTimeout(turn: Turn): void {
-    const late = new StoreUnavailableError(`the store did not answer within ${STORE_TIMEOUT_MS} ms`)
-    for (const call of turn.calls) if (call.isUrgent) call.reject(late)
+  #onTimeLimit(turn: Turn, error: StoreUnavailableError): void {
+    for (const call of turn.calls) if (call.hasTimeLimit) call.reject(error)
     // What is not under way yet is not sent any more, so that a disk that stands still does not fill the memory.
-    if (this.#waiting.includes(turn)) turn.calls = turn.calls.filter(({ isUrgent }) => !isUrgent)
-    this.#fail(late.message)
+    if (this.#waiting.includes(turn)) turn.calls = turn.calls.filter(({ hasTimeLimit }) => !hasTimeLimit)
+    this.#onFailure(error.message)
   }
 
   #onAnswer(message: FromThread): void {
-    const calls = (this.#posted ?? []).flatMap((turn) => {
-      clearTimeout(turn.timer)
-      return turn.calls
-    })
+    const turns = this.#posted ?? []
     this.#posted = undefined
+    for (const turn of turns) turn.answered.resolve()
     if (message.kind === 'answers')
-      for (const [index, call] of calls.entries()) this.#settle(call, message.answers[index])
+      for (const [index, call] of turns.flatMap(({ calls }) => calls).entries())
+        this.#answer(call, message.answers[index])
     if (this.#waiting.length > 0) this.#post()
     else if (this.#isClosing) this.#send('close')
   }
 
-  #settle({ request, resolve, reject }: Call, answer: Answer | undefined): void {
+  #answer({ request, resolve, reject }: Call, answer: Answer | undefined): void {
     if (answer !== undefined && 'output' in answer) {
-      if (PROOFS.has(request.name)) this.#isWritable = true
+      if (PROVE_WRITABLE.has(request.name)) this.#isWritable = true
       resolve(answer.output)
     } else {
       const failure = new StoreUnavailableError(`the store failed: ${answer?.failure ?? 'no answer'}`)
-      this.#fail(failure.message)
+      this.#onFailure(failure.message)
       reject(failure)
     }
   }
 
-  #fail(reason: string): void {
+  #onFailure(reason: string): void {
     this.#isWritable = false
-    if (performance.now() - this.#toldAtMs < TELL_EVERY_MS) return
-    this.#toldAtMs = performance.now()
-    this.#onFailing(reason)
+    if (this.#warnings.allows()) this.#onFailing(reason)
   }
 
   /** The thread is gone: nothing will be answered any more. */
-  #end(): void {
+  #onExit(): void {
     this.#isOver = true
     const over = new StoreUnavailableError('the store is closed')
     for (const turn of [...(this.#posted ?? []), ...this.#waiting, ...(this.#collecting ? [this.#collecting] : [])]) {
-      clearTimeout(turn.timer)
+      turn.answered.resolve()
       for (const call of turn.calls) call.reject(over)
     }
     if (this.#isClosing) return
     this.#isWritable = false
-    // For nobody to catch: only a new process can store anything again, and whoever runs this one starts it.
+    // Nobody catches it: only a new process can store anything again, and whoever runs this one starts it.
     throw new DatabaseThreadEndedError()
   }
 
@@ -185,4 +185,8 @@ export class DatabaseThread {
     }
     await this.#exited
   }
+}
+
+function createLateError(): StoreUnavailableError {
+  return new StoreUnavailableError(`the store did not answer within ${STORE_TIMEOUT_MS} ms`)
 }

@@ -1,6 +1,7 @@
 /** The thread that owns the database: one message is one transaction, so an fsync never holds the event loop of the gateway. */
 import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { StoreRefusedError } from '../../core/errors.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
 import { DeliveryTable } from './delivery-table.ts'
 import { assertRoom } from './disk-room.ts'
@@ -13,13 +14,13 @@ import type {
   OperationName,
   Output,
   Request,
-  StoredDisposition,
+  RowDisposition,
   ToThread,
 } from './operations.ts'
 import { SealedPages } from './sealed-pages.ts'
-import { openDatabase, probeRoom, readNumber, Refused } from './schema.ts'
+import { openDatabase, probeRoom, readNumber } from './schema.ts'
 
-/** Free pages are given back to the file system when they are this many and a quarter of the file; so many at once. */
+/** Free pages are given back to the file system when they are at least this many, and a quarter of the file. */
 const FREE_PAGES_KEPT = 1024
 const PAGES_FREED_AT_ONCE = 256
 
@@ -37,15 +38,15 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
       assertRoom(database, path)
       return deliveries.add(input)
     },
-    take: (input) => deliveries.take(input),
-    settle: (disposition) => settle(disposition, deliveries, deadLetters),
+    fetchDue: (input) => deliveries.fetchDue(input),
+    applyDisposition: (input) => applyDisposition(input, deliveries, deadLetters),
     depth: (input) => ({ ...deliveries.depth(input), dead: deadLetters.count(input.route, input.nowMs) }),
     listDead: (input) => deadLetters.list(input),
     retryDead: (input) => deadLetters.retry(input),
     dropDead: (input) => deadLetters.drop(input),
-    page: (input) => pages[input.table].page(input),
-    remove: (input) => pages[input.table].remove(input),
-    overdue: (input) => deliveries.overdue(input),
+    readPage: (input) => pages[input.table].read(input),
+    removeRows: (input) => pages[input.table].remove(input),
+    fetchOverdue: (input) => deliveries.fetchOverdue(input),
     get: (input) => memory.get(input),
     set: (input) => memory.set(input),
     setIfAbsent: (input) => memory.setIfAbsent(input),
@@ -62,10 +63,19 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
   }
 }
 
-function settle(disposition: StoredDisposition, deliveries: DeliveryTable, deadLetters: DeadLetterTable): void {
-  if (disposition.kind === 'requeue') return deliveries.delay(disposition)
-  if (disposition.kind === 'dead-letter') deadLetters.bury(disposition)
-  deliveries.remove(disposition.order)
+function applyDisposition(row: RowDisposition, deliveries: DeliveryTable, deadLetters: DeadLetterTable): void {
+  const { order, disposition } = row
+  switch (disposition.kind) {
+    case 'acknowledge':
+      return deliveries.remove(order)
+    case 'requeue':
+      return deliveries.requeue(row, disposition.atMs)
+    case 'hold':
+      return
+    case 'dead-letter':
+      deadLetters.add(row, disposition.reason)
+      return deliveries.remove(order)
+  }
 }
 
 /** True when there is more to give back. */
@@ -81,7 +91,7 @@ function answer<Name extends OperationName>(handlers: Handlers, request: Request
   return handler(request.input)
 }
 
-/** All of it is kept, or nothing. */
+/** All of it is stored, or nothing. */
 function transact(
   database: DatabaseSync,
   deadLetters: DeadLetterTable,
@@ -99,31 +109,31 @@ function serve(settings: DatabaseSettings): void {
   const deadLetters = new DeadLetterTable(database)
   const handlers = createHandlers(database, deadLetters, settings.path)
 
-  function attempt(requests: readonly Request[]): readonly Answer[] {
+  function transactAll(requests: readonly Request[]): readonly Answer[] {
     try {
       return transact(database, deadLetters, () => requests.map((request) => ({ output: answer(handlers, request) })))
     } catch (error) {
       recover(database)
       const failure: Answer = { failure: error instanceof Error ? error.message : 'unknown' }
-      // A full disk is emptied by what has been sent: that must not fail for the sake of what is new.
+      // What has been sent is removed, and so empties a full disk: that must not fail because of what is new.
       const others = requests.filter(({ name }) => name !== 'add')
       if (others.length === 0 || others.length === requests.length) return requests.map(() => failure)
-      const answers = attempt(others).values()
+      const answers = transactAll(others).values()
       return requests.map(({ name }) => (name === 'add' ? failure : (answers.next().value ?? failure)))
     }
   }
 
   parentPort?.on('message', (message: ToThread) => {
-    if (message !== 'close') return say({ kind: 'answers', answers: attempt(message) })
+    if (message !== 'close') return post({ kind: 'answers', answers: transactAll(message) })
     database.close()
     parentPort?.close()
   })
-  say({ kind: 'opened' })
+  post({ kind: 'opened' })
 }
 
 /**
- * Undoes what a failed transaction left, and empties the log into the database: a log that cannot grow can then be written from its start. A disk
- * that fails may fail here too; then the next transaction fails, and comes here again.
+ * Undoes a failed transaction, and empties the log into the database: a log that cannot grow can then be written from its start. A disk that fails may fail
+ * here too; then the next transaction fails, and comes here again.
  */
 function recover(database: DatabaseSync): void {
   try {
@@ -132,7 +142,7 @@ function recover(database: DatabaseSync): void {
   } catch {}
 }
 
-function say(message: FromThread): void {
+function post(message: FromThread): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   parentPort?.postMessage(message)
 }
@@ -141,8 +151,8 @@ function start(settings: DatabaseSettings): void {
   try {
     serve(settings)
   } catch (error) {
-    if (!(error instanceof Refused)) throw error
-    say({ kind: 'refused', reason: error.message })
+    if (!(error instanceof StoreRefusedError)) throw error
+    post({ kind: 'refused', reason: error.message })
   }
 }
 

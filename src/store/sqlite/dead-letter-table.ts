@@ -1,26 +1,26 @@
-/** Deliveries that were given up, in SQL, up to their lifetime and their number per route. */
+/** Dead letters, in SQL, up to a lifetime and up to a number of each route. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_APP, type DeadLetter, type DeadLetterFilter } from '../contract.ts'
-import type { Input, StoredDisposition } from './operations.ts'
+import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_ROUTE, type DeadLetter, type DeadLetterFilter } from '../contract.ts'
+import type { Input, RowDisposition } from './operations.ts'
 import { integer, text } from './rows.ts'
 
-const CHOSEN = `
+const MATCHES = `
   (:route is null or app = :route) and (:id is null or id = :id) and (:reason is null or reason = :reason)
   and died_at > :oldest`
 const PURGED_AT_ONCE = 500
 
 export class DeadLetterTable {
-  readonly #bury: StatementSync
+  readonly #add: StatementSync
   readonly #trim: StatementSync
   readonly #list: StatementSync
-  readonly #revive: StatementSync
+  readonly #requeue: StatementSync
   readonly #drop: StatementSync
   readonly #count: StatementSync
   readonly #purge: StatementSync
   readonly #grown = new Set<string>()
 
   constructor(database: DatabaseSync) {
-    this.#bury = database.prepare(`
+    this.#add = database.prepare(`
       insert into dead_letter (seq, id, app, reason, attempts, priority, accepted_at, died_at, sealed)
       select seq, :id, app, :reason, :attempts, priority, accepted_at, :diedAt, sealed from delivery where seq = :seq
       returning app`)
@@ -28,33 +28,33 @@ export class DeadLetterTable {
       delete from dead_letter where seq in (
         select seq from dead_letter where app = :route order by died_at desc, seq desc limit -1 offset :kept)`)
     this.#list = database.prepare(`
-      select id, app, reason, attempts, accepted_at, died_at from dead_letter where ${CHOSEN}
+      select id, app, reason, attempts, accepted_at, died_at from dead_letter where ${MATCHES}
       order by died_at desc, seq desc limit :limit`)
-    // It keeps its order: a badge update that later ones have overtaken must not look like the latest.
-    this.#revive = database.prepare(`
+    // It keeps its order: a badge update that is older than others must not look like the latest.
+    this.#requeue = database.prepare(`
       insert into delivery (seq, app, priority, run_at, accepted_at, expires_at, sealed)
-      select seq, app, priority, :now, :now, :expiresAt, sealed from dead_letter where ${CHOSEN}`)
-    this.#drop = database.prepare(`delete from dead_letter where ${CHOSEN}`)
+      select seq, app, priority, :now, :now, :expiresAt, sealed from dead_letter where ${MATCHES}`)
+    this.#drop = database.prepare(`delete from dead_letter where ${MATCHES}`)
     this.#count = database.prepare('select count(*) as count from dead_letter where app = :route and died_at > :oldest')
     this.#purge = database.prepare(`
       delete from dead_letter where seq in (
         select seq from dead_letter where died_at <= :oldest limit ${PURGED_AT_ONCE})`)
   }
 
-  /** Copies it from the deliveries, whose row is then to be removed. */
-  bury({ order, id, reason, attempts, atMs }: Extract<StoredDisposition, { kind: 'dead-letter' }>): void {
-    const row = this.#bury.get({ seq: order, id, reason, attempts, diedAt: atMs })
+  /** Copies it from the deliveries, where the caller removes it. */
+  add({ order, id, attempts, nowMs }: RowDisposition, reason: string): void {
+    const row = this.#add.get({ seq: order, id, reason, attempts, diedAt: nowMs })
     if (row !== undefined) this.#grown.add(text(row, 'app'))
   }
 
-  /** Once per transaction, because it walks over all that is kept of a route. */
+  /** Called once per transaction, because it reads all that is kept of a route. */
   trimGrown(): void {
-    for (const route of this.#grown) this.#trim.run({ route, kept: DEAD_LETTERS_PER_APP })
+    for (const route of this.#grown) this.#trim.run({ route, kept: DEAD_LETTERS_PER_ROUTE })
     this.#grown.clear()
   }
 
   list({ filter, limit, nowMs }: Input<'listDead'>): readonly DeadLetter[] {
-    return this.#list.all({ ...chosen(filter, nowMs), limit }).map((row) => ({
+    return this.#list.all({ ...parametersOf(filter, nowMs), limit }).map((row) => ({
       id: text(row, 'id'),
       route: text(row, 'app'),
       reason: text(row, 'reason'),
@@ -65,12 +65,12 @@ export class DeadLetterTable {
   }
 
   retry({ filter, expiresAtMs, nowMs }: Input<'retryDead'>): number {
-    this.#revive.run({ ...chosen(filter, nowMs), now: nowMs, expiresAt: expiresAtMs })
+    this.#requeue.run({ ...parametersOf(filter, nowMs), now: nowMs, expiresAt: expiresAtMs })
     return this.drop({ filter, nowMs })
   }
 
   drop({ filter, nowMs }: Input<'dropDead'>): number {
-    return Number(this.#drop.run(chosen(filter, nowMs)).changes)
+    return Number(this.#drop.run(parametersOf(filter, nowMs)).changes)
   }
 
   count(route: string, nowMs: number): number {
@@ -83,6 +83,6 @@ export class DeadLetterTable {
   }
 }
 
-function chosen({ route, id, reason }: DeadLetterFilter, nowMs: number): Record<string, string | number | null> {
+function parametersOf({ route, id, reason }: DeadLetterFilter, nowMs: number): Record<string, string | number | null> {
   return { route: route ?? null, id: id ?? null, reason: reason ?? null, oldest: nowMs - DEAD_LETTER_LIFETIME_MS }
 }

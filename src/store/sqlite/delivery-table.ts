@@ -1,16 +1,16 @@
-/** Deliveries that are to be handed out, in SQL. Knows nothing of what is in flight: the main thread says so with each question. */
+/** Deliveries that are to be handed out, in SQL. The table does not know what is in flight: the main thread says so with each request. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import {
   type DueRow,
   type Input,
   type Output,
   PRIORITIES,
-  type StoredDisposition,
+  type RowDisposition,
   type StoredDepth,
 } from './operations.ts'
 import { blob, integer, optionalInteger, text } from './rows.ts'
 
-/** A count that took this long (a backlog of hundreds of thousands) is not made again for a hundred times as long. */
+/** A count that took so long (a backlog of hundreds of thousands) is used again for a hundred times as long. */
 const SLOW_COUNT_MS = 10
 const REUSE_FACTOR = 100
 
@@ -20,7 +20,7 @@ export class DeliveryTable {
   readonly #next: StatementSync
   readonly #remove: StatementSync
   readonly #overdue: StatementSync
-  readonly #delay: StatementSync
+  readonly #requeue: StatementSync
   readonly #countDue: StatementSync
   readonly #countDelayed: StatementSync
   readonly #counted = new Map<string, { readonly depth: Omit<StoredDepth, 'dead'>; readonly untilMs: number }>()
@@ -31,19 +31,19 @@ export class DeliveryTable {
       values (:route, :priority, :runAt, :acceptedAt, :expiresAt, :sealed)`)
     this.#due = database.prepare(`
       select seq, attempts, accepted_at, expires_at, sealed from delivery
-      where app = :route and priority = :priority and run_at <= :now and seq not in (select value from json_each(:except))
+      where app = :route and priority = :priority and run_at <= :now and seq not in (select value from json_each(:inFlight))
       order by run_at, seq limit :limit`)
     this.#next = database.prepare(`
       select min(run_at) as run_at from delivery where app = :route and priority = :priority and run_at > :now`)
     this.#remove = database.prepare('delete from delivery where seq = :seq')
     this.#overdue = database.prepare(`
       select seq, app, attempts, accepted_at, expires_at, sealed from delivery
-      where expires_at < :before and seq not in (select value from json_each(:except)) order by expires_at limit :limit`)
-    this.#delay = database.prepare('update delivery set run_at = :runAt, attempts = :attempts where seq = :seq')
+      where expires_at < :before and seq not in (select value from json_each(:inFlight)) order by expires_at limit :limit`)
+    this.#requeue = database.prepare('update delivery set run_at = :runAt, attempts = :attempts where seq = :seq')
     this.#countDue = database.prepare(`
       select count(*) as count, min(run_at) as oldest from delivery
       where app = :route and priority = :priority and run_at <= :now
-        and seq not in (select value from json_each(:except))`)
+        and seq not in (select value from json_each(:inFlight))`)
     this.#countDelayed = database.prepare(`
       select count(*) as count from delivery where app = :route and priority = :priority and run_at > :now`)
   }
@@ -55,19 +55,19 @@ export class DeliveryTable {
     })
   }
 
-  take({ route, limit, nowMs, except }: Input<'take'>): Output<'take'> {
+  fetchDue({ route, limit, nowMs, inFlight }: Input<'fetchDue'>): Output<'fetchDue'> {
     const rows: DueRow[] = []
     for (const priority of PRIORITIES.keys()) {
       if (rows.length === limit) return { rows, nextAtMs: undefined }
       const left = limit - rows.length
-      const found = this.#due.all({ route, priority, now: nowMs, except: JSON.stringify(except), limit: left })
+      const found = this.#due.all({ route, priority, now: nowMs, inFlight: JSON.stringify(inFlight), limit: left })
       rows.push(...found.map(readDue))
     }
     return { rows, nextAtMs: this.#nextAtMs(route, nowMs) }
   }
 
-  overdue({ beforeMs, except, limit }: Input<'overdue'>): Output<'overdue'> {
-    const found = this.#overdue.all({ before: beforeMs, except: JSON.stringify(except), limit })
+  fetchOverdue({ beforeMs, inFlight, limit }: Input<'fetchOverdue'>): Output<'fetchOverdue'> {
+    const found = this.#overdue.all({ before: beforeMs, inFlight: JSON.stringify(inFlight), limit })
     return found.map((row) => ({ ...readDue(row), route: text(row, 'app') }))
   }
 
@@ -78,15 +78,15 @@ export class DeliveryTable {
     return times.length === 0 ? undefined : Math.min(...times)
   }
 
-  remove(seq: number): void {
-    this.#remove.run({ seq })
+  remove(order: number): void {
+    this.#remove.run({ seq: order })
   }
 
-  delay({ order, atMs, attempts }: Extract<StoredDisposition, { kind: 'requeue' }>): void {
-    this.#delay.run({ seq: order, runAt: Math.ceil(atMs), attempts })
+  requeue({ order, attempts }: RowDisposition, atMs: number): void {
+    this.#requeue.run({ seq: order, runAt: Math.ceil(atMs), attempts })
   }
 
-  depth({ route, nowMs, except }: Input<'depth'>): Omit<StoredDepth, 'dead'> {
+  depth({ route, nowMs, inFlight }: Input<'depth'>): Omit<StoredDepth, 'dead'> {
     const known = this.#counted.get(route)
     if (known !== undefined && performance.now() < known.untilMs) return known.depth
     const startMs = performance.now()
@@ -94,7 +94,7 @@ export class DeliveryTable {
     let delayed = 0
     let oldestDueAtMs: number | undefined
     for (const priority of PRIORITIES.keys()) {
-      const due = this.#countDue.get({ route, priority, now: nowMs, except: JSON.stringify(except) })
+      const due = this.#countDue.get({ route, priority, now: nowMs, inFlight: JSON.stringify(inFlight) })
       const oldest = optionalInteger(due, 'oldest')
       waiting += integer(due, 'count')
       delayed += integer(this.#countDelayed.get({ route, priority, now: nowMs }), 'count')

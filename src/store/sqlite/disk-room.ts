@@ -1,4 +1,4 @@
-/** Keeps new deliveries from taking the last of the disk: removing what has been sent needs room in the log, too. */
+/** New deliveries must not take the last room on the disk: removing what has been sent needs room in the log, too. */
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
@@ -6,10 +6,10 @@ import { PAGE_BYTES, readNumber } from './schema.ts'
 
 /** A few times what the log holds between two checkpoints (1,000 pages) and what a checkpoint adds to the database. */
 const RESERVED_BYTES = 32 * 1024 * 1024
-/** On a disk so small that the reserve would be most of it. */
+/** Of a disk so small that the reserve would be most of it. */
 const RESERVED_SHARE = 0.25
 
-/** Throws when nothing new must be stored. Pages of the file that are free count as room. */
+/** Throws when nothing new must be stored. Free pages of the file count as room. */
 export function assertRoom(database: DatabaseSync, path: string): void {
   const { bavail, blocks, bsize } = statfsSync(dirname(path))
   const missing = Math.min(RESERVED_BYTES, blocks * bsize * RESERVED_SHARE) - bavail * bsize

@@ -1,5 +1,5 @@
 /**
- * Counts distinct members in 16 KiB at most: exactly while they are few, then by HyperLogLog with 2^14 registers (0.81 % standard error), as Redis
+ * Counts distinct members in at most 16 KiB: exactly while they are few, then by HyperLogLog with 2^14 registers (0.81 % standard error), as Redis
  * does. The estimator is that of Otmar Ertl, "New cardinality estimation algorithms for HyperLogLog sketches" (arXiv:1702.01284), algorithm 6.
  */
 import { createHash } from 'node:crypto'
@@ -10,7 +10,7 @@ const RANK_BITS = 32
 const EXACT_UP_TO = 1024
 
 export class DistinctMembers {
-  /** 46 bits of a hash each; empty once there are registers. */
+  /** Of each member 46 bits of a hash. Empty as soon as there are registers. */
   readonly #hashes = new Set<number>()
   #registers: Uint8Array | undefined
 

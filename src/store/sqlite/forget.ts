@@ -1,44 +1,44 @@
-/** Removes what is stored for one device: opens all of its route, page by page, for the device is sealed like the rest. */
+/** Removes what is stored for one device. Opens all deliveries and dead letters of its route, page by page: whose they are is sealed. */
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import type { Removed } from '../contract.ts'
 import { tryOpenDeliveries } from '../envelope.ts'
+import { forgetInOrder, type RemovedPart } from '../forget.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import type { Output, SealedTable } from './operations.ts'
 
-/** About 2 ms of this thread to open, and less of the database's. */
-const PAGE = 100
+/** Takes about 2 ms of this thread to open, and less of the database's. */
+const ROWS_PER_PAGE = 100
 
-export interface ForgetPorts {
+interface Search {
   readonly thread: DatabaseThread
   readonly keyring: Keyring
+  readonly route: string
+  readonly deviceHash: string
 }
 
-export async function forgetDevice(ports: ForgetPorts, route: string, deviceHash: string): Promise<Removed> {
-  // In this order: what is given up meanwhile is found where it has gone.
-  const deliveries = await removeFrom(ports, 'delivery', route, deviceHash)
-  const deadLetters = await removeFrom(ports, 'dead_letter', route, deviceHash)
-  return {
-    deliveries: deliveries.removed,
-    deadLetters: deadLetters.removed,
-    unreadable: deliveries.unreadable + deadLetters.unreadable,
-  }
+export function forgetDevice(search: Search): Promise<Removed> {
+  return forgetInOrder(
+    () => removeFrom('delivery', search),
+    () => removeFrom('dead_letter', search),
+  )
 }
 
-async function removeFrom({ thread, keyring }: ForgetPorts, table: SealedTable, route: string, deviceHash: string) {
+async function removeFrom(table: SealedTable, { thread, keyring, route, deviceHash }: Search): Promise<RemovedPart> {
   const removed: Delivery[] = []
   let unreadable = 0
   let after: number | undefined = 0
   while (after !== undefined) {
-    const page: Output<'page'> = await thread.askPatiently({
-      name: 'page',
-      input: { table, route, after, limit: PAGE },
-    })
-    const opened = page.rows.map((row) => ({ row, delivery: tryOpenDeliveries(keyring, route, row.sealed)?.[0] }))
-    const chosen = opened.filter(({ delivery }) => delivery?.deviceHash === deviceHash)
-    if (chosen.length > 0)
-      await thread.askPatiently({ name: 'remove', input: { table, orders: chosen.map(({ row }) => row.order) } })
-    removed.push(...chosen.flatMap(({ delivery }) => delivery ?? []))
+    const input = { table, route, after, limit: ROWS_PER_PAGE }
+    const page: Output<'readPage'> = await thread.run({ name: 'readPage', input })
+    const opened = page.rows.map(({ order, sealed }) => ({
+      order,
+      delivery: tryOpenDeliveries(keyring, route, sealed)?.[0],
+    }))
+    const found = opened.filter(({ delivery }) => delivery?.deviceHash === deviceHash)
+    if (found.length > 0)
+      await thread.run({ name: 'removeRows', input: { table, orders: found.map(({ order }) => order) } })
+    removed.push(...found.flatMap(({ delivery }) => delivery ?? []))
     unreadable += opened.filter(({ delivery }) => delivery === undefined).length
     after = page.last
   }

@@ -1,4 +1,4 @@
-/** Keyed facts with a lifetime, in SQL. What is over is as good as absent, whether or not it is purged yet. */
+/** Keyed facts with a lifetime, in SQL. A fact whose lifetime is over counts as absent, whether or not it is purged yet. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Input } from './operations.ts'
 import { text } from './rows.ts'

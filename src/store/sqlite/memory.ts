@@ -1,4 +1,4 @@
-/** The memory's side of the SQLite store. Sets whose members are counted live in this process alone and are empty after a restart. */
+/** The memory of the SQLite store. Sets whose members are counted exist only in this process, and are empty after a restart. */
 import type { Memory } from '../contract.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import { DistinctMembers } from './distinct-members.ts'
@@ -14,23 +14,26 @@ export class SqliteMemory implements Memory {
   }
 
   get(key: string): Promise<string | undefined> {
-    return this.#thread.ask({ name: 'get', input: { key, nowMs: this.#nowMs() } })
+    return this.#thread.runWithTimeLimit({ name: 'get', input: { key, nowMs: this.#nowMs() } })
   }
 
   set(key: string, value: string, lifetimeMs: number): Promise<void> {
-    return this.#thread.ask({ name: 'set', input: { key, value, lifetimeMs, nowMs: this.#nowMs() } })
+    return this.#thread.runWithTimeLimit({ name: 'set', input: { key, value, lifetimeMs, nowMs: this.#nowMs() } })
   }
 
   setIfAbsent(key: string, value: string, lifetimeMs: number): Promise<string> {
-    return this.#thread.ask({ name: 'setIfAbsent', input: { key, value, lifetimeMs, nowMs: this.#nowMs() } })
+    return this.#thread.runWithTimeLimit({
+      name: 'setIfAbsent',
+      input: { key, value, lifetimeMs, nowMs: this.#nowMs() },
+    })
   }
 
   raise(key: string, value: number, lifetimeMs: number): Promise<void> {
-    return this.#thread.ask({ name: 'raise', input: { key, value, lifetimeMs, nowMs: this.#nowMs() } })
+    return this.#thread.runWithTimeLimit({ name: 'raise', input: { key, value, lifetimeMs, nowMs: this.#nowMs() } })
   }
 
   delete(key: string): Promise<void> {
-    return this.#thread.ask({ name: 'delete', input: { key } })
+    return this.#thread.runWithTimeLimit({ name: 'delete', input: { key } })
   }
 
   async addMember(name: string, member: string, lifetimeMs: number): Promise<void> {
@@ -54,7 +57,7 @@ export class SqliteMemory implements Memory {
     return set !== undefined && set.expiresAtMs > this.#nowMs() ? set : undefined
   }
 
-  forgetExpiredSets(): void {
+  purgeSets(): void {
     for (const [name, { expiresAtMs }] of this.#sets) if (expiresAtMs <= this.#nowMs()) this.#sets.delete(name)
   }
 }

@@ -1,35 +1,30 @@
-/** The SQLite store: opens it, watches over it, closes it. One process has the file at a time. */
+/** The SQLite store: opens it, keeps it in order, closes it. One process has the file at a time. */
 import { resolve } from 'node:path'
-import type { Keyring } from '../../core/keyring.ts'
-import type { Store, StoreHealth } from '../contract.ts'
+import type { Store, StoreHealth, StoreParts } from '../contract.ts'
 import { DatabaseThread } from './database-thread.ts'
 import { SqliteMemory } from './memory.ts'
 import { SqliteQueue } from './queue.ts'
 
-export interface SqliteStoreOptions {
-  /** Made when it does not exist, with its folder. */
+export interface SqliteStoreOptions extends StoreParts {
+  /** Created when it does not exist, with its folder. */
   readonly path: string
-  readonly keyring: Keyring
-  readonly nowMs: () => number
   /** `FULL` (default): what is accepted survives a power cut. `NORMAL`: it survives a crash of Hushgate only. */
   readonly synchronous?: 'FULL' | 'NORMAL' | undefined
   /** The file does not grow beyond this; deliveries are then refused. */
   readonly maxBytes?: number | undefined
-  /** Told of what an operator should see; the message is a sentence and carries no data. */
-  readonly onError: (message: string) => void
 }
 
 /** Also how soon it is noticed that deliveries can be stored again. */
 const MAINTAIN_EVERY_MS = 1000
-/** While there is more to clear away: a step is small, but a busy store forgets thousands of entries in a second. */
+/** While there is more to remove: a step is small, but in a busy store thousands of entries expire every second. */
 const MAINTAIN_SOON_MS = 50
 
 /** Rejects with StoreRefusedError when the operator has to do something first. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { keyring, nowMs, synchronous = 'FULL', maxBytes, onError } = options
+  const { nowMs, synchronous = 'FULL', maxBytes, onError } = options
   const settings = { path: resolve(options.path), synchronous, maxBytes }
   const thread = await DatabaseThread.open(settings, onError)
-  return new SqliteStore(thread, new SqliteQueue(thread, keyring, nowMs, onError), nowMs, synchronous)
+  return new SqliteStore(thread, new SqliteQueue(thread, options), nowMs, synchronous)
 }
 
 class SqliteStore implements Store {
@@ -54,15 +49,15 @@ class SqliteStore implements Store {
     return { writable: this.#thread.isWritable, dangers: this.#dangers, fit: true }
   }
 
-  #maintainAfter(afterMs: number): void {
-    this.#timer = setTimeout(() => void this.#maintain(), afterMs).unref()
+  #maintainAfter(delayMs: number): void {
+    this.#timer = setTimeout(() => void this.#maintain(), delayMs).unref()
   }
 
   async #maintain(): Promise<void> {
-    this.memory.forgetExpiredSets()
+    this.memory.purgeSets()
     const input = { nowMs: this.#nowMs(), probe: !this.#thread.isWritable }
     const steps = await Promise.all([
-      this.#thread.askPatiently({ name: 'maintain', input }).then(({ isMoreToDo }) => isMoreToDo),
+      this.#thread.run({ name: 'maintain', input }).then(({ isMoreToDo }) => isMoreToDo),
       this.queue.sweep(),
     ]).catch(() => [false])
     const isMoreToDo = steps.includes(true)

@@ -1,8 +1,8 @@
-/** What the main thread may ask of the database's thread. Everything that crosses is sealed, hashed, a number, or a configured name. */
+/** What the main thread may ask of the database's thread. Everything that crosses is sealed, a hash, a number or a configured name. */
 import type { Priority } from '../../core/delivery.ts'
-import type { DeadLetter, DeadLetterFilter } from '../contract.ts'
+import type { DeadLetter, DeadLetterFilter, Disposition } from '../contract.ts'
 
-/** As they are stored: by their place here. */
+/** A priority is stored as its index here. */
 export const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
 
 export interface NewRow {
@@ -14,6 +14,7 @@ export interface NewRow {
   readonly sealed: Uint8Array
 }
 
+/** A stored delivery that may be handed out. */
 export interface DueRow {
   readonly order: number
   /** Attempts made so far. */
@@ -23,18 +24,15 @@ export interface DueRow {
   readonly sealed: Uint8Array
 }
 
-/** What becomes of a delivery that was handed out. */
-export type StoredDisposition =
-  | { readonly kind: 'acknowledge'; readonly order: number }
-  | { readonly kind: 'requeue'; readonly order: number; readonly atMs: number; readonly attempts: number }
-  | {
-      readonly kind: 'dead-letter'
-      readonly order: number
-      readonly id: string
-      readonly reason: string
-      readonly attempts: number
-      readonly atMs: number
-    }
+/** The disposition of a stored delivery. */
+export interface RowDisposition extends AtTime {
+  readonly order: number
+  /** Of the dead letter, if it becomes one. */
+  readonly id: string
+  /** Attempts made, with the last. */
+  readonly attempts: number
+  readonly disposition: Disposition
+}
 
 export interface StoredDepth {
   readonly waiting: number
@@ -49,11 +47,11 @@ interface AtTime {
 
 interface OfRoute extends AtTime {
   readonly route: string
-  /** Orders of what is handed out: not to be handed out twice, nor counted as waiting. */
-  readonly except: readonly number[]
+  /** Orders of the deliveries that are handed out: neither handed out twice nor counted as waiting. */
+  readonly inFlight: readonly number[]
 }
 
-/** A stored row of a route, as far as it takes to open it. */
+/** What it takes of a stored row to open it. */
 export interface SealedRow {
   readonly order: number
   readonly sealed: Uint8Array
@@ -63,7 +61,7 @@ export interface OverdueRow extends DueRow {
   readonly route: string
 }
 
-/** The tables that hold what is sealed. */
+/** The tables with sealed content. */
 export type SealedTable = 'delivery' | 'dead_letter'
 
 interface Entry extends AtTime {
@@ -77,12 +75,12 @@ export interface Operations {
     readonly input: { readonly rows: readonly NewRow[] }
     readonly output: readonly number[]
   }
-  /** At most `limit` that are due; when there are fewer, the time at which the next one will be. */
-  readonly take: {
+  /** At most `limit` deliveries that are due. When there are fewer: also the time when the next one will be. */
+  readonly fetchDue: {
     readonly input: OfRoute & { readonly limit: number }
     readonly output: { readonly rows: readonly DueRow[]; readonly nextAtMs: number | undefined }
   }
-  readonly settle: { readonly input: StoredDisposition; readonly output: void }
+  readonly applyDisposition: { readonly input: RowDisposition; readonly output: void }
   readonly depth: { readonly input: OfRoute; readonly output: StoredDepth }
   readonly listDead: {
     readonly input: AtTime & { readonly filter: DeadLetterFilter; readonly limit: number }
@@ -96,8 +94,11 @@ export interface Operations {
     readonly input: AtTime & { readonly filter: DeadLetterFilter }
     readonly output: number
   }
-  /** Those of a route among the next `limit` rows of a table, whosever they are: so no page takes long. `last` is undefined at the end. */
-  readonly page: {
+  /**
+   * The rows of a route among the next `limit` rows of a table, which may be of any route: so no page takes long. `last` is the order of the last row of the
+   * page; undefined at the end.
+   */
+  readonly readPage: {
     readonly input: {
       readonly table: SealedTable
       readonly route: string
@@ -106,22 +107,22 @@ export interface Operations {
     }
     readonly output: { readonly rows: readonly SealedRow[]; readonly last: number | undefined }
   }
-  readonly remove: {
+  readonly removeRows: {
     readonly input: { readonly table: SealedTable; readonly orders: readonly number[] }
     readonly output: void
   }
-  /** Deliveries that expired before this time and are not among `except`, the oldest first. */
-  readonly overdue: {
-    readonly input: { readonly beforeMs: number; readonly except: readonly number[]; readonly limit: number }
+  /** Deliveries that expired before this time and are not in flight, the oldest first. */
+  readonly fetchOverdue: {
+    readonly input: { readonly beforeMs: number; readonly inFlight: readonly number[]; readonly limit: number }
     readonly output: readonly OverdueRow[]
   }
   readonly get: { readonly input: AtTime & { readonly key: string }; readonly output: string | undefined }
   readonly set: { readonly input: Entry & { readonly value: string }; readonly output: void }
-  /** The value that stands afterwards. */
+  /** The value that is stored afterwards. */
   readonly setIfAbsent: { readonly input: Entry & { readonly value: string }; readonly output: string }
   readonly raise: { readonly input: Entry & { readonly value: number }; readonly output: void }
   readonly delete: { readonly input: { readonly key: string }; readonly output: void }
-  /** One small step of clearing away what has had its time. `probe`: fails unless a delivery could be stored. */
+  /** One small step of removing what is past its lifetime. `probe`: fails unless a delivery could be stored. */
   readonly maintain: {
     readonly input: AtTime & { readonly probe: boolean }
     readonly output: { readonly isMoreToDo: boolean }
@@ -139,7 +140,7 @@ export type Request<Name extends OperationName = OperationName> = {
 /** To the thread: one transaction, or the end. */
 export type ToThread = readonly Request[] | 'close'
 
-/** What became of one request: its output, durable; or nothing of it was kept. */
+/** The output of a request that is durable, or why nothing of it was stored. */
 export type Answer = { readonly output: unknown } | { readonly failure: string }
 
 /** From the thread: first `opened` or `refused`, then the answers to each message. */

@@ -1,44 +1,41 @@
-/** The queue's side of the SQLite store: seals what goes in, opens what comes out, and wakes whoever waits for it. */
+/** The queue of the SQLite store: seals what goes in, opens what comes out, and wakes the consumers. */
 import type { Delivery } from '../../core/delivery.ts'
-import { UnsealError, type Keyring } from '../../core/keyring.ts'
-import type {
-  Consumption,
-  DeadLetter,
-  DeadLetterFilter,
-  DeliveryQueue,
-  Handler,
-  QueueDepth,
-  Removed,
+import { UnsealError } from '../../core/keyring.ts'
+import { Throttle } from '../../core/throttle.ts'
+import {
+  type Consumer,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeliveryQueue,
+  type Handler,
+  type QueueDepth,
+  type Removed,
+  type StoreParts,
+  WARNING_INTERVAL_MS,
 } from '../contract.ts'
 import { openDeliveries, sealDeliveries } from '../envelope.ts'
-import { SqliteConsumption } from './consumption.ts'
+import { SqliteConsumer } from './consumer.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import { forgetDevice } from './forget.ts'
 import { type DueRow, type NewRow, PRIORITIES } from './operations.ts'
 import { sweep } from './sweep.ts'
 
-const TELL_EVERY_MS = 60_000
-
 export class SqliteQueue implements DeliveryQueue {
   readonly #thread: DatabaseThread
-  readonly #keyring: Keyring
-  readonly #nowMs: () => number
-  readonly #onError: (message: string) => void
-  readonly #consumptions = new Map<string, SqliteConsumption>()
-  readonly #toldAtMs = new Map<string, number>()
+  readonly #parts: StoreParts
+  readonly #consumers = new Map<string, SqliteConsumer>()
+  readonly #warnings = new Throttle(WARNING_INTERVAL_MS, () => performance.now())
 
-  constructor(thread: DatabaseThread, keyring: Keyring, nowMs: () => number, onError: (message: string) => void) {
+  constructor(thread: DatabaseThread, parts: StoreParts) {
     this.#thread = thread
-    this.#keyring = keyring
-    this.#nowMs = nowMs
-    this.#onError = onError
+    this.#parts = parts
   }
 
   async add(deliveries: readonly Delivery[]): Promise<readonly number[]> {
     if (deliveries.length === 0) return []
     const rows = deliveries.map((delivery) => this.#rowOf(delivery))
-    const orders = await this.#thread.ask({ name: 'add', input: { rows } })
-    for (const route of new Set(rows.map((row) => row.route))) this.#consumptions.get(route)?.wake()
+    const orders = await this.#thread.runWithTimeLimit({ name: 'add', input: { rows } })
+    for (const route of new Set(rows.map((row) => row.route))) this.#consumers.get(route)?.wake()
     return orders
   }
 
@@ -51,81 +48,75 @@ export class SqliteQueue implements DeliveryQueue {
       dueAtMs: Math.ceil(dueAtMs),
       expiresAtMs: Math.trunc(expiresAtMs),
       // A copy of its own: a Buffer may be a view of a greater one, all of which would go to the thread.
-      sealed: new Uint8Array(sealDeliveries(this.#keyring, route, [delivery])),
+      sealed: new Uint8Array(sealDeliveries(this.#parts.keyring, route, [delivery])),
     }
   }
 
-  consume(route: string, concurrency: number, handler: Handler): Consumption {
-    if (this.#consumptions.has(route)) throw new Error(`${route} is consumed already`)
-    const consumption = new SqliteConsumption({
+  consume(route: string, concurrency: number, handler: Handler): Consumer {
+    if (this.#consumers.has(route)) throw new Error(`${route} is consumed already`)
+    const { nowMs, onError } = this.#parts
+    const consumer = new SqliteConsumer({
       route,
       concurrency,
       handler,
       thread: this.#thread,
-      nowMs: this.#nowMs,
-      read: (row) => this.#read(route, row),
-      onHandlerFailure: () => this.#onError(`${route}: a handler of deliveries failed`),
-      onStopped: () => this.#consumptions.delete(route),
+      nowMs,
+      open: (row) => this.#open(route, row),
+      onHandlerFailure: () => onError(`${route}: a handler of deliveries failed`),
+      onStopped: () => this.#consumers.delete(route),
     })
-    this.#consumptions.set(route, consumption)
-    return consumption
+    this.#consumers.set(route, consumer)
+    return consumer
   }
 
-  #read(route: string, { sealed, acceptedAtMs, expiresAtMs }: DueRow): Delivery | undefined {
+  #open(route: string, { sealed, acceptedAtMs, expiresAtMs }: DueRow): Delivery | undefined {
     try {
-      const [delivery] = openDeliveries(this.#keyring, route, sealed)
+      const [delivery] = openDeliveries(this.#parts.keyring, route, sealed)
       return delivery === undefined ? undefined : { ...delivery, acceptedAtMs, expiresAtMs }
     } catch (error) {
-      this.#tellUnreadable(route, error)
+      const reason = error instanceof UnsealError ? error.message : 'it is damaged'
+      if (this.#warnings.allows(route))
+        this.#parts.onError(`${route}: a stored delivery cannot be read (${reason}); it is kept until it expires`)
       return undefined
     }
   }
 
-  #tellUnreadable(route: string, error: unknown): void {
-    const nowMs = this.#nowMs()
-    if (nowMs - (this.#toldAtMs.get(route) ?? -Infinity) < TELL_EVERY_MS) return
-    this.#toldAtMs.set(route, nowMs)
-    const reason = error instanceof UnsealError ? error.message : 'it is damaged'
-    this.#onError(`${route}: a stored delivery cannot be read (${reason}); it is kept until it expires`)
-  }
-
   async depth(route: string): Promise<QueueDepth> {
-    const nowMs = this.#nowMs()
-    const active = this.#consumptions.get(route)?.inFlight ?? []
-    const stored = await this.#thread.ask({ name: 'depth', input: { route, nowMs, except: active } })
+    const nowMs = this.#parts.nowMs()
+    const inFlight = this.#consumers.get(route)?.inFlight ?? []
+    const stored = await this.#thread.runWithTimeLimit({ name: 'depth', input: { route, nowMs, inFlight } })
     const { waiting, delayed, dead, oldestDueAtMs = nowMs } = stored
-    return { waiting, delayed, active: active.length, dead, oldestAgeMs: Math.max(0, nowMs - oldestDueAtMs) }
+    return { waiting, delayed, active: inFlight.length, dead, oldestAgeMs: Math.max(0, nowMs - oldestDueAtMs) }
   }
 
   listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {
-    return this.#thread.askPatiently({ name: 'listDead', input: { filter, limit, nowMs: this.#nowMs() } })
+    return this.#thread.run({ name: 'listDead', input: { filter, limit, nowMs: this.#parts.nowMs() } })
   }
 
   async retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number> {
-    const retried = await this.#thread.askPatiently({
-      name: 'retryDead',
-      input: { filter, expiresAtMs, nowMs: this.#nowMs() },
-    })
-    for (const consumption of this.#consumptions.values()) consumption.wake()
+    const input = { filter, expiresAtMs, nowMs: this.#parts.nowMs() }
+    const retried = await this.#thread.run({ name: 'retryDead', input })
+    for (const consumer of this.#consumers.values()) consumer.wake()
     return retried
   }
 
   dropDead(filter: DeadLetterFilter): Promise<number> {
-    return this.#thread.askPatiently({ name: 'dropDead', input: { filter, nowMs: this.#nowMs() } })
+    return this.#thread.run({ name: 'dropDead', input: { filter, nowMs: this.#parts.nowMs() } })
   }
 
   forget(route: string, deviceHash: string): Promise<Removed> {
-    return forgetDevice({ thread: this.#thread, keyring: this.#keyring }, route, deviceHash)
+    return forgetDevice({ thread: this.#thread, keyring: this.#parts.keyring, route, deviceHash })
   }
 
-  /** Resolves with true when there may be more to clear away. */
+  /** Resolves with true when there may be more to do. */
   sweep(): Promise<boolean> {
-    const except = [...this.#consumptions.values()].flatMap(({ inFlight }) => inFlight)
-    return sweep({ thread: this.#thread, keyring: this.#keyring, nowMs: this.#nowMs(), except })
+    const { keyring, nowMs } = this.#parts
+    const inFlight = [...this.#consumers.values()].flatMap((consumer) => consumer.inFlight)
+    return sweep({ thread: this.#thread, keyring, nowMs: nowMs(), inFlight })
   }
 
-  /** Gives back everything that is in flight. */
+  /** Releases everything that is in flight. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#consumptions.values()].map((consumption) => consumption.stop(0)))
+    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.stop(0)))
   }
 }

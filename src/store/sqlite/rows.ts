@@ -1,4 +1,4 @@
-/** Reads columns of a row of SQLite as what the schema says they are. */
+/** Reads columns of a row of SQLite as the types that the schema gives them. */
 import type { SQLOutputValue } from 'node:sqlite'
 
 type SqlRow = Record<string, SQLOutputValue> | undefined

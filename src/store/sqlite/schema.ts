@@ -2,23 +2,22 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { StoreRefusedError } from '../../core/errors.ts'
 import type { DatabaseSettings } from './operations.ts'
 
 const VERSION = 1
 export const PAGE_BYTES = 4096
 /** The write-ahead log is cut back to this after a burst. */
 const LOG_BYTES = 16 * 1024 * 1024
-/** Keys of the memory are hashes, which touch pages all over the file. */
+/** The keys of the memory are hashes, so they touch pages all over the file. */
 const CACHE_KIB = 32 * 1024
 const SQLITE_BUSY = 5
 const SQLITE_NOTADB = 26
 
-/** A store that must not be opened; the message is a sentence for the operator. */
-export class Refused extends Error {
-  override readonly name = 'Refused'
-}
-
-/** `seq` never comes back (autoincrement), because badge updates are compared by it. Due deliveries of a route are a range of the index. */
+/**
+ * A `seq` is never used again (autoincrement), because badge updates are compared by it. The due deliveries of a route are a range of the index. The column
+ * `app` holds the name of the route.
+ */
 const SCHEMA = `
   create table delivery (
     seq integer primary key autoincrement,
@@ -53,7 +52,7 @@ const SCHEMA = `
 `
 const EXPIRY_INDEX = 'create index if not exists delivery_expiry on delivery (expires_at)'
 
-/** Throws Refused. */
+/** Throws StoreRefusedError. */
 export function openDatabase({ path, synchronous, maxBytes }: DatabaseSettings): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
@@ -90,15 +89,15 @@ function createTables(database: DatabaseSync, path: string): void {
   database.exec('begin immediate')
   const version = readNumber(database, 'pragma user_version')
   if (version > VERSION)
-    throw new Refused(
+    throw new StoreRefusedError(
       `${path} was written by a newer Hushgate (its version is ${version}, this one knows ${VERSION}): run that Hushgate, or use another file`,
     )
   if (version === 0) {
     if (readNumber(database, 'select count(*) from sqlite_schema') > 0)
-      throw new Refused(`${path} is the database of another program: use another file`)
+      throw new StoreRefusedError(`${path} is the database of another program: use another file`)
     database.exec(`${SCHEMA}; pragma user_version = ${VERSION}`)
   }
-  // Not a part of the version: files of before have none, and who does not know it is not disturbed.
+  // Not a part of the version: older files lack the index, and an older Hushgate is not disturbed by it.
   database.exec(`${EXPIRY_INDEX}; commit`)
 }
 
@@ -107,16 +106,16 @@ export function readNumber(database: DatabaseSync, sql: string): number {
   return Number(value)
 }
 
-/** So that the file system's and SQLite's ways of saying no are sentences that say which file is meant. */
-function refusal(error: unknown, path: string): Refused {
-  if (error instanceof Refused) return error
+/** The errors of the file system and of SQLite as sentences that name the file. */
+function refusal(error: unknown, path: string): StoreRefusedError {
+  if (error instanceof StoreRefusedError) return error
   const { errcode, message } = describe(error)
   if (errcode === SQLITE_BUSY)
-    return new Refused(
+    return new StoreRefusedError(
       `${path} is in use by another Hushgate: only one process can use a SQLite store, several need Redis`,
     )
-  if (errcode === SQLITE_NOTADB) return new Refused(`${path} is not a SQLite database: use another file`)
-  return new Refused(`${path} cannot be opened: ${message}`)
+  if (errcode === SQLITE_NOTADB) return new StoreRefusedError(`${path} is not a SQLite database: use another file`)
+  return new StoreRefusedError(`${path} cannot be opened: ${message}`)
 }
 
 function describe(error: unknown): { errcode: unknown; message: string } {

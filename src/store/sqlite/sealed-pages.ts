@@ -1,4 +1,4 @@
-/** Walks over what is sealed in a table, in pages that take no longer the more there is, and removes what the reader chose. */
+/** Reads the sealed content of a table page by page, and removes rows. However many rows there are, no page takes longer. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Input, Output, SealedTable } from './operations.ts'
 import { blob, integer, optionalInteger } from './rows.ts'
@@ -15,7 +15,7 @@ export class SealedPages {
     this.#remove = database.prepare(`delete from ${table} where seq in (select value from json_each(:orders))`)
   }
 
-  page({ route, after, limit }: Input<'page'>): Output<'page'> {
+  read({ route, after, limit }: Input<'readPage'>): Output<'readPage'> {
     const rows = this.#read.all({ route, after, limit })
     return {
       rows: rows.map((row) => ({ order: integer(row, 'seq'), sealed: blob(row, 'sealed') })),
@@ -23,7 +23,7 @@ export class SealedPages {
     }
   }
 
-  remove({ orders }: Input<'remove'>): void {
+  remove({ orders }: Input<'removeRows'>): void {
     this.#remove.run({ orders: JSON.stringify(orders) })
   }
 }

@@ -1,42 +1,34 @@
-/** One step of clearing away deliveries that nobody is handed: they become what the worker would have made of them. */
+/** One step of the sweep: deliveries that are overdue, because nobody is handed them, become what the worker would make of them. */
 import type { Keyring } from '../../core/keyring.ts'
 import { OVERDUE_MS } from '../contract.ts'
-import { openDeliveries } from '../envelope.ts'
-import { isKeptWhenExpired } from '../../core/delivery.ts'
+import { tryOpenDeliveries } from '../envelope.ts'
+import { dispositionOfExpired } from '../expiry.ts'
 import type { DatabaseThread } from './database-thread.ts'
-import type { DueRow, OverdueRow, StoredDisposition } from './operations.ts'
+import type { OverdueRow, RowDisposition } from './operations.ts'
+import { unreadableRow } from './row-disposition.ts'
 
-const AT_ONCE = 100
+const ROWS_PER_STEP = 100
 
-export interface SweepPorts {
+export interface SweepOptions {
   readonly thread: DatabaseThread
   readonly keyring: Keyring
   readonly nowMs: number
-  /** Orders of what is handed out. */
-  readonly except: readonly number[]
+  /** Orders of the deliveries that are handed out. */
+  readonly inFlight: readonly number[]
 }
 
-/** Resolves with true when there may be more. Whoever is handed one meanwhile settles it alike: the second to do so finds nothing. */
-export async function sweep({ thread, keyring, nowMs, except }: SweepPorts): Promise<boolean> {
-  const input = { beforeMs: nowMs - OVERDUE_MS, except, limit: AT_ONCE }
-  const rows = await thread.askPatiently({ name: 'overdue', input })
-  const settlements = rows.map((row) => storedDispositionOf(row, keyring, nowMs))
-  await Promise.all(settlements.map((disposition) => thread.askPatiently({ name: 'settle', input: disposition })))
-  return rows.length === AT_ONCE
+/** Resolves with true when there may be more. A consumer that is handed one of them meanwhile decides alike; the second of the two finds no row. */
+export async function sweep({ thread, keyring, nowMs, inFlight }: SweepOptions): Promise<boolean> {
+  const input = { beforeMs: nowMs - OVERDUE_MS, inFlight, limit: ROWS_PER_STEP }
+  const rows = await thread.run({ name: 'fetchOverdue', input })
+  const dispositions = rows.map((row) => dispositionOf(row, keyring, nowMs))
+  await Promise.all(dispositions.map((each) => thread.run({ name: 'applyDisposition', input: each })))
+  return rows.length === ROWS_PER_STEP
 }
 
-function storedDispositionOf(row: OverdueRow, keyring: Keyring, nowMs: number): StoredDisposition {
+function dispositionOf(row: OverdueRow, keyring: Keyring, nowMs: number): RowDisposition {
   const { route, order, attempts, sealed } = row
-  try {
-    const [delivery] = openDeliveries(keyring, route, sealed)
-    if (delivery === undefined || !isKeptWhenExpired(delivery)) return { kind: 'acknowledge', order }
-    return { kind: 'dead-letter', order, id: delivery.id, reason: 'expired', attempts: attempts + 1, atMs: nowMs }
-  } catch {
-    return unreadable(row, nowMs)
-  }
-}
-
-/** What has expired and cannot be read is the operator's to decide. */
-export function unreadable({ order, attempts }: DueRow, nowMs: number): StoredDisposition {
-  return { kind: 'dead-letter', order, attempts, id: `unreadable-${order}`, reason: 'unreadable', atMs: nowMs }
+  const [delivery] = tryOpenDeliveries(keyring, route, sealed) ?? []
+  if (delivery === undefined) return unreadableRow(row, nowMs)
+  return { order, id: delivery.id, attempts: attempts + 1, disposition: dispositionOfExpired(delivery), nowMs }
 }

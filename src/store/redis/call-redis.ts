@@ -1,12 +1,13 @@
-/** What a failing Redis is called. Its own error messages are never passed on: they may quote a command. */
+/** How Redis is called: with a time limit, and with errors that say in our words what is wrong. Redis' own messages may quote a command. */
 import { StoreUnavailableError } from '../../core/errors.ts'
+import { withTimeLimit } from '../../core/time-limit.ts'
 import { STORE_TIMEOUT_MS } from '../contract.ts'
 import { isReady, type Client } from './connection.ts'
 
 const NOT_CONNECTED = 'Redis is not connected'
 const NO_ANSWER = 'Redis did not answer in time'
 
-/** Beginnings of error replies (redis/src/server.c, `createSharedObjects`) and of what ioredis says. */
+/** How error replies begin (redis/src/server.c, `createSharedObjects`), and errors of ioredis. */
 const MEANINGS: readonly (readonly [beginning: string, meaning: string])[] = [
   ['OOM', 'Redis is full (maxmemory)'],
   ['READONLY', 'Redis is read-only: it was demoted to a replica'],
@@ -25,27 +26,23 @@ const MEANINGS: readonly (readonly [beginning: string, meaning: string])[] = [
   ['Reached the max retries per request limit', NOT_CONNECTED],
 ]
 
-export function unavailable(error: unknown): StoreUnavailableError {
+export function toUnavailableError(error: unknown): StoreUnavailableError {
   if (error instanceof StoreUnavailableError) return error
   const message = error instanceof Error ? error.message : ''
   const meaning = MEANINGS.find(([beginning]) => message.startsWith(beginning))?.[1]
   return new StoreUnavailableError(meaning ?? 'Redis failed')
 }
 
-/** Runs the action if Redis is there, and waits no longer than a caller may have to; a late answer is ignored. */
-export async function promptly<T>(
+/** Rejects with StoreUnavailableError: at once when Redis is not connected, and when the time limit is over; a later answer is ignored. */
+export async function callRedis<T>(
   client: Client,
-  action: () => Promise<T>,
-  timeoutMs: number = STORE_TIMEOUT_MS,
+  call: () => Promise<T>,
+  limitMs: number = STORE_TIMEOUT_MS,
 ): Promise<T> {
   if (!isReady(client)) throw new StoreUnavailableError(NOT_CONNECTED)
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new StoreUnavailableError(NO_ANSWER)), timeoutMs)
   try {
-    return await Promise.race([action(), late])
+    return await withTimeLimit(limitMs, call(), () => new StoreUnavailableError(NO_ANSWER))
   } catch (error) {
-    throw unavailable(error)
-  } finally {
-    clearTimeout(timer)
+    throw toUnavailableError(error)
   }
 }

@@ -1,22 +1,22 @@
-/** The jobs of a route that nobody works on, a few at a time: to be read, changed and removed beside those who do. */
-import type { RouteQueues } from './route-queues.ts'
+/** The jobs of a route that no consumer has fetched, a few at a time: to be read, changed and removed while consumers go on. */
+import { compareAndSet } from './compare-and-set.ts'
 import type { Client } from './connection.ts'
 import { readRecord, type JobRecord } from './job.ts'
-import { replaceField } from './replace-field.ts'
+import type { RouteQueues } from './route-queues.ts'
 
 /** A job as it was read. */
-export interface WaitingJob {
+export interface InactiveJob {
   readonly id: string
   readonly data: string
   /** Undefined when a newer Hushgate (or somebody else) wrote it. */
   readonly record: JobRecord | undefined
 }
 
-/** A full one holds 50 deliveries, 75 KB. */
+/** A full job holds 50 deliveries, 75 KB. */
 const JOBS_AT_ONCE = 20
 const IDS_AT_ONCE = 1000
 
-export class WaitingJobs {
+export class InactiveJobs {
   readonly #client: Client
   readonly #queues: RouteQueues
   readonly #route: string
@@ -29,7 +29,7 @@ export class WaitingJobs {
     this.#keyPrefix = queues.keyPrefixOf(route)
   }
 
-  /** The ids of all that are there from the first page to the last, some perhaps twice. Jobs go from the first state to the others. */
+  /** The ids of all jobs that are inactive from the first page to the last, some perhaps twice. A job goes from the first state to the others. */
   async *ids(): AsyncGenerator<string[]> {
     yield* this.#idsIn('delayed')
     yield* chunks(await this.#idsInWait())
@@ -49,7 +49,7 @@ export class WaitingJobs {
     }
   }
 
-  /** From the end at which new ones come: what is pushed meanwhile moves the rest to where it is yet to be read. */
+  /** Read from the end at which new jobs are pushed: what is pushed meanwhile moves the others to places that are not read yet. */
   async #idsInWait(): Promise<string[]> {
     const ids: string[] = []
     for (let start = 0; ; start += IDS_AT_ONCE) {
@@ -63,7 +63,7 @@ export class WaitingJobs {
     return this.#keyPrefix + id
   }
 
-  async read(ids: readonly string[]): Promise<readonly WaitingJob[]> {
+  async read(ids: readonly string[]): Promise<readonly InactiveJob[]> {
     const all = await Promise.all(ids.map((id) => this.#client.hget(this.keyOf(id), 'data')))
     return ids.flatMap((id, index) => {
       const data = all[index]
@@ -71,15 +71,15 @@ export class WaitingJobs {
     })
   }
 
-  /** False when it is not any more what was read, or somebody works on it. */
-  replace({ id, data }: WaitingJob, record: JobRecord): Promise<boolean> {
+  /** False when the job has changed since it was read, or was fetched. */
+  replace({ id, data }: InactiveJob, record: JobRecord): Promise<boolean> {
     const key = this.keyOf(id)
     const lockKey = `${key}:lock`
-    return replaceField(this.#client, { key, lockKey, field: 'data', before: data, after: JSON.stringify(record) })
+    return compareAndSet(this.#client, { key, lockKey, field: 'data', before: data, after: JSON.stringify(record) })
   }
 
-  /** False when somebody works on it. */
-  async remove({ id }: WaitingJob): Promise<boolean> {
+  /** False when the job was fetched. */
+  async remove({ id }: InactiveJob): Promise<boolean> {
     return (await this.#queues.queueOf(this.#route).remove(id, { removeChildren: false })) === 1
   }
 }

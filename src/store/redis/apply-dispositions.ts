@@ -1,0 +1,98 @@
+/** Makes the dispositions of a job's deliveries durable: first what is to follow is stored, then the job is completed. */
+import type { Keyring } from '../../core/keyring.ts'
+import type { Disposition } from '../contract.ts'
+import { deadLetterOf, type NewDeadLetter } from './dead-letter.ts'
+import type { DeadLetters } from './dead-letters.ts'
+import type { FetchedJob } from './fetched-job.ts'
+import { createSingle, JOB_NAME, jobOptions, singleId, type JobItem } from './job.ts'
+import type { RouteQueue } from './route-queues.ts'
+
+export interface DispositionParts {
+  readonly route: string
+  readonly queue: RouteQueue
+  readonly keyring: Keyring
+  readonly deadLetters: DeadLetters
+  readonly nowMs: () => number
+}
+
+type NewJob = Parameters<RouteQueue['addBulk']>[0][number]
+
+/** What follows a job. */
+export interface Successors {
+  readonly jobs: NewJob[]
+  readonly deadLetters: readonly NewDeadLetter[]
+}
+
+/** If nothing at all was attempted, the job is released as it is. */
+export async function applyDispositions(
+  parts: DispositionParts,
+  job: FetchedJob,
+  items: readonly JobItem[],
+  dispositions: readonly Disposition[],
+): Promise<void> {
+  if (dispositions.every(({ kind }) => kind === 'hold')) await job.release()
+  else await complete(parts, job, successorsOf(parts, items, dispositions))
+}
+
+/** One delivery of the batch may be why processes died with it, so each goes on alone. */
+export function splitJob(parts: DispositionParts, job: FetchedJob, items: readonly JobItem[]): Promise<void> {
+  return complete(parts, job, { jobs: items.map((item) => heldJob(parts, item)), deadLetters: [] })
+}
+
+export function moveToDeadLetters(parts: DispositionParts, job: FetchedJob, deadLetter: NewDeadLetter): Promise<void> {
+  return complete(parts, job, { jobs: [], deadLetters: [deadLetter] })
+}
+
+/** Every delivery that is not acknowledged gets a job or a dead letter of its own. */
+export function successorsOf(
+  parts: Pick<DispositionParts, 'keyring' | 'nowMs'>,
+  items: readonly JobItem[],
+  dispositions: readonly Disposition[],
+): Successors {
+  const jobs: NewJob[] = []
+  const deadLetters: NewDeadLetter[] = []
+  for (const [index, item] of items.entries()) {
+    const disposition = dispositions[index] ?? { kind: 'hold' }
+    if (disposition.kind === 'requeue') jobs.push(requeuedJob(parts, item, disposition.atMs))
+    else if (disposition.kind === 'hold') jobs.push(heldJob(parts, item))
+    else if (disposition.kind === 'dead-letter') deadLetters.push(deadLetterOf(parts.keyring, item, disposition.reason))
+  }
+  return { jobs, deadLetters }
+}
+
+/** The ids are derived, so after a crash in between the whole is done again, and stores the same. */
+async function complete(
+  { route, queue, deadLetters }: DispositionParts,
+  job: FetchedJob,
+  successors: Successors,
+): Promise<void> {
+  if (successors.deadLetters.length > 0)
+    await job.retryUntilStored(() => deadLetters.add(route, successors.deadLetters))
+  if (successors.jobs.length > 0) await job.retryUntilStored(() => queue.addBulk(successors.jobs))
+  await job.complete()
+}
+
+function requeuedJob(
+  { keyring, nowMs }: Pick<DispositionParts, 'keyring' | 'nowMs'>,
+  item: JobItem,
+  atMs: number,
+): NewJob {
+  const attempt = item.attempt + 1
+  return {
+    name: JOB_NAME,
+    data: createSingle(keyring, item, attempt, Math.round(Math.max(atMs, nowMs()))),
+    opts: {
+      ...jobOptions(item.delivery.priority),
+      jobId: singleId(item, attempt),
+      delay: Math.max(0, Math.ceil(atMs - nowMs())),
+    },
+  }
+}
+
+function heldJob({ keyring }: Pick<DispositionParts, 'keyring'>, item: JobItem): NewJob {
+  return {
+    name: JOB_NAME,
+    data: createSingle(keyring, item, item.attempt, item.delivery.acceptedAtMs),
+    opts: { ...jobOptions(item.delivery.priority), jobId: singleId(item, item.attempt) },
+  }
+}

@@ -1,0 +1,64 @@
+/** A job that this process has fetched from BullMQ and holds the lock on. */
+import type { Job } from 'bullmq'
+import type { JobLock } from './job-locks.ts'
+import { readRecord, type JobRecord } from './job.ts'
+
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 1000
+
+export class FetchedJob {
+  readonly id: string
+  /** How often a process died that had fetched it. */
+  readonly stalls: number
+  /** Undefined when a newer Hushgate (or somebody else) wrote it. */
+  readonly record: JobRecord | undefined
+  readonly #job: Job<JobRecord, null>
+  readonly #lock: JobLock
+
+  constructor(id: string, job: Job<JobRecord, null>, lock: JobLock) {
+    this.id = id
+    this.stalls = job.stalledCounter
+    this.record = readRecord(job.data)
+    this.#job = job
+    this.#lock = lock
+  }
+
+  /** Aborts when another process may have the job. */
+  get lost(): AbortSignal {
+    return this.#lock.lost
+  }
+
+  /** Nothing was attempted: the next consumer that fetches is given it. */
+  async release(): Promise<void> {
+    await this.retryUntilStored(() => this.#job.moveToWait(this.#lock.token))
+    this.#lock.release()
+  }
+
+  async delay(delayMs: number): Promise<void> {
+    await this.retryUntilStored(() => this.#job.moveToDelayed(Date.now() + delayMs, this.#lock.token))
+    this.#lock.release()
+  }
+
+  async complete(): Promise<void> {
+    await this.retryUntilStored(() => this.#job.moveToCompleted(null, this.#lock.token, false))
+    this.#lock.release()
+  }
+
+  /** Repeats the write until it succeeds, or until the lock is lost: then the consumer that fetches the job next does all of it again. */
+  async retryUntilStored(write: () => Promise<unknown>): Promise<void> {
+    for (let pauseMs = FIRST_PAUSE_MS; this.#lock.isOurs(); pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      try {
+        await write()
+        return
+      } catch (error) {
+        if (isNotOurs(error)) return
+      }
+      await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    }
+  }
+}
+
+/** BullMQ's scripts return a negative code when the job is gone, or its lock has another token (bullmq/dist/esm/enums/error-code.js). */
+function isNotOurs(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && error.code < 0
+}
