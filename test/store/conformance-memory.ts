@@ -107,9 +107,10 @@ export function memoryConformance(bench: () => Bench): void {
 
     it('is within 3 % for 30,000 members', async () => {
       const { memory } = bench().store
-      for (let start = 0; start < 30_000; start += 1000)
+      // A few at a time: a busy machine must not take longer than a store waits.
+      for (let start = 0; start < 30_000; start += 200)
         await Promise.all(
-          Array.from({ length: 1000 }, (_, index) =>
+          Array.from({ length: 200 }, (_, index) =>
             memory.addMember(index % 2 === 0 ? 'even' : 'odd', `member-${start + index}`, HOUR_MS),
           ),
         )
