@@ -42,15 +42,7 @@ export function tryOpenDeliveries(keyring: Keyring, route: string, sealed: Uint8
 }
 
 function toJson(delivery: Delivery): JsonObject {
-  const {
-    route: _authenticated,
-    dueAtMs: _storedBeside,
-    outdates: _notStored,
-    target,
-    message,
-    deviceHash,
-    ...rest
-  } = delivery
+  const { route: _route, dueAtMs: _due, outdates: _outdates, target, message, deviceHash, ...rest } = delivery
   return { ...rest, device: deviceHash, target: target.reveal(), headers: message.headers, body: message.body }
 }
 
