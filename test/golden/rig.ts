@@ -133,7 +133,11 @@ export async function startRig(sygnalYaml: string): Promise<Rig> {
       )
       const { method, path, headers } = golden.request
       const hasBody = method !== 'GET' && method !== 'HEAD'
-      const response = await fetch(gateway.notifyUrl + path, { method, headers, ...(hasBody ? { body } : {}) })
+      const response = await sendAsHomeserversDo(gateway.notifyUrl + path, {
+        method,
+        headers,
+        ...(hasBody ? { body } : {}),
+      })
       const text = await response.text()
       const isAccepted = response.status === 200 && path.startsWith(NOTIFY_PATH) && method === 'POST'
       if (isAccepted) await handled(golden.name, gateway)
@@ -151,6 +155,15 @@ export async function startRig(sygnalYaml: string): Promise<Rig> {
       await Promise.all([apns.close(), fcm.close(), webpush.close()])
       await rm(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** A busy machine may not store it within the second that a homeserver waits: then it is answered 503 and sent again. No recorded answer is a 503. */
+async function sendAsHomeserversDo(url: string, init: RequestInit): Promise<Response> {
+  for (;;) {
+    const response = await fetch(url, init)
+    if (response.status !== 503) return response
+    await response.body?.cancel()
   }
 }
 
