@@ -1,5 +1,5 @@
 /** Hands a route's deliveries to its push service: still wanted? → send → record → what next. The same for every store and every push service. */
-import { isKeptWhenExpired, type Delivery } from '../core/delivery.ts'
+import type { Delivery } from '../core/delivery.ts'
 import { shortHash } from '../core/identities.ts'
 import type { Log } from '../core/log.ts'
 import type { Outcome } from '../core/outcome.ts'
@@ -10,6 +10,7 @@ import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import type { Deduplication } from '../memory/deduplication.ts'
 import type { DeliveryMetrics, HandledDelivery } from '../metrics/delivery-metrics.ts'
 import type { Consumer, DeliveryQueue, Disposition, HandedOut } from '../store/contract.ts'
+import { dispositionOfExpired } from '../store/expiry.ts'
 import { Gate } from './gate.ts'
 import { dispositionOf } from './retry.ts'
 
@@ -113,10 +114,9 @@ export class Worker {
     const { deadPushkeys, deduplication, nowMs } = this.#parts
     const { delivery } = handedOut
     let handled: Handled
-    if (nowMs() >= delivery.expiresAtMs) {
-      const disposition = ofExpired(delivery, { kind: 'dead-letter', reason: 'expired' })
-      handled = { result: 'expired', reason: undefined, disposition }
-    } else {
+    if (nowMs() >= delivery.expiresAtMs)
+      handled = { result: 'expired', reason: undefined, disposition: dispositionOfExpired(delivery) }
+    else {
       const [unwanted, isDead] = await Promise.all([deduplication.claim(handedOut), deadPushkeys.isDead(delivery)])
       const result = isDead ? 'pushkey_dead' : unwanted
       if (result === undefined) return undefined
@@ -138,7 +138,8 @@ export class Worker {
     return {
       result: outcome.kind,
       reason: outcome.kind === 'delivered' ? undefined : outcome.reason,
-      disposition: outcome.kind === 'retry' ? ofExpired(delivery, next) : next,
+      disposition:
+        outcome.kind === 'retry' && next.kind === 'dead-letter' ? dispositionOfExpired(delivery, next.reason) : next,
       sendMs,
     }
   }
@@ -184,8 +185,4 @@ export class Worker {
         { app, reason },
       )
   }
-}
-
-function ofExpired(delivery: Delivery, disposition: Disposition): Disposition {
-  return disposition.kind === 'dead-letter' && !isKeptWhenExpired(delivery) ? { kind: 'acknowledge' } : disposition
 }

@@ -1,13 +1,12 @@
-/** What a store itself decides about a delivery: one that has expired and is handed to nobody, and one that cannot be opened. */
+/** What becomes of a delivery that has expired, whoever notices it: the worker, or the store where nobody is handed it; and of one that cannot be opened. */
 import { isKeptWhenExpired, type Delivery } from '../core/delivery.ts'
 import type { Disposition } from './contract.ts'
 
 /** A delivery that cannot be opened is looked at again after this time: its key may have come back. */
 export const UNREADABLE_DELAY_MS = 60_000
 
-/** As the worker would decide (src/delivery/worker.ts). */
-export function dispositionOfExpired(delivery: Delivery): Disposition {
-  return isKeptWhenExpired(delivery) ? { kind: 'dead-letter', reason: 'expired' } : { kind: 'acknowledge' }
+export function dispositionOfExpired(delivery: Delivery, reason = 'expired'): Disposition {
+  return isKeptWhenExpired(delivery) ? { kind: 'dead-letter', reason } : { kind: 'acknowledge' }
 }
 
 /** It waits for its key until it expires. Then it is for the operator to decide. */
