@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createHushgateFolder, startHushgate, type HushgateFolder } from './helpers/hushgate-process.ts'
 import { newPushkey, startPushServices, type PushServices } from './helpers/push-services.ts'
 import { startRedis } from './helpers/redis.ts'
+import { pushTo } from './helpers/homeserver.ts'
 
 const EXAMPLE = join(import.meta.dirname, '../config/examples/compose')
 const PASSWORD = 'a-password-that-was-made-up'
@@ -40,14 +41,8 @@ it('the compose example delivers, is ready, and Redis refuses nothing that the g
   await using gateway = startHushgate(['serve'], { folder: folder.path })
   const { notify, admin } = await gateway.running()
   const key = newPushkey()
-  const body = JSON.stringify({
-    notification: { event_id: '$e', devices: [{ app_id: 'com.example.ios', pushkey: key.apns }] },
-  })
-  const response = await fetch(`${notify.replace('0.0.0.0', '127.0.0.1')}/_matrix/push/v1/notify`, {
-    method: 'POST',
-    body,
-  })
-  expect(response.status).toBe(200)
+  const notification = { event_id: '$e', devices: [{ app_id: 'com.example.ios', pushkey: key.apns }] }
+  expect((await pushTo(notify.replace('0.0.0.0', '127.0.0.1'), notification)).status).toBe(200)
   await services.waitFor(key.token, 1, 200)
   const ready = await fetch(`${admin}/readyz`)
   expect(await ready.json()).toEqual({ status: 'ready', reasons: [] })

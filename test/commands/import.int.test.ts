@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EVERY_KEY, SAMPLE, sygnalFolder, type SygnalFolder } from '../config/sygnal-fixtures.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { runHushgate, startHushgate } from '../helpers/hushgate-process.ts'
+import { pushTo } from '../helpers/homeserver.ts'
 
 const APNS = 'type: apns, keyfile: keys/apns.p8, key_id: ABCDEFGHIJ, team_id: KLMNOPQRST, topic: com.example.app'
 const AMBIGUOUS = SAMPLE.replace('apps:', `apps:\n  a.*: { ${APNS} }\n  "*.b": { ${APNS} }`)
@@ -31,11 +32,7 @@ async function onFreePorts(
 
 async function rejected(url: string, appId: string): Promise<unknown> {
   const notification = { event_id: '$event', devices: [{ app_id: appId, pushkey: 'a-pushkey' }] }
-  const response = await fetch(`${url}/_matrix/push/v1/notify`, {
-    method: 'POST',
-    body: JSON.stringify({ notification }),
-  })
-  return response.json()
+  return (await pushTo(url, notification)).json
 }
 
 describe('hushgate serve --sygnal', () => {

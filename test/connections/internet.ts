@@ -9,6 +9,7 @@ import { createAuthority } from '../../src/simulators/certificate.ts'
 import { startFcmSimulator } from '../../src/simulators/fcm.ts'
 import { startWebPushSimulator } from '../../src/simulators/webpush.ts'
 import { until } from '../helpers/received.ts'
+import { pushTo } from '../helpers/homeserver.ts'
 
 export const APPLE = 'api.push.apple.com'
 export const GOOGLE = 'fcm.googleapis.com'
@@ -96,9 +97,8 @@ export async function startPushServices(folder: string): Promise<PushServices> {
         { app_id: 'com.example.web', pushkey: p256dh, data: { endpoint, auth } },
       ]
       const notification = { event_id: `$${randomUUID()}`, room_id: '!room:example.org', prio: 'high', devices }
-      const body = JSON.stringify({ notification })
-      const response = await fetch(`${notifyUrl}/_matrix/push/v1/notify`, { method: 'POST', body })
-      if (!response.ok) throw new Error(`the gateway answered ${response.status}`)
+      const { status: answered } = await pushTo(notifyUrl, notification)
+      if (answered !== 200) throw new Error(`the gateway answered ${answered}`)
       const wanted = { [ios]: status ?? 200, [android]: status ?? 200, [web]: status ?? 201 }
       for (const [name, wantedStatus] of Object.entries(wanted))
         await until(`${name} is answered with ${wantedStatus}`, () =>

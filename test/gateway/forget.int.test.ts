@@ -4,6 +4,7 @@ import { createHushgateFolder, runHushgate, startHushgate } from '../helpers/hus
 import { freePort } from '../helpers/free-port.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { until } from '../helpers/received.ts'
+import { pushTo } from '../helpers/homeserver.ts'
 
 const IOS = 'com.example.ios'
 
@@ -26,11 +27,7 @@ const forget = (stdin: string, ...args: readonly string[]) =>
   runHushgate(['forget', '--app', IOS, ...args], { folder: folder.path, stdin })
 
 async function notify(url: string, notification: object): Promise<unknown> {
-  const response = await fetch(`${url}/_matrix/push/v1/notify`, {
-    method: 'POST',
-    body: JSON.stringify({ notification }),
-  })
-  return response.json()
+  return (await pushTo(url, notification)).json
 }
 
 describe('hushgate forget', () => {

@@ -9,6 +9,7 @@ import { createSteeredProvider, type SteeredProvider } from '../helpers/steered-
 import { createGate, until } from '../helpers/received.ts'
 import { RecordedLog } from '../helpers/recorded-log.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
+import { pushTo } from '../helpers/homeserver.ts'
 
 let provider: SteeredProvider
 let folder: ConfigFolder
@@ -54,12 +55,9 @@ function load(apps: Record<string, string>, settings = 'unknown_app: reject'): P
 async function notify(app: string, pushkey = 'key'): Promise<unknown> {
   const devices = [{ app_id: app, pushkey }]
   const notification = { event_id: `$${randomUUID()}`, room_id: '!room:example.org', devices }
-  const response = await fetch(`${gateway.notifyUrl}/_matrix/push/v1/notify`, {
-    method: 'POST',
-    body: JSON.stringify({ notification }),
-  })
-  expect(response.status).toBe(200)
-  return response.json()
+  const { status, json } = await pushTo(gateway.notifyUrl ?? '', notification)
+  expect(status).toBe(200)
+  return json
 }
 
 const happened = (event: string) => until(`"${event}" happens`, () => provider.events.includes(event))

@@ -9,6 +9,7 @@ import { newPushkey, startPushServices, type PushServices, type ReceivedPush } f
 import { until } from '../helpers/received.ts'
 import { startStores, STORES, type TestStores } from '../helpers/stores.ts'
 import { HUSHGATE_KEY } from '../sealed/random-pushes.ts'
+import { pushTo } from '../helpers/homeserver.ts'
 
 const APPS = { apns: 'com.example.ios', fcm: 'com.example.android' } as const
 const SERVICES = ['apns', 'fcm'] as const
@@ -47,11 +48,7 @@ it.each(STORES)('on %s the last push of a window survives that the gateway is ki
     const { notify } = await gateway.running()
     for (let unread = 1; unread <= 3; unread += 1) {
       const notification = event({ counts: { unread }, devices: [{ app_id: APPS.apns, pushkey: apns }] })
-      const answer = await fetch(`${notify}/_matrix/push/v1/notify`, {
-        method: 'POST',
-        body: JSON.stringify({ notification }),
-      })
-      expect(answer.status).toBe(200)
+      expect((await pushTo(notify, notification)).status).toBe(200)
     }
     await services.waitFor(token, 1)
     gateway.signal('SIGKILL')

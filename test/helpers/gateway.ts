@@ -11,6 +11,7 @@ import { openGateway, type Gateway, type Role } from '../../src/gateway.ts'
 import { createLog } from '../../src/log.ts'
 import { openConfiguredStore } from '../../src/commands/open-configured-store.ts'
 import { providers } from '../../src/providers/index.ts'
+import { answerOf, postTo, pushTo, type Answer } from './homeserver.ts'
 
 export interface TestGatewayOptions {
   /** The `store` section as flow YAML, e.g. `{ url: "redis://…" }`; default: SQLite in the test's folder. */
@@ -28,11 +29,6 @@ export interface TestGatewayOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-export interface Answer {
-  readonly status: number
-  readonly json: unknown
-}
-
 export interface TestGateway extends AsyncDisposable {
   readonly folder: string
   readonly url: string
@@ -40,8 +36,9 @@ export interface TestGateway extends AsyncDisposable {
   /** Everything that was logged, at level trace. */
   readonly log: () => string
   readonly gateway: Gateway
-  /** Posts `{notification}`. */
+  /** As a homeserver does. */
   notify(notification: object): Promise<Answer>
+  /** Once, whatever it is answered. */
   post(body: string | Uint8Array<ArrayBuffer>): Promise<Answer>
   metrics(): Promise<string>
   /** A call of the admin API with its token. */
@@ -84,8 +81,6 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   })
   const url = gateway.notifyUrl ?? ''
   const token = (await readFile(join(folder, 'token'), 'utf8')).trim()
-  const post = async (body: string | Uint8Array<ArrayBuffer>): Promise<Answer> =>
-    answerOf(await fetch(`${url}/_matrix/push/v1/notify`, { method: 'POST', body }))
   const close = async (): Promise<void> => {
     await gateway.close()
     if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
@@ -96,8 +91,8 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     adminUrl: gateway.adminUrl,
     gateway,
     log: () => lines.join(''),
-    notify: (notification) => post(JSON.stringify({ notification })),
-    post,
+    notify: (notification) => pushTo(url, notification),
+    post: (body) => postTo(url, body),
     metrics: async () => (await fetch(`${gateway.adminUrl}/metrics`)).text(),
     async admin(path, body) {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
@@ -121,11 +116,6 @@ admin: { host: 127.0.0.1, port: 0, token_file: token }
 store: ${store ?? '{ url: "sqlite:./hushgate.db" }'}
 ${settings.includes('queue:') ? settings : `queue: { encryption_key_file: keys }\n${settings}`}
 ${appsYaml}`
-}
-
-async function answerOf(response: Response): Promise<Answer> {
-  const text = await response.text()
-  return { status: response.status, json: text === '' ? undefined : JSON.parse(text) }
 }
 
 /** The values of a metric by its labels, from Prometheus' text. */

@@ -5,6 +5,7 @@ import { DialError, ProxyRefusedError } from '../../src/core/errors.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createDial } from '../../src/network/dial.ts'
 import { freePort } from '../helpers/free-port.ts'
+import { until } from '../helpers/received.ts'
 import { startFakeProxy, type FakeProxy, type ProxyAnswer } from './fake-proxy.ts'
 
 const never = new AbortController().signal
@@ -138,7 +139,11 @@ describe('dialling through a proxy', () => {
 
   it('does not wait longer for an answer than it may', async () => {
     await using proxy = await startFakeProxy('nothing')
-    const error = await failureOf(through(proxy)('127.0.0.1', port, AbortSignal.timeout(50)))
+    const patience = new AbortController()
+    const failure = failureOf(through(proxy)('127.0.0.1', port, patience.signal))
+    await until('it was asked', () => proxy.asked.length > 0)
+    patience.abort()
+    const error = await failure
     // The host may be to blame for it.
     expect(error).toMatchObject({ code: 'proxy timed out', isProxyAway: false })
   })

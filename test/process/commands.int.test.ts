@@ -7,6 +7,7 @@ import { freePort } from '../helpers/free-port.ts'
 import { createHushgateFolder, runHushgate, startHushgate, type HushgateFolder } from '../helpers/hushgate-process.ts'
 import type { Ended } from '../helpers/logged-process.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
+import { pushTo } from '../helpers/homeserver.ts'
 
 const IOS = 'com.example.ios'
 const ANDROID = 'com.example.android'
@@ -29,8 +30,7 @@ const succeeded = (stdout: unknown) => ({ code: 0, signal: null, stdout, stderr:
 
 async function notify(url: string, pushkeys: readonly string[]): Promise<unknown> {
   const devices = pushkeys.map((pushkey) => ({ app_id: IOS, pushkey }))
-  const body = JSON.stringify({ notification: { event_id: `$${randomUUID()}`, prio: 'high', devices } })
-  return (await fetch(`${url}/_matrix/push/v1/notify`, { method: 'POST', body })).json()
+  return (await pushTo(url, { event_id: `$${randomUUID()}`, prio: 'high', devices })).json
 }
 
 describe('hushgate dead', () => {

@@ -10,6 +10,7 @@ import {
   type HushgateProcess,
 } from '../helpers/hushgate-process.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
+import { pushTo } from '../helpers/homeserver.ts'
 
 const RELOADED = 'The configuration was reloaded'
 const REFUSED = 'The new configuration is refused'
@@ -48,11 +49,7 @@ async function push(url: string, script = ''): Promise<string> {
   const { token, apns } = newPushkey(script)
   const devices = [{ app_id: 'com.example.ios', pushkey: apns }]
   const notification = { event_id: `$${randomUUID()}`, room_id: '!room:example.org', prio: 'high', devices }
-  const response = await fetch(`${url}/_matrix/push/v1/notify`, {
-    method: 'POST',
-    body: JSON.stringify({ notification }),
-  })
-  expect(response.status).toBe(200)
+  expect((await pushTo(url, notification)).status).toBe(200)
   return token
 }
 

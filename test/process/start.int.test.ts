@@ -13,6 +13,7 @@ import {
   type HushgateFolder,
 } from '../helpers/hushgate-process.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
+import { pushTo } from '../helpers/homeserver.ts'
 
 let services: PushServices
 let folder: HushgateFolder
@@ -82,8 +83,7 @@ describe('a second process on the same SQLite file', () => {
     expect(stderr.trim().split('\n')).toHaveLength(2)
     const { token, apns } = newPushkey()
     const devices = [{ app_id: 'com.example.ios', pushkey: apns }]
-    const body = JSON.stringify({ notification: { event_id: '$event', devices } })
-    expect((await fetch(`${notify}/_matrix/push/v1/notify`, { method: 'POST', body })).status).toBe(200)
+    expect((await pushTo(notify, { event_id: '$event', devices })).status).toBe(200)
     await services.waitFor(token, 1)
   })
 })

@@ -4,6 +4,7 @@ import { metricValue } from '../helpers/gateway.ts'
 import { createHushgateFolder, startHushgate, type HushgateFolder } from '../helpers/hushgate-process.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { startStores, STORES, type TestStores } from '../helpers/stores.ts'
+import { pushTo } from '../helpers/homeserver.ts'
 
 const IOS = 'com.example.ios'
 const ON_THEIR_WAY = 50
@@ -91,11 +92,7 @@ describe.each(STORES)('on %s', (store) => {
 async function notify(url: string, keys: readonly { readonly apns: string }[]): Promise<number> {
   const devices = keys.map(({ apns }) => ({ app_id: IOS, pushkey: apns }))
   const notification = { event_id: '$event', room_id: '!room:example.org', prio: 'high', devices }
-  const response = await fetch(`${url}/_matrix/push/v1/notify`, {
-    method: 'POST',
-    body: JSON.stringify({ notification }),
-  })
-  return response.status
+  return (await pushTo(url, notification)).status
 }
 
 function expectEachOnce(keys: readonly { readonly token: string }[]): void {
