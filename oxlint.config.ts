@@ -5,7 +5,8 @@ import { defineConfig } from 'oxlint'
  * what remembers and describes (memory, metrics, privacy, config), what does (intake, delivery, operator), http. Above it the parts meet: src, commands.
  */
 const CORE = ['../core/*']
-const STORE = [...CORE, '../store/*']
+/** Its contract, not what is behind it. */
+const STORE = [...CORE, '../store/*.ts']
 const BELOW = [...STORE, '../config/*', '../memory/*', '../metrics/*']
 const OF_STORE = ['../../core/*', '../contract.ts', '../envelope.ts', '../expiry.ts', '../forget.ts', '../settings.ts']
 
@@ -22,7 +23,7 @@ const layers = [
   { folder: 'src/metrics', ours: STORE, packages: ['prom-client'] },
   { folder: 'src/privacy', ours: CORE, packages: ['typebox'] },
   { folder: 'src/config', ours: [...CORE, '../store/settings.ts'], packages: ['typebox', 'yaml', 'node:*'] },
-  { folder: 'src/config/sygnal', ours: ['../../core/*', '../*'], packages: ['yaml', 'node:*'] },
+  { folder: 'src/config/sygnal', ours: ['../../core/*', '../*.ts'], packages: ['yaml', 'node:*'] },
   { folder: 'src/intake', ours: BELOW, packages: ['web-push', 'node:*'] },
   { folder: 'src/delivery', ours: BELOW, packages: [] },
   { folder: 'src/operator', ours: BELOW, packages: ['typebox', 'node:*'] },
@@ -32,6 +33,7 @@ const layers = [
     packages: ['fastify', 'typebox', 'node:*'],
   },
   { folder: 'src/network', ours: ['../core/*'], packages: ['node:*'] },
+  { folder: 'src/providers', ours: ['./*/index.ts', ...CORE], packages: [] },
   { folder: 'src/providers/shared', ours: ['../../core/*'], packages: ['typebox', 'node:*'] },
   ...Object.entries(PROVIDERS).map(([name, library]) => ({
     folder: `src/providers/${name}`,
@@ -39,6 +41,17 @@ const layers = [
     packages: [library, 'typebox', 'node:*'],
   })),
   { folder: 'src/simulators', ours: ['../core/*'], packages: ['node-forge', 'node:*'] },
+]
+
+/** Where the parts meet there is no row of the table, but one direction. */
+const COMPOSED = [
+  {
+    files: ['src/gateway.ts'],
+    group: ['./commands/**', './main.ts'],
+    message: 'src/gateway.ts stands below the commands',
+  },
+  { files: ['src/commands/**'], group: ['../main.ts'], message: 'src/commands stands below src/main.ts' },
+  { files: ['src/log.ts'], group: ['./**', '!./core', '!./core/**'], message: 'src/log.ts may import only src/core' },
 ]
 
 export default defineConfig({
@@ -77,13 +90,27 @@ export default defineConfig({
   overrides: [
     ...layers.map(({ folder, ours, packages }) => {
       const allowed = [...ours, ...packages]
-      const group = ['**', '!./*', ...allowed.flatMap((name) => [`!${name}`, `!${name}/**`])]
+      // The last two: no detour through a folder that is allowed.
+      const group = [
+        '**',
+        '!./*',
+        ...allowed.flatMap((name) => [`!${name}`, `!${name}/**`]),
+        '../*/../**',
+        '../../*/../**',
+      ]
       const message = `${folder} may import only its own files and: ${allowed.join(', ')} (docs/architecture.md)`
       const restricted: ['error', { patterns: { group: string[]; message: string }[] }] = [
         'error',
         { patterns: [{ group, message }] },
       ]
       return { files: [`${folder}/**`], rules: { 'no-restricted-imports': restricted } }
+    }),
+    ...COMPOSED.map(({ files, group, message }) => {
+      const restricted: ['error', { patterns: { group: string[]; message: string }[] }] = [
+        'error',
+        { patterns: [{ group, message }] },
+      ]
+      return { files, rules: { 'no-restricted-imports': restricted } }
     }),
     {
       files: ['src/**'],

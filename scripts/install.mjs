@@ -29,13 +29,55 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const lock = readFileSync('package-lock.json', 'utf8')
 const lockHash = createHash('sha256').update(lock).digest('hex')
 
-if (!existsSync(MARKER) || readFileSync(MARKER, 'utf8') !== lockHash) await installPackages()
+if (!isInstalled()) await alone(installPackages)
 if (argv.includes('--tests')) await installTools()
+
+function isInstalled() {
+  return existsSync(MARKER) && readFileSync(MARKER, 'utf8') === lockHash
+}
+
+/** Two terminals of one checkout: the second waits for the first. A process that was killed leaves its folder, and is not waited for. */
+async function alone(install) {
+  const folder = '.cache/installing'
+  mkdirSync('.cache', { recursive: true })
+  for (let isTold = false; ; isTold = true) {
+    try {
+      mkdirSync(folder)
+      break
+    } catch {
+      if (!isTold) stderr.write('Another process installs the packages; waiting for it …\n')
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      if (!isRunning(readPid(folder))) rmSync(folder, { recursive: true, force: true })
+    }
+  }
+  writeFileSync(`${folder}/pid`, String(process.pid))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  if (!isInstalled()) await install()
+}
+
+/** Its own, until it is written: that process is about to write it. */
+function readPid(folder) {
+  try {
+    return Number(readFileSync(`${folder}/pid`, 'utf8')) || process.pid
+  } catch {
+    return process.pid
+  }
+}
+
+function isRunning(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
+}
 
 async function installPackages() {
   const machine = findNode()
   const { npm, path } = isNewEnough(machine.version) ? { npm: ['npm'], path: machine.path } : await bringNode(machine)
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
+  // Also where the environment says that only what runs in production is wanted: the tools are what builds and runs it.
+  const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']
   await run('the packages of package-lock.json', [...npm, ...args], {
     env: { ...env, PATH: path },
     help: 'npm ci failed',
@@ -136,7 +178,9 @@ function run(what, [program, ...args], options) {
       if (status === 0) resolve()
       else fail(`${output}${reason}\n${options.help}`)
     }
-    child.on('error', (error) => end(1, error.message)).on('close', (status) => end(status))
+    child
+      .on('error', (error) => end(1, error.code === 'ENOENT' ? `${program} is not on this machine` : error.message))
+      .on('close', (status) => end(status))
   })
 }
 

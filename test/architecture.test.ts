@@ -19,6 +19,11 @@ const FORBIDDEN = [
   ['a folder that is none of its business', 'src/http', `import { x } from '../store/contract.ts'`],
   ['a folder of its height to pass it on', 'src/memory', `export { x } from '../metrics/metrics.ts'`],
   ['what stands above it', 'src/store/redis', `import { x } from '../../gateway.ts'`],
+  ['what stands above it by a detour', 'src/intake', `import { x } from '../core/../http/notify-server.ts'`],
+  ['what stands above it, from a folder of a folder', 'src/config/sygnal', `import { x } from '../../gateway.ts'`],
+  ['what is behind the contract of the store', 'src/memory', `import { x } from '../store/redis/job.ts'`],
+  ['another provider by a detour', 'src/providers/apns', `import { x } from '../shared/../fcm/payload.ts'`],
+  ['what stands above the providers', 'src/providers', `import { x } from '../http/notify-server.ts'`],
   ['the other store', 'src/store/sqlite', `import { x } from '../redis/job.ts'`],
   ['another provider', 'src/providers/apns', `import { x } from '../fcm/payload.ts'`],
   ['a provider, though shared by all', 'src/providers/shared', `import type { X } from '../fcm/answers.ts'`],
@@ -43,7 +48,7 @@ const ALLOWED = [
 ] as const
 
 /** Where the parts meet: no row of the table, so anything of ours may be imported. */
-const COMPOSED = ['src', 'src/commands', 'src/providers']
+const COMPOSED = ['src', 'src/commands']
 /** Outside packages for which such a place is the home. TypeBox says what things look like, and may do so anywhere. */
 const HOMES_THERE = ['src/log.ts pino', 'src/main.ts commander']
 

@@ -1,5 +1,5 @@
 /** Which configuration a command means, in whose form it is, and what it finds in its environment. */
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { sygnalReader } from '../config/sygnal/source.ts'
 import type { Environment, SourceReader } from '../config/yaml-source.ts'
@@ -23,15 +23,25 @@ export interface Source {
   readonly env: Environment
 }
 
-/** Throws an OperatorError for options that do not go together. */
-export function sourceOf({ config, sygnal, store, encryptionKeyFile }: SourceOptions, env: Environment): Source {
+/** Who owns a file; undefined when there is none. */
+export type OwnerOf = (path: string) => number | undefined
+
+/**
+ * Throws an OperatorError for options that do not go together. `user`: who runs the command. Root does not obey a file that somebody else has put into the folder
+ * where root happens to be: it could have the operator's token sent anywhere.
+ */
+export function sourceOf(
+  { config, sygnal, store, encryptionKeyFile }: SourceOptions,
+  env: Environment,
+  user = process.geteuid?.() ?? 0,
+  ownerOf: OwnerOf = ownerOnDisk,
+): Source {
   if (sygnal === undefined) {
     if (store !== undefined || encryptionKeyFile !== undefined)
       throw new OperatorError(
         '--store and --encryption-key-file go with --sygnal; hushgate.yaml says it in store and queue',
       )
-    const isOfMachine = !existsSync(CONFIG_HERE) && existsSync(CONFIG_OF_MACHINE)
-    const configPath = config ?? (isOfMachine ? CONFIG_OF_MACHINE : CONFIG_HERE)
+    const configPath = config ?? foundConfig(user, [0, Number(env['SUDO_UID'] ?? 0)], ownerOf)
     return { configPath, env: withCredentials(configPath, env) }
   }
   const readAs = sygnalReader({
@@ -40,6 +50,19 @@ export function sourceOf({ config, sygnal, store, encryptionKeyFile }: SourceOpt
     encryptionKeyFile: encryptionKeyFile ?? env['HUSHGATE_ENCRYPTION_KEY_FILE'],
   })
   return { configPath: sygnal, readAs, env: withCredentials(sygnal, env) }
+}
+
+function foundConfig(user: number, trusted: readonly number[], ownerOf: OwnerOf): string {
+  const owner = ownerOf(CONFIG_HERE)
+  if (user === 0 && owner !== undefined && !trusted.includes(owner))
+    throw new OperatorError(
+      `${CONFIG_HERE} in this folder belongs to another user: say --config ${CONFIG_HERE} if it is meant, or --config ${CONFIG_OF_MACHINE}`,
+    )
+  return owner === undefined && ownerOf(CONFIG_OF_MACHINE) !== undefined ? CONFIG_OF_MACHINE : CONFIG_HERE
+}
+
+function ownerOnDisk(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.uid
 }
 
 /** systemd hands credentials to its service in a folder that it names; a command beside the service finds them where root has put them. */

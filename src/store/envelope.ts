@@ -24,11 +24,19 @@ function padded(json: string): Buffer {
 
 /** Throws UnsealError when the key is missing, the seal does not match, or a newer Hushgate wrote it. */
 export function openDeliveries(keyring: Keyring, route: string, sealed: Uint8Array): Delivery[] {
-  const envelope: unknown = JSON.parse(keyring.open(sealed, route).toString())
+  const envelope = parse(keyring.open(sealed, route).toString())
   if (!isJsonObject(envelope) || envelope['v'] !== VERSION)
     throw new UnsealError(`stored by another version of Hushgate: its envelope is not version ${VERSION}`)
   if (!Array.isArray(envelope['deliveries'])) throw unreadable('deliveries')
   return envelope['deliveries'].map((delivery) => fromJson(route, delivery))
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    throw unreadable('envelope')
+  }
 }
 
 /** Undefined where `openDeliveries` throws UnsealError. */

@@ -7,6 +7,23 @@ describe('the configuration of a command', () => {
     expect(sourceOf({ config: '/srv/push.yaml' }, {}).configPath).toBe('/srv/push.yaml')
   })
 
+  const [ALICE, BOB, ROOT] = [1000, 1001, 0]
+  const found = (user: number, owners: Record<string, number>) =>
+    sourceOf({}, {}, user, (path) => owners[path]).configPath
+
+  it('is the one in this folder, else the one of the machine', () => {
+    expect(found(ALICE, {})).toBe('hushgate.yaml')
+    expect(found(ALICE, { 'hushgate.yaml': ALICE, '/etc/hushgate/hushgate.yaml': ROOT })).toBe('hushgate.yaml')
+    expect(found(ALICE, { '/etc/hushgate/hushgate.yaml': ROOT })).toBe('/etc/hushgate/hushgate.yaml')
+  })
+
+  it('is, for root, not one that another user has put into this folder, unless it is named or root is that user by sudo', () => {
+    expect(() => found(ROOT, { 'hushgate.yaml': BOB })).toThrow(/belongs to another user/)
+    expect(found(ALICE, { 'hushgate.yaml': BOB })).toBe('hushgate.yaml')
+    expect(sourceOf({}, { SUDO_UID: String(ALICE) }, ROOT, () => ALICE).configPath).toBe('hushgate.yaml')
+    expect(sourceOf({ config: 'hushgate.yaml' }, {}, ROOT, () => BOB).configPath).toBe('hushgate.yaml')
+  })
+
   it('reads credentials from the folder that systemd names, and outside of systemd from the one beside it', () => {
     const options = { config: '/etc/hushgate/hushgate.yaml' }
     expect(sourceOf(options, { CREDENTIALS_DIRECTORY: '/run/credentials/hushgate.service' }).env).toEqual({
