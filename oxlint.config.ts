@@ -26,7 +26,7 @@ const layers = [
   { folder: 'src/config/sygnal', ours: ['../../core/*', '../*.ts'], packages: ['yaml', 'node:*'] },
   { folder: 'src/intake', ours: BELOW, packages: ['web-push', 'node:*'] },
   { folder: 'src/delivery', ours: BELOW, packages: [] },
-  { folder: 'src/operator', ours: BELOW, packages: ['typebox', 'node:*'] },
+  { folder: 'src/operator', ours: [...STORE, '../config/*', '../memory/*'], packages: ['typebox', 'node:*'] },
   {
     folder: 'src/http',
     ours: [...CORE, '../metrics/*', '../privacy/*', '../intake/*', '../operator/*'],

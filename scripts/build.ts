@@ -80,8 +80,11 @@ function billOfMaterials(packages: readonly Package[], version: string): JsonObj
 
 function licenses(packages: readonly Package[]): string {
   const texts = packages.map(({ name, version, folder, license }) => {
-    const files = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
-    const text = files.sort().map((file) => readFileSync(join(folder, file), 'utf8').trim())
+    const files = readdirSync(folder)
+    const named = files.filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
+    // A few packages have the text of their licence in their README alone.
+    const chosen = named.length > 0 ? named : files.filter((file) => /^readme/i.test(file))
+    const text = chosen.sort().map((file) => readFileSync(join(folder, file), 'utf8').trim())
     return [`${name} ${version}: ${license}`, ...text].join('\n\n')
   })
   return `Hushgate holds parts of these packages, each under its own licence.\n\n${texts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`

@@ -5,7 +5,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { toolsHome } from './helm-tools.ts'
@@ -16,6 +16,9 @@ const CHECKOUT = join(import.meta.dirname, '..')
 const DEBIAN = join(toolsHome, 'debian-12.tar')
 const INSIDE = { home: homedir(), checkout: join(homedir(), 'hushgate') } as const
 const DEADLINE_MS = 10 * 60_000
+/** A root for each run, named by the process. */
+const ROOTS = join(toolsHome, 'debian')
+const REPORT = join(CHECKOUT, '.cache/tests-debian.json')
 
 /** How this machine reaches the registries. What names a file is taken along with that file. */
 const SETTINGS =
@@ -30,6 +33,9 @@ mount --rbind "$root" "$root"
 mount -t proc proc "$root/proc"
 for name in sys dev; do mount --rbind "/$name" "$root/$name"; done
 exec chroot "$root" env --chdir="$folder" "$@"`
+const QUIET = { DEBIAN_FRONTEND: 'noninteractive' } as const
+/** A checkout may belong to somebody else than root, as in a workflow: git then refuses to list it. */
+const TRUSTED = { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: CHECKOUT } as const
 const UNSHARE = ['--mount', '--pid', '--fork', '--kill-child']
 
 function reasonAgainst(): string | undefined {
@@ -105,6 +111,12 @@ async function tryStart(root: string): Promise<void> {
       demonstration.emit('printed')
     }
   })()
+  // Whatever happens, and also when this script is told to stop, nothing of it goes on.
+  const kill = (signal: NodeJS.Signals): void => {
+    if (demonstration.pid !== undefined && demonstration.exitCode === null) process.kill(-demonstration.pid, signal)
+  }
+  const killAll = (): void => kill('SIGKILL')
+  process.once('exit', killAll)
   const signal = AbortSignal.timeout(DEADLINE_MS)
   const untilPrinted = async (...texts: readonly string[]): Promise<void> => {
     while (!texts.every((text) => printed.includes(text)))
@@ -113,14 +125,21 @@ async function tryStart(root: string): Promise<void> {
         ended.then(() => Promise.reject(new Error('npm start ended'))),
       ])
   }
-  await untilPrinted('Stop: Ctrl-C')
-  const invitedMs = Date.now()
-  const [, line = ''] = /^Without curl:\n\n(.*)$/m.exec(printed) ?? []
-  const answer = capture(...inside(root, 'dash', '-c', line)).trim()
-  if (answer !== '{"rejected":[]}') throw new Error(`The line that was printed was answered with ${answer}`)
-  await untilPrinted('Apple received', 'Google received', 'Browser received')
-  // As Ctrl-C does: to all that run in that terminal.
-  if (demonstration.pid !== undefined) process.kill(-demonstration.pid, 'SIGINT')
+  let invitedMs: number
+  try {
+    await untilPrinted('Stop: Ctrl-C')
+    invitedMs = Date.now()
+    const [, line = ''] = /^Without curl:\n\n(.*)$/m.exec(printed) ?? []
+    const answer = capture(...inside(root, 'dash', '-c', line)).trim()
+    if (answer !== '{"rejected":[]}') throw new Error(`The line that was printed was answered with ${answer}`)
+    await untilPrinted('Apple received', 'Google received', 'Browser received')
+    // As Ctrl-C does: to all that run in that terminal.
+    kill('SIGINT')
+    await Promise.race([ended, once(demonstration, 'never', { signal })])
+  } finally {
+    killAll()
+    process.off('exit', killAll)
+  }
   await ended
   await printing
   stdout.write(`npm start: ready for a notification after ${Math.round((invitedMs - startMs) / 1000)} s\n`)
@@ -133,9 +152,16 @@ function tryTests(root: string, isWhole: boolean): void {
   const [program, args] = inside(root, ...command)
   const { status } = spawnSync(program, args, { stdio: 'inherit' })
   mkdirSync(join(CHECKOUT, '.cache'), { recursive: true })
-  copy(join(root, INSIDE.checkout, '.cache/tests-main.json'), join(CHECKOUT, '.cache/tests-debian.json'))
+  copy(join(root, INSIDE.checkout, '.cache/tests-main.json'), REPORT)
   stdout.write(`${command.join(' ')}: ${Math.round((Date.now() - startMs) / 1000)} s\n`)
   if (status !== 0) process.exitCode = 1
+}
+
+/** What a run that was cut off has left: it holds settings of this machine. */
+function removeForgotten(): void {
+  mkdirSync(ROOTS, { recursive: true })
+  for (const pid of readdirSync(ROOTS))
+    if (!existsSync(join('/proc', pid))) rmSync(join(ROOTS, pid), { recursive: true, force: true })
 }
 
 function run(program: string, args: readonly string[]): void {
@@ -144,11 +170,13 @@ function run(program: string, args: readonly string[]): void {
 
 function capture(program: string, args: readonly string[]): string {
   const options = { cwd: CHECKOUT, encoding: 'utf8', maxBuffer: 2 ** 26 } as const
-  const done = spawnSync(program, args, { ...options, env: { ...env, DEBIAN_FRONTEND: 'noninteractive' } })
+  const done = spawnSync(program, args, { ...options, env: { ...env, ...QUIET, ...TRUSTED } })
   if (done.status === 0) return done.stdout
   throw new Error(`${program} failed:\n${done.stdout}${done.stderr}`, { cause: done.error })
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+rmSync(REPORT, { force: true })
 const reason = reasonAgainst()
 if (reason !== undefined) {
   const isFine = argv.includes('--if-possible')
@@ -158,8 +186,9 @@ if (reason !== undefined) {
   process.exit(isFine ? 0 : 1)
 }
 makeDebian()
-mkdirSync(join(toolsHome, 'building'), { recursive: true })
-const root = mkdtempSync(join(toolsHome, 'building/debian-'))
+removeForgotten()
+const root = join(ROOTS, String(process.pid))
+mkdirSync(root, { recursive: true })
 try {
   unpack(root)
   await tryStart(root)

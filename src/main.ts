@@ -42,7 +42,6 @@ program
   .allowExcessArguments()
   .action(async (_options, { args: [unknown] }: Command) => {
     if (unknown !== undefined) program.error(`error: unknown command '${unknown}'`)
-    // Not that of the machine: whoever tries Hushgate beside its service wants no second one.
     const { config = CONFIG_HERE, sygnal } = program.opts<SourceOptions>()
     if (existsSync(config) || sygnal !== undefined) return runGateway('all')
     const { demonstrate } = await import('./commands/demonstrate.ts')
@@ -186,10 +185,19 @@ try {
   else stderr.write(`It failed: ${JSON.stringify(describeError(error))}\n`)
 }
 
+/** Not with the configuration of the machine, unless it is named: that has a service of its own. */
 async function runGateway(role: Role): Promise<void> {
   const { serve } = await import('./commands/serve.ts')
   const version = readVersion()
-  await serve({ ...source(), role, version, stdout, stopRequested: stopRequested(), onReloadRequested })
+  const { config = CONFIG_HERE, ...options } = program.opts<SourceOptions>()
+  await serve({
+    ...sourceOf({ ...options, config }, env),
+    role,
+    version,
+    stdout,
+    stopRequested: stopRequested(),
+    onReloadRequested,
+  })
 }
 
 function source(): Source {

@@ -136,3 +136,10 @@ describe('the anchor of a heading', () => {
     expect([...anchorsOf('# One\n\n```sh\n# no heading\n```\n')]).toEqual(['one'])
   })
 })
+
+it('lead from the README to the line that decides what minimal mode removes, in three files', () => {
+  const { read } = readRepository()
+  expect(read('README.md')).toContain('](docs/architecture.md)')
+  expect(read('docs/architecture.md')).toContain('`applyPrivacy` in `src/core/privacy-policy.ts`')
+  expect(read('src/core/privacy-policy.ts')).toMatch(/export function applyPrivacy\([\s\S]*?if \(mode === 'minimal'\)/)
+})
