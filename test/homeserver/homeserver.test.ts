@@ -118,7 +118,7 @@ describe('a gateway that goes away', () => {
   })
 
   it.each([
-    ['waits for its next attempt', 's503.a2.n1', '"next":"again"'],
+    ['waits for its next attempt', 's503.a2.n1', '"next":"requeue"'],
     ['is on its way', 'hang.n1', ''],
   ])('delivers what it had accepted when it is killed while it %s', async (_, script, logged) => {
     const [alice, bob] = await people()
