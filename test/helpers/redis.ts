@@ -99,7 +99,8 @@ export async function startRedis({
       for (const client of clients) client.disconnect()
       await redis.kill()
       process.off('exit', killNow)
-      await rm(folder, { recursive: true, force: true })
+      // A child that Redis forked to save or to fill a replica may still write.
+      await rm(folder, { recursive: true, force: true, maxRetries: 20 })
     },
   }
   if (isStarted) await redis.start()
@@ -189,7 +190,7 @@ export async function startSentinel(masterPort: number): Promise<TestSentinel> {
       child.kill('SIGKILL')
       await ended
       process.off('exit', killNow)
-      await rm(folder, { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true, maxRetries: 20 })
     },
   }
 }
