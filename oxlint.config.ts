@@ -54,6 +54,14 @@ const COMPOSED = [
   { files: ['src/log.ts'], group: ['./**', '!./core', '!./core/**'], message: 'src/log.ts may import only src/core' },
 ]
 
+function mayNotImport(files: string[], group: string[], message: string) {
+  const restricted: ['error', { patterns: { group: string[]; message: string }[] }] = [
+    'error',
+    { patterns: [{ group, message }] },
+  ]
+  return { files, rules: { 'no-restricted-imports': restricted } }
+}
+
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'import', 'promise', 'node', 'vitest', 'oxc'],
   categories: { correctness: 'error', suspicious: 'error' },
@@ -99,19 +107,9 @@ export default defineConfig({
         '../../*/../**',
       ]
       const message = `${folder} may import only its own files and: ${allowed.join(', ')} (docs/architecture.md)`
-      const restricted: ['error', { patterns: { group: string[]; message: string }[] }] = [
-        'error',
-        { patterns: [{ group, message }] },
-      ]
-      return { files: [`${folder}/**`], rules: { 'no-restricted-imports': restricted } }
+      return mayNotImport([`${folder}/**`], group, message)
     }),
-    ...COMPOSED.map(({ files, group, message }) => {
-      const restricted: ['error', { patterns: { group: string[]; message: string }[] }] = [
-        'error',
-        { patterns: [{ group, message }] },
-      ]
-      return { files, rules: { 'no-restricted-imports': restricted } }
-    }),
+    ...COMPOSED.map(({ files, group, message }) => mayNotImport(files, group, message)),
     {
       files: ['src/**'],
       rules: { 'max-lines-per-function': ['error', { max: 60 }], 'import/no-cycle': ['error', { ignoreTypes: false }] },

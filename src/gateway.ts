@@ -16,7 +16,7 @@ import { loadEncryptForDevice } from './intake/encrypt-for-device.ts'
 import { Intake } from './intake/intake.ts'
 import { DeadPushkeys } from './memory/dead-pushkeys.ts'
 import { Deduplication } from './memory/deduplication.ts'
-import { RejectionGuard } from './memory/rejection-guard.ts'
+import { areSuspected, RejectionGuard } from './memory/rejection-guard.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { createDial } from './network/dial.ts'
 import { StoreOperator } from './operator/store-operator.ts'
@@ -200,11 +200,7 @@ export class Gateway implements AsyncDisposable {
       this.#routes.all.map(async (route) => {
         // As the store has it: another process may have tripped the guard, or this one before it was started again.
         const windows = await this.#guard.windows(route.name).catch(() => undefined)
-        if (windows !== undefined)
-          this.#metrics.delivery.suspected(
-            route,
-            windows.some(({ isDiscarded }) => isDiscarded !== true),
-          )
+        if (windows !== undefined) this.#metrics.delivery.suspected(route, areSuspected(windows))
         const depth = await this.#store.queue.depth(route.name).catch(() => undefined)
         if (depth !== undefined) this.#metrics.store.depth(route, depth)
       }),

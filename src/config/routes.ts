@@ -7,7 +7,7 @@ import type { ProviderDisclosures, PushServiceNames } from '../core/provider.ts'
 import type { Push } from '../core/push.ts'
 import type { Route } from '../core/route.ts'
 import type { RouteConfig } from './config.ts'
-import type { ProviderKinds } from './schema.ts'
+import { kindOf, type ProviderKinds } from './schema.ts'
 
 export interface OpenRoute extends Route, Pick<RouteConfig, 'policy' | 'timing'> {
   /** Every push makes the phone ring. */
@@ -48,8 +48,7 @@ async function openRoute(
   { name, app, provider, options, policy, timing }: RouteConfig,
   kinds: ProviderKinds,
 ): Promise<OpenRoute> {
-  const kind = kinds[provider]
-  if (kind === undefined) throw new TypeError(`no push service is called ${provider}`)
+  const kind = kindOf(kinds, provider)
   return {
     name,
     app,

@@ -7,6 +7,13 @@ import { DURATION_PATTERN, parseDurationMs, parseSizeBytes, SIZE_PATTERN } from 
 /** The push services by the name that `type` has in an app's section. */
 export type ProviderKinds = Readonly<Record<string, ProviderKind>>
 
+/** The push service of a route that was configured. */
+export function kindOf(kinds: ProviderKinds, provider: string): ProviderKind {
+  const kind = kinds[provider]
+  if (kind === undefined) throw new TypeError(`no push service is called ${provider}`)
+  return kind
+}
+
 const closed = { additionalProperties: false } as const
 
 function section<Properties extends TProperties>(description: string, properties: Properties): TObject<Properties> {

@@ -1,6 +1,6 @@
 /** The routes that deliver: of each its sender and its worker. All senders are swapped in one step when the configuration changes. */
 import type { RouteConfig } from '../config/config.ts'
-import type { ProviderKinds } from '../config/schema.ts'
+import { kindOf, type ProviderKinds } from '../config/schema.ts'
 import type { ProviderContext, Sender } from '../core/provider.ts'
 import { Worker, type Delivering, type WorkerParts } from './worker.ts'
 
@@ -66,9 +66,7 @@ export class DeliveringRoutes {
   }
 
   async #openSender(config: RouteConfig): Promise<Sender> {
-    const kind = this.#parts.kinds[config.provider]
-    if (kind === undefined) throw new TypeError(`no push service is called ${config.provider}`)
-    return kind.open(config.options, this.#parts.contextFor(config))
+    return kindOf(this.#parts.kinds, config.provider).open(config.options, this.#parts.contextFor(config))
   }
 
   #startWorkers(): void {

@@ -52,7 +52,7 @@ export class RejectionGuard {
   /** The operator's word on a route's suspected tombstones: true, the pushkeys are dead; or wrong, forget them. Resolves with how many windows that were. */
   async release(route: string, verdict: 'confirm' | 'discard'): Promise<number> {
     const windows = await this.windows(route)
-    const suspected = windows.filter((window) => window.isDiscarded !== true)
+    const suspected = windows.filter(isSuspectedWindow)
     const kept =
       verdict === 'confirm'
         ? windows.filter((window) => window.isDiscarded === true)
@@ -87,6 +87,15 @@ export class RejectionGuard {
       ? this.#memory.delete(windowsKey(route))
       : this.#memory.set(windowsKey(route), JSON.stringify(fresh), LIFETIME_MS)
   }
+}
+
+/** Whether the operator has still to say what becomes of the tombstones of any of them. */
+export function areSuspected(windows: readonly SuspectedWindow[]): boolean {
+  return windows.some(isSuspectedWindow)
+}
+
+function isSuspectedWindow({ isDiscarded }: SuspectedWindow): boolean {
+  return isDiscarded !== true
 }
 
 /** What the windows make of a tombstone that was written down at `recordedMs`. */

@@ -5,7 +5,7 @@ import { Identities } from '../core/identities.ts'
 import type { Keyring } from '../core/keyring.ts'
 import { DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import { Deduplication } from '../memory/deduplication.ts'
-import type { RejectionGuard } from '../memory/rejection-guard.ts'
+import { areSuspected, type RejectionGuard } from '../memory/rejection-guard.ts'
 import { WakeUps } from '../memory/wake-ups.ts'
 import type * as contract from '../store/contract.ts'
 import type {
@@ -61,7 +61,7 @@ export class StoreOperator implements Operator {
     const suspected = await Promise.all(
       routes().all.map(async ({ name, app }) => ({ app, windows: await guard.windows(name) })),
     )
-    return suspected.filter(({ windows }) => windows.some(({ isDiscarded }) => isDiscarded !== true))
+    return suspected.filter(({ windows }) => areSuspected(windows))
   }
 
   releaseSuspected(app: string, verdict: Verdict): Promise<number> {
