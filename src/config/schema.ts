@@ -115,7 +115,7 @@ const queue = section('How long and how much is kept.', {
     1_000_000_000,
     'Pushes one app may have waiting; beyond it homeservers are told to come back (503).',
   ),
-  concurrency: wholeNumber(200, 1, 10_000, 'Pushes of one app on their way at once, in each process.'),
+  concurrency: wholeNumber(1000, 1, 10_000, 'Pushes of one app on their way at once, in each process.'),
   encryption_key_file: filePath(
     'Keys that seal what is stored (hushgate keygen store). Default: encryption-key beside the SQLite file, made on first start; required with Redis.',
   ),

@@ -7,6 +7,8 @@ const KEY_ID_BYTES = 4
 const IV_BYTES = 12
 const TAG_BYTES = 16
 const HEADER_BYTES = 1 + KEY_ID_BYTES + IV_BYTES + TAG_BYTES
+/** Random bytes are asked for this many at a time: each request costs as much as some thousand bytes. */
+const RANDOM_POOL_BYTES = 512 * IV_BYTES
 
 /** It was sealed with a key that this process does not have, or is not what we sealed. */
 export class UnsealError extends Error {
@@ -17,6 +19,7 @@ export class Keyring {
   readonly #hashKey: KeyObject
   readonly #sealing: { readonly id: Buffer; readonly key: KeyObject }
   readonly #opening: ReadonlyMap<string, KeyObject>
+  #random = Buffer.alloc(0)
 
   /** `encryption`: the first seals, all of them open. */
   constructor(hashKey: Buffer, encryption: readonly { readonly id: Buffer; readonly key: Buffer }[]) {
@@ -29,12 +32,19 @@ export class Keyring {
 
   /** `context` is authenticated, not stored: what is sealed for one purpose cannot be opened for another. */
   seal(plaintext: Buffer, context: string): Buffer {
-    const iv = randomBytes(IV_BYTES)
+    const iv = this.#takeIv()
     const cipher = createCipheriv('aes-256-gcm', this.#sealing.key, iv)
     cipher.setAAD(Buffer.from(context))
     const body = cipher.update(plaintext)
     cipher.final()
     return Buffer.concat([Buffer.of(VERSION), this.#sealing.id, iv, cipher.getAuthTag(), body])
+  }
+
+  #takeIv(): Buffer {
+    if (this.#random.length === 0) this.#random = randomBytes(RANDOM_POOL_BYTES)
+    const iv = this.#random.subarray(0, IV_BYTES)
+    this.#random = this.#random.subarray(IV_BYTES)
+    return iv
   }
 
   open(sealed: Uint8Array, context: string): Buffer {
@@ -55,10 +65,20 @@ export class Keyring {
 
   /** HMAC-SHA-256 over the parts, unambiguous about where one ends; base64url, 43 characters. */
   hash(purpose: string, ...parts: readonly string[]): string {
-    const hmac = createHmac('sha256', this.#hashKey)
-    for (const part of [purpose, ...parts]) hmac.update(`${Buffer.byteLength(part)}:`).update(part)
-    return hmac.digest('base64url')
+    return createHmac('sha256', this.#hashKey).update(joined(purpose, parts)).digest('base64url')
   }
+
+  /** HMAC-SHA-512 in the same way: 64 bytes, of which several names can be cut. */
+  derive(purpose: string, ...parts: readonly string[]): Buffer {
+    return createHmac('sha512', this.#hashKey).update(joined(purpose, parts)).digest()
+  }
+}
+
+/** In one piece: each call of a hash costs as much as some kilobytes. */
+function joined(purpose: string, parts: readonly string[]): string {
+  let text = `${Buffer.byteLength(purpose)}:${purpose}`
+  for (const part of parts) text += `${Buffer.byteLength(part)}:${part}`
+  return text
 }
 
 /** The text of a new key file. */

@@ -12,6 +12,7 @@ import type { DeliveryMetrics, HandledDelivery } from '../metrics/delivery-metri
 import type { Consumer, DeliveryQueue, Disposition, HandedOut } from '../store/contract.ts'
 import { dispositionOfExpired } from '../store/expiry.ts'
 import { Gate } from './gate.ts'
+import { AttemptSignals } from './attempt-signals.ts'
 import { dispositionOf } from './retry.ts'
 
 export interface WorkerParts {
@@ -52,6 +53,7 @@ export class Worker {
   readonly #pauseWarnings: Throttle
   readonly #gate: Gate
   readonly #consumer: Consumer
+  readonly #signals = new AttemptSignals(ATTEMPT_TIMEOUT_MS)
 
   /**
    * Begins at once. `delivering`: as it is configured now, undefined once the route is removed; a delivery on its way keeps the sender it started with.
@@ -71,8 +73,8 @@ export class Worker {
       onPaused: (reason) => this.#tellPaused(reason),
       onBlocked: (reason) => this.#tellBlocked(reason),
     })
-    this.#consumer = parts.queue.consume(route.name, concurrency, (batch, signal) =>
-      Promise.all(batch.map((handedOut) => this.#handle(handedOut, signal))),
+    this.#consumer = parts.queue.consume(route.name, concurrency, (handedOut, signal) =>
+      this.#handle(handedOut, signal),
     )
   }
 
@@ -117,7 +119,7 @@ export class Worker {
     if (nowMs() >= delivery.expiresAtMs)
       handled = { result: 'expired', reason: undefined, disposition: dispositionOfExpired(delivery) }
     else {
-      const [unwanted, isDead] = await Promise.all([deduplication.claim(handedOut), deadPushkeys.isDead(delivery)])
+      const [unwanted, isDead] = await Promise.all([deduplication.claim(handedOut), deadPushkeys.isDead(handedOut)])
       const result = isDead ? 'pushkey_dead' : unwanted
       if (result === undefined) return undefined
       handled = { result, reason: undefined, disposition: { kind: 'acknowledge' } }
@@ -129,7 +131,7 @@ export class Worker {
   async #attempt({ delivery, attempt }: HandedOut, signal: AbortSignal): Promise<Handled> {
     const { deadPushkeys, nowMs, random } = this.#parts
     const startedMs = performance.now()
-    const outcome = await this.#send(delivery, AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]))
+    const outcome = await this.#signals.run(signal, (each) => this.#send(delivery, each))
     const sendMs = performance.now() - startedMs
     this.#gate.onOutcome(outcome)
     await deadPushkeys.record(delivery, outcome)

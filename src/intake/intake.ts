@@ -1,26 +1,22 @@
 /** The way in: from a parsed notification to stored deliveries, and the pushkeys to reject. */
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
-import type { Routes, OpenRoute } from '../config/routes.ts'
-import type { Delivery } from '../core/delivery.ts'
+import type { Routes } from '../config/routes.ts'
+import { Deadlines } from '../core/deadlines.ts'
 import type { EncryptForDevice } from '../core/device-key.ts'
 import { StoreUnavailableError } from '../core/errors.ts'
-import type { Identities, Recipient } from '../core/identities.ts'
+import type { Identities } from '../core/identities.ts'
 import type { Log } from '../core/log.ts'
-import type { Rendered } from '../core/message.ts'
 import type { Device, Notification } from '../core/notification.ts'
-import { badgeOf, isTestPush } from '../core/privacy-policy.ts'
-import { Secret } from '../core/secret.ts'
 import { Throttle } from '../core/throttle.ts'
-import { withTimeLimit } from '../core/time-limit.ts'
-import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
-import type { Deduplication } from '../memory/deduplication.ts'
+import { tombstoneKey, type DeadPushkeys } from '../memory/dead-pushkeys.ts'
+import { rememberedOf, type Deduplication } from '../memory/deduplication.ts'
 import { WakeUps } from '../memory/wake-ups.ts'
 import type { Metrics } from '../metrics/metrics.ts'
-import { STORE_TIMEOUT_MS, type Store } from '../store/contract.ts'
+import { STORE_TIMEOUT_MS, type Accepted, type NewDelivery, type Owner, type Store } from '../store/contract.ts'
+import { Candidates, type Addressee, type Candidate } from './candidate.ts'
 import { HighWaterMark } from './high-water-mark.ts'
-import { preparePush, renderPush, type PushNames } from './prepare-push.ts'
 import { Scheduler } from './schedule.ts'
 
 /** What of the configuration decides about what comes in. */
@@ -48,38 +44,25 @@ const DEVICES_AT_ONCE = 20
 const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
 const UNKNOWN_APP_WARNING_MS = 60_000
 
-/** What became of one device of a notification: a delivery to be stored, or nothing. */
-type DeviceResult = Accepted | 'rejected' | 'skipped'
-
-interface Accepted {
-  readonly route: OpenRoute
-  readonly delivery: Delivery
-  readonly rendered: Rendered & { readonly kind: 'message' }
-}
-
-/** One device of a notification, and what names this push to it. */
-interface Addressee {
-  readonly notification: Notification
-  readonly device: Device
-  readonly route: OpenRoute
-  readonly recipient: Recipient
-  readonly deviceHash: string
-  readonly deduplicationKey: string | undefined
-}
+/** What became of one device of a notification. */
+type DeviceResult = 'stored' | 'rejected' | 'skipped'
 
 export class Intake {
   readonly #parts: IntakeParts
-  readonly #scheduler: Scheduler
+  readonly #candidates: Candidates
   readonly #highWaterMark: HighWaterMark
   readonly #unknownAppWarnings: Throttle
+  readonly #timeLimits = new Deadlines(ACCEPT_TIMEOUT_MS)
   #configured: Configured
 
   constructor(parts: IntakeParts, routes: Routes, settings: IntakeSettings) {
+    const { store, identities, encryptForDevice, nowMs } = parts
     this.#parts = parts
     this.#configured = { routes, settings }
-    this.#scheduler = new Scheduler(new WakeUps(parts.store.memory, randomUUID), parts.identities)
-    this.#highWaterMark = new HighWaterMark(parts.store.queue, parts.nowMs)
-    this.#unknownAppWarnings = new Throttle(UNKNOWN_APP_WARNING_MS, parts.nowMs)
+    const scheduler = new Scheduler(new WakeUps(store.memory, randomUUID), identities)
+    this.#candidates = new Candidates({ identities, scheduler, encryptForDevice })
+    this.#highWaterMark = new HighWaterMark(store.queue, nowMs)
+    this.#unknownAppWarnings = new Throttle(UNKNOWN_APP_WARNING_MS, nowMs)
   }
 
   /** From the next notification on. */
@@ -90,54 +73,63 @@ export class Intake {
   /** Resolves with the pushkeys to reject once everything else is durable; rejects with StoreUnavailableError within a second. */
   async accept(notification: Notification): Promise<readonly string[]> {
     if (!this.#parts.store.health().writable) throw new StoreUnavailableError('the store is not writable')
-    return withTimeLimit(ACCEPT_TIMEOUT_MS, this.#acceptAll(notification, this.#configured), noAnswer)
+    return new Promise((resolve, reject) => {
+      const limit = this.#timeLimits.add(() => reject(new StoreUnavailableError('the store does not answer')))
+      this.#acceptAll(notification, this.#configured)
+        .then(resolve, reject)
+        .finally(() => limit.cancel())
+    })
   }
 
   async #acceptAll(notification: Notification, configured: Configured): Promise<readonly string[]> {
     const { devices } = notification
-    const results: DeviceResult[] = []
+    if (devices.length <= DEVICES_AT_ONCE)
+      return rejectedOf(devices, await this.#acceptSome(notification, devices, configured))
+    const parts: Promise<readonly DeviceResult[]>[] = []
     for (let start = 0; start < devices.length; start += DEVICES_AT_ONCE) {
       // A thousand devices of one request must not hold up everybody else's.
       if (start > 0) await nextTurn()
-      const some = devices.slice(start, start + DEVICES_AT_ONCE)
-      results.push(...(await Promise.all(some.map((device) => this.#acceptDevice(notification, device, configured)))))
+      const part = this.#acceptSome(notification, devices.slice(start, start + DEVICES_AT_ONCE), configured)
+      // It may fail before all have begun; it is heard of below.
+      part.catch(() => {})
+      parts.push(part)
     }
-    await this.#store(
-      results.filter((each) => typeof each === 'object'),
-      configured.settings,
-    )
-    const rejected = devices.filter((_, index) => results[index] === 'rejected')
-    return [...new Set(rejected.map(({ pushkey }) => pushkey.reveal()))]
+    return rejectedOf(devices, (await Promise.all(parts)).flat())
   }
 
-  async #acceptDevice(
+  async #acceptSome(
+    notification: Notification,
+    devices: readonly Device[],
+    configured: Configured,
+  ): Promise<readonly DeviceResult[]> {
+    const prepared = await Promise.all(devices.map((device) => this.#prepare(notification, device, configured)))
+    const results = await this.#store(
+      prepared.filter((each) => typeof each === 'object'),
+      configured.settings,
+    )
+    const remaining = results.values()
+    return prepared.map((each) => (typeof each === 'object' ? (remaining.next().value ?? 'skipped') : each))
+  }
+
+  async #prepare(
     notification: Notification,
     device: Device,
     { routes, settings }: Configured,
-  ): Promise<DeviceResult> {
-    const { metrics, deadPushkeys, deduplication } = this.#parts
+  ): Promise<Prepared | DeviceResult> {
+    const { metrics, nowMs } = this.#parts
     const route = routes.routeFor(device.appId)
     if (route === undefined) return this.#answerUnknownApp(settings)
-    const { kind } = notification
-    if (kind === 'nothing') {
+    if (notification.kind === 'nothing') {
       metrics.intake.deviceSkipped(route, 'nothing_to_send')
       return 'skipped'
     }
-    const addressee = this.#addresseeOf(notification, device, route)
-    const { deviceHash, deduplicationKey } = addressee
-    const [admission, isKnown] = await Promise.all([
-      deadPushkeys.admit({ route: route.name, deviceHash, pushkeyTs: device.pushkeyTs, kind }),
-      deduplicationKey === undefined ? false : deduplication.isKnown(deduplicationKey),
-    ])
-    if (admission === 'dead') {
-      metrics.intake.deviceSkipped(route, 'rejected')
-      return 'rejected'
-    }
-    if (isKnown) {
-      metrics.intake.deviceSkipped(route, 'duplicate')
-      return 'skipped'
-    }
-    return (await this.#prepare(addressee, settings, admission === 'probe')) ?? 'skipped'
+    const addressee = this.#candidates.addresseeOf(notification, device, route)
+    if (route.timing.coalesceMs !== undefined) return this.#prepareKnown(addressee, settings)
+    const candidate = await this.#candidates.create(addressee, settings.queue, nowMs())
+    if (candidate === undefined) return this.#skipNothing(addressee)
+    const { claims } = rememberedOf(candidate.delivery)
+    const tombstone = tombstoneKey(candidate.delivery)
+    return { ...candidate, unless: claims === undefined ? [tombstone] : [tombstone, claims] }
   }
 
   #answerUnknownApp({ unknownApp }: IntakeSettings): DeviceResult {
@@ -148,101 +140,97 @@ export class Intake {
     return unknownApp === 'reject' ? 'rejected' : 'skipped'
   }
 
-  #addresseeOf(notification: Notification, device: Device, route: OpenRoute): Addressee {
-    const { identities } = this.#parts
-    const { appId, data } = device
-    const recipient = { route: route.name, appId, target: route.targetOf(device.pushkey.reveal(), data), data }
-    const { kind, eventId } = notification
-    // The apps' test push is sent anew each time it is asked for; without an event ID nothing says that two pushes are the same.
-    const isOnce = kind === 'event' && eventId !== undefined && !isTestPush(notification)
-    return {
-      notification,
-      device,
-      route,
-      recipient,
-      deviceHash: identities.device(recipient),
-      deduplicationKey: isOnce ? identities.event(recipient, eventId) : undefined,
-    }
+  /** Where pushes are planned together: one that is not sent must not be planned, so the memory is asked first. */
+  async #prepareKnown(addressee: Addressee, { queue }: IntakeSettings): Promise<Prepared | DeviceResult> {
+    const { deduplication, nowMs } = this.#parts
+    const { deduplicationKey } = addressee
+    const [admission, isKnown] = await Promise.all([
+      this.#admit(addressee),
+      deduplicationKey === undefined ? false : deduplication.isKnown(ownerOf(addressee), deduplicationKey),
+    ])
+    if (admission === 'dead') return this.#skip(addressee, 'rejected')
+    if (isKnown) return this.#skip(addressee, 'duplicate')
+    const candidate = await this.#candidates.create(addressee, queue, nowMs())
+    return candidate === undefined ? this.#skip(addressee, 'nothing_to_send') : admitted(candidate, admission)
   }
 
-  /** Undefined when there is nothing to send. */
-  async #prepare(
-    addressee: Addressee,
-    { queue: { maxAgeMs, callMaxAgeMs } }: IntakeSettings,
-    probesDead: boolean,
-  ): Promise<Accepted | undefined> {
-    const { metrics, encryptForDevice, nowMs: clock } = this.#parts
-    const { notification, device, route, recipient, deviceHash, deduplicationKey } = addressee
-    const nowMs = clock()
-    const circumstances = { nowMs, maxAgeMs, callMaxAgeMs, encryptForDevice, randomBytes }
-    const prepared = preparePush(notification, device, route, circumstances)
-    if (prepared === undefined) return undefined
-    if (prepared.sealing !== undefined) metrics.intake.deviceKeySeen(route, prepared.sealing.key)
-    const { pushkeyTs } = device
-    const departing = { push: prepared.push, timing: prepared.timing, recipient, deviceHash, pushkeyTs }
-    const schedule = await this.#scheduler.schedule(departing, nowMs)
-    const badgeKey = this.#badgeKeyOf(addressee)
-    const rendered = renderPush(prepared, route, this.#namesOf(addressee, badgeKey), schedule)
-    if (rendered.kind === 'nothing') {
-      metrics.intake.deviceSkipped(route, 'nothing_to_send')
-      return undefined
-    }
-    const isBadge = notification.kind === 'counts'
-    const delivery: Delivery = {
-      id: randomUUID(),
+  /** The homeserver is told of a dead pushkey also where there is nothing to send. */
+  async #skipNothing(addressee: Addressee): Promise<DeviceResult> {
+    return this.#skip(addressee, (await this.#admit(addressee)) === 'dead' ? 'rejected' : 'nothing_to_send')
+  }
+
+  #skip({ route }: Addressee, why: 'rejected' | 'duplicate' | 'nothing_to_send'): DeviceResult {
+    this.#parts.metrics.intake.deviceSkipped(route, why)
+    return why === 'rejected' ? 'rejected' : 'skipped'
+  }
+
+  #admit({ route, deviceHash, device: { pushkeyTs }, notification: { kind } }: Addressee): Promise<Admission> {
+    return this.#parts.deadPushkeys.admit({
       route: route.name,
-      priority: prepared.priority,
-      target: new Secret(recipient.target),
-      pushkeyTs,
-      message: rendered.message,
       deviceHash,
-      deduplicationKey,
-      latestKey: isBadge ? badgeKey : schedule.latestKey,
-      probesDead: probesDead || undefined,
-      acceptedAtMs: nowMs,
-      dueAtMs: schedule.dueAtMs,
-      outdates: [schedule.outdates, isBadge ? undefined : badgeKey].filter((key) => key !== undefined),
-      expiresAtMs: nowMs + prepared.maxAgeMs,
-    }
-    return { route, delivery, rendered }
-  }
-
-  /**
-   * Of a counts-only push: the latest wins. Of an event that tells a number, where pushes are delayed: an older badge update may still wait, and must not
-   * follow it, sealed or not.
-   */
-  #badgeKeyOf({ notification: { kind, counts }, route, recipient }: Addressee): string | undefined {
-    const { coalesceMs, releaseEveryMs } = route.timing
-    const isDelayed = coalesceMs !== undefined || releaseEveryMs !== undefined
-    const isWanted = kind === 'counts' || (isDelayed && badgeOf(counts) !== undefined)
-    return isWanted ? this.#parts.identities.badge(recipient, route.countsPer) : undefined
-  }
-
-  #namesOf({ notification, recipient, deduplicationKey }: Addressee, badgeKey: string | undefined): PushNames {
-    const { identities } = this.#parts
-    const { kind, roomId } = notification
-    const replaced = kind === 'counts' ? badgeKey : deduplicationKey
-    return {
-      id: deduplicationKey === undefined ? randomUUID() : identities.push(deduplicationKey),
-      collapseId: identities.collapse(replaced ?? randomUUID()),
-      roomCollapseId: () => (roomId === undefined ? undefined : identities.roomCollapse(recipient, roomId)),
-    }
+      pushkeyTs,
+      kind: kind === 'counts' ? 'counts' : 'event',
+    })
   }
 
   /** Rejects when not all of it could be stored. */
-  async #store(accepted: readonly Accepted[], { queue: { highWater } }: IntakeSettings): Promise<void> {
-    if (accepted.length === 0) return
-    const { store, deduplication, metrics } = this.#parts
-    const deliveries = accepted.map(({ delivery }) => delivery)
-    if (deliveries.some(({ route }) => this.#highWaterMark.isReached(route, highWater)))
+  async #store(
+    prepared: readonly Prepared[],
+    { queue: { highWater } }: IntakeSettings,
+  ): Promise<readonly DeviceResult[]> {
+    if (prepared.length === 0) return []
+    if (prepared.some(({ delivery }) => this.#highWaterMark.isReached(delivery.route, highWater)))
       throw new StoreUnavailableError('queue.high_water is reached')
-    const orders = await store.queue.add(deliveries)
-    // Stored is stored: the worker claims the event for itself before it sends, so what fails here costs a second copy in the queue at worst.
-    await Promise.allSettled(deliveries.map((delivery, index) => deduplication.onStored(delivery, orders[index] ?? 0)))
-    for (const { route, rendered } of accepted) metrics.intake.deliveryStored(route, rendered)
+    const accepted = await this.#parts.store.queue.accept(prepared.map(newDeliveryOf))
+    return Promise.all(prepared.map(async (each, index) => this.#settle(each, accepted[index] ?? { found: [] })))
+  }
+
+  #settle(prepared: Prepared, accepted: Accepted): DeviceResult | Promise<DeviceResult> {
+    if ('found' in accepted) return this.#onFound(prepared, accepted.found)
+    const { addressee, rendered, sealing } = prepared
+    const { intake } = this.#parts.metrics
+    intake.deliveryStored(addressee.route, rendered)
+    if (sealing !== undefined) intake.deviceKeySeen(addressee.route, sealing.key)
+    return 'stored'
+  }
+
+  /** The memory knows the event, or has something to say about the device. */
+  async #onFound(prepared: Prepared, found: readonly string[]): Promise<DeviceResult> {
+    const { addressee, delivery } = prepared
+    const admission = found.includes(tombstoneKey(delivery)) ? await this.#admit(addressee) : 'alive'
+    if (admission === 'dead') return this.#skip(addressee, 'rejected')
+    const again = admitted(prepared, admission)
+    if (again.unless.some((key) => found.includes(key))) return this.#skip(addressee, 'duplicate')
+    const [accepted] = await this.#parts.store.queue.accept([newDeliveryOf(again)])
+    return accepted !== undefined && 'order' in accepted
+      ? this.#settle(again, accepted)
+      : this.#skip(addressee, 'duplicate')
   }
 }
 
-function noAnswer(): Error {
-  return new StoreUnavailableError('the store does not answer')
+type Admission = Awaited<ReturnType<DeadPushkeys['admit']>>
+
+/** What is to be stored, unless there is an entry under one of these keys. */
+interface Prepared extends Candidate {
+  readonly unless: readonly string[]
+}
+
+function ownerOf({ route, deviceHash }: Addressee): Owner {
+  return { route: route.name, deviceHash }
+}
+
+/** The memory was asked about the device. */
+function admitted(candidate: Candidate, admission: Admission): Prepared {
+  const delivery = { ...candidate.delivery, probesDead: admission === 'probe' || undefined }
+  const { claims } = rememberedOf(delivery)
+  return { ...candidate, delivery, unless: claims === undefined ? [] : [claims] }
+}
+
+function newDeliveryOf({ delivery, unless }: Prepared): NewDelivery {
+  return { delivery, unless, ...rememberedOf(delivery) }
+}
+
+function rejectedOf(devices: readonly Device[], results: readonly DeviceResult[]): readonly string[] {
+  const rejected = devices.filter((_, index) => results[index] === 'rejected')
+  return [...new Set(rejected.map(({ pushkey }) => pushkey.reveal()))]
 }

@@ -2,7 +2,8 @@
 import type { Delivery } from '../core/delivery.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Identities } from '../core/identities.ts'
-import type { Memory } from '../store/contract.ts'
+import type { HandedOut, Memory } from '../store/contract.ts'
+import { forgetOldest } from '../core/forget-oldest.ts'
 import { opinionOf, type RejectionGuard } from './rejection-guard.ts'
 import { forgetEntry } from './forget-entry.ts'
 import {
@@ -15,10 +16,13 @@ import {
   type Tombstone,
 } from './tombstone.ts'
 
+/** Deliveries that were stored before a device died are handed out soon after. */
+const MAX_RECENTLY_BURIED = 10_000
+
+type Device = Pick<Delivery, 'route' | 'deviceHash'>
+
 /** A push to a device, as far as the memory asks. */
-export interface KnownDevice {
-  readonly route: string
-  readonly deviceHash: string
+export interface KnownDevice extends Device {
   readonly pushkeyTs: number | undefined
   readonly kind: 'event' | 'counts'
 }
@@ -28,6 +32,8 @@ export class DeadPushkeys {
   readonly #guard: RejectionGuard
   readonly #identities: Identities
   readonly #nowMs: () => number
+  /** Devices that this process has called dead. */
+  readonly #recentlyBuried = new Set<string>()
 
   constructor(memory: Memory, guard: RejectionGuard, identities: Identities, nowMs: () => number) {
     this.#memory = memory
@@ -39,13 +45,14 @@ export class DeadPushkeys {
   /** Whether a push to this device is sent, sent as a probe, or answered with `rejected`. */
   async admit(known: KnownDevice): Promise<Judgement['kind']> {
     const judgement = await this.#judge(known)
-    if (judgement.kind === 'probe' && judgement.next !== undefined) await this.#write(known.deviceHash, judgement.next)
+    if (judgement.kind === 'probe' && judgement.next !== undefined) await this.#write(known, judgement.next)
     return judgement.kind
   }
 
-  /** The same question for a delivery that waited in the queue meanwhile. */
-  async isDead(delivery: Delivery): Promise<boolean> {
+  /** The same question for a delivery that is handed out. Of one that was just stored the memory was asked; but the device may have died since. */
+  async isDead({ delivery, fresh }: Pick<HandedOut, 'delivery' | 'fresh'>): Promise<boolean> {
     if (delivery.probesDead === true) return false
+    if (fresh !== undefined && !this.#recentlyBuried.has(delivery.deviceHash)) return false
     const { route, deviceHash, pushkeyTs } = delivery
     const judgement = await this.#judge({
       route,
@@ -57,8 +64,8 @@ export class DeadPushkeys {
   }
 
   /** Resolves with whether the device was remembered as dead. */
-  forget(deviceHash: string): Promise<boolean> {
-    return forgetEntry(this.#memory, tombstoneKey(deviceHash))
+  forget(device: Device): Promise<boolean> {
+    return forgetEntry(this.#memory, device, tombstoneKey(device))
   }
 
   /** Resolves when what the outcome says of the pushkey is durable. */
@@ -66,22 +73,25 @@ export class DeadPushkeys {
     const { route, deviceHash } = delivery
     if (outcome.kind === 'delivered') {
       // Only a push that was sent in spite of a tombstone can refute one.
-      const refuted = delivery.probesDead === true ? this.#memory.delete(tombstoneKey(deviceHash)) : undefined
+      const refuted = delivery.probesDead === true ? this.#memory.delete(delivery, tombstoneKey(delivery)) : undefined
       // It has arrived: what cannot be written down of that is not worth sending it a second time.
       await Promise.allSettled([
         refuted,
         this.#guard.record(route, this.#identities.counted(deviceHash, this.#nowMs()), false),
       ])
     } else if (outcome.kind === 'rejected') {
-      const existing = await this.#read(deviceHash)
+      const existing = await this.#read(delivery)
       const registration = this.#registrationOf(deviceHash, delivery.pushkeyTs)
-      await this.#write(deviceHash, bury(existing, registration, outcome.sinceMs, this.#nowMs()))
+      this.#recentlyBuried.add(deviceHash)
+      forgetOldest(this.#recentlyBuried, MAX_RECENTLY_BURIED)
+      await this.#write(delivery, bury(existing, registration, outcome.sinceMs, this.#nowMs()))
       await this.#guard.record(route, this.#identities.counted(deviceHash, this.#nowMs()), true)
     }
   }
 
-  async #judge({ route, deviceHash, pushkeyTs, kind }: KnownDevice): Promise<Judgement> {
-    const tombstone = await this.#read(deviceHash)
+  async #judge(known: KnownDevice): Promise<Judgement> {
+    const { route, deviceHash, pushkeyTs, kind } = known
+    const tombstone = await this.#read(known)
     if (tombstone === undefined) return { kind: 'alive' }
     const opinion = opinionOf(await this.#guard.windows(route), tombstone.recordedMs)
     if (opinion === 'discarded') return { kind: 'alive' }
@@ -93,16 +103,17 @@ export class DeadPushkeys {
     return pushkeyTs === undefined ? undefined : this.#identities.registration(deviceHash, pushkeyTs)
   }
 
-  async #read(deviceHash: string): Promise<Tombstone | undefined> {
-    const text = await this.#memory.get(tombstoneKey(deviceHash))
+  async #read(device: Device): Promise<Tombstone | undefined> {
+    const text = await this.#memory.get(device, tombstoneKey(device))
     return text === undefined ? undefined : decodeTombstone(text)
   }
 
-  #write(deviceHash: string, tombstone: Tombstone): Promise<void> {
-    return this.#memory.set(tombstoneKey(deviceHash), encodeTombstone(tombstone), TOMBSTONE_LIFETIME_MS)
+  #write(device: Device, tombstone: Tombstone): Promise<void> {
+    return this.#memory.set(device, tombstoneKey(device), encodeTombstone(tombstone), TOMBSTONE_LIFETIME_MS)
   }
 }
 
-function tombstoneKey(deviceHash: string): string {
+/** Key of the memory with an entry for a device that is not simply alive. */
+export function tombstoneKey({ deviceHash }: Device): string {
   return `dead:${deviceHash}`
 }

@@ -20,7 +20,30 @@ export interface HandedOut {
   readonly attempt: number
   /** Grows in the order in which a route's deliveries were stored. */
   readonly order: number
+  /** It comes from memory, right after it was stored: its event is claimed, and the memory need not be asked. Absent: it comes from the store. */
+  readonly fresh?: Fresh | undefined
 }
+
+export interface Fresh {
+  /** The order of the last delivery with the same `latestKey`; undefined without such a key. */
+  readonly latestOrder: number | undefined
+}
+
+/** A delivery that is to be stored, with what the memory has to say about it and what is remembered with it. */
+export interface NewDelivery {
+  readonly delivery: Delivery
+  /** Keys of the memory: if one of them has an entry, nothing is stored. */
+  readonly unless: readonly string[]
+  /** One of `unless`, which gets the delivery's id. */
+  readonly claims: string | undefined
+  /** Keys of the memory that are raised to the delivery's order. */
+  readonly raises: readonly string[]
+  /** Of what is remembered. */
+  readonly lifetimeMs: number
+}
+
+/** It is durable; or which keys of `unless` have an entry. */
+export type Accepted = { readonly order: number } | { readonly found: readonly string[] }
 
 /** What the store is to do with a delivery that was handed out. */
 export type Disposition =
@@ -33,10 +56,10 @@ export type Disposition =
   | { readonly kind: 'dead-letter'; readonly reason: string }
 
 /**
- * Sends a batch, and resolves with the disposition of each delivery in the same order. The store then makes the dispositions durable in one step. A handler
- * must not reject. `signal` aborts when the store has lost its lock on the deliveries, or when the consumer stops for good.
+ * Sends a delivery, and resolves with its disposition, which the store then makes durable. A handler must not reject. `signal` aborts when the store has lost
+ * its lock on the delivery, or when the consumer stops for good; many deliveries share one.
  */
-export type Handler = (batch: readonly HandedOut[], signal: AbortSignal) => Promise<readonly Disposition[]>
+export type Handler = (handedOut: HandedOut, signal: AbortSignal) => Promise<Disposition>
 
 /** What is handed out of a route: everything, nothing, or one delivery as a probe (and then nothing until the gate is set again). */
 export type GateState = 'open' | 'closed' | 'one'
@@ -88,6 +111,8 @@ export interface DeliveryQueue {
    * A delivery whose time limit (STORE_TIMEOUT_MS) is over is refused, and may still be stored later.
    */
   add(deliveries: readonly Delivery[]): Promise<readonly number[]>
+  /** The same, but for those about which the memory has something to say. Where a crash can come between, the delivery is stored before its claim. */
+  accept(deliveries: readonly NewDelivery[]): Promise<readonly Accepted[]>
   /** A process has at most one consumer of a route. `concurrency`: deliveries in flight at once. */
   consume(route: string, concurrency: number, handler: Handler): Consumer
   depth(route: string): Promise<QueueDepth>
@@ -99,19 +124,25 @@ export interface DeliveryQueue {
   forget(route: string, deviceHash: string): Promise<Removed>
 }
 
+/** What a fact is about: a device of a route (any delivery to it will do), or the route itself. A fact is asked for as it was stored: a store may keep each owner's apart. */
+export interface Owner {
+  readonly route: string
+  readonly deviceHash?: string | undefined
+}
+
 /** Keyed facts with a lifetime. A key is a keyed hash or a configured name; a value holds no data of users. Operations of one turn travel together. */
 export interface Memory {
-  get(key: string): Promise<string | undefined>
-  set(key: string, value: string, lifetimeMs: number): Promise<void>
+  get(owner: Owner, key: string): Promise<string | undefined>
+  set(owner: Owner, key: string, value: string, lifetimeMs: number): Promise<void>
   /** Resolves with the value that is stored afterwards: ours, or the one that was there first. */
-  setIfAbsent(key: string, value: string, lifetimeMs: number): Promise<string>
+  setIfAbsent(owner: Owner, key: string, value: string, lifetimeMs: number): Promise<string>
   /** Sets a number unless a greater one is there. */
-  raise(key: string, value: number, lifetimeMs: number): Promise<void>
-  delete(key: string): Promise<void>
+  raise(owner: Owner, key: string, value: number, lifetimeMs: number): Promise<void>
+  delete(owner: Owner, key: string): Promise<void>
   /** Adds to a set whose members can only be counted. */
-  addMember(set: string, member: string, lifetimeMs: number): Promise<void>
-  /** How many distinct members the sets have together; exact to about 1 %. */
-  countMembers(sets: readonly string[]): Promise<number>
+  addMember(owner: Owner, set: string, member: string, lifetimeMs: number): Promise<void>
+  /** How many distinct members the owner's sets have together; exact to about 1 %. */
+  countMembers(owner: Owner, sets: readonly string[]): Promise<number>
 }
 
 /** What an operator should know about the store itself. */

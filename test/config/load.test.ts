@@ -19,7 +19,7 @@ describe('loadConfig', () => {
         maxAgeMs: 86_400_000,
         callMaxAgeMs: 60_000,
         highWater: 1_000_000,
-        concurrency: 200,
+        concurrency: 1000,
         encryptionKeyFile: { path: folder.at('data/encryption-key'), isOurs: true },
       },
       unknownApp: 'drop',

@@ -77,12 +77,18 @@ const TABLE: readonly (readonly [string, Hash, readonly (keyof Inputs)[], string
   ],
   [
     'a push, to the push service',
-    (inputs, by = identities) => by.push(String(event(inputs, by))),
+    (inputs, by = identities) => by.push(String(event(inputs, by))).id,
     [...OF_DEVICE, 'data', 'eventId'],
-    'da9ab5cb-abe3-8079-8648-017ecd8eec7c',
+    '2c2137be-715c-8b18-b681-397cb6b8d150',
   ],
   [
-    'what a push takes the place of, to the push service',
+    'what the same push takes the place of, to the push service',
+    (inputs, by = identities) => by.push(String(event(inputs, by))).collapseId,
+    [...OF_DEVICE, 'data', 'eventId'],
+    'q5waHTfN7tGzrDQHD3AENT486gBahBxF',
+  ],
+  [
+    'what a badge takes the place of, to the push service',
     (inputs, by = identities) => by.collapse(String(event(inputs, by))),
     [...OF_DEVICE, 'data', 'eventId'],
     '2MfR7Bva0q0n4xuZEwYc3aA_vZKNsdlA',
@@ -122,7 +128,7 @@ const TABLE: readonly (readonly [string, Hash, readonly (keyof Inputs)[], string
     'a device to the rejection guard, for an hour',
     (inputs, by = identities) => by.counted(String(device(inputs, by)), inputs.hour * HOUR_MS),
     [...OF_DEVICE, 'hour'],
-    'LzmIXWCKp7glSkk8xaEwuiVIogDkq4oAyRaVzRKkj28',
+    'Qx9biK7l97wWj96THiPrwhRJCz0gQkNY_7htMehURj8',
   ],
 ]
 
@@ -156,14 +162,18 @@ it('where one part ends and the next begins counts', () => {
 
 describe('what a push service is told', () => {
   it('is a UUID of version 8 for a push', () => {
-    expect(identities.push('some event')).toMatch(
+    expect(identities.push('some event').id).toMatch(
       /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
     )
   })
 
   it('is 32 characters that every push service takes for what a push replaces, also of a room', () => {
-    for (const id of [identities.collapse('some'), identities.roomCollapse(SOME, '!room')])
-      expect(id).toMatch(/^[A-Za-z0-9_-]{32}$/)
+    const ids = [
+      identities.collapse('some'),
+      identities.roomCollapse(SOME, '!room'),
+      identities.push('event').collapseId,
+    ]
+    for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{32}$/)
   })
 })
 

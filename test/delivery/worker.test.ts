@@ -8,8 +8,9 @@ import type { Outcome } from '../../src/core/outcome.ts'
 import type { Sender } from '../../src/core/provider.ts'
 import type { Route } from '../../src/core/route.ts'
 import { Worker, type WorkerParts } from '../../src/delivery/worker.ts'
-import { Deduplication } from '../../src/memory/deduplication.ts'
+import { Deduplication, rememberedOf } from '../../src/memory/deduplication.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
+import { remember } from '../../src/store/accept-in-steps.ts'
 import type { Disposition } from '../../src/store/contract.ts'
 import { Clock } from '../helpers/clock.ts'
 import { createDelivery } from '../helpers/delivery.ts'
@@ -49,10 +50,10 @@ beforeEach(() => {
   parts = {
     queue: {
       consume: (of, concurrency, handler) =>
-        store.queue.consume(of, concurrency, async (batch, signal) => {
-          const decided = await handler(batch, signal)
-          dispositions.push(...decided)
-          return decided
+        store.queue.consume(of, concurrency, async (handedOut, signal) => {
+          const disposition = await handler(handedOut, signal)
+          dispositions.push(disposition)
+          return disposition
         }),
     },
     deadPushkeys: store.deadPushkeys,
@@ -98,7 +99,7 @@ async function add(overrides: Partial<Delivery> = {}): Promise<Delivery> {
   const deviceHash = store.identities.device({ appId: 'app', target: randomUUID() })
   const delivery = createDelivery({ route: route.name, deviceHash, acceptedAtMs: clock.ms, ...overrides })
   const [order = 0] = await store.queue.add([delivery])
-  await parts.deduplication.onStored(delivery, order)
+  await remember(store.memory, { delivery, unless: [], ...rememberedOf(delivery) }, order)
   return delivery
 }
 
@@ -240,7 +241,8 @@ describe('nothing is sent', () => {
 
   it('of an event that another delivery stands for', async () => {
     const deduplicationKey = randomUUID()
-    await parts.deduplication.onStored(createDelivery({ deduplicationKey }), 1)
+    const delivery = createDelivery({ deduplicationKey })
+    await remember(store.memory, { delivery, unless: [], ...rememberedOf(delivery) }, 1)
     await add({ deduplicationKey })
     work([DELIVERED])
     expect(await notSent('duplicate')).toEqual({ kind: 'acknowledge' })
@@ -272,7 +274,7 @@ it('a probe is sent to a pushkey that is held to be dead, and a pushkey that pro
   work([DELIVERED])
   await decided()
   expect(sent).toHaveLength(1)
-  expect(await parts.deadPushkeys.isDead({ ...delivery, probesDead: undefined })).toBe(false)
+  expect(await parts.deadPushkeys.isDead({ delivery: { ...delivery, probesDead: undefined } })).toBe(false)
 })
 
 describe('after an error of our own, the delivery is tried again in two seconds', () => {

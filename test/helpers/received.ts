@@ -17,16 +17,16 @@ export class Received {
   #waiting: { readonly count: number; readonly resolve: () => void }[] = []
 
   constructor(decide: Decide = () => ACKNOWLEDGE) {
-    this.handler = async (batch, signal) => {
+    this.handler = async (handed, signal) => {
       this.signal = signal
-      this.inFlight += batch.length
+      this.inFlight += 1
       this.mostInFlight = Math.max(this.mostInFlight, this.inFlight)
-      this.all.push(...batch)
+      this.all.push(handed)
       for (const { count, resolve } of this.#waiting) if (this.all.length >= count) resolve()
       this.#waiting = this.#waiting.filter(({ count }) => this.all.length < count)
-      const dispositions = await Promise.all(batch.map(async (handed) => decide(handed)))
-      this.inFlight -= batch.length
-      return dispositions
+      const disposition = await decide(handed)
+      this.inFlight -= 1
+      return disposition
     }
   }
 

@@ -6,10 +6,11 @@ import type { Delivery } from '../../src/core/delivery.ts'
 import type { Identities, Recipient } from '../../src/core/identities.ts'
 import { Secret } from '../../src/core/secret.ts'
 import type { DeadPushkeys } from '../../src/memory/dead-pushkeys.ts'
-import type { Deduplication } from '../../src/memory/deduplication.ts'
+import { rememberedOf, type Deduplication } from '../../src/memory/deduplication.ts'
 import type { RejectionGuard } from '../../src/memory/rejection-guard.ts'
 import { WakeUps } from '../../src/memory/wake-ups.ts'
 import { StoreOperator } from '../../src/operator/store-operator.ts'
+import { remember } from '../../src/store/accept-in-steps.ts'
 import { Clock } from '../helpers/clock.ts'
 import { createDelivery } from '../helpers/delivery.ts'
 import { Received, takeAll } from '../helpers/received.ts'
@@ -130,7 +131,7 @@ describe('to forget a device', () => {
     const deviceHash = identities.device(of)
     const delivery = createDelivery({ route: deliveryRoute, deviceHash, acceptedAtMs: clock.ms, ...more })
     const [order = 0] = await store.queue.add([delivery])
-    await deduplication.onStored(delivery, order)
+    await remember(store.memory, { delivery, unless: [], ...rememberedOf(delivery) }, order)
     return delivery
   }
   const nothing = { death: false, latestBadge: false, departure: false, deliveries: 0, deadLetters: 0, unreadable: 0 }
@@ -145,13 +146,13 @@ describe('to forget a device', () => {
     const waiting = await add(recipient, { deduplicationKey })
     await add(recipient, { priority: 'counts', latestKey: badgeKey })
     await deadPushkeys.record(waiting, { kind: 'rejected', reason: 'Gone' })
-    await wakeUps.plan(identities.wakeUp(recipient, 'low'), clock.ms, 60_000)
+    await wakeUps.plan(waiting, identities.wakeUp(recipient, 'low'), clock.ms, 60_000)
 
     expect(await forget()).toEqual({ ...nothing, death: true, latestBadge: true, departure: true, deliveries: 2 })
     expect(await store.queue.depth(route.name)).toMatchObject({ waiting: 0 })
-    expect(await deduplication.isKnown(deduplicationKey)).toBe(false)
-    expect(await deadPushkeys.isDead(waiting)).toBe(false)
-    expect(await wakeUps.plannedMs(identities.wakeUp(recipient, 'low'))).toBeUndefined()
+    expect(await deduplication.isKnown(waiting, deduplicationKey)).toBe(false)
+    expect(await deadPushkeys.isDead({ delivery: waiting })).toBe(false)
+    expect(await wakeUps.plannedMs(waiting, identities.wakeUp(recipient, 'low'))).toBeUndefined()
     expect(await forget()).toEqual(nothing)
   })
 

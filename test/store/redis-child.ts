@@ -13,7 +13,7 @@ const { queue } = await openRedisStore({
   nowMs: Date.now,
   onError: (message) => void writeSync(2, message),
 })
-queue.consume('com.example.app', 200, (batch) => {
-  for (const { delivery } of batch) writeSync(1, `${delivery.id}\n`)
+queue.consume('com.example.app', 200, ({ delivery }) => {
+  writeSync(1, `${delivery.id}\n`)
   return new Promise(() => {})
 })

@@ -118,7 +118,7 @@ describe('what can be seen in Redis', () => {
     )
     await received.atLeast(6)
     await queue.listDead({}, 10)
-    await memory.set('last', 'word', 1000)
+    await memory.set({ route: ROUTE }, 'last', 'word', 1000)
     await until('all was seen', () => seen.some((line) => line.includes('last')))
     monitor.disconnect()
     expect(seen.some((line) => line.includes(NAME))).toBe(true)
@@ -145,10 +145,10 @@ describe('what can be seen in Redis', () => {
       (['call', 'event', 'counts'] as const).map((priority) => createDelivery({ route: ROUTE, priority })),
     )
     await received.atLeast(4)
-    await store.memory.setIfAbsent('key', 'value', 1000)
-    await store.memory.raise('number', 1, 1000)
-    await store.memory.addMember('set', 'member', 1000)
-    await store.memory.countMembers(['set'])
+    await store.memory.setIfAbsent({ route: ROUTE }, 'key', 'value', 1000)
+    await store.memory.raise({ route: ROUTE }, 'number', 1, 1000)
+    await store.memory.addMember({ route: ROUTE }, 'set', 'member', 1000)
+    await store.memory.countMembers({ route: ROUTE }, ['set'])
     await until('one is a dead letter', async () => (await store.queue.depth(ROUTE)).dead === 1)
     expect(await store.queue.retryDead({}, Date.now() + 60_000)).toBe(1)
     await store.queue.add([
@@ -184,11 +184,12 @@ describe('a process that dies', () => {
     { count: 1, stalls: MAX_STALLS, becomes: 'a dead letter', sizes: [], dead: 1 },
   ])('leaves a job of $count, which after $stalls times is $becomes', async ({ count, stalls, sizes, dead }) => {
     const { queue } = await open({ timings: TIMINGS })
-    const handed: number[] = []
+    // Deliveries of one job share a signal.
+    const handed = new Map<AbortSignal, number>()
     const received = new Received()
-    const consumer = queue.consume(ROUTE, 10, (batch, signal) => {
-      handed.push(batch.length)
-      return received.handler(batch, signal)
+    const consumer = queue.consume(ROUTE, 10, (handedOut, signal) => {
+      handed.set(signal, (handed.get(signal) ?? 0) + 1)
+      return received.handler(handedOut, signal)
     })
     consumer.setGate('closed')
     const deliveries = createDeliveries(count, { route: ROUTE })
@@ -199,7 +200,7 @@ describe('a process that dies', () => {
       const depth = await queue.depth(ROUTE)
       return depth.waiting + depth.active + depth.delayed === 0 && depth.dead === dead
     })
-    expect(handed).toEqual(sizes)
+    expect([...handed.values()]).toEqual(sizes)
     const kept = dead === 0 ? deliveries : []
     expect(received.ids.toSorted()).toEqual(kept.map(({ id }) => id).toSorted())
     expect(received.all.map(({ order }) => order).toSorted((a, b) => a - b)).toEqual(dead === 0 ? orders : [])
@@ -217,9 +218,9 @@ describe('a process that dies', () => {
       return disposition
     })
     const signals: AbortSignal[] = []
-    queue.consume(ROUTE, 10, (batch, signal) => {
+    queue.consume(ROUTE, 10, (handedOut, signal) => {
       signals.push(signal)
-      return received.handler(batch, signal)
+      return received.handler(handedOut, signal)
     })
     await queue.add([createDelivery({ route: ROUTE })])
     await received.atLeast(1)

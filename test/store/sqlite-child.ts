@@ -15,12 +15,10 @@ function print(word: string, text: string): void {
 
 try {
   const { queue } = await openSqliteStore({ path, keyring, nowMs: Date.now, onError: () => {} })
-  queue.consume('com.example.app', 20, async (batch) => {
-    for (const { delivery } of batch) print('sent', delivery.id)
+  queue.consume('com.example.app', 20, async ({ delivery, attempt }) => {
+    print('sent', delivery.id)
     // Half of them are in flight or delayed when the kill comes.
-    return batch.map(({ attempt }) =>
-      attempt === 1 && Math.random() < 0.5 ? { kind: 'requeue', atMs: Date.now() + 50 } : { kind: 'acknowledge' },
-    )
+    return attempt === 1 && Math.random() < 0.5 ? { kind: 'requeue', atMs: Date.now() + 50 } : { kind: 'acknowledge' }
   })
   // What is refused, because the disk is busy, was not accepted.
   const addForEver = async (): Promise<never> => {

@@ -139,9 +139,7 @@ export class RedisConsumer implements Consumer {
       else {
         const start = dispositions.length
         const slice = items.slice(start, start + (isFirst && isProbe ? 1 : concurrency))
-        const results = await handler(slice, signal)
-        if (results.length !== slice.length) throw new TypeError('a handler says what becomes of each delivery')
-        dispositions.push(...results)
+        dispositions.push(...(await Promise.all(slice.map((item) => handler(item, signal)))))
       }
     }
     return dispositions

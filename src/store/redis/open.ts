@@ -48,8 +48,9 @@ class RedisStore implements Store {
     const queues = new RouteQueues(connections, prefix)
     const writer = new Writer({ client: commands, queues, keyring, probeKey, replicaAcks, nowMs })
     const deadLetters = new DeadLetters(work, prefix, keyring, nowMs)
-    this.queue = new RedisQueue({ connections, queues, writer, deadLetters, keyring, timings, nowMs, onError })
     this.memory = createMemory(connections.memory, prefix)
+    const { memory } = this
+    this.queue = new RedisQueue({ connections, queues, writer, deadLetters, memory, keyring, timings, nowMs, onError })
     this.#connections = connections
     this.#queues = queues
     this.#writer = writer

@@ -1,12 +1,16 @@
 /** The queue of the Redis store: which part does what. */
 import type { Delivery } from '../../core/delivery.ts'
 import { Throttle } from '../../core/throttle.ts'
+import { acceptInSteps } from '../accept-in-steps.ts'
 import {
+  type Accepted,
   type Consumer,
   type DeadLetter,
   type DeadLetterFilter,
   type DeliveryQueue,
   type Handler,
+  type Memory,
+  type NewDelivery,
   type QueueDepth,
   type Removed,
   type StoreParts,
@@ -26,6 +30,7 @@ export interface RedisQueueParts extends StoreParts {
   readonly queues: RouteQueues
   readonly writer: Writer
   readonly deadLetters: DeadLetters
+  readonly memory: Memory
   readonly timings: Timings
 }
 
@@ -46,6 +51,10 @@ export class RedisQueue implements DeliveryQueue {
 
   add(deliveries: readonly Delivery[]): Promise<readonly number[]> {
     return this.#parts.writer.add(deliveries)
+  }
+
+  accept(deliveries: readonly NewDelivery[]): Promise<readonly Accepted[]> {
+    return acceptInSteps(this, this.#parts.memory, deliveries)
   }
 
   consume(route: string, concurrency: number, handler: Handler): Consumer {

@@ -8,6 +8,7 @@ import {
   type Answer,
   type DatabaseSettings,
   type FromThread,
+  type Input,
   type OperationName,
   type Output,
   type Request,
@@ -22,7 +23,9 @@ class DatabaseThreadEndedError extends Error {
 const PROVE_WRITABLE: ReadonlySet<OperationName> = new Set(['add', 'maintain'])
 
 interface Call {
-  readonly request: Request
+  readonly name: OperationName
+  /** Called when the turn is over. */
+  readonly createRequest: () => Request
   /** Rejected when it is not answered within STORE_TIMEOUT_MS. The others wait as long as it takes. */
   readonly hasTimeLimit: boolean
   readonly resolve: (output: unknown) => void
@@ -32,6 +35,8 @@ interface Call {
 /** What is asked in one turn of the event loop. */
 interface Turn {
   calls: Call[]
+  /** One for each call, once the turn is over. */
+  requests: Request[]
   readonly answered: PromiseWithResolvers<void>
 }
 
@@ -84,23 +89,37 @@ export class DatabaseThread {
 
   /** Waits however long the disk takes. Rejects with StoreUnavailableError when the transaction failed. */
   run<Asked extends Request>(request: Asked): Promise<Output<Asked['name']>> {
-    return this.#call(request, false)
+    return this.#call<Asked['name']>(request.name, () => request, false)
   }
 
   /** Rejects with StoreUnavailableError also when there is no answer within STORE_TIMEOUT_MS; the operation may still be done later. */
   runWithTimeLimit<Asked extends Request>(request: Asked): Promise<Output<Asked['name']>> {
-    return this.#call(request, true)
+    return this.#call<Asked['name']>(request.name, () => request, true)
   }
 
-  #call<Asked extends Request>(request: Asked, hasTimeLimit: boolean): Promise<Output<Asked['name']>> {
+  /** One request for all that comes in this turn of the event loop: `input` is called when the turn is over. */
+  collect<Name extends OperationName>(
+    name: Name,
+    input: () => Input<Name>,
+    { hasTimeLimit }: Pick<Call, 'hasTimeLimit'>,
+  ): Promise<Output<Name>> {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the name and its own input
+    return this.#call(name, () => ({ name, input: input() }) as Request, hasTimeLimit)
+  }
+
+  #call<Name extends OperationName>(
+    name: Name,
+    createRequest: () => Request,
+    hasTimeLimit: boolean,
+  ): Promise<Output<Name>> {
     if (this.#isClosing || this.#isOver) return Promise.reject(new StoreUnavailableError('the store is closed'))
-    const { promise, resolve, reject } = Promise.withResolvers<Output<Asked['name']>>()
+    const { promise, resolve, reject } = Promise.withResolvers<Output<Name>>()
     if (this.#collecting === undefined) {
-      this.#collecting = { calls: [], answered: Promise.withResolvers() }
+      this.#collecting = { calls: [], requests: [], answered: Promise.withResolvers() }
       setImmediate(() => this.#endTurn())
     }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- database.ts answers each request as `Operations` says
-    this.#collecting.calls.push({ request, hasTimeLimit, resolve: resolve as Call['resolve'], reject })
+    this.#collecting.calls.push({ name, createRequest, hasTimeLimit, resolve: resolve as Call['resolve'], reject })
     return promise
   }
 
@@ -108,6 +127,7 @@ export class DatabaseThread {
     const turn = this.#collecting
     this.#collecting = undefined
     if (turn === undefined || this.#isOver) return
+    turn.requests = turn.calls.map(({ createRequest }) => createRequest())
     if (turn.calls.some(({ hasTimeLimit }) => hasTimeLimit))
       withTimeLimit(STORE_TIMEOUT_MS, turn.answered.promise, createLateError).catch((error: StoreUnavailableError) =>
         this.#onTimeLimit(turn, error),
@@ -120,18 +140,21 @@ export class DatabaseThread {
     if (this.#posted !== undefined || this.#waiting.length === 0) return
     this.#posted = this.#waiting
     this.#waiting = []
-    this.#send(this.#posted.flatMap(({ calls }) => calls.map(({ request }) => request)))
+    this.#send(this.#posted.flatMap(({ requests }) => requests))
   }
 
   #send(message: ToThread): void {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-    this.#worker.postMessage(message)
+    const handedOver = message === 'close' ? [] : message.flatMap(transferablesOf)
+    this.#worker.postMessage(message, handedOver)
   }
 
   #onTimeLimit(turn: Turn, error: StoreUnavailableError): void {
     for (const call of turn.calls) if (call.hasTimeLimit) call.reject(error)
     // What is not under way yet is not sent any more, so that a disk that stands still does not fill the memory.
-    if (this.#waiting.includes(turn)) turn.calls = turn.calls.filter(({ hasTimeLimit }) => !hasTimeLimit)
+    if (this.#waiting.includes(turn)) {
+      turn.requests = turn.requests.filter((_, index) => turn.calls[index]?.hasTimeLimit === false)
+      turn.calls = turn.calls.filter(({ hasTimeLimit }) => !hasTimeLimit)
+    }
     this.#onFailure(error.message)
   }
 
@@ -146,9 +169,9 @@ export class DatabaseThread {
     else if (this.#isClosing) this.#send('close')
   }
 
-  #answer({ request, resolve, reject }: Call, answer: Answer | undefined): void {
+  #answer({ name, resolve, reject }: Call, answer: Answer | undefined): void {
     if (answer !== undefined && 'output' in answer) {
-      if (PROVE_WRITABLE.has(request.name)) this.#isWritable = true
+      if (PROVE_WRITABLE.has(name)) this.#isWritable = true
       resolve(answer.output)
     } else {
       const failure = new StoreUnavailableError(`the store failed: ${answer?.failure ?? 'no answer'}`)
@@ -185,6 +208,11 @@ export class DatabaseThread {
     }
     await this.#exited
   }
+}
+
+/** What changes hands instead of being copied. */
+function transferablesOf(request: Request): readonly ArrayBuffer[] {
+  return request.name === 'add' ? [request.input.rows.sealed.buffer] : []
 }
 
 function createLateError(): StoreUnavailableError {

@@ -6,6 +6,7 @@ import { DeadLetterTable } from './dead-letter-table.ts'
 import { DeliveryTable } from './delivery-table.ts'
 import { assertRoom } from './disk-room.ts'
 import { MemoryTable } from './memory-table.ts'
+import { readNewRows, type NewRow } from './new-rows.ts'
 import type {
   Answer,
   DatabaseSettings,
@@ -34,9 +35,12 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
     dead_letter: new SealedPages(database, 'dead_letter'),
   }
   return {
-    add: (input) => {
+    add: ({ rows, nowMs }) => {
       assertRoom(database, path)
-      return deliveries.add(input)
+      return readNewRows(rows).map((row) => add(row, deliveries, memory, nowMs))
+    },
+    acknowledge: ({ orders }) => {
+      for (const order of orders) deliveries.remove(order)
     },
     fetchDue: (input) => deliveries.fetchDue(input),
     applyDisposition: (input) => applyDisposition(input, deliveries, deadLetters),
@@ -61,6 +65,17 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
       return { isMoreToDo: steps.includes(true) }
     },
   }
+}
+
+/** What comes with the delivery is remembered in the same transaction. So what is claimed is stored, and what is stored is claimed. */
+function add(row: NewRow, deliveries: DeliveryTable, memory: MemoryTable, nowMs: number): Output<'add'>[number] {
+  const { unless, claims, raises, lifetimeMs } = row
+  const found = unless.filter((key) => memory.has(key, nowMs))
+  if (found.length > 0) return found
+  const order = deliveries.add(row)
+  if (claims !== undefined) memory.set({ key: claims, value: row.id, lifetimeMs, nowMs })
+  for (const key of raises) memory.raise({ key, value: order, lifetimeMs, nowMs })
+  return order
 }
 
 function applyDisposition(row: RowDisposition, deliveries: DeliveryTable, deadLetters: DeadLetterTable): void {

@@ -8,6 +8,7 @@ import {
   type RowDisposition,
   type StoredDepth,
 } from './operations.ts'
+import type { NewRow } from './new-rows.ts'
 import { blob, integer, optionalInteger, text } from './rows.ts'
 
 /** A count that took so long (a backlog of hundreds of thousands) is used again for a hundred times as long. */
@@ -28,14 +29,14 @@ export class DeliveryTable {
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare(`
       insert into delivery (app, priority, run_at, accepted_at, expires_at, sealed)
-      values (:route, :priority, :runAt, :acceptedAt, :expiresAt, :sealed)`)
+      values (?, ?, ?, ?, ?, ?)`)
     this.#due = database.prepare(`
       select seq, attempts, accepted_at, expires_at, sealed from delivery
       where app = :route and priority = :priority and run_at <= :now and seq not in (select value from json_each(:inFlight))
       order by run_at, seq limit :limit`)
     this.#next = database.prepare(`
       select min(run_at) as run_at from delivery where app = :route and priority = :priority and run_at > :now`)
-    this.#remove = database.prepare('delete from delivery where seq = :seq')
+    this.#remove = database.prepare('delete from delivery where seq = ?')
     this.#overdue = database.prepare(`
       select seq, app, attempts, accepted_at, expires_at, sealed from delivery
       where expires_at < :before and seq not in (select value from json_each(:inFlight)) order by expires_at limit :limit`)
@@ -48,11 +49,10 @@ export class DeliveryTable {
       select count(*) as count from delivery where app = :route and priority = :priority and run_at > :now`)
   }
 
-  add({ rows }: Input<'add'>): readonly number[] {
-    return rows.map(({ route, priority, acceptedAtMs, dueAtMs, expiresAtMs, sealed }) => {
-      const values = { route, priority, runAt: dueAtMs, acceptedAt: acceptedAtMs, expiresAt: expiresAtMs, sealed }
-      return Number(this.#insert.run(values).lastInsertRowid)
-    })
+  /** Returns its order. */
+  add({ route, priority, acceptedAtMs, dueAtMs, expiresAtMs, sealed }: NewRow): number {
+    const { lastInsertRowid } = this.#insert.run(route, priority, dueAtMs, acceptedAtMs, expiresAtMs, sealed)
+    return Number(lastInsertRowid)
   }
 
   fetchDue({ route, limit, nowMs, inFlight }: Input<'fetchDue'>): Output<'fetchDue'> {
@@ -79,7 +79,7 @@ export class DeliveryTable {
   }
 
   remove(order: number): void {
-    this.#remove.run({ seq: order })
+    this.#remove.run(order)
   }
 
   requeue({ order, attempts }: RowDisposition, atMs: number): void {

@@ -10,6 +10,7 @@ const REPLACE = `
   on conflict (key) do update set value = excluded.value, expires_at = excluded.expires_at`
 
 export class MemoryTable {
+  readonly #has: StatementSync
   readonly #get: StatementSync
   readonly #set: StatementSync
   readonly #setIfAbsent: StatementSync
@@ -18,6 +19,7 @@ export class MemoryTable {
   readonly #purge: StatementSync
 
   constructor(database: DatabaseSync) {
+    this.#has = database.prepare('select 1 from memory where key = ? and expires_at > ?')
     this.#get = database.prepare('select value from memory where key = :key and expires_at > :now')
     this.#set = database.prepare(REPLACE)
     this.#setIfAbsent = database.prepare(`${REPLACE} where memory.expires_at <= :now`)
@@ -26,6 +28,10 @@ export class MemoryTable {
     this.#delete = database.prepare('delete from memory where key = :key')
     this.#purge = database.prepare(`
       delete from memory where key in (select key from memory where expires_at <= :now limit ${PURGED_AT_ONCE})`)
+  }
+
+  has(key: string, nowMs: number): boolean {
+    return this.#has.get(key, nowMs) !== undefined
   }
 
   get({ key, nowMs }: Input<'get'>): string | undefined {

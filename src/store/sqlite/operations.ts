@@ -1,18 +1,10 @@
 /** What the main thread may ask of the database's thread. Everything that crosses is sealed, a hash, a number or a configured name. */
 import type { Priority } from '../../core/delivery.ts'
 import type { DeadLetter, DeadLetterFilter, Disposition } from '../contract.ts'
+import type { NewRows } from './new-rows.ts'
 
 /** A priority is stored as its index here. */
 export const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
-
-export interface NewRow {
-  readonly route: string
-  readonly priority: number
-  readonly acceptedAtMs: number
-  readonly dueAtMs: number
-  readonly expiresAtMs: number
-  readonly sealed: Uint8Array
-}
 
 /** A stored delivery that may be handed out. */
 export interface DueRow {
@@ -70,16 +62,18 @@ interface Entry extends AtTime {
 }
 
 export interface Operations {
-  /** The order of each. */
+  /** Of each its order; or, where it was not stored, which keys of `unless` have an entry. */
   readonly add: {
-    readonly input: { readonly rows: readonly NewRow[] }
-    readonly output: readonly number[]
+    readonly input: AtTime & { readonly rows: NewRows }
+    readonly output: readonly (number | readonly string[])[]
   }
   /** At most `limit` deliveries that are due. When there are fewer: also the time when the next one will be. */
   readonly fetchDue: {
     readonly input: OfRoute & { readonly limit: number }
     readonly output: { readonly rows: readonly DueRow[]; readonly nextAtMs: number | undefined }
   }
+  /** Removes what is delivered. */
+  readonly acknowledge: { readonly input: { readonly orders: readonly number[] }; readonly output: void }
   readonly applyDisposition: { readonly input: RowDisposition; readonly output: void }
   readonly depth: { readonly input: OfRoute; readonly output: StoredDepth }
   readonly listDead: {

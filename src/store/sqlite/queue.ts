@@ -3,53 +3,55 @@ import type { Delivery } from '../../core/delivery.ts'
 import { UnsealError } from '../../core/keyring.ts'
 import { Throttle } from '../../core/throttle.ts'
 import {
+  type Accepted,
   type Consumer,
   type DeadLetter,
   type DeadLetterFilter,
   type DeliveryQueue,
+  type Fresh,
   type Handler,
+  type NewDelivery,
   type QueueDepth,
   type Removed,
   type StoreParts,
   WARNING_INTERVAL_MS,
 } from '../contract.ts'
-import { openDeliveries, sealDeliveries } from '../envelope.ts'
+import { openDeliveries } from '../envelope.ts'
+import { Acknowledgements } from './acknowledgements.ts'
 import { SqliteConsumer } from './consumer.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import { forgetDevice } from './forget.ts'
-import { type DueRow, type NewRow, PRIORITIES } from './operations.ts'
+import type { DueRow } from './operations.ts'
 import { sweep } from './sweep.ts'
+import { Writer, type Stored } from './writer.ts'
 
 export class SqliteQueue implements DeliveryQueue {
   readonly #thread: DatabaseThread
   readonly #parts: StoreParts
+  readonly #writer: Writer
+  readonly #acknowledgements: Acknowledgements
   readonly #consumers = new Map<string, SqliteConsumer>()
   readonly #warnings = new Throttle(WARNING_INTERVAL_MS, () => performance.now())
 
   constructor(thread: DatabaseThread, parts: StoreParts) {
     this.#thread = thread
     this.#parts = parts
+    this.#acknowledgements = new Acknowledgements(thread)
+    this.#writer = new Writer({
+      ...parts,
+      thread,
+      onStored: (stored) => this.#consumers.get(stored.delivery.route)?.handOver(stored),
+    })
   }
 
   async add(deliveries: readonly Delivery[]): Promise<readonly number[]> {
-    if (deliveries.length === 0) return []
-    const rows = deliveries.map((delivery) => this.#rowOf(delivery))
-    const orders = await this.#thread.runWithTimeLimit({ name: 'add', input: { rows } })
-    for (const route of new Set(rows.map((row) => row.route))) this.#consumers.get(route)?.wake()
-    return orders
+    const plain = { unless: [], claims: undefined, raises: [], lifetimeMs: 0 }
+    const accepted = await this.accept(deliveries.map((delivery) => ({ delivery, ...plain })))
+    return accepted.map((each) => ('order' in each ? each.order : 0))
   }
 
-  #rowOf(delivery: Delivery): NewRow {
-    const { route, priority, acceptedAtMs, dueAtMs = acceptedAtMs, expiresAtMs } = delivery
-    return {
-      route,
-      priority: PRIORITIES.indexOf(priority),
-      acceptedAtMs: Math.trunc(acceptedAtMs),
-      dueAtMs: Math.ceil(dueAtMs),
-      expiresAtMs: Math.trunc(expiresAtMs),
-      // A copy of its own: a Buffer may be a view of a greater one, all of which would go to the thread.
-      sealed: new Uint8Array(sealDeliveries(this.#parts.keyring, route, [delivery])),
-    }
+  accept(deliveries: readonly NewDelivery[]): Promise<readonly Accepted[]> {
+    return this.#writer.accept(deliveries)
   }
 
   consume(route: string, concurrency: number, handler: Handler): Consumer {
@@ -62,11 +64,20 @@ export class SqliteQueue implements DeliveryQueue {
       thread: this.#thread,
       nowMs,
       open: (row) => this.#open(route, row),
+      freshnessOf: (stored) => this.#freshnessOf(stored),
+      acknowledge: (order) => this.#acknowledgements.add(order),
       onHandlerFailure: () => onError(`${route}: a handler of deliveries failed`),
       onStopped: () => this.#consumers.delete(route),
     })
     this.#consumers.set(route, consumer)
     return consumer
+  }
+
+  #freshnessOf({ delivery: { latestKey }, isClaimed }: Stored): Fresh | undefined {
+    if (!isClaimed) return undefined
+    if (latestKey === undefined) return { latestOrder: undefined }
+    const latestOrder = this.#writer.lastOrderOf(latestKey)
+    return latestOrder === undefined ? undefined : { latestOrder }
   }
 
   #open(route: string, { sealed, acceptedAtMs, expiresAtMs }: DueRow): Delivery | undefined {
@@ -96,7 +107,7 @@ export class SqliteQueue implements DeliveryQueue {
   async retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number> {
     const input = { filter, expiresAtMs, nowMs: this.#parts.nowMs() }
     const retried = await this.#thread.run({ name: 'retryDead', input })
-    for (const consumer of this.#consumers.values()) consumer.wake()
+    for (const consumer of this.#consumers.values()) consumer.readAgain()
     return retried
   }
 
@@ -105,13 +116,15 @@ export class SqliteQueue implements DeliveryQueue {
   }
 
   forget(route: string, deviceHash: string): Promise<Removed> {
+    // What waits in memory would be sent after it was removed.
+    this.#consumers.get(route)?.readAgain()
     return forgetDevice({ thread: this.#thread, keyring: this.#parts.keyring, route, deviceHash })
   }
 
   /** Resolves with true when there may be more to do. */
   sweep(): Promise<boolean> {
     const { keyring, nowMs } = this.#parts
-    const inFlight = [...this.#consumers.values()].flatMap((consumer) => consumer.inFlight)
+    const inFlight = [...this.#consumers.values()].flatMap((consumer) => consumer.held)
     return sweep({ thread: this.#thread, keyring, nowMs: nowMs(), inFlight })
   }
 

@@ -1,0 +1,32 @@
+/** `accept` for a store that cannot ask, store and remember in one step. A crash between two steps repeats a push, and never loses one. */
+import type { Accepted, DeliveryQueue, Memory, NewDelivery, Owner } from './contract.ts'
+
+export async function acceptInSteps(
+  queue: Pick<DeliveryQueue, 'add'>,
+  memory: Memory,
+  deliveries: readonly NewDelivery[],
+): Promise<readonly Accepted[]> {
+  const found = await Promise.all(deliveries.map(({ delivery, unless }) => keysWithEntry(memory, delivery, unless)))
+  const wanted = deliveries.filter((_, index) => found[index]?.length === 0)
+  const orders = await queue.add(wanted.map(({ delivery }) => delivery))
+  // Stored is stored: the worker claims the event before it sends, so what fails here costs a second copy in the queue at worst.
+  await Promise.allSettled(wanted.map((each, index) => remember(memory, each, orders[index] ?? 0)))
+  const remaining = orders.values()
+  return found.map((keys) => (keys.length > 0 ? { found: keys } : { order: remaining.next().value ?? 0 }))
+}
+
+async function keysWithEntry(memory: Memory, owner: Owner, keys: readonly string[]): Promise<readonly string[]> {
+  const values = await Promise.all(keys.map((key) => memory.get(owner, key)))
+  return keys.filter((_, index) => values[index] !== undefined)
+}
+
+/** Once it is stored. Of two of one event only its owner may overtake others: each would give way to the other, and none would be sent. */
+export async function remember(
+  memory: Memory,
+  { delivery, claims, raises, lifetimeMs }: NewDelivery,
+  order: number,
+): Promise<void> {
+  if (claims !== undefined && (await memory.setIfAbsent(delivery, claims, delivery.id, lifetimeMs)) !== delivery.id)
+    return
+  await Promise.all(raises.map((key) => memory.raise(delivery, key, order, lifetimeMs)))
+}
