@@ -72,13 +72,11 @@ export class DeadPushkeys {
   async record(delivery: Delivery, outcome: Outcome): Promise<void> {
     const { route, deviceHash } = delivery
     if (outcome.kind === 'delivered') {
+      void this.#guard.record(route, this.#identities.counted(deviceHash, this.#nowMs()), false)
       // Only a push that was sent in spite of a tombstone can refute one.
-      const refuted = delivery.probesDead === true ? this.#memory.delete(delivery, tombstoneKey(delivery)) : undefined
+      if (delivery.probesDead !== true) return
       // It has arrived: what cannot be written down of that is not worth sending it a second time.
-      await Promise.allSettled([
-        refuted,
-        this.#guard.record(route, this.#identities.counted(deviceHash, this.#nowMs()), false),
-      ])
+      await this.#memory.delete(delivery, tombstoneKey(delivery)).catch(() => {})
     } else if (outcome.kind === 'rejected') {
       const existing = await this.#read(delivery)
       const registration = this.#registrationOf(deviceHash, delivery.pushkeyTs)

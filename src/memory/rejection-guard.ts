@@ -18,11 +18,17 @@ const BUCKETS = 5
 const WINDOW_MS = BUCKETS * BUCKET_MS
 const LEAST_REJECTED = 20
 const GREATEST_SHARE = 0.5
+const WRITE_EVERY_MS = 1000
+/** Devices that are noted before they are written. */
+const MAX_NOTED = 1000
 const LIFETIME_MS = 30 * 24 * 3600_000
 
 export class RejectionGuard {
   readonly #memory: Memory
   readonly #nowMs: () => number
+  /** By the name of the set to which they are to be added. */
+  readonly #attempted = new Map<string, { readonly route: string; readonly members: Set<string> }>()
+  #timer: NodeJS.Timeout | undefined
   /** Told when the tombstones of a route become suspected, and when they are released. */
   readonly #onChange: (route: string, isSuspected: boolean) => void
 
@@ -32,22 +38,40 @@ export class RejectionGuard {
     this.#onChange = onChange
   }
 
-  /** A push service gave a verdict about a device. `countedAs`: a keyed hash of it that stays the same for much longer than the window. */
+  /**
+   * A push service gave a verdict about a device. `countedAs`: a keyed hash of it that stays the same for much longer than the window. Deliveries are counted
+   * together within a second: what a crash forgets of them only makes the guard more careful.
+   */
   async record(route: string, countedAs: string, isRejected: boolean): Promise<void> {
-    const owner = { route }
     const bucket = Math.floor(this.#nowMs() / BUCKET_MS)
-    const attempted = this.#memory.addMember(
-      owner,
-      setName('attempted', route, bucket),
-      countedAs,
-      WINDOW_MS + BUCKET_MS,
-    )
-    if (!isRejected) return attempted
+    this.#noteAttempted(route, bucket, countedAs)
+    if (!isRejected) return
     await Promise.all([
-      attempted,
-      this.#memory.addMember(owner, setName('rejected', route, bucket), countedAs, WINDOW_MS + BUCKET_MS),
+      this.#writeAttempted(),
+      this.#memory.addMembers({ route }, setName('rejected', route, bucket), [countedAs], WINDOW_MS + BUCKET_MS),
     ])
-    return this.#evaluate(route, bucket)
+    await this.#evaluate(route, bucket)
+  }
+
+  #noteAttempted(route: string, bucket: number, countedAs: string): void {
+    const set = setName('attempted', route, bucket)
+    const { members } = this.#attempted.get(set) ?? { members: new Set<string>() }
+    this.#attempted.set(set, { route, members })
+    members.add(countedAs)
+    if (members.size >= MAX_NOTED) void this.#writeAttempted().catch(() => {})
+    else this.#timer ??= setTimeout(() => void this.#writeAttempted().catch(() => {}), WRITE_EVERY_MS).unref()
+  }
+
+  async #writeAttempted(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const noted = [...this.#attempted]
+    this.#attempted.clear()
+    await Promise.all(
+      noted.map(([set, { route, members }]) =>
+        this.#memory.addMembers({ route }, set, [...members], WINDOW_MS + BUCKET_MS),
+      ),
+    )
   }
 
   async windows(route: string): Promise<readonly SuspectedWindow[]> {

@@ -140,7 +140,7 @@ export interface Memory {
   raise(owner: Owner, key: string, value: number, lifetimeMs: number): Promise<void>
   delete(owner: Owner, key: string): Promise<void>
   /** Adds to a set whose members can only be counted. */
-  addMember(owner: Owner, set: string, member: string, lifetimeMs: number): Promise<void>
+  addMembers(owner: Owner, set: string, members: readonly string[], lifetimeMs: number): Promise<void>
   /** How many distinct members the owner's sets have together; exact to about 1 %. */
   countMembers(owner: Owner, sets: readonly string[]): Promise<number>
 }

@@ -428,7 +428,7 @@ function forgetful(): Memory {
     setIfAbsent: (_owner, _key, value) => Promise.resolve(value),
     raise: nothing,
     delete: nothing,
-    addMember: nothing,
+    addMembers: nothing,
     countMembers: () => Promise.resolve(0),
   }
 }

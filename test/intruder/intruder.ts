@@ -46,6 +46,7 @@ type Hash = (purpose: string, ...parts: readonly string[]) => Buffer
 interface Method {
   readonly name: string
   readonly hash: Hash
+  readonly derive: Hash
 }
 
 /** Keys that a careless programmer, or a default, may have used. */
@@ -94,7 +95,7 @@ export class Intruder {
   }
 
   #deviceTraces({ appName, appId, pushkey, pushkeyTs, target, data }: SuspectedDevice): Trace[] {
-    const own: Method = { name: 'its pushkey as the key', hash: keyedBy(pushkey, 'sha256') }
+    const own = methodKeyedBy('its pushkey as the key', pushkey)
     const composed = [...this.#methods, ...(this.#hasKey ? [] : [own])].flatMap(({ name, hash }) => {
       const device = hash('device', appId, target)
       return [
@@ -114,13 +115,15 @@ export class Intruder {
 
   #suspicionTraces({ device: { appId, target, data, pushkey }, roomId, eventId }: Suspicion): Trace[] {
     const suspect = nameOf(pushkey, eventId)
-    const composed = this.#methods.flatMap(({ name, hash }) => {
+    const composed = this.#methods.flatMap(({ name, hash, derive }) => {
       const event = hash('event', appId, target, data, eventId)
       const room = hash('room', appId, target, roomId)
       return [
         ...written(`event, ${name}`, event),
         ...written(`room, ${name}`, room),
-        ...[event, room].flatMap((of) => written(`collapse, ${name}`, hash('collapse', of.toString('base64url')))),
+        ...written(`collapse, ${name}`, hash('collapse', room.toString('base64url'))),
+        // What a push takes the place of, as src/core/identities.ts cuts it.
+        ...written(`push, ${name}`, derive('push', event.toString('base64url')).subarray(16, 40)),
       ]
     })
     const guesses = [
@@ -138,6 +141,7 @@ export class Intruder {
     const algorithms = UNKEYED.map(({ name, hash }): Method => ({
       name,
       hash: (_purpose, _appId, target = '') => hash(target),
+      derive: (_purpose, _appId, target = '') => hash(target),
     }))
     return [...this.#methods, ...algorithms].flatMap(({ name, hash }) => {
       const links = devices
@@ -176,9 +180,12 @@ export class Intruder {
   /** Of each name under which a device was counted (Redis' append-only file has them in clear): in how many different hours it was. */
   hoursOfCountedDevices(): number[] {
     const text = this.#loot.bytes.toString('latin1')
-    const counted = text.matchAll(/breaker:attempted:[^\r]+:(\d+)\r\n\$43\r\n([\w-]{43})/g)
-    const byName = Map.groupBy(counted, ([, , name]) => name)
-    return [...byName.values()].map((all) => new Set(all.map(([, minute]) => Math.floor(Number(minute) / 60))).size)
+    const written = text.matchAll(/breaker:attempted:[^\r]+:(\d+)((?:\r\n\$43\r\n[\w-]{43})+)/g)
+    const counted = [...written].flatMap(([, minute, names = '']) =>
+      [...names.matchAll(/[\w-]{43}/g)].map(([name]) => ({ name, hour: Math.floor(Number(minute) / 60) })),
+    )
+    const byName = Map.groupBy(counted, ({ name }) => name)
+    return [...byName.values()].map((all) => new Set(all.map(({ hour }) => hour)).size)
   }
 }
 
@@ -213,21 +220,28 @@ function methodOf(keyring: Keyring): Method {
   return {
     name: 'the key file',
     hash: (purpose, ...parts) => Buffer.from(keyring.hash(purpose, ...parts), 'base64url'),
+    derive: (purpose, ...parts) => keyring.derive(purpose, ...parts),
   }
+}
+
+function methodKeyedBy(name: string, key: string | Buffer): Method {
+  return { name, hash: keyedBy(key, 'sha256'), derive: keyedBy(key, 'sha512') }
 }
 
 const UNKEYED: readonly Method[] = ALGORITHMS.map((algorithm) => ({
   name: algorithm,
   hash: (...parts) => createHash(algorithm).update(parts.join('')).digest(),
+  derive: (...parts) => createHash('sha512').update(parts.join('')).digest(),
 }))
 
 const GUESSED_METHODS: readonly Method[] = [
   ...ALGORITHMS.map((algorithm): Method => ({
     name: `${algorithm} without a key`,
     hash: (...parts) => createHash(algorithm).update(encoded(parts)).digest(),
+    derive: (...parts) => createHash('sha512').update(encoded(parts)).digest(),
   })),
-  ...GUESSES.map((guess): Method => ({ name: `key "${guess}"`, hash: keyedBy(guess, 'sha256') })),
-  { name: 'key of zeros', hash: keyedBy(Buffer.alloc(32), 'sha256') },
+  ...GUESSES.map((guess) => methodKeyedBy(`key "${guess}"`, guess)),
+  methodKeyedBy('key of zeros', Buffer.alloc(32)),
 ]
 
 /** Everything in a record that names one thing and nothing else. */

@@ -102,7 +102,12 @@ function allNeedlesOf(seen: Seen, { keyring }: Observation): readonly FieldNeedl
     ...names.map((name) => keyring.hash('collapse', name).slice(0, 32)),
   ]
   const deviceHashes = each((target) => keyring.hash('device', appId, target))
-  const events = collapsed(each((target, data) => keyring.hash('event', appId, target, data, eventId)))
+  const eventHashes = each((target, data) => keyring.hash('event', appId, target, data, eventId))
+  // A push's own ID is the first part, which nobody needs to know; what it takes the place of is the second.
+  const events = [
+    ...eventHashes,
+    ...eventHashes.map((event) => keyring.derive('push', event).toString('base64url', 16, 40)),
+  ]
   const badges = collapsed(each((target, data) => keyring.hash('latest', app, appId, target, data)))
   const pushkeyTs = String(numbersOf(ledgerCase).pushkeyTs)
   const hashes: Readonly<Partial<Record<Field, readonly string[]>>> = {

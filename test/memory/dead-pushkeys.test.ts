@@ -150,7 +150,7 @@ it('what an operator has forgotten was there, or was not', async () => {
 describe('where the memory does not answer', () => {
   const away = () => Promise.reject(new StoreUnavailableError('away'))
   const broken = () => {
-    const memory = instead(store.memory, { set: away, delete: away, addMember: away })
+    const memory = instead(store.memory, { set: away, delete: away, addMembers: away })
     return new DeadPushkeys(memory, new RejectionGuard(memory, clock.nowMs, () => {}), identities, clock.nowMs)
   }
 

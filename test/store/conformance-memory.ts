@@ -99,8 +99,8 @@ export function memoryConformance(bench: () => Bench): void {
   describe('sets whose members are counted', () => {
     it('counts distinct members over several sets together', async () => {
       const { memory } = bench().store
-      for (const member of ['a', 'b', 'b', 'c']) await memory.addMember(OWNER, 'first', member, HOUR_MS)
-      for (const member of ['c', 'd']) await memory.addMember(OWNER, 'second', member, HOUR_MS)
+      for (const member of ['a', 'b', 'b', 'c']) await memory.addMembers(OWNER, 'first', [member], HOUR_MS)
+      await memory.addMembers(OWNER, 'second', ['c', 'd'], HOUR_MS)
       expect(await memory.countMembers(OWNER, ['first'])).toBe(3)
       expect(await memory.countMembers(OWNER, ['first', 'second'])).toBe(4)
       expect(await memory.countMembers(OWNER, ['first', 'never'])).toBe(3)
@@ -114,7 +114,7 @@ export function memoryConformance(bench: () => Bench): void {
       for (let start = 0; start < 30_000; start += 200)
         await Promise.all(
           Array.from({ length: 200 }, (_, index) =>
-            memory.addMember(OWNER, index % 2 === 0 ? 'even' : 'odd', `member-${start + index}`, HOUR_MS),
+            memory.addMembers(OWNER, index % 2 === 0 ? 'even' : 'odd', [`member-${start + index}`], HOUR_MS),
           ),
         )
       const counted = await memory.countMembers(OWNER, ['even', 'odd'])
@@ -123,9 +123,9 @@ export function memoryConformance(bench: () => Bench): void {
 
     it('forgets a set when its lifetime is over', async () => {
       const { memory } = bench().store
-      await memory.addMember(OWNER, 'set', 'a', 200)
+      await memory.addMembers(OWNER, 'set', ['a'], 200)
       await until('the set is forgotten', async () => (await memory.countMembers(OWNER, ['set'])) === 0)
-      await memory.addMember(OWNER, 'set', 'b', HOUR_MS)
+      await memory.addMembers(OWNER, 'set', ['b'], HOUR_MS)
       expect(await memory.countMembers(OWNER, ['set'])).toBe(1)
     })
   })

@@ -147,7 +147,7 @@ describe('what can be seen in Redis', () => {
     await received.atLeast(4)
     await store.memory.setIfAbsent({ route: ROUTE }, 'key', 'value', 1000)
     await store.memory.raise({ route: ROUTE }, 'number', 1, 1000)
-    await store.memory.addMember({ route: ROUTE }, 'set', 'member', 1000)
+    await store.memory.addMembers({ route: ROUTE }, 'set', ['member'], 1000)
     await store.memory.countMembers({ route: ROUTE }, ['set'])
     await until('one is a dead letter', async () => (await store.queue.depth(ROUTE)).dead === 1)
     expect(await store.queue.retryDead({}, Date.now() + 60_000)).toBe(1)

@@ -32,10 +32,10 @@ export function createMemory(client: Client, prefix: string): Memory {
     async delete(_owner, key) {
       await callRedis(client, () => client.del(keyOf(key)))
     },
-    async addMember(_owner, set, member, lifetimeMs) {
+    async addMembers(_owner, set, members, lifetimeMs) {
       const key = keyOf(set)
       await callRedis(client, () =>
-        Promise.all([client.pfadd(key, member), client.pexpire(key, milliseconds(lifetimeMs))]),
+        Promise.all([client.pfadd(key, ...members), client.pexpire(key, milliseconds(lifetimeMs))]),
       )
     },
     async countMembers(_owner, sets) {

@@ -36,9 +36,9 @@ export class SqliteMemory implements Memory {
     return this.#thread.runWithTimeLimit({ name: 'delete', input: { key } })
   }
 
-  async addMember(_owner: Owner, name: string, member: string, lifetimeMs: number): Promise<void> {
+  async addMembers(_owner: Owner, name: string, members: readonly string[], lifetimeMs: number): Promise<void> {
     const set = this.#find(name) ?? { members: new DistinctMembers(), expiresAtMs: 0 }
-    set.members.add(member)
+    for (const member of members) set.members.add(member)
     set.expiresAtMs = this.#nowMs() + lifetimeMs
     this.#sets.set(name, set)
   }
