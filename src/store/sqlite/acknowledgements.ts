@@ -1,4 +1,4 @@
-/** Removes what was delivered: all of one turn of the event loop in one request. */
+/** Removes what was delivered: all of some milliseconds in one request. */
 import type { DatabaseThread } from './database-thread.ts'
 
 export class Acknowledgements {
@@ -15,7 +15,11 @@ export class Acknowledgements {
     if (this.#orders === undefined) {
       const orders: number[] = []
       this.#orders = orders
-      this.#removed = this.#thread.collect('acknowledge', () => this.#take(orders), { hasTimeLimit: false })
+      this.#removed = this.#thread.collect('acknowledge', () => this.#take(orders), {
+        hasTimeLimit: false,
+        // A commit costs more than all that is in it, and nobody waits for this one.
+        isUrgent: false,
+      })
     }
     this.#orders.push(order)
     return this.#removed

@@ -22,6 +22,9 @@ class DatabaseThreadEndedError extends Error {
 /** These succeed only if deliveries can be stored. Others, which read or remove, may work on a full disk. */
 const PROVE_WRITABLE: ReadonlySet<OperationName> = new Set(['add', 'maintain'])
 
+/** How long what is not urgent waits for something that is. */
+const PATIENCE_MS = 5
+
 interface Call {
   readonly name: OperationName
   /** Called when the turn is over. */
@@ -45,6 +48,10 @@ export class DatabaseThread {
   readonly #exited: Promise<void>
   readonly #onFailing: (reason: string) => void
   #collecting: Turn | undefined
+  /** The turn ends with this turn of the event loop. */
+  #isEnding = false
+  /** When it ends otherwise. */
+  #patience: NodeJS.Timeout | undefined
   #waiting: Turn[] = []
   /** At most one message is under way. What comes meanwhile shares the next commit, so a slow disk leads to larger commits and not to more of them. */
   #posted: Turn[] | undefined
@@ -97,35 +104,47 @@ export class DatabaseThread {
     return this.#call<Asked['name']>(request.name, () => request, true)
   }
 
-  /** One request for all that comes in this turn of the event loop: `input` is called when the turn is over. */
+  /**
+   * One request for all that comes in this turn of the event loop: `input` is called when the turn is over. `isUrgent`: false for what may wait some
+   * milliseconds for others, and share their commit.
+   */
   collect<Name extends OperationName>(
     name: Name,
     input: () => Input<Name>,
-    { hasTimeLimit }: Pick<Call, 'hasTimeLimit'>,
+    { hasTimeLimit, isUrgent }: Pick<Call, 'hasTimeLimit'> & { readonly isUrgent: boolean },
   ): Promise<Output<Name>> {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the name and its own input
-    return this.#call(name, () => ({ name, input: input() }) as Request, hasTimeLimit)
+    return this.#call(name, () => ({ name, input: input() }) as Request, hasTimeLimit, isUrgent)
   }
 
   #call<Name extends OperationName>(
     name: Name,
     createRequest: () => Request,
     hasTimeLimit: boolean,
+    isUrgent = true,
   ): Promise<Output<Name>> {
     if (this.#isClosing || this.#isOver) return Promise.reject(new StoreUnavailableError('the store is closed'))
     const { promise, resolve, reject } = Promise.withResolvers<Output<Name>>()
-    if (this.#collecting === undefined) {
-      this.#collecting = { calls: [], requests: [], answered: Promise.withResolvers() }
-      setImmediate(() => this.#endTurn())
-    }
+    this.#collecting ??= { calls: [], requests: [], answered: Promise.withResolvers() }
+    if (isUrgent) this.#endTurnSoon()
+    else this.#patience ??= setTimeout(() => this.#endTurn(), PATIENCE_MS)
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- database.ts answers each request as `Operations` says
     this.#collecting.calls.push({ name, createRequest, hasTimeLimit, resolve: resolve as Call['resolve'], reject })
     return promise
   }
 
+  #endTurnSoon(): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    setImmediate(() => this.#endTurn())
+  }
+
   #endTurn(): void {
     const turn = this.#collecting
     this.#collecting = undefined
+    this.#isEnding = false
+    clearTimeout(this.#patience)
+    this.#patience = undefined
     if (turn === undefined || this.#isOver) return
     turn.requests = turn.calls.map(({ createRequest }) => createRequest())
     if (turn.calls.some(({ hasTimeLimit }) => hasTimeLimit))

@@ -65,7 +65,10 @@ export class Writer {
   #openTurn(): Turn {
     const { thread, nowMs } = this.#parts
     const rows = new NewRowsWriter()
-    const results = thread.collect('add', () => this.#closeTurn(rows, nowMs()), { hasTimeLimit: true })
+    const results = thread.collect('add', () => this.#closeTurn(rows, nowMs()), {
+      hasTimeLimit: true,
+      isUrgent: true,
+    })
     const turn: Turn = { rows, deliveries: [], results }
     // Whoever waits for a delivery of it is told of a failure.
     results.then((orders) => this.#onStored(turn, orders)).catch(() => {})
