@@ -31,7 +31,9 @@ export interface RenderOptions {
 export async function render({ config, kinds, body, stdout, nowMs }: RenderOptions): Promise<number> {
   const notification = parseNotification(body)
   if ('errcode' in notification) {
-    stdout.write(`The gateway would answer 400 ${notification.errcode}: ${notification.error}\n`)
+    stdout.write(
+      `The gateway would answer ${notification.errcode === 'M_TOO_LARGE' ? 413 : 400} ${notification.errcode}: ${notification.error}\n`,
+    )
     return 1
   }
   stdout.write(

@@ -2,6 +2,7 @@
  * What a homeserver posts to `/_matrix/push/v1/notify` (push gateway API v1), read leniently: a homeserver that is answered 400 stops pushing to
  * that device for a day (docs/facts/homeservers.md#what-an-answer-does), so only what makes the request meaningless is refused; any other wrong type counts as absent.
  */
+import { shapeOf } from './json-shape.ts'
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
 import type { Counts, EncryptedPush } from './push.ts'
 import { DEVICE_KEY, hasDeviceKey } from './device-key.ts'
@@ -37,7 +38,7 @@ export interface Device {
 
 /** Why a request means nothing; the sentence is for whoever wrote the homeserver. */
 export interface BadNotification {
-  readonly errcode: 'M_NOT_JSON' | 'M_BAD_JSON'
+  readonly errcode: 'M_NOT_JSON' | 'M_BAD_JSON' | 'M_TOO_LARGE'
   readonly error: string
 }
 
@@ -52,12 +53,24 @@ const MAX_ENTRIES = 512
 const LARGEST_COUNT = 2 ** 63
 /** Deeper than any real event; keeps everything that walks or writes JSON off the end of the stack. */
 const MAX_DEPTH = 100
+/**
+ * What has many members or elements takes long to parse, and while it is parsed nobody else is served. An event of 64 KiB, the largest that there is, has at
+ * most 11,000 members and 33,000 elements; a thousand devices have about 12,000 members.
+ */
+const MAX_MEMBERS = 24_000
+const MAX_COMMAS = 80_000
+/** Of so few bytes nothing takes long. */
+const SMALL_BYTES = 32_768
 /** No `pushkey_ts` in seconds is that large before the year 5138: a homeserver that sends milliseconds. */
 const MILLISECONDS_FROM = 1e11
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 export function parseNotification(body: Uint8Array): Notification | BadNotification {
+  // Of a small body it is not worth looking: it is walked when it is read.
+  const shape = body.length > SMALL_BYTES ? shapeOf(body) : undefined
+  if (shape !== undefined && (shape.members > MAX_MEMBERS || shape.commas > MAX_COMMAS))
+    return { errcode: 'M_TOO_LARGE', error: `The body has more than ${MAX_MEMBERS} members or ${MAX_COMMAS} elements` }
   let json: unknown
   try {
     json = JSON.parse(utf8.decode(body))
@@ -70,20 +83,22 @@ export function parseNotification(body: Uint8Array): Notification | BadNotificat
   if (!Array.isArray(list) || list.length === 0)
     return badJson('"notification.devices" is not a list of at least one device')
   if (list.length > MAX_DEVICES) return badJson(`"notification.devices" has more than ${MAX_DEVICES} devices`)
+  const isShallow = shape !== undefined && shape.depth <= MAX_DEPTH
   const devices: Device[] = []
   for (const item of list) {
-    const device = readDevice(item)
+    const device = readDevice(item, isShallow)
     if (device === undefined) return badJson('A device has no string "app_id" or no string "pushkey"')
     devices.push(device)
   }
-  return readNotification(notification, devices)
+  return readNotification(notification, devices, isShallow)
 }
 
 function badJson(error: string): BadNotification {
   return { errcode: 'M_BAD_JSON', error }
 }
 
-function readDevice(value: unknown): Device | undefined {
+/** `isShallow`: nothing in the body is nested too deep. */
+function readDevice(value: unknown, isShallow: boolean): Device | undefined {
   if (!isJsonObject(value)) return undefined
   const { app_id: appId, pushkey, pushkey_ts: timestamp } = value
   if (typeof appId !== 'string' || typeof pushkey !== 'string') return undefined
@@ -94,12 +109,12 @@ function readDevice(value: unknown): Device | undefined {
       typeof timestamp === 'number' && timestamp > 0 && Number.isFinite(timestamp)
         ? Math.trunc(timestamp > MILLISECONDS_FROM ? timestamp / 1000 : timestamp)
         : undefined,
-    data: readData(value['data']),
+    data: readData(value['data'], isShallow),
   }
 }
 
-function readData(value: JsonValue | undefined): JsonObject {
-  const data = shallowObject(value) ?? withoutDepth(value)
+function readData(value: JsonValue | undefined, isShallow: boolean): JsonObject {
+  const data = shallowObject(value, isShallow) ?? withoutDepth(value)
   const { default_payload: payload } = data
   return isJsonObject(payload) ? { ...data, default_payload: bounded(payload) } : data
 }
@@ -109,14 +124,14 @@ function withoutDepth(value: JsonValue | undefined): JsonObject {
   return isJsonObject(value) && hasDeviceKey(value) ? { [DEVICE_KEY]: null } : {}
 }
 
-function readNotification(json: JsonObject, devices: readonly Device[]): Notification {
+function readNotification(json: JsonObject, devices: readonly Device[], isShallow: boolean): Notification {
   const encrypted = readEncrypted(json)
   const common = { devices, counts: readCounts(json['counts']), prio: json['prio'] === 'low' ? 'low' : 'high' } as const
   // MSC3013: whatever stands in clear beside the sealed fields is ignored.
   if (encrypted !== undefined) return { ...common, kind: 'event', encrypted }
   const eventId = text(json['event_id'])
   const type = text(json['type'])
-  const content = bounded(shallowObject(json['content']))
+  const content = bounded(shallowObject(json['content'], isShallow))
   const isEvent = eventId !== undefined || type !== undefined || content !== undefined
   return {
     ...common,
@@ -158,13 +173,13 @@ function text(value: JsonValue | undefined): string | undefined {
 
 function bounded<T extends JsonObject | undefined>(object: T): T | JsonObject {
   if (object === undefined) return object
-  const entries = Object.entries(object)
-  if (entries.length <= MAX_ENTRIES && !entries.some(([, value]) => isLong(value))) return object
-  return jsonObject(
-    entries
-      .slice(0, MAX_ENTRIES)
-      .map(([key, value]) => [key, isLong(value) ? value.slice(0, MAX_TEXT_UNITS).toWellFormed() : value] as const),
-  )
+  const keys = Object.keys(object)
+  if (keys.length <= MAX_ENTRIES && !keys.some((key) => isLong(object[key]))) return object
+  return jsonObject(keys.slice(0, MAX_ENTRIES).map((key) => [key, shortened(object[key])] as const))
+}
+
+function shortened(value: JsonValue | undefined): JsonValue | undefined {
+  return isLong(value) ? value.slice(0, MAX_TEXT_UNITS).toWellFormed() : value
 }
 
 function isLong(value: JsonValue | undefined): value is string {
@@ -172,8 +187,9 @@ function isLong(value: JsonValue | undefined): value is string {
 }
 
 /** The object, unless it is none or nested beyond all reason. */
-function shallowObject(value: JsonValue | undefined): JsonObject | undefined {
+function shallowObject(value: JsonValue | undefined, isShallow: boolean): JsonObject | undefined {
   if (!isJsonObject(value)) return undefined
+  if (isShallow) return value
   const pending: { readonly node: JsonValue; readonly depth: number }[] = [{ node: value, depth: 1 }]
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { node, depth } = next

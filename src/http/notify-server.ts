@@ -92,7 +92,10 @@ function answerErrors(server: FastifyInstance, { bodyLimitBytes, log, nowMs }: N
 function addNotifyRoutes(server: FastifyInstance, { intake, metrics }: NotifyServerParts): void {
   server.post(NOTIFY_PATH, async (request, reply) => {
     const notification = parseNotification(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0))
-    if ('errcode' in notification) return answerError(reply, 400, notification.errcode, notification.error)
+    if ('errcode' in notification) {
+      const { errcode, error } = notification
+      return answerError(reply, errcode === 'M_TOO_LARGE' ? 413 : 400, errcode, error)
+    }
     const rejected = await intake.accept(notification)
     return reply.type('application/json').send(JSON.stringify({ rejected }))
   })

@@ -180,8 +180,8 @@ export class Intruder {
   /** Of each name under which a device was counted (Redis' append-only file has them in clear): in how many different hours it was. */
   hoursOfCountedDevices(): number[] {
     const text = this.#loot.bytes.toString('latin1')
-    const written = text.matchAll(/breaker:attempted:[^\r]+:(\d+)((?:\r\n\$43\r\n[\w-]{43})+)/g)
-    const counted = [...written].flatMap(([, minute, names = '']) =>
+    const commands = text.matchAll(/breaker:attempted:[^\r]+:(\d+)((?:\r\n\$43\r\n[\w-]{43})+)/g)
+    const counted = [...commands].flatMap(([, minute, names = '']) =>
       [...names.matchAll(/[\w-]{43}/g)].map(([name]) => ({ name, hour: Math.floor(Number(minute) / 60) })),
     )
     const byName = Map.groupBy(counted, ({ name }) => name)
