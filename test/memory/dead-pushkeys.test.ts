@@ -102,6 +102,14 @@ describe('a delivery that waited while its device died', () => {
     expect(await deadPushkeys.isDead({ delivery: waiting })).toBe(true)
   })
 
+  it('is not sent either when it comes from memory, though the memory was asked when it was stored', async () => {
+    const fresh = { latestOrder: undefined }
+    const waiting = delivery()
+    expect(await deadPushkeys.isDead({ delivery: waiting, fresh })).toBe(false)
+    await record(GONE)
+    expect(await deadPushkeys.isDead({ delivery: waiting, fresh })).toBe(true)
+  })
+
   it('is sent all the same when it is a probe; what is delivered proves that the device lives', async () => {
     await record(GONE)
     const probe = delivery({ probesDead: true })

@@ -2,11 +2,12 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
-import { rememberedOf, type Deduplication } from '../../src/memory/deduplication.ts'
+import { Deduplication, rememberedOf } from '../../src/memory/deduplication.ts'
 import { remember } from '../../src/store/accept-in-steps.ts'
 import type { HandedOut } from '../../src/store/contract.ts'
 import { Clock } from '../helpers/clock.ts'
 import { createDelivery } from '../helpers/delivery.ts'
+import { instead, never } from '../helpers/instead.ts'
 import { openTestStore, type TestStore } from '../helpers/sqlite-store.ts'
 
 const DAY_MS = 24 * 3600_000
@@ -75,6 +76,27 @@ describe('an event', () => {
 it('what may come twice on purpose is never a duplicate', async () => {
   const [first, second] = [await stored({}), await stored({})]
   expect([await deduplication.claim(first), await deduplication.claim(second)]).toEqual([undefined, undefined])
+})
+
+describe('of what was just stored, and comes from memory', () => {
+  let unasked: Deduplication
+  beforeEach(() => {
+    unasked = new Deduplication(instead(store.memory, { get: never, setIfAbsent: never }))
+  })
+
+  it('the event is its own: the memory is not asked', async () => {
+    const delivery = createDelivery({ ...DEVICE, deduplicationKey: event })
+    expect(await unasked.claim({ delivery, attempt: 1, order: 1, fresh: { latestOrder: undefined } })).toBeUndefined()
+  })
+
+  it.each([
+    ['counts', 'superseded'],
+    ['event', 'coalesced'],
+  ] as const)('%s that is not the latest is %s, by the order that came with it', async (priority, why) => {
+    const delivery = createDelivery({ ...DEVICE, priority, latestKey: latest })
+    expect(await unasked.claim({ delivery, attempt: 1, order: 1, fresh: { latestOrder: 2 } })).toBe(why)
+    expect(await unasked.claim({ delivery, attempt: 1, order: 2, fresh: { latestOrder: 2 } })).toBeUndefined()
+  })
 })
 
 describe('of deliveries that replace each other', () => {
