@@ -125,9 +125,10 @@ export class Intake {
     }
     const addressee = this.#addresseeOf(notification, device, route)
     const { deviceHash, deduplicationKey } = addressee
+    const known = { route: route.name, deviceHash, pushkeyTs: device.pushkeyTs, kind }
     const [admission, isKnown] = await Promise.all([
-      deadPushkeys.admit({ route: route.name, deviceHash, pushkeyTs: device.pushkeyTs, kind }),
-      deduplicationKey === undefined ? false : deduplication.isKnown(deduplicationKey),
+      deadPushkeys.admit(known),
+      deduplicationKey === undefined ? false : deduplication.isKnown(known, deduplicationKey),
     ])
     if (admission === 'dead') {
       metrics.intake.deviceSkipped(route, 'rejected')

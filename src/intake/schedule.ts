@@ -63,10 +63,11 @@ export class Scheduler {
 
   /** Per registration, as two accounts on one phone each have their own; and per priority, as a silent one is no substitute for one that rings. */
   async #coalesce(
-    { push: { kind, prio }, recipient, pushkeyTs }: Departing,
+    { push: { kind, prio }, recipient, deviceHash, pushkeyTs }: Departing,
     windowMs: number,
     nowMs: number,
   ): Promise<Pick<Schedule, 'latestKey' | 'outdates'> & { readonly atMs: number }> {
+    const owner = { route: recipient.route, deviceHash }
     const keyOf = (priority: Push['prio']): string => this.#identities.wakeUp(recipient, priority)
     const latestKeyOf = (priority: Push['prio'], atMs: number): string =>
       this.#identities.trailingWakeUp(keyOf(priority), atMs, pushkeyTs)
@@ -75,13 +76,13 @@ export class Scheduler {
     if (kind === 'counts') {
       // Not before a wake-up that waits: its badge is older, and must not be the one that stays.
       const planned = await Promise.all(
-        (['high', 'low'] as const).map((priority) => this.#wakeUps.plannedMs(keyOf(priority))),
+        (['high', 'low'] as const).map((priority) => this.#wakeUps.plannedMs(owner, keyOf(priority))),
       )
       return { atMs: Math.max(...planned.map(waitedFor)) }
     }
     const [plannedMs, otherMs] = await Promise.all([
-      this.#wakeUps.plan(keyOf(prio), nowMs, windowMs),
-      this.#wakeUps.plannedMs(keyOf(prio === 'high' ? 'low' : 'high')),
+      this.#wakeUps.plan(owner, keyOf(prio), nowMs, windowMs),
+      this.#wakeUps.plannedMs(owner, keyOf(prio === 'high' ? 'low' : 'high')),
     ])
     // A silent one waits for one that rings, which in its turn is as good as the silent one: so here, too, the newer badge stays.
     const atMs = prio === 'low' ? Math.max(plannedMs, waitedFor(otherMs)) : plannedMs

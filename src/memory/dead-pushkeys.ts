@@ -15,10 +15,10 @@ import {
   type Tombstone,
 } from './tombstone.ts'
 
+type Device = Pick<Delivery, 'route' | 'deviceHash'>
+
 /** A push to a device, as far as the memory asks. */
-export interface KnownDevice {
-  readonly route: string
-  readonly deviceHash: string
+export interface KnownDevice extends Device {
   readonly pushkeyTs: number | undefined
   readonly kind: 'event' | 'counts'
 }
@@ -39,7 +39,7 @@ export class DeadPushkeys {
   /** Whether a push to this device is sent, sent as a probe, or answered with `rejected`. */
   async admit(known: KnownDevice): Promise<Judgement['kind']> {
     const judgement = await this.#judge(known)
-    if (judgement.kind === 'probe' && judgement.next !== undefined) await this.#write(known.deviceHash, judgement.next)
+    if (judgement.kind === 'probe' && judgement.next !== undefined) await this.#write(known, judgement.next)
     return judgement.kind
   }
 
@@ -57,8 +57,8 @@ export class DeadPushkeys {
   }
 
   /** Resolves with whether the device was remembered as dead. */
-  forget(deviceHash: string): Promise<boolean> {
-    return forgetEntry(this.#memory, tombstoneKey(deviceHash))
+  forget(device: Device): Promise<boolean> {
+    return forgetEntry(this.#memory, device, tombstoneKey(device))
   }
 
   /** Resolves when what the outcome says of the pushkey is durable. */
@@ -66,22 +66,23 @@ export class DeadPushkeys {
     const { route, deviceHash } = delivery
     if (outcome.kind === 'delivered') {
       // Only a push that was sent in spite of a tombstone can refute one.
-      const refuted = delivery.probesDead === true ? this.#memory.delete(tombstoneKey(deviceHash)) : undefined
+      const refuted = delivery.probesDead === true ? this.#memory.delete(delivery, tombstoneKey(delivery)) : undefined
       // It has arrived: what cannot be written down of that is not worth sending it a second time.
       await Promise.allSettled([
         refuted,
         this.#guard.record(route, this.#identities.counted(deviceHash, this.#nowMs()), false),
       ])
     } else if (outcome.kind === 'rejected') {
-      const existing = await this.#read(deviceHash)
+      const existing = await this.#read(delivery)
       const registration = this.#registrationOf(deviceHash, delivery.pushkeyTs)
-      await this.#write(deviceHash, bury(existing, registration, outcome.sinceMs, this.#nowMs()))
+      await this.#write(delivery, bury(existing, registration, outcome.sinceMs, this.#nowMs()))
       await this.#guard.record(route, this.#identities.counted(deviceHash, this.#nowMs()), true)
     }
   }
 
-  async #judge({ route, deviceHash, pushkeyTs, kind }: KnownDevice): Promise<Judgement> {
-    const tombstone = await this.#read(deviceHash)
+  async #judge(known: KnownDevice): Promise<Judgement> {
+    const { route, deviceHash, pushkeyTs, kind } = known
+    const tombstone = await this.#read(known)
     if (tombstone === undefined) return { kind: 'alive' }
     const opinion = opinionOf(await this.#guard.windows(route), tombstone.recordedMs)
     if (opinion === 'discarded') return { kind: 'alive' }
@@ -93,16 +94,16 @@ export class DeadPushkeys {
     return pushkeyTs === undefined ? undefined : this.#identities.registration(deviceHash, pushkeyTs)
   }
 
-  async #read(deviceHash: string): Promise<Tombstone | undefined> {
-    const text = await this.#memory.get(tombstoneKey(deviceHash))
+  async #read(device: Device): Promise<Tombstone | undefined> {
+    const text = await this.#memory.get(device, tombstoneKey(device))
     return text === undefined ? undefined : decodeTombstone(text)
   }
 
-  #write(deviceHash: string, tombstone: Tombstone): Promise<void> {
-    return this.#memory.set(tombstoneKey(deviceHash), encodeTombstone(tombstone), TOMBSTONE_LIFETIME_MS)
+  #write(device: Device, tombstone: Tombstone): Promise<void> {
+    return this.#memory.set(device, tombstoneKey(device), encodeTombstone(tombstone), TOMBSTONE_LIFETIME_MS)
   }
 }
 
-function tombstoneKey(deviceHash: string): string {
+function tombstoneKey({ deviceHash }: Device): string {
   return `dead:${deviceHash}`
 }

@@ -34,18 +34,24 @@ export class RejectionGuard {
 
   /** A push service gave a verdict about a device. `countedAs`: a keyed hash of it that stays the same for much longer than the window. */
   async record(route: string, countedAs: string, isRejected: boolean): Promise<void> {
+    const owner = { route }
     const bucket = Math.floor(this.#nowMs() / BUCKET_MS)
-    const attempted = this.#memory.addMember(setName('attempted', route, bucket), countedAs, WINDOW_MS + BUCKET_MS)
+    const attempted = this.#memory.addMember(
+      owner,
+      setName('attempted', route, bucket),
+      countedAs,
+      WINDOW_MS + BUCKET_MS,
+    )
     if (!isRejected) return attempted
     await Promise.all([
       attempted,
-      this.#memory.addMember(setName('rejected', route, bucket), countedAs, WINDOW_MS + BUCKET_MS),
+      this.#memory.addMember(owner, setName('rejected', route, bucket), countedAs, WINDOW_MS + BUCKET_MS),
     ])
     return this.#evaluate(route, bucket)
   }
 
   async windows(route: string): Promise<readonly SuspectedWindow[]> {
-    const text = await this.#memory.get(windowsKey(route))
+    const text = await this.#memory.get({ route }, windowsKey(route))
     return text === undefined ? [] : decodeWindows(text)
   }
 
@@ -63,10 +69,17 @@ export class RejectionGuard {
   }
 
   async #evaluate(route: string, bucket: number): Promise<void> {
+    const owner = { route }
     const buckets = Array.from({ length: BUCKETS }, (_, age) => bucket - age)
     const [rejected, attempted, windows] = await Promise.all([
-      this.#memory.countMembers(buckets.map((each) => setName('rejected', route, each))),
-      this.#memory.countMembers(buckets.map((each) => setName('attempted', route, each))),
+      this.#memory.countMembers(
+        owner,
+        buckets.map((each) => setName('rejected', route, each)),
+      ),
+      this.#memory.countMembers(
+        owner,
+        buckets.map((each) => setName('attempted', route, each)),
+      ),
       this.windows(route),
     ])
     const isTripped = rejected >= LEAST_REJECTED && rejected > attempted * GREATEST_SHARE
@@ -84,8 +97,8 @@ export class RejectionGuard {
       (window) => window.untilMs === undefined || window.untilMs > this.#nowMs() - LIFETIME_MS,
     )
     return fresh.length === 0
-      ? this.#memory.delete(windowsKey(route))
-      : this.#memory.set(windowsKey(route), JSON.stringify(fresh), LIFETIME_MS)
+      ? this.#memory.delete({ route }, windowsKey(route))
+      : this.#memory.set({ route }, windowsKey(route), JSON.stringify(fresh), LIFETIME_MS)
   }
 }
 

@@ -1,6 +1,6 @@
 /** When the latest wake-up of each registration leaves (`coalesce`), by keyed hash. */
 import { planWakeUp } from '../core/timing.ts'
-import type { Memory } from '../store/contract.ts'
+import type { Memory, Owner } from '../store/contract.ts'
 import { forgetEntry } from './forget-entry.ts'
 
 type WakeUpMemory = Pick<Memory, 'get' | 'set' | 'setIfAbsent' | 'delete'>
@@ -16,33 +16,33 @@ export class WakeUps {
   }
 
   /** What cannot be remembered leaves at once: better twice than late. */
-  async plan(key: string, nowMs: number, windowMs: number): Promise<number> {
+  async plan(owner: Owner, key: string, nowMs: number, windowMs: number): Promise<number> {
     try {
-      return await this.#plan(memoryKey(key), nowMs, windowMs)
+      return await this.#plan(owner, memoryKey(key), nowMs, windowMs)
     } catch {
       return nowMs
     }
   }
 
   /** Resolves with whether anything was there. */
-  forget(key: string): Promise<boolean> {
-    return forgetEntry(this.#memory, memoryKey(key))
+  forget(owner: Owner, key: string): Promise<boolean> {
+    return forgetEntry(this.#memory, owner, memoryKey(key))
   }
 
   /** When the latest one leaves or left; undefined when none is known. */
-  async plannedMs(key: string): Promise<number | undefined> {
-    const entry = await this.#memory.get(memoryKey(key)).catch(() => undefined)
+  async plannedMs(owner: Owner, key: string): Promise<number | undefined> {
+    const entry = await this.#memory.get(owner, memoryKey(key)).catch(() => undefined)
     return entry === undefined ? undefined : timeIn(entry)
   }
 
-  async #plan(key: string, nowMs: number, windowMs: number): Promise<number> {
+  async #plan(owner: Owner, key: string, nowMs: number, windowMs: number): Promise<number> {
     const ours = this.#entryOf(nowMs)
-    const standing = await this.#memory.setIfAbsent(key, ours, windowMs)
+    const standing = await this.#memory.setIfAbsent(owner, key, ours, windowMs)
     if (standing === ours) return nowMs
     const lastAtMs = timeIn(standing)
     const atMs = planWakeUp(nowMs, lastAtMs, windowMs)
     // No longer than it counts: so whoever finds none is the first, even of two at once.
-    if (atMs !== lastAtMs) await this.#memory.set(key, this.#entryOf(atMs), atMs + windowMs - nowMs)
+    if (atMs !== lastAtMs) await this.#memory.set(owner, key, this.#entryOf(atMs), atMs + windowMs - nowMs)
     return atMs
   }
 

@@ -75,13 +75,14 @@ export class StoreOperator implements Operator {
     if (route === undefined) return undefined
     const recipient = { route: route.name, appId, target: route.targetOf(pushkey.reveal(), data), data }
     const { device, badge, wakeUps } = this.#identities.ofDevice(recipient, route.countsPer)
+    const owner = { route: route.name, deviceHash: device }
     const removed = await store.queue.forget(route.name, device)
     const deduplication = new Deduplication(store.memory)
     const remembered = new WakeUps(store.memory, randomUUID)
     const [death, latestBadge, ...departures] = await Promise.all([
-      new DeadPushkeys(store.memory, guard, this.#identities, nowMs).forget(device),
-      deduplication.forgetLatest(badge),
-      ...wakeUps.map((wakeUp) => remembered.forget(wakeUp)),
+      new DeadPushkeys(store.memory, guard, this.#identities, nowMs).forget(owner),
+      deduplication.forgetLatest(owner, badge),
+      ...wakeUps.map((wakeUp) => remembered.forget(owner, wakeUp)),
     ])
     const { deliveries, deadLetters, unreadable } = removed
     const all = [...deliveries, ...deadLetters]

@@ -99,19 +99,25 @@ export interface DeliveryQueue {
   forget(route: string, deviceHash: string): Promise<Removed>
 }
 
+/** What a fact is about: a device of a route (any delivery to it will do), or the route itself. A fact is asked for as it was stored: a store may keep each owner's apart. */
+export interface Owner {
+  readonly route: string
+  readonly deviceHash?: string | undefined
+}
+
 /** Keyed facts with a lifetime. A key is a keyed hash or a configured name; a value holds no data of users. Operations of one turn travel together. */
 export interface Memory {
-  get(key: string): Promise<string | undefined>
-  set(key: string, value: string, lifetimeMs: number): Promise<void>
+  get(owner: Owner, key: string): Promise<string | undefined>
+  set(owner: Owner, key: string, value: string, lifetimeMs: number): Promise<void>
   /** Resolves with the value that is stored afterwards: ours, or the one that was there first. */
-  setIfAbsent(key: string, value: string, lifetimeMs: number): Promise<string>
+  setIfAbsent(owner: Owner, key: string, value: string, lifetimeMs: number): Promise<string>
   /** Sets a number unless a greater one is there. */
-  raise(key: string, value: number, lifetimeMs: number): Promise<void>
-  delete(key: string): Promise<void>
+  raise(owner: Owner, key: string, value: number, lifetimeMs: number): Promise<void>
+  delete(owner: Owner, key: string): Promise<void>
   /** Adds to a set whose members can only be counted. */
-  addMember(set: string, member: string, lifetimeMs: number): Promise<void>
-  /** How many distinct members the sets have together; exact to about 1 %. */
-  countMembers(sets: readonly string[]): Promise<number>
+  addMember(owner: Owner, set: string, member: string, lifetimeMs: number): Promise<void>
+  /** How many distinct members the owner's sets have together; exact to about 1 %. */
+  countMembers(owner: Owner, sets: readonly string[]): Promise<number>
 }
 
 /** What an operator should know about the store itself. */

@@ -412,7 +412,7 @@ function forgetful(): Memory {
   return {
     get: () => Promise.resolve(undefined),
     set: nothing,
-    setIfAbsent: (_key, value) => Promise.resolve(value),
+    setIfAbsent: (_owner, _key, value) => Promise.resolve(value),
     raise: nothing,
     delete: nothing,
     addMember: nothing,

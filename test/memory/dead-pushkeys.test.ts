@@ -141,9 +141,9 @@ describe('while the rejections of the route are suspected', () => {
 })
 
 it('what an operator has forgotten was there, or was not', async () => {
-  expect(await deadPushkeys.forget(device.deviceHash)).toBe(false)
+  expect(await deadPushkeys.forget(device)).toBe(false)
   await record(GONE)
-  expect(await deadPushkeys.forget(device.deviceHash)).toBe(true)
+  expect(await deadPushkeys.forget(device)).toBe(true)
   expect(await deadPushkeys.admit(device)).toBe('alive')
 })
 
@@ -166,9 +166,9 @@ describe('where the memory does not answer', () => {
 it('nothing that is remembered holds a pushkey or the second of a registration', async () => {
   const written: string[] = []
   const memory = instead(store.memory, {
-    set: (key, value, lifetimeMs) => {
+    set: (owner, key, value, lifetimeMs) => {
       written.push(key, value)
-      return store.memory.set(key, value, lifetimeMs)
+      return store.memory.set(owner, key, value, lifetimeMs)
     },
   })
   const watched = new DeadPushkeys(memory, guard, identities, clock.nowMs)

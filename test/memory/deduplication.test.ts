@@ -9,6 +9,7 @@ import { createDelivery } from '../helpers/delivery.ts'
 import { openTestStore, type TestStore } from '../helpers/sqlite-store.ts'
 
 const DAY_MS = 24 * 3600_000
+const DEVICE = { route: 'com.example.app', deviceHash: 'device' }
 
 const clock = new Clock()
 let store: TestStore
@@ -29,24 +30,24 @@ beforeEach(() => {
 let lastOrder = 0
 /** As the intake does it; `handedOut` is what a worker gets later. */
 async function stored(more: Partial<Delivery>): Promise<HandedOut> {
-  const handedOut = { delivery: createDelivery(more), attempt: 1, order: (lastOrder += 1) }
+  const handedOut = { delivery: createDelivery({ ...DEVICE, ...more }), attempt: 1, order: (lastOrder += 1) }
   await deduplication.onStored(handedOut.delivery, handedOut.order)
   return handedOut
 }
 
 describe('an event', () => {
   it('is known once a delivery of it was stored', async () => {
-    expect(await deduplication.isKnown(event)).toBe(false)
+    expect(await deduplication.isKnown(DEVICE, event)).toBe(false)
     await stored({ deduplicationKey: event })
-    expect(await deduplication.isKnown(event)).toBe(true)
+    expect(await deduplication.isKnown(DEVICE, event)).toBe(true)
   })
 
   it('is forgotten after a day, as long as homeservers repeat it', async () => {
     await stored({ deduplicationKey: event })
     clock.pass(DAY_MS - 1)
-    expect(await deduplication.isKnown(event)).toBe(true)
+    expect(await deduplication.isKnown(DEVICE, event)).toBe(true)
     clock.pass(1)
-    expect(await deduplication.isKnown(event)).toBe(false)
+    expect(await deduplication.isKnown(DEVICE, event)).toBe(false)
   })
 
   it('that was stored twice at once is sent by the first delivery alone, however often that is handed out', async () => {
@@ -58,7 +59,10 @@ describe('an event', () => {
   })
 
   it('whose memory was lost between storing and sending is claimed by the one that is handed out first', async () => {
-    const [first, second] = [createDelivery({ deduplicationKey: event }), createDelivery({ deduplicationKey: event })]
+    const [first, second] = [
+      createDelivery({ ...DEVICE, deduplicationKey: event }),
+      createDelivery({ ...DEVICE, deduplicationKey: event }),
+    ]
     expect(await deduplication.claim({ delivery: second, attempt: 1, order: 2 })).toBeUndefined()
     expect(await deduplication.claim({ delivery: first, attempt: 1, order: 1 })).toBe('duplicate')
   })
@@ -85,7 +89,10 @@ describe('of deliveries that replace each other', () => {
   )
 
   it('the latest is the one that was stored last, not the one that was written down last', async () => {
-    const [older, newer] = [createDelivery({ latestKey: latest }), createDelivery({ latestKey: latest })]
+    const [older, newer] = [
+      createDelivery({ ...DEVICE, latestKey: latest }),
+      createDelivery({ ...DEVICE, latestKey: latest }),
+    ]
     await deduplication.onStored(newer, 1_000_002)
     await deduplication.onStored(older, 1_000_001)
     expect(await deduplication.claim({ delivery: newer, attempt: 1, order: 1_000_002 })).toBeUndefined()
@@ -112,14 +119,14 @@ describe('what is forgotten for a device', () => {
     const known = await stored({ deduplicationKey: event, latestKey: latest })
     await stored({ latestKey: latest })
     await deduplication.forget(known.delivery)
-    expect(await deduplication.isKnown(event)).toBe(false)
+    expect(await deduplication.isKnown(DEVICE, event)).toBe(false)
     expect(await deduplication.claim(known)).toBeUndefined()
   })
 
   it('is said to have been there, or not', async () => {
-    expect(await deduplication.forgetLatest(latest)).toBe(false)
+    expect(await deduplication.forgetLatest(DEVICE, latest)).toBe(false)
     await stored({ latestKey: latest })
-    expect(await deduplication.forgetLatest(latest)).toBe(true)
-    expect(await deduplication.forgetLatest(latest)).toBe(false)
+    expect(await deduplication.forgetLatest(DEVICE, latest)).toBe(true)
+    expect(await deduplication.forgetLatest(DEVICE, latest)).toBe(false)
   })
 })

@@ -145,13 +145,13 @@ describe('to forget a device', () => {
     const waiting = await add(recipient, { deduplicationKey })
     await add(recipient, { priority: 'counts', latestKey: badgeKey })
     await deadPushkeys.record(waiting, { kind: 'rejected', reason: 'Gone' })
-    await wakeUps.plan(identities.wakeUp(recipient, 'low'), clock.ms, 60_000)
+    await wakeUps.plan(waiting, identities.wakeUp(recipient, 'low'), clock.ms, 60_000)
 
     expect(await forget()).toEqual({ ...nothing, death: true, latestBadge: true, departure: true, deliveries: 2 })
     expect(await store.queue.depth(route.name)).toMatchObject({ waiting: 0 })
-    expect(await deduplication.isKnown(deduplicationKey)).toBe(false)
+    expect(await deduplication.isKnown(waiting, deduplicationKey)).toBe(false)
     expect(await deadPushkeys.isDead(waiting)).toBe(false)
-    expect(await wakeUps.plannedMs(identities.wakeUp(recipient, 'low'))).toBeUndefined()
+    expect(await wakeUps.plannedMs(waiting, identities.wakeUp(recipient, 'low'))).toBeUndefined()
     expect(await forget()).toEqual(nothing)
   })
 

@@ -1,60 +1,63 @@
 /** What every store's memory must do. */
 import { describe, expect, it } from 'vitest'
+import type { Owner } from '../../src/store/contract.ts'
 import { until } from '../helpers/received.ts'
 import type { Bench } from './conformance.ts'
 
 const HOUR_MS = 3600_000
+/** Whose the facts are. */
+const OWNER: Owner = { route: 'com.example.app', deviceHash: 'device' }
 
 export function memoryConformance(bench: () => Bench): void {
   describe('memory', () => {
     it('knows nothing of a key that was never set', async () => {
-      expect(await bench().store.memory.get('never')).toBeUndefined()
+      expect(await bench().store.memory.get(OWNER, 'never')).toBeUndefined()
     })
 
     it('gives back what was set, and the last of what was set twice', async () => {
       const { memory } = bench().store
-      await memory.set('key', 'first', HOUR_MS)
-      await memory.set('key', 'second', HOUR_MS)
-      await memory.set('other', '', HOUR_MS)
-      expect(await memory.get('key')).toBe('second')
-      expect(await memory.get('other')).toBe('')
+      await memory.set(OWNER, 'key', 'first', HOUR_MS)
+      await memory.set(OWNER, 'key', 'second', HOUR_MS)
+      await memory.set(OWNER, 'other', '', HOUR_MS)
+      expect(await memory.get(OWNER, 'key')).toBe('second')
+      expect(await memory.get(OWNER, 'other')).toBe('')
     })
 
     it('forgets a key that is deleted, and ignores one that is not there', async () => {
       const { memory } = bench().store
-      await memory.set('key', 'value', HOUR_MS)
-      await memory.delete('key')
-      await memory.delete('never')
-      expect(await memory.get('key')).toBeUndefined()
+      await memory.set(OWNER, 'key', 'value', HOUR_MS)
+      await memory.delete(OWNER, 'key')
+      await memory.delete(OWNER, 'never')
+      expect(await memory.get(OWNER, 'key')).toBeUndefined()
     })
 
     it('keeps the value of the first of several who set a key if absent, and tells it to all of them', async () => {
       const { memory } = bench().store
-      const values = await Promise.all(['a', 'b', 'c'].map((value) => memory.setIfAbsent('key', value, HOUR_MS)))
+      const values = await Promise.all(['a', 'b', 'c'].map((value) => memory.setIfAbsent(OWNER, 'key', value, HOUR_MS)))
       expect(new Set(values).size).toBe(1)
-      expect(await memory.get('key')).toBe(values[0])
-      expect(await memory.setIfAbsent('key', 'late', HOUR_MS)).toBe(values[0])
+      expect(await memory.get(OWNER, 'key')).toBe(values[0])
+      expect(await memory.setIfAbsent(OWNER, 'key', 'late', HOUR_MS)).toBe(values[0])
     })
 
     it('raises a number and never lowers it', async () => {
       const { memory } = bench().store
       const values: (string | undefined)[] = []
       for (const value of [9, 10, 2, 1_700_000_000_123, 11]) {
-        await memory.raise('number', value, HOUR_MS)
-        values.push(await memory.get('number'))
+        await memory.raise(OWNER, 'number', value, HOUR_MS)
+        values.push(await memory.get(OWNER, 'number'))
       }
       expect(values).toEqual(['9', '10', '10', '1700000000123', '1700000000123'])
     })
 
     it('raises to the greatest of numbers that come at once', async () => {
       const { memory } = bench().store
-      await Promise.all([3, 8, 5].map((value) => memory.raise('number', value, HOUR_MS)))
-      expect(await memory.get('number')).toBe('8')
+      await Promise.all([3, 8, 5].map((value) => memory.raise(OWNER, 'number', value, HOUR_MS)))
+      expect(await memory.get(OWNER, 'number')).toBe('8')
     })
 
     it('sees what was set before in the same turn', async () => {
       const { memory } = bench().store
-      const [, value] = await Promise.all([memory.set('key', 'value', HOUR_MS), memory.get('key')])
+      const [, value] = await Promise.all([memory.set(OWNER, 'key', 'value', HOUR_MS), memory.get(OWNER, 'key')])
       expect(value).toBe('value')
     })
 
@@ -62,47 +65,47 @@ export function memoryConformance(bench: () => Bench): void {
       const { memory } = bench().store
       const startMs = Date.now()
       await Promise.all([
-        memory.set('set', 'value', 300),
-        memory.setIfAbsent('absent', 'value', 300),
-        memory.raise('number', 50, 300),
-        memory.set('kept', 'value', HOUR_MS),
+        memory.set(OWNER, 'set', 'value', 300),
+        memory.setIfAbsent(OWNER, 'absent', 'value', 300),
+        memory.raise(OWNER, 'number', 50, 300),
+        memory.set(OWNER, 'kept', 'value', HOUR_MS),
       ])
       for (const key of ['set', 'absent', 'number']) {
-        await until(`"${key}" is forgotten`, async () => (await memory.get(key)) === undefined)
+        await until(`"${key}" is forgotten`, async () => (await memory.get(OWNER, key)) === undefined)
         expect(Date.now() - startMs).toBeGreaterThanOrEqual(299)
       }
-      expect(await memory.setIfAbsent('absent', 'again', HOUR_MS)).toBe('again')
-      await memory.raise('number', 7, HOUR_MS)
-      expect(await memory.get('number')).toBe('7')
-      expect(await memory.get('kept')).toBe('value')
+      expect(await memory.setIfAbsent(OWNER, 'absent', 'again', HOUR_MS)).toBe('again')
+      await memory.raise(OWNER, 'number', 7, HOUR_MS)
+      expect(await memory.get(OWNER, 'number')).toBe('7')
+      expect(await memory.get(OWNER, 'kept')).toBe('value')
     })
 
     it('starts the lifetime anew when a key is set again', async () => {
       const { memory } = bench().store
-      await memory.set('key', 'short', 200)
-      await memory.set('key', 'long', HOUR_MS)
-      await memory.set('clock', 'value', 250)
-      await until('"clock" is forgotten', async () => (await memory.get('clock')) === undefined)
-      expect(await memory.get('key')).toBe('long')
+      await memory.set(OWNER, 'key', 'short', 200)
+      await memory.set(OWNER, 'key', 'long', HOUR_MS)
+      await memory.set(OWNER, 'clock', 'value', 250)
+      await until('"clock" is forgotten', async () => (await memory.get(OWNER, 'clock')) === undefined)
+      expect(await memory.get(OWNER, 'key')).toBe('long')
     })
 
     it('remembers across a restart', async () => {
-      await bench().store.memory.set('key', 'value', HOUR_MS)
+      await bench().store.memory.set(OWNER, 'key', 'value', HOUR_MS)
       await bench().reopen()
-      expect(await bench().store.memory.get('key')).toBe('value')
+      expect(await bench().store.memory.get(OWNER, 'key')).toBe('value')
     })
   })
 
   describe('sets whose members are counted', () => {
     it('counts distinct members over several sets together', async () => {
       const { memory } = bench().store
-      for (const member of ['a', 'b', 'b', 'c']) await memory.addMember('first', member, HOUR_MS)
-      for (const member of ['c', 'd']) await memory.addMember('second', member, HOUR_MS)
-      expect(await memory.countMembers(['first'])).toBe(3)
-      expect(await memory.countMembers(['first', 'second'])).toBe(4)
-      expect(await memory.countMembers(['first', 'never'])).toBe(3)
-      expect(await memory.countMembers(['never'])).toBe(0)
-      expect(await memory.countMembers([])).toBe(0)
+      for (const member of ['a', 'b', 'b', 'c']) await memory.addMember(OWNER, 'first', member, HOUR_MS)
+      for (const member of ['c', 'd']) await memory.addMember(OWNER, 'second', member, HOUR_MS)
+      expect(await memory.countMembers(OWNER, ['first'])).toBe(3)
+      expect(await memory.countMembers(OWNER, ['first', 'second'])).toBe(4)
+      expect(await memory.countMembers(OWNER, ['first', 'never'])).toBe(3)
+      expect(await memory.countMembers(OWNER, ['never'])).toBe(0)
+      expect(await memory.countMembers(OWNER, [])).toBe(0)
     })
 
     it('is within 3 % for 30,000 members', async () => {
@@ -111,19 +114,19 @@ export function memoryConformance(bench: () => Bench): void {
       for (let start = 0; start < 30_000; start += 200)
         await Promise.all(
           Array.from({ length: 200 }, (_, index) =>
-            memory.addMember(index % 2 === 0 ? 'even' : 'odd', `member-${start + index}`, HOUR_MS),
+            memory.addMember(OWNER, index % 2 === 0 ? 'even' : 'odd', `member-${start + index}`, HOUR_MS),
           ),
         )
-      const counted = await memory.countMembers(['even', 'odd'])
+      const counted = await memory.countMembers(OWNER, ['even', 'odd'])
       expect(Math.abs(counted / 30_000 - 1)).toBeLessThan(0.03)
     })
 
     it('forgets a set when its lifetime is over', async () => {
       const { memory } = bench().store
-      await memory.addMember('set', 'a', 200)
-      await until('the set is forgotten', async () => (await memory.countMembers(['set'])) === 0)
-      await memory.addMember('set', 'b', HOUR_MS)
-      expect(await memory.countMembers(['set'])).toBe(1)
+      await memory.addMember(OWNER, 'set', 'a', 200)
+      await until('the set is forgotten', async () => (await memory.countMembers(OWNER, ['set'])) === 0)
+      await memory.addMember(OWNER, 'set', 'b', HOUR_MS)
+      expect(await memory.countMembers(OWNER, ['set'])).toBe(1)
     })
   })
 }

@@ -31,7 +31,7 @@ describe.each(['single', 'cluster'] as const)('a store whose Redis (%s) goes awa
   const isUsable = async (): Promise<boolean> => {
     const [added, remembered] = await Promise.allSettled([
       store.queue.add([createDelivery()]),
-      store.memory.set('key', 'value', 60_000),
+      store.memory.set({ route: ROUTE }, 'key', 'value', 60_000),
     ])
     return added.status === 'fulfilled' && remembered.status === 'fulfilled'
   }
@@ -185,7 +185,7 @@ describe('a store whose Redis takes no writes', () => {
 
 async function expectRefusal({ queue, memory }: Store, limitMs: number): Promise<void> {
   const added = queue.add([createDelivery()])
-  const calls = [added, memory.set('key', 'value', 1000), queue.depth(ROUTE)]
+  const calls = [added, memory.set({ route: ROUTE }, 'key', 'value', 1000), queue.depth(ROUTE)]
   const areInTime = await Promise.all(calls.map((call) => isInTime(call, limitMs)))
   expect(areInTime).not.toContain(false)
   await expect(added).rejects.toBeInstanceOf(StoreUnavailableError)

@@ -118,7 +118,7 @@ describe('what can be seen in Redis', () => {
     )
     await received.atLeast(6)
     await queue.listDead({}, 10)
-    await memory.set('last', 'word', 1000)
+    await memory.set({ route: ROUTE }, 'last', 'word', 1000)
     await until('all was seen', () => seen.some((line) => line.includes('last')))
     monitor.disconnect()
     expect(seen.some((line) => line.includes(NAME))).toBe(true)
@@ -145,10 +145,10 @@ describe('what can be seen in Redis', () => {
       (['call', 'event', 'counts'] as const).map((priority) => createDelivery({ route: ROUTE, priority })),
     )
     await received.atLeast(4)
-    await store.memory.setIfAbsent('key', 'value', 1000)
-    await store.memory.raise('number', 1, 1000)
-    await store.memory.addMember('set', 'member', 1000)
-    await store.memory.countMembers(['set'])
+    await store.memory.setIfAbsent({ route: ROUTE }, 'key', 'value', 1000)
+    await store.memory.raise({ route: ROUTE }, 'number', 1, 1000)
+    await store.memory.addMember({ route: ROUTE }, 'set', 'member', 1000)
+    await store.memory.countMembers({ route: ROUTE }, ['set'])
     await until('one is a dead letter', async () => (await store.queue.depth(ROUTE)).dead === 1)
     expect(await store.queue.retryDead({}, Date.now() + 60_000)).toBe(1)
     await store.queue.add([

@@ -176,7 +176,7 @@ describe('a SQLite store', () => {
       await store.close()
       await store.close()
       await expect(store.queue.add([createDelivery()])).rejects.toBeInstanceOf(StoreUnavailableError)
-      await expect(store.memory.get('key')).rejects.toBeInstanceOf(StoreUnavailableError)
+      await expect(store.memory.get({ route: ROUTE }, 'key')).rejects.toBeInstanceOf(StoreUnavailableError)
     })
 
     it('keeps what was asked of it before it is closed', async () => {

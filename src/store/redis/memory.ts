@@ -18,27 +18,27 @@ if not standing or standing <= tonumber(ARGV[1]) then redis.call('SET', KEYS[1],
 export function createMemory(client: Client, prefix: string): Memory {
   const keyOf = (key: string): string => `${prefix}:memory:${key}`
   return {
-    get: (key) => callRedis(client, async () => (await client.get(keyOf(key))) ?? undefined),
-    async set(key, value, lifetimeMs) {
+    get: (_owner, key) => callRedis(client, async () => (await client.get(keyOf(key))) ?? undefined),
+    async set(_owner, key, value, lifetimeMs) {
       await callRedis(client, () => client.set(keyOf(key), value, 'PX', milliseconds(lifetimeMs)))
     },
-    async setIfAbsent(key, value, lifetimeMs) {
+    async setIfAbsent(_owner, key, value, lifetimeMs) {
       const lifetime = milliseconds(lifetimeMs)
       return String(await callRedis(client, () => client.eval(SET_IF_ABSENT, 1, keyOf(key), value, lifetime)))
     },
-    async raise(key, value, lifetimeMs) {
+    async raise(_owner, key, value, lifetimeMs) {
       await callRedis(client, () => client.eval(RAISE, 1, keyOf(key), String(value), milliseconds(lifetimeMs)))
     },
-    async delete(key) {
+    async delete(_owner, key) {
       await callRedis(client, () => client.del(keyOf(key)))
     },
-    async addMember(set, member, lifetimeMs) {
+    async addMember(_owner, set, member, lifetimeMs) {
       const key = keyOf(set)
       await callRedis(client, () =>
         Promise.all([client.pfadd(key, member), client.pexpire(key, milliseconds(lifetimeMs))]),
       )
     },
-    async countMembers(sets) {
+    async countMembers(_owner, sets) {
       if (sets.length === 0) return 0
       return callRedis(client, () => client.pfcount(...sets.map(keyOf)))
     },

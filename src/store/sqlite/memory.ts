@@ -1,5 +1,5 @@
-/** The memory of the SQLite store. Sets whose members are counted exist only in this process, and are empty after a restart. */
-import type { Memory } from '../contract.ts'
+/** The memory of the SQLite store: one table, for all owners. Sets whose members are counted exist only in this process, and are empty after a restart. */
+import type { Memory, Owner } from '../contract.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import { DistinctMembers } from './distinct-members.ts'
 
@@ -13,37 +13,37 @@ export class SqliteMemory implements Memory {
     this.#nowMs = nowMs
   }
 
-  get(key: string): Promise<string | undefined> {
+  get(_owner: Owner, key: string): Promise<string | undefined> {
     return this.#thread.runWithTimeLimit({ name: 'get', input: { key, nowMs: this.#nowMs() } })
   }
 
-  set(key: string, value: string, lifetimeMs: number): Promise<void> {
+  set(_owner: Owner, key: string, value: string, lifetimeMs: number): Promise<void> {
     return this.#thread.runWithTimeLimit({ name: 'set', input: { key, value, lifetimeMs, nowMs: this.#nowMs() } })
   }
 
-  setIfAbsent(key: string, value: string, lifetimeMs: number): Promise<string> {
+  setIfAbsent(_owner: Owner, key: string, value: string, lifetimeMs: number): Promise<string> {
     return this.#thread.runWithTimeLimit({
       name: 'setIfAbsent',
       input: { key, value, lifetimeMs, nowMs: this.#nowMs() },
     })
   }
 
-  raise(key: string, value: number, lifetimeMs: number): Promise<void> {
+  raise(_owner: Owner, key: string, value: number, lifetimeMs: number): Promise<void> {
     return this.#thread.runWithTimeLimit({ name: 'raise', input: { key, value, lifetimeMs, nowMs: this.#nowMs() } })
   }
 
-  delete(key: string): Promise<void> {
+  delete(_owner: Owner, key: string): Promise<void> {
     return this.#thread.runWithTimeLimit({ name: 'delete', input: { key } })
   }
 
-  async addMember(name: string, member: string, lifetimeMs: number): Promise<void> {
+  async addMember(_owner: Owner, name: string, member: string, lifetimeMs: number): Promise<void> {
     const set = this.#find(name) ?? { members: new DistinctMembers(), expiresAtMs: 0 }
     set.members.add(member)
     set.expiresAtMs = this.#nowMs() + lifetimeMs
     this.#sets.set(name, set)
   }
 
-  async countMembers(names: readonly string[]): Promise<number> {
+  async countMembers(_owner: Owner, names: readonly string[]): Promise<number> {
     const union = new DistinctMembers()
     for (const name of names) {
       const set = this.#find(name)
