@@ -17,6 +17,13 @@ export function checkValue(schema: TSchema, value: unknown, path: SettingPath, f
   if (value === null && !findings.isReported(path))
     findings.report(path, 'has no value; give it one, or delete the line')
   else if (Type.IsObject(schema)) return checkObject(schema, value, path, findings)
+  else if (Type.IsRecord(schema) && isJsonObject(value))
+    return Object.fromEntries(
+      Object.entries(value).map(([key, each]) => [
+        key,
+        checkValue(Type.RecordValue(schema), each, [...path, key], findings),
+      ]),
+    )
   else if (Type.IsArray(schema)) {
     if (!Array.isArray(value) || value.length === 0) return checkLeaf(schema, value, path, findings)
     return value.map((item, index) => checkValue(schema.items, item, [...path, index], findings))

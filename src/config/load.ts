@@ -52,7 +52,7 @@ export async function loadConfig({
     log,
   } = sections
   const storeConfig = Value.Check(properties.store, store)
-    ? await readStore(store, isJsonObject(written) ? written['store'] : {}, loading)
+    ? await readStore(store, isJsonObject(written) ? written : {}, loading)
     : undefined
   const adminConfig = Value.Check(properties.admin, admin) ? await readAdmin(admin, storeConfig, loading) : undefined
   if (Value.Check(properties.http, http) && Value.Check(properties.admin, admin)) checkPorts(http, admin, loading)

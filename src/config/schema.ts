@@ -93,6 +93,12 @@ const store = section('Where accepted pushes wait, and what is remembered of dea
     default: 'hushgate',
     pattern: '^[A-Za-z0-9._-]{1,64}$',
   }),
+  shards: Type.Optional(
+    Type.Record(Type.String(), Type.Integer({ minimum: 1, maximum: 64 }), {
+      description:
+        'Over how many hash tags the pushes of an app are spread, by its name under apps, for those that one master of a Redis Cluster cannot serve alone. Default: one for each app. Start all processes anew after a change.',
+    }),
+  ),
   ca_file: filePath('PEM file of the authority that signed the certificate of Redis (rediss:// only).'),
   replica_acks: wholeNumber(0, 0, 16, 'Redis replicas that must have a push before it is accepted (WAIT).'),
   require_persistence: Type.Boolean({

@@ -1,25 +1,35 @@
 /** The `store` section: its URL taken apart, and which settings belong to which store. */
-import { isJsonObject } from '../core/json.ts'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { Loading } from './loading.ts'
 import type { FileSection } from './schema.ts'
+import { didYouMean } from './sentences.ts'
 import { parseCluster, parseStoreUrl, type StoreUrl } from './store-url.ts'
 
 const DEFAULT_URL = 'sqlite:./data/hushgate.db'
 const SQLITE_ONLY = ['synchronous']
-const REDIS_ONLY = ['username', 'password', 'password_file', 'prefix', 'ca_file', 'replica_acks', 'require_persistence']
+const REDIS_ONLY = [
+  'username',
+  'password',
+  'password_file',
+  'prefix',
+  'ca_file',
+  'replica_acks',
+  'require_persistence',
+  'shards',
+]
 
-/** `written` is the section as it is in the file, without defaults. */
+/** `written` is the whole file as it is, without defaults. */
 export async function readStore(
   section: FileSection<'store'>,
-  written: unknown,
+  written: JsonObject,
   loading: Loading,
 ): Promise<StoreSettings | undefined> {
   const url = urlOf(section, loading)
   if (url === undefined) return undefined
   for (const key of url.kind === 'sqlite' ? REDIS_ONLY : SQLITE_ONLY)
-    if (isJsonObject(written) && Object.hasOwn(written, key))
+    if (isJsonObject(written['store']) && Object.hasOwn(written['store'], key))
       loading.report(
         ['store', key],
         url.kind === 'sqlite' ? 'is only for Redis; the store is SQLite' : 'is only for SQLite; the store is Redis',
@@ -33,6 +43,7 @@ export async function readStore(
   const caFile = section.ca_file === undefined ? undefined : loading.resolve(section.ca_file)
   if (caFile !== undefined && (await loading.read(caFile, ['store', 'ca_file'])) !== undefined && !url.tls)
     loading.report(['store', 'ca_file'], 'is only for TLS; write rediss:// instead of redis://')
+  checkShards(section, isJsonObject(written['apps']) ? Object.keys(written['apps']) : [], loading)
   const password = (await readPassword(section, loading)) ?? url.password
   return {
     kind: 'redis',
@@ -42,9 +53,18 @@ export async function readStore(
     username: section.username ?? url.username,
     password: password === undefined ? undefined : new Secret(password),
     prefix: section.prefix,
+    shards: new Map(Object.entries(section.shards ?? {})),
     replicaAcks: section.replica_acks,
     requirePersistence: section.require_persistence,
   }
+}
+
+function checkShards({ shards = {} }: FileSection<'store'>, apps: readonly string[], loading: Loading): void {
+  for (const app of Object.keys(shards).filter((name) => !apps.includes(name)))
+    loading.report(
+      ['store', 'shards', app],
+      `no app has this name; ${didYouMean(app, apps) ?? 'it is that of a section of apps'}`,
+    )
 }
 
 function urlOf({ url, cluster }: FileSection<'store'>, loading: Loading): StoreUrl | undefined {

@@ -20,6 +20,8 @@ export interface RedisSettings {
   readonly password?: Secret | undefined
   /** All keys begin with it. */
   readonly prefix: string
+  /** In how many hash tags the keys of a route lie, for those that have more than one. */
+  readonly shards: ReadonlyMap<string, number>
   /** How many replicas must have a delivery before it counts as stored (WAIT). */
   readonly replicaAcks: number
   /** If Redis is not known to write to its disk, the store is not fit. */

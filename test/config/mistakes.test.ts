@@ -153,6 +153,16 @@ const table: readonly (readonly [string, string, string])[] = [
     '4: store.synchronous: is only for SQLite; the store is Redis',
   ],
   [
+    'shards of an app that is not there',
+    `${APPS}queue: { encryption_key_file: keys }\nstore:\n  url: redis://r\n  shards:\n    com.example.god: 2\n`,
+    '7: store.shards["com.example.god"]: no app has this name; did you mean "com.example.good"?',
+  ],
+  [
+    'shards that are none',
+    `${APPS}queue: { encryption_key_file: keys }\nstore:\n  url: redis://r\n  shards:\n    com.example.good: 0\n`,
+    '7: store.shards["com.example.good"]: expected a whole number from 1 to 64, found 0',
+  ],
+  [
     'both url and cluster',
     `${APPS}queue: { encryption_key_file: keys }\nstore:\n  url: redis://r\n  cluster: [redis://r]\n`,
     '6: store.cluster: give url or cluster, not both',
@@ -230,7 +240,7 @@ const table: readonly (readonly [string, string, string])[] = [
   [
     'an option with a wrong value inside',
     'apps:\n  a.b:\n    type: pigeon\n    key_file: key\n    extra: { one: a }\n',
-    '5: apps["a.b"].extra: expected a section of settings, found a section of settings',
+    '5: apps["a.b"].extra.one: expected a whole number, found text',
   ],
   [
     'a file that is not there',

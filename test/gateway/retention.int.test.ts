@@ -33,7 +33,7 @@ const LIFETIMES_MS: readonly (readonly [key: RegExp, lifetimeMs: number])[] = [
   [/:memory:dead:/, 30 * DAY_MS],
   [/:breaker:(?:attempted|rejected):/, 6 * 60_000],
   [/:breaker:windows:/, 30 * DAY_MS],
-  [/:dead:app-[^:]*:(?:deaths|facts|sealed)$/, 7 * DAY_MS],
+  [/\}:dead:(?:deaths|facts|sealed)$/, 7 * DAY_MS],
 ]
 
 const ALL = ['breaker', 'dead', 'dead letter', 'delivery', 'event', 'latest', 'wake']
@@ -51,7 +51,7 @@ const STAGES: readonly (readonly [days: number, left: readonly string[]])[] = [
 ]
 
 /** What stays in Redis as long as it: the names of apps, and of each app BullMQ's counters, settings, and the ids of its last jobs. */
-const OF_APPS = /^\{hushgate\}:(?:apps|app-[^:]*:(?:id|meta|pc|marker|events))$/
+const OF_APPS = /^\{hushgate(?:\}:(?:routes|routes-version)|:[^}]*\}:queue:(?:id|meta|pc|marker|events))$/
 
 let services: PushServices
 let appsYaml: string
@@ -200,9 +200,10 @@ function wordsOf(keys: readonly string[]): string[] {
   const words = keys
     .filter((key) => !OF_APPS.test(key) && !/:(?:probe|stalled-check)$/.test(key))
     .map((key) => {
-      if (key.startsWith('{hushgate}:memory:')) return key.split(':')[2] ?? ''
-      if (key.startsWith('{hushgate}:dead:app-')) return 'dead letter'
-      return /:app-[^:]*:(?:[\d-]+|wait|prioritized|delayed)$/.test(key) ? 'delivery' : key
+      const [, name = key] = /^\{hushgate:[^}]+\}:(.*)$/.exec(key) ?? []
+      if (name.startsWith('memory:')) return name.split(':')[1] ?? ''
+      if (name.startsWith('dead:')) return 'dead letter'
+      return /^queue:(?:[\d-]+|wait|prioritized|delayed)$/.test(name) ? 'delivery' : key
     })
   return [...new Set(words)].toSorted()
 }

@@ -59,7 +59,7 @@ export async function startRedis({
     // (redis/src/aof.c, `flushAppendOnlyFile`).
     appendfsync: 'no',
     'maxmemory-policy': 'noeviction',
-    ...(mode === 'cluster' ? { 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' } : {}),
+    ...(mode === 'cluster' ? await clusterSettings() : {}),
     ...(mode === 'tls' ? await tlsSettings(folder, port) : {}),
     ...settings,
   })
@@ -105,6 +105,11 @@ export async function startRedis({
   }
   if (isStarted) await redis.start()
   return redis
+}
+
+/** Nodes talk to each other on a second port; without a free one it is 10,000 more than the first, which another program may have. */
+async function clusterSettings(): Promise<Settings> {
+  return { 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1', 'cluster-port': await freePort() }
 }
 
 async function spawnRedis(commandLine: readonly string[], readyText = READY): Promise<ChildProcess> {

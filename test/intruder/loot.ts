@@ -47,7 +47,7 @@ export async function lootRedis(redis: TestRedis): Promise<Loot> {
   for (const key of await client.keys('*')) {
     const text = (await entriesOf(client, key)).map((entry) => entry.toString('latin1')).join(' ')
     records.push(`${key} ${text.replaceAll(SEALED, '')}`)
-    const app = decodeURIComponent(/:app-([^:]+)/.exec(key)?.[1] ?? '')
+    const app = decodeURIComponent(/\{hushgate:([^}:]+)/.exec(key)?.[1] ?? '')
     for (const [found] of text.matchAll(SEALED)) sealed.push({ app, bytes: Buffer.from(found, 'base64') })
   }
   const files = await redis.appendOnlyFiles()

@@ -268,7 +268,7 @@ async function openRedis() {
 
 /** What BullMQ writes down of a job, if the command is that. */
 function storedBy([command = '', key = '', ...values]: readonly string[], keyring: Keyring): Stored[] {
-  const [, name] = /:app-([^:]+):[^:]+$/.exec(key) ?? []
+  const [, name] = /^\{hushgate:([^}:]+)\}:queue:[^:]+$/.exec(key) ?? []
   if (name === undefined || command.toLowerCase() !== 'hmset' || values[0] !== 'name') return []
   const app = decodeURIComponent(name)
   const json = (field: string): object => JSON.parse(values[values.indexOf(field) + 1] ?? '')

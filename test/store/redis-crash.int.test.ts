@@ -68,7 +68,7 @@ describe('a store on Redis', () => {
       keyring: createKeyring(),
       nowMs: Date.now,
       onError: () => {},
-      timings: { lockMs: 1000, stalledCheckMs: 200 },
+      timings: { lockMs: 1000, lookEveryMs: 200 },
     })
     const accepted: string[] = []
     const ended = new Map<string, number>()

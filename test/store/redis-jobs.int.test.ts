@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Keyring } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { MAX_BATCH, MAX_STALLS, type Disposition, type Store } from '../../src/store/contract.ts'
-import { queueName } from '../../src/store/redis/route-queues.ts'
+import { shardsOf, type Shard } from '../../src/store/redis/shard.ts'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
@@ -14,13 +14,15 @@ import { startRedis, type TestRedis } from '../helpers/redis.ts'
 import { isInTime } from './in-time.ts'
 
 const ROUTE = 'com.example.*'
-const NAME = queueName(ROUTE)
 /** Locks last so long that no busy machine loses one. */
-const TIMINGS = { lockMs: 8000, stalledCheckMs: 50 }
+const TIMINGS = { lockMs: 8000, lookEveryMs: 50 }
 
 let redis: TestRedis
 let raw: Redis
 let prefix: string
+/** Where the route's jobs lie, and those of another. */
+let shard: Shard
+let otherShard: Shard
 let keyring: Keyring
 let warnings: string[]
 const opened: Store[] = []
@@ -31,13 +33,21 @@ beforeAll(async () => {
 })
 afterAll(() => redis.stop())
 beforeEach(() => {
-  prefix = `{${randomUUID()}}`
+  prefix = randomUUID()
+  shard = onlyShardOf(ROUTE)
+  otherShard = onlyShardOf('other')
   keyring = createKeyring()
   warnings = []
 })
 afterEach(async () => {
   for (const store of opened.splice(0)) await store.close()
 })
+
+function onlyShardOf(route: string): Shard {
+  const [only] = shardsOf(prefix, route, 1)
+  if (only === undefined) throw new Error('a route has a shard')
+  return only
+}
 
 async function open(options: Partial<RedisStoreOptions> = {}): Promise<Store> {
   const onError = (message: string): void => void warnings.push(message)
@@ -60,7 +70,7 @@ describe('adding', () => {
       deliveries.map((delivery) => ({ ...delivery, route: ROUTE })),
     )
     await Promise.all([queue.add(first ?? []), queue.add(second ?? []), queue.add(third ?? [])])
-    expect(await raw.zcard(`${prefix}:${NAME}:prioritized`)).toBe(1)
+    expect(await raw.zcard(`${shard.id}:prioritized`)).toBe(1)
     expect((await queue.depth(ROUTE)).waiting).toBe(6)
   })
 
@@ -72,9 +82,9 @@ describe('adding', () => {
       ...createDeliveries(2, { route: ROUTE, priority: 'call' }),
       ...createDeliveries(2, { route: 'other' }),
     ])
-    expect(await raw.zcard(`${prefix}:${NAME}:prioritized`)).toBe(4)
-    expect(await raw.llen(`${prefix}:${NAME}:wait`)).toBe(1)
-    expect(await raw.zcard(`${prefix}:${queueName('other')}:prioritized`)).toBe(1)
+    expect(await raw.zcard(`${shard.id}:prioritized`)).toBe(4)
+    expect(await raw.llen(`${shard.id}:wait`)).toBe(1)
+    expect(await raw.zcard(`${otherShard.id}:prioritized`)).toBe(1)
   })
 
   it('counts 2,000 jobs of different sizes to within a tenth', async () => {
@@ -121,7 +131,7 @@ describe('what can be seen in Redis', () => {
     await memory.set({ route: ROUTE }, 'last', 'word', 1000)
     await until('all was seen', () => seen.some((line) => line.includes('last')))
     monitor.disconnect()
-    expect(seen.some((line) => line.includes(NAME))).toBe(true)
+    expect(seen.some((line) => line.includes(shard.id))).toBe(true)
     expect(seen.filter((line) => line.includes(canary))).toEqual([])
     expect((await redis.appendOnlyFiles()).includes(canary)).toBe(false)
   })
@@ -129,7 +139,7 @@ describe('what can be seen in Redis', () => {
   it('needs no more rights than are documented, and says so when INFO is refused', async () => {
     const rights = '-@all +@read +@write +@pubsub +@scripting +@connection +@transaction -@dangerous'.split(' ')
     const setUser = (name: string, ...more: string[]): Promise<unknown> =>
-      raw.acl('SETUSER', name, 'on', '>secret', `~${prefix}:*`, `&${prefix}:*`, ...rights, ...more)
+      raw.acl('SETUSER', name, 'on', '>secret', `~{${prefix}}:*`, `~{${prefix}:*`, `&{${prefix}}:*`, ...rights, ...more)
     await setUser('informed', '+info')
     await setUser('uninformed')
     await raw.acl('LOG', 'RESET')
@@ -151,12 +161,14 @@ describe('what can be seen in Redis', () => {
     await store.memory.countMembers({ route: ROUTE }, ['set'])
     await until('one is a dead letter', async () => (await store.queue.depth(ROUTE)).dead === 1)
     expect(await store.queue.retryDead({}, Date.now() + 60_000)).toBe(1)
+    // Nobody consumes this route, so there is something to sweep. Each store sweeps soon after it is opened.
     await store.queue.add([
-      createDelivery({ route: ROUTE, deviceHash: 'one' }),
-      createDelivery({ route: ROUTE, deviceHash: 'two' }),
+      createDelivery({ route: 'other', deviceHash: 'one' }),
+      createDelivery({ route: 'other', deviceHash: 'two' }),
     ])
+    await open({ username: 'informed', password: new Secret('secret') })
     await until('it is swept', async () => (await raw.info('commandstats')).includes('cmdstat_zscan'))
-    await store.queue.forget(ROUTE, 'one')
+    await store.queue.forget('other', 'one')
     expect(store.health()).toEqual({ writable: true, dangers: [], fit: true })
     expect(await raw.acl('LOG')).toEqual([])
 
@@ -170,10 +182,10 @@ describe('what can be seen in Redis', () => {
 describe('a process that dies', () => {
   /** Fetches the next job and dies with it, so many times. */
   async function dieWithIt(times: number): Promise<void> {
-    const worker = new Worker(NAME, null, { connection: raw, prefix, lockDuration: 20 })
+    const worker = new Worker(shard.queueName, null, { connection: raw, prefix: shard.prefix, lockDuration: 20 })
     for (let died = 0; died < times; died += 1)
       await until('there is a job', async () => (await worker.getNextJob('dies', { block: false })) !== undefined)
-    await until('the last counts as stalled', async () => (await raw.llen(`${prefix}:${NAME}:active`)) === 0)
+    await until('the last counts as stalled', async () => (await raw.llen(`${shard.id}:active`)) === 0)
     await worker.close(true)
   }
 
@@ -209,7 +221,7 @@ describe('a process that dies', () => {
   })
 
   it('or stops renewing a lock loses it, and its handler is aborted', async () => {
-    const { queue } = await open({ timings: { lockMs: 400, stalledCheckMs: 50 } })
+    const { queue } = await open({ timings: { lockMs: 400, lookEveryMs: 50 } })
     const never = createGate<Disposition>()
     let isFirst = true
     const received = new Received(() => {
@@ -224,7 +236,7 @@ describe('a process that dies', () => {
     })
     await queue.add([createDelivery({ route: ROUTE })])
     await received.atLeast(1)
-    const [lock = ''] = await raw.keys(`${prefix}:*:lock`)
+    const [lock = ''] = await raw.keys(`${shard.id}:*:lock`)
     await raw.del(lock)
     await received.atLeast(2)
     await until('the first is aborted', () => signals[0]?.aborted === true)
@@ -248,7 +260,7 @@ describe('a job that cannot be opened', () => {
     expect(none.all).toEqual([])
     expect(warnings).toHaveLength(1)
     await consumer.stop(1000)
-    const bull = new Queue(NAME, { connection: raw, prefix })
+    const bull = new Queue(shard.queueName, { connection: raw, prefix: shard.prefix })
     await bull.promoteJobs()
     await bull.close()
     const received = new Received()
@@ -301,7 +313,7 @@ describe('two processes', () => {
 
   it('both pause when an operator pauses the queue with the tools of BullMQ', async () => {
     const store = await open()
-    const bull = new Queue(NAME, { connection: raw, prefix })
+    const bull = new Queue(shard.queueName, { connection: raw, prefix: shard.prefix })
     await bull.pause()
     const received = new Received()
     store.queue.consume(ROUTE, 10, received.handler)

@@ -10,6 +10,8 @@ import { startRelay } from './held-relay.ts'
 const ROUTE = 'com.example.app'
 /** How a message of Sentinel about another master begins, as it is sent. */
 const SWITCH_MASTER = 'message\r\n$14\r\n+switch-master'
+/** How Sentinel's answer begins to who wants to hear of it. */
+const LISTENS = 'subscribe\r\n$14\r\n+switch-master'
 
 const ending: (() => Promise<unknown>)[] = []
 
@@ -78,6 +80,7 @@ describe('reaching Redis', () => {
     store.queue.consume(ROUTE, 1, received.handler)
     await store.queue.add([createDelivery()])
     await received.atLeast(1)
+    await until('all connections listen to Sentinel', () => relay.count(LISTENS) >= 4)
     relay.hold()
     await master.kill()
     await until('all connections hear of the other master', () => relay.count(SWITCH_MASTER) >= 4)

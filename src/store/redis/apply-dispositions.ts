@@ -2,20 +2,19 @@
 import type { Keyring } from '../../core/keyring.ts'
 import type { Disposition } from '../contract.ts'
 import { deadLetterOf, type NewDeadLetter } from './dead-letter.ts'
-import type { DeadLetters } from './dead-letters.ts'
 import type { FetchedJob } from './fetched-job.ts'
 import { createSingle, JOB_NAME, jobOptions, singleId, type JobItem } from './job.ts'
-import type { RouteQueue } from './route-queues.ts'
+import type { ShardQueue } from './shard-queues.ts'
 
 export interface DispositionParts {
-  readonly route: string
-  readonly queue: RouteQueue
   readonly keyring: Keyring
-  readonly deadLetters: DeadLetters
   readonly nowMs: () => number
+  /** Both store where the job lies that they follow. */
+  readonly addJobs: (jobs: NewJob[]) => Promise<unknown>
+  readonly addDeadLetters: (deadLetters: readonly NewDeadLetter[]) => Promise<unknown>
 }
 
-type NewJob = Parameters<RouteQueue['addBulk']>[0][number]
+export type NewJob = Parameters<ShardQueue['addBulk']>[0][number]
 
 /** What follows a job. */
 export interface Successors {
@@ -62,13 +61,12 @@ export function successorsOf(
 
 /** The ids are derived, so after a crash in between the whole is done again, and stores the same. */
 async function complete(
-  { route, queue, deadLetters }: DispositionParts,
+  { addJobs, addDeadLetters }: DispositionParts,
   job: FetchedJob,
   successors: Successors,
 ): Promise<void> {
-  if (successors.deadLetters.length > 0)
-    await job.retryUntilStored(() => deadLetters.add(route, successors.deadLetters))
-  if (successors.jobs.length > 0) await job.retryUntilStored(() => queue.addBulk(successors.jobs))
+  if (successors.deadLetters.length > 0) await job.retryUntilStored(() => addDeadLetters(successors.deadLetters))
+  if (successors.jobs.length > 0) await job.retryUntilStored(() => addJobs(successors.jobs))
   await job.complete()
 }
 

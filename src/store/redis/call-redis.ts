@@ -4,7 +4,7 @@ import { withTimeLimit } from '../../core/time-limit.ts'
 import { STORE_TIMEOUT_MS } from '../contract.ts'
 import { isReady, type Client } from './connection.ts'
 
-const NOT_CONNECTED = 'Redis is not connected'
+export const NOT_CONNECTED = 'Redis is not connected'
 const NO_ANSWER = 'Redis did not answer in time'
 
 /** How error replies begin (redis/src/server.c, `createSharedObjects`), and errors of ioredis. */

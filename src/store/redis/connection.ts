@@ -6,6 +6,7 @@ import { STORE_TIMEOUT_MS } from '../contract.ts'
 import type { RedisTopology } from '../settings.ts'
 
 export type Client = Redis | Cluster
+export type Node = Redis
 
 export interface Address {
   readonly topology: RedisTopology
@@ -23,8 +24,8 @@ const SILENCE_TIMEOUT_MS = 2000
  * stalled.
  */
 const WORK_TIMEOUT_MS = 8000
-/** A worker of BullMQ blocks for at most 10 s (its `maximumBlockTimeout`). */
-const BLOCK_TIMEOUT_MS = 12_000
+/** Where there is no Cluster. */
+const THE_MASTER = 'redis'
 const FIRST_RECONNECT_DELAY_MS = 50
 const LONGEST_RECONNECT_DELAY_MS = 1000
 const CONNECT_TIMEOUT_MS = 2000
@@ -35,12 +36,13 @@ type Role = Pick<CommonRedisOptions, 'commandTimeout' | 'socketTimeout' | 'enabl
 export class Connections {
   /** Stores new deliveries and does nothing else, because WAIT blocks it. */
   readonly commands: Client
-  /** For the consumers, but where they block; and for what an operator asks. */
+  /** For the consumers, and for what an operator asks. */
   readonly work: Client
   /** For the memory: small operations; those of one turn travel together. */
   readonly memory: Client
   readonly #address: Address
   readonly #clients = new Set<Client>()
+  #listening: Client | undefined
 
   constructor(address: Address) {
     this.#address = address
@@ -50,19 +52,19 @@ export class Connections {
     this.memory = this.#open({ ...timeouts, enableAutoPipelining: true })
   }
 
-  /** For one consumer: a blocked connection can do nothing else. */
-  openBlocking(): Client {
-    return this.#open({ commandTimeout: BLOCK_TIMEOUT_MS, socketTimeout: BLOCK_TIMEOUT_MS })
-  }
-
-  /** What is under way on it fails. It stays closed, even when BullMQ tries to reconnect it. */
-  close(client: Client): void {
-    this.#clients.delete(client)
-    client.disconnect()
+  /** Hears what other processes publish. A connection that does can do nothing else; a client of a Cluster has one for it by itself. */
+  get listening(): Client {
+    this.#listening ??=
+      this.work instanceof Cluster
+        ? this.work
+        : this.#open({ commandTimeout: STORE_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS })
+    return this.#listening
   }
 
   closeAll(): void {
-    for (const client of this.#clients) this.close(client)
+    const clients = [...this.#clients]
+    this.#clients.clear()
+    for (const client of clients) client.disconnect()
   }
 
   #open(role: Role): Client {
@@ -70,10 +72,6 @@ export class Connections {
     this.#clients.add(client)
     // Without a listener an EventEmitter throws. What matters of an error is seen in `status`, and in the commands that fail.
     client.on('error', () => {})
-    // BullMQ reconnects a blocking connection that was closed.
-    client.on('connecting', () => {
-      if (!this.#clients.has(client)) client.disconnect()
-    })
     client.on('end', () => this.#reconnect(client))
     return client
   }
@@ -87,6 +85,22 @@ export class Connections {
       if (this.#clients.has(client) && client.status === 'end') client.connect().catch(() => {})
     }, FIRST_RECONNECT_DELAY_MS)
   }
+}
+
+/** The nodes that hold keys, each by the name that `masterOf` gives it: one, or the masters of a Cluster. */
+export function mastersOf(client: Client): ReadonlyMap<string, Node> {
+  if (!(client instanceof Cluster)) return new Map([[THE_MASTER, client]])
+  return new Map(client.nodes('master').map((node) => [`${node.options.host}:${node.options.port}`, node]))
+}
+
+/** The name of the node that holds a slot. */
+export function masterOf(client: Client, slot: number): string {
+  return client instanceof Cluster ? (client.slots[slot]?.[0] ?? '') : THE_MASTER
+}
+
+/** Whether keys of different slots may not be in one command. */
+export function isCluster(client: Client): boolean {
+  return client instanceof Cluster
 }
 
 /** Must be asked before every use: ioredis fails fast only once it has been connected (docs/facts/stores.md#redis-away). */

@@ -1,6 +1,4 @@
-/** The consumer of one route: fetches a job only when the gate allows it and there are free slots, hands its deliveries out, and applies their dispositions. */
-import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
+/** The consumer of one route: hands out what is fetched from its shards, as far as its gate and its free slots allow, and applies the dispositions. */
 import { waitAtMost } from '../../core/time-limit.ts'
 import {
   HANDLER_FAILURE_DELAY_MS,
@@ -11,27 +9,28 @@ import {
   type Handler,
 } from '../contract.ts'
 import { dispositionOfUnreadable, UNREADABLE_DELAY_MS } from '../expiry.ts'
+import { Allowance } from './allowance.ts'
 import { applyDispositions, moveToDeadLetters, splitJob, type DispositionParts } from './apply-dispositions.ts'
 import { deadLetterOf, deadLetterOfJob } from './dead-letter.ts'
-import { FetchedJob } from './fetched-job.ts'
-import { JobLocks } from './job-locks.ts'
+import type { FetchedJob } from './fetched-job.ts'
 import { openRecord, type JobItem } from './job.ts'
-import type { RouteWorker } from './route-queues.ts'
+import type { Shard } from './shard.ts'
+import { Source, type SourceOptions } from './source.ts'
 
-export interface ConsumerOptions extends DispositionParts {
-  readonly worker: RouteWorker
-  readonly lockMs: number
+export interface ConsumerOptions
+  extends
+    Pick<DispositionParts, 'keyring' | 'nowMs'>,
+    Pick<SourceOptions, 'lockMs' | 'createWorker' | 'onReleased' | 'onFetchFailed'> {
+  readonly route: string
   readonly concurrency: number
   readonly handler: Handler
+  /** How dispositions are applied to what lies in a shard. */
+  readonly dispositionParts: (shard: Shard) => DispositionParts
   readonly onUnreadable: () => void
-  readonly onFetchFailed: (error: unknown) => void
   readonly onBug: (error: unknown) => void
-  /** Closes the connection on which the worker waits for jobs. */
-  readonly disconnect: () => void
   readonly onStopped: () => void
 }
 
-const FETCH_FAILED_PAUSE_MS = 200
 /** So long may handlers take that were told to abort. */
 const ABORT_GRACE_MS = 500
 
@@ -39,28 +38,63 @@ const HOLD: Disposition = { kind: 'hold' }
 
 export class RedisConsumer implements Consumer {
   readonly #options: ConsumerOptions
-  readonly #locks: JobLocks
+  readonly #allowance: Allowance
+  readonly #sources = new Map<string, Source>()
   readonly #running = new Map<FetchedJob, Promise<void>>()
-  readonly #loop: Promise<void>
-  readonly #stopping = new AbortController()
   /** Aborts the handlers when the grace is over. */
   readonly #abort = new AbortController()
-  #gate: GateState = 'open'
-  #freeSlots: number
-  #changed = Promise.withResolvers<void>()
   #stopped: Promise<void> | undefined
 
   constructor(options: ConsumerOptions) {
     this.#options = options
-    this.#freeSlots = options.concurrency
-    this.#locks = new JobLocks(options.worker, options.lockMs)
-    void options.worker.startStalledCheckTimer()
-    this.#loop = this.#fetchJobs()
+    this.#allowance = new Allowance(options.concurrency)
+  }
+
+  get route(): string {
+    return this.#options.route
   }
 
   setGate(state: GateState): void {
-    this.#gate = state
-    this.#notify()
+    this.#allowance.setGate(state)
+  }
+
+  /** Fetches also from this shard, if it is not one of its own yet. `until`: nothing before. */
+  addShard(shard: Shard, until?: Promise<unknown>): void {
+    if (this.#sources.has(shard.id) || this.#allowance.isStopping) return
+    const { lockMs, createWorker, onReleased, onFetchFailed } = this.#options
+    const source = new Source({
+      shard,
+      allowance: this.#allowance,
+      lockMs,
+      createWorker,
+      onReleased,
+      onFetchFailed,
+      until,
+      slotsOf: (job) => this.#slotsOf(job),
+      onJob: (job) => this.#start(job, shard),
+    })
+    this.#sources.set(shard.id, source)
+  }
+
+  get shards(): readonly Shard[] {
+    return [...this.#sources.values()].map(({ shard }) => shard)
+  }
+
+  /**
+   * Something in the shard may be fetched from this time on (epoch ms); undefined: now. False when it is not to be counted on that this consumer will, because
+   * it is not one of its shards or nothing may be handed out.
+   */
+  wake(shardId: string, dueAtMs?: number): boolean {
+    const source = this.#sources.get(shardId)
+    if (source === undefined) return false
+    if (dueAtMs === undefined) source.wake()
+    else source.wakeAt(dueAtMs)
+    return this.#allowance.isOpen
+  }
+
+  /** What processes left behind that died is looked for, and all else that nobody told of. */
+  async recover(shardId: string): Promise<void> {
+    await this.#sources.get(shardId)?.recover()
   }
 
   stop(graceMs: number): Promise<void> {
@@ -68,60 +102,33 @@ export class RedisConsumer implements Consumer {
     return this.#stopped
   }
 
-  async #fetchJobs(): Promise<void> {
-    // BullMQ completes a job only on a worker whose connections have been ready once. Rejects when it is stopped before that.
-    await this.#options.worker.waitUntilReady().catch(() => {})
-    while (!this.#isStopping) {
-      await this.#until(() => this.#isStopping || (this.#gate !== 'closed' && this.#freeSlots > 0))
-      const job = this.#isStopping ? undefined : await this.#fetch()
-      if (job === undefined) continue
-      const slots = this.#slotsOf(job)
-      await this.#until(() => this.#isStopping || this.#gate === 'closed' || this.#freeSlots >= slots)
-      if (this.#isStopping || this.#gate === 'closed') await job.release()
-      else this.#start(job, slots)
-    }
-  }
-
-  async #fetch(): Promise<FetchedJob | undefined> {
-    const { worker } = this.#options
-    const token = randomUUID()
-    try {
-      const job = await worker.getNextJob(token)
-      return job?.id === undefined ? undefined : new FetchedJob(job.id, job, this.#locks.renew(job.id, token))
-    } catch (error) {
-      this.#options.onFetchFailed(error)
-      await sleep(FETCH_FAILED_PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => {})
-      return undefined
-    }
-  }
-
   /** A job of more deliveries than may be in flight takes all slots, and is handed out in slices. */
   #slotsOf({ record }: FetchedJob): number {
     return Math.min(record?.count ?? 1, this.#options.concurrency)
   }
 
-  #start(job: FetchedJob, slots: number): void {
-    const isProbe = this.#gate === 'one'
-    if (isProbe) this.#gate = 'closed'
-    this.#freeSlots -= slots
-    const running = this.#run(job, isProbe).finally(() => {
-      this.#freeSlots += slots
+  #start(job: FetchedJob, shard: Shard): void {
+    const slots = this.#slotsOf(job)
+    const isProbe = this.#allowance.gate === 'one'
+    if (isProbe) this.#allowance.setGate('closed')
+    this.#allowance.take(slots)
+    const running = this.#run(job, this.#options.dispositionParts(shard), isProbe).finally(() => {
+      this.#allowance.giveBack(slots)
       this.#running.delete(job)
-      this.#notify()
     })
     this.#running.set(job, running)
   }
 
-  async #run(job: FetchedJob, isProbe: boolean): Promise<void> {
+  async #run(job: FetchedJob, parts: DispositionParts, isProbe: boolean): Promise<void> {
     const { keyring, route } = this.#options
     try {
       const items = openRecord(keyring, route, job.id, job.record)
       if (items !== undefined && job.stalls < MAX_STALLS)
-        await applyDispositions(this.#options, job, items, await this.#handOut(items, job.lost, isProbe))
+        await applyDispositions(parts, job, items, await this.#handOut(items, job.lost, isProbe))
       else {
-        await (items === undefined ? this.#keepUnreadable(job) : this.#giveUpBatch(job, items))
+        await (items === undefined ? this.#keepUnreadable(job, parts) : this.#giveUpBatch(job, parts, items))
         // The handler was given nothing, so the next job is the probe.
-        if (isProbe && this.#gate === 'closed') this.setGate('one')
+        if (isProbe && this.#allowance.gate === 'closed') this.setGate('one')
       }
     } catch (error) {
       this.#options.onBug(error)
@@ -135,7 +142,7 @@ export class RedisConsumer implements Consumer {
     const dispositions: Disposition[] = []
     while (dispositions.length < items.length) {
       const isFirst = dispositions.length === 0
-      if (!isFirst && (this.#isStopping || this.#gate !== 'open')) dispositions.push(HOLD)
+      if (!isFirst && (this.#allowance.isStopping || this.#allowance.gate !== 'open')) dispositions.push(HOLD)
       else {
         const start = dispositions.length
         const slice = items.slice(start, start + (isFirst && isProbe ? 1 : concurrency))
@@ -146,55 +153,39 @@ export class RedisConsumer implements Consumer {
   }
 
   /** Too many processes have died with it. */
-  #giveUpBatch(job: FetchedJob, items: readonly JobItem[]): Promise<void> {
+  #giveUpBatch(job: FetchedJob, parts: DispositionParts, items: readonly JobItem[]): Promise<void> {
     const [only] = items
     return items.length === 1 && only !== undefined
-      ? moveToDeadLetters(this.#options, job, deadLetterOf(this.#options.keyring, only, 'stalled'))
-      : splitJob(this.#options, job, items)
+      ? moveToDeadLetters(parts, job, deadLetterOf(parts.keyring, only, 'stalled'))
+      : splitJob(parts, job, items)
   }
 
-  async #keepUnreadable(job: FetchedJob): Promise<void> {
+  async #keepUnreadable(job: FetchedJob, parts: DispositionParts): Promise<void> {
     const { onUnreadable, nowMs } = this.#options
     onUnreadable()
     const { id, record } = job
     const disposition = dispositionOfUnreadable(record?.expiresAtMs ?? Infinity, nowMs())
     if (record !== undefined && disposition.kind === 'dead-letter')
-      await moveToDeadLetters(this.#options, job, deadLetterOfJob(id, record, disposition.reason))
+      await moveToDeadLetters(parts, job, deadLetterOfJob(id, record, disposition.reason))
     else await job.delay(UNREADABLE_DELAY_MS)
   }
 
   async #stop(graceMs: number): Promise<void> {
-    const { worker, disconnect, onStopped } = this.#options
-    this.#stopping.abort()
-    this.#notify()
-    // In this order: a worker that is not closing reconnects.
-    await worker.close(true)
-    disconnect()
+    this.#allowance.stop()
+    const sources = [...this.#sources.values()]
+    const fetching = sources.map((source) => source.stop())
     await this.#waitForRunning(graceMs)
     if (this.#running.size > 0) {
       this.#abort.abort()
       await this.#waitForRunning(ABORT_GRACE_MS)
     }
     const released = [...this.#running.keys()].map((job) => job.release())
-    await waitAtMost(ABORT_GRACE_MS, Promise.all([this.#loop, ...released]))
-    this.#locks.stop()
-    onStopped()
+    await waitAtMost(ABORT_GRACE_MS, Promise.all([...fetching, ...released]))
+    await Promise.all(sources.map((source) => source.close()))
+    this.#options.onStopped()
   }
 
   #waitForRunning(limitMs: number): Promise<void> {
     return waitAtMost(limitMs, Promise.all(this.#running.values()))
-  }
-
-  get #isStopping(): boolean {
-    return this.#stopping.signal.aborted
-  }
-
-  async #until(condition: () => boolean): Promise<void> {
-    while (!condition()) await this.#changed.promise
-  }
-
-  #notify(): void {
-    this.#changed.resolve()
-    this.#changed = Promise.withResolvers()
   }
 }

@@ -1,12 +1,16 @@
-/** How much of a route is stored, counted in deliveries. Cheap enough to be asked on every request. */
+/** How much of each route is stored, counted in deliveries. Cheap enough to be asked on every request, and for all routes at once. */
 import type { QueueDepth } from '../contract.ts'
 import { callRedis } from './call-redis.ts'
 import type { Client } from './connection.ts'
+import type { Layouts } from './layouts.ts'
+import { occupiedShards, storedKeysOf } from './occupied.ts'
+import type { Shard } from './shard.ts'
 
-export interface DepthKeys {
-  /** How BullMQ's keys of the route begin: `{hushgate}:app-…:`. */
-  readonly queueKeyPrefix: string
-  readonly deadKey: string
+export interface DepthsOptions {
+  /** Pipelines what is asked in one turn. */
+  readonly client: Client
+  readonly layouts: Layouts
+  readonly nowMs: () => number
 }
 
 /** A count is used again for so long. */
@@ -46,35 +50,83 @@ end
 return {counts[1] + counts[2] + counts[3], counts[4], counts[5], redis.call('ZCARD', KEYS[5]), oldest}
 `
 
-export class Depth {
-  readonly #client: Client
-  readonly #keys: DepthKeys
-  readonly #nowMs: () => number
-  #latest: { readonly askedAtMs: number; readonly depth: Promise<QueueDepth> } | undefined
+interface Counted extends Omit<QueueDepth, 'oldestAgeMs'> {
+  /** 0 when there is none. */
+  readonly oldestDueAtMs: number
+}
 
-  constructor(client: Client, keys: DepthKeys, nowMs: () => number) {
-    this.#client = client
-    this.#keys = keys
-    this.#nowMs = nowMs
+type Counts = ReadonlyMap<string, Counted>
+
+const EMPTY: Counted = { waiting: 0, delayed: 0, active: 0, dead: 0, oldestDueAtMs: 0 }
+
+export class Depths {
+  readonly #options: DepthsOptions
+  readonly #latest = new Map<string, { readonly askedAtMs: number; readonly depth: Promise<QueueDepth> }>()
+  /** What is asked in this turn. */
+  readonly #asked = new Set<string>()
+  #counting: Promise<Counts> | undefined
+
+  constructor(options: DepthsOptions) {
+    this.#options = options
   }
 
-  get(): Promise<QueueDepth> {
+  get(route: string): Promise<QueueDepth> {
     const askedAtMs = performance.now()
-    if (this.#latest === undefined || askedAtMs - this.#latest.askedAtMs > FRESH_MS)
-      this.#latest = { askedAtMs, depth: this.#count() }
-    return this.#latest.depth
+    let latest = this.#latest.get(route)
+    if (latest === undefined || askedAtMs - latest.askedAtMs > FRESH_MS) {
+      latest = { askedAtMs, depth: this.#count(route) }
+      this.#latest.set(route, latest)
+    }
+    return latest.depth
   }
 
-  async #count(): Promise<QueueDepth> {
-    const { queueKeyPrefix, deadKey } = this.#keys
-    const keys = [...['wait', 'prioritized', 'delayed', 'active'].map((state) => queueKeyPrefix + state), deadKey]
-    const reply: unknown = await callRedis(this.#client, () =>
-      this.#client.eval(COUNT, keys.length, ...keys, queueKeyPrefix, Date.now(), SAMPLES),
+  async #count(route: string): Promise<QueueDepth> {
+    this.#asked.add(route)
+    this.#counting ??= new Promise<void>((resolve) => {
+      setImmediate(resolve)
+    }).then(() => this.#countAll())
+    const counts = await this.#counting
+    const ofRoute = this.#options.layouts.allShardsOf(route).map(({ id }) => counts.get(id) ?? EMPTY)
+    const sum = (field: keyof Counted): number => ofRoute.reduce((total, counted) => total + counted[field], 0)
+    const oldest = ofRoute.map(({ oldestDueAtMs }) => oldestDueAtMs).filter((dueAtMs) => dueAtMs > 0)
+    return {
+      waiting: sum('waiting'),
+      delayed: sum('delayed'),
+      active: sum('active'),
+      dead: sum('dead'),
+      oldestAgeMs: oldest.length === 0 ? 0 : Math.max(0, this.#options.nowMs() - Math.min(...oldest)),
+    }
+  }
+
+  /** Resolves with what is in each shard, by its id; an empty one is left out. */
+  #countAll(): Promise<Counts> {
+    const { client, layouts } = this.#options
+    const routes = [...this.#asked]
+    this.#asked.clear()
+    this.#counting = undefined
+    return callRedis(client, async () => {
+      if (!layouts.isLoaded) await layouts.load()
+      const shards = routes.flatMap((route) => layouts.allShardsOf(route))
+      const occupied = await occupiedShards(client, shards, storedKeysOf)
+      return new Map(
+        await Promise.all(occupied.map(async (shard) => [shard.id, await this.#countShard(shard)] as const)),
+      )
+    })
+  }
+
+  async #countShard(shard: Shard): Promise<Counted> {
+    const keys = storedKeysOf(shard)
+    const reply: unknown = await this.#options.client.eval(
+      COUNT,
+      keys.length,
+      ...keys,
+      `${shard.id}:`,
+      Date.now(),
+      SAMPLES,
     )
     const [waiting = 0, delayed = 0, active = 0, dead = 0, oldestDueAtMs = 0] = Array.isArray(reply)
       ? reply.map(Number)
       : []
-    const oldestAgeMs = oldestDueAtMs === 0 ? 0 : Math.max(0, this.#nowMs() - oldestDueAtMs)
-    return { waiting, delayed, active, dead, oldestAgeMs }
+    return { waiting, delayed, active, dead, oldestDueAtMs }
   }
 }

@@ -14,13 +14,16 @@ export class FetchedJob {
   readonly record: JobRecord | undefined
   readonly #job: Job<JobRecord, null>
   readonly #lock: JobLock
+  readonly #onReleased: () => void
 
-  constructor(id: string, job: Job<JobRecord, null>, lock: JobLock) {
+  /** `onReleased`: the next consumer may fetch it at once. */
+  constructor(id: string, job: Job<JobRecord, null>, lock: JobLock, onReleased: () => void) {
     this.id = id
     this.stalls = job.stalledCounter
     this.record = readRecord(job.data)
     this.#job = job
     this.#lock = lock
+    this.#onReleased = onReleased
   }
 
   /** Aborts when another process may have the job. */
@@ -32,6 +35,7 @@ export class FetchedJob {
   async release(): Promise<void> {
     await this.retryUntilStored(() => this.#job.moveToWait(this.#lock.token))
     this.#lock.release()
+    this.#onReleased()
   }
 
   async delay(delayMs: number): Promise<void> {

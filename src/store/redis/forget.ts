@@ -1,4 +1,4 @@
-/** Removes what is stored for one device. Opens all jobs and dead letters of its route, a few at a time: whose they are is sealed. */
+/** Removes what is stored for one device. Opens all jobs and dead letters of the shards where it may be, a few at a time: whose they are is sealed. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
@@ -8,22 +8,38 @@ import type { Client } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { InactiveJobs, type InactiveJob } from './inactive-jobs.ts'
 import { createRest, openRecord, type JobItem } from './job.ts'
-import type { RouteQueues } from './route-queues.ts'
+import type { ShardQueues } from './shard-queues.ts'
+import type { Shard } from './shard.ts'
 
 export interface ForgetParts {
   readonly client: Client
-  readonly queues: RouteQueues
+  readonly queues: ShardQueues
   readonly deadLetters: DeadLetters
   readonly keyring: Keyring
 }
 
-export function forgetDevice(parts: ForgetParts, route: string, deviceHash: string): Promise<Removed> {
+export async function forgetDevice(parts: ForgetParts, shards: readonly Shard[], deviceHash: string): Promise<Removed> {
   const { client, queues, deadLetters, keyring } = parts
-  const search = { jobs: new InactiveJobs(client, queues, route), keyring, route, deviceHash }
   return forgetInOrder(
-    () => removeFromJobs(search),
-    () => deadLetters.forget(route, deviceHash),
+    () =>
+      inEach(shards, (shard) => {
+        const jobs = new InactiveJobs(client, queues, shard)
+        return removeFromJobs({ jobs, keyring, route: shard.route, deviceHash })
+      }),
+    () => inEach(shards, (shard) => deadLetters.forget(shard, deviceHash)),
   )
+}
+
+/** One after the other. */
+async function inEach(shards: readonly Shard[], remove: (shard: Shard) => Promise<RemovedPart>): Promise<RemovedPart> {
+  const removed: Delivery[] = []
+  let unreadable = 0
+  for (const shard of shards) {
+    const part = await remove(shard)
+    removed.push(...part.removed)
+    unreadable += part.unreadable
+  }
+  return { removed, unreadable }
 }
 
 interface Search {

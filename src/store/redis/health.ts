@@ -1,6 +1,8 @@
 /** Whether deliveries can be stored in this Redis, and whether Redis keeps them. */
 import type { StoreHealth } from '../contract.ts'
-import { isReady, type Client } from './connection.ts'
+import { NOT_CONNECTED } from './call-redis.ts'
+import { isReady, mastersOf, type Client, type Node } from './connection.ts'
+import type { MasterConditions, Trouble } from './master-conditions.ts'
 import type { Writer } from './writer.ts'
 
 export interface HealthOptions {
@@ -8,8 +10,7 @@ export interface HealthOptions {
   readonly commands: Client
   readonly work: Client
   readonly writer: Writer
-  /** Any key of the store: tells a Redis Cluster which node is meant. */
-  readonly probeKey: string
+  readonly conditions: MasterConditions
   /** Persistence that is off, or not known to be on, makes the store unfit. */
   readonly requirePersistence: boolean
   readonly onError: (message: string) => void
@@ -27,7 +28,6 @@ interface Settings {
  */
 const RESERVED_BYTES = 16 * 1024 * 1024
 const RESERVED_SHARE = 0.1
-const NEARLY_FULL = 'Redis is full but for the room that is needed to empty the queue (maxmemory)'
 
 const TICK_MS = 1000
 const TICKS_PER_CHECK = 30
@@ -36,10 +36,10 @@ export class Health {
   readonly #options: HealthOptions
   readonly #timer: NodeJS.Timeout
   readonly #onReady = (): void => void this.check()
-  #settings: Settings | undefined
-  #hasRoom = true
+  /** Of each master that has answered. */
+  readonly #settings = new Map<string, Settings>()
   #checking: Promise<void> | undefined
-  #wasWritable = true
+  #told: Trouble | undefined
   #ticks = 0
 
   constructor(options: HealthOptions) {
@@ -49,12 +49,11 @@ export class Health {
   }
 
   current(): StoreHealth {
-    const { commands, writer, requirePersistence } = this.#options
-    const settings = this.#settings
+    const settings = [...this.#settings.values()]
     return {
-      writable: isReady(commands) && writer.lastFailure === undefined && this.#hasRoom,
-      dangers: settings === undefined ? [] : dangersOf(settings),
-      fit: settings === undefined || isFit(settings, requirePersistence),
+      writable: this.#trouble()?.isEverywhere !== true,
+      dangers: [...new Set(settings.flatMap(dangersOf))],
+      fit: settings.every((each) => isFit(each, this.#options.requirePersistence)),
     }
   }
 
@@ -65,21 +64,8 @@ export class Health {
   }
 
   async #check(): Promise<void> {
-    const { work, writer, probeKey } = this.#options
-    await writer.probe()
-    if (!isReady(work)) return
-    try {
-      const replies = await work.pipeline().exists(probeKey).info('memory').info('persistence').exec()
-      const [, memory, persistence] = (replies ?? []).map(([error, reply]) => (error === null ? String(reply) : ''))
-      const appendOnly = fieldOf(persistence, 'aof_enabled')
-      this.#hasRoom = hasRoom(memory)
-      this.#settings = {
-        evictionPolicy: fieldOf(memory, 'maxmemory_policy'),
-        hasAppendOnlyFile: appendOnly === undefined ? undefined : appendOnly === '1',
-      }
-    } catch {
-      // Redis went away meanwhile. `writable` says so.
-    }
+    await this.#options.writer.probe()
+    await this.#ask('memory', 'persistence')
   }
 
   stop(): void {
@@ -88,31 +74,69 @@ export class Health {
   }
 
   async #tick(): Promise<void> {
-    const { writer, onError } = this.#options
+    const { writer, conditions } = this.#options
     this.#ticks += 1
     if (this.#ticks % TICKS_PER_CHECK === 0) await this.check()
     // Perhaps nobody adds any more, because the store is not writable. So only a write of ours can show that it is again.
     else {
-      if (writer.lastFailure !== undefined) await writer.probe()
-      await this.#measure()
+      if (conditions.failures.size > 0) await writer.probe()
+      await this.#ask('memory')
     }
-    const { writable } = this.current()
-    if (this.#wasWritable && !writable)
-      onError(
-        `nothing can be stored: ${writer.lastFailure?.message ?? (this.#hasRoom ? 'Redis is not connected' : NEARLY_FULL)}`,
-      )
-    this.#wasWritable = writable
+    this.#tell()
   }
 
-  async #measure(): Promise<void> {
-    const { work, probeKey } = this.#options
+  /** Once, until all is well again or it becomes another. */
+  #tell(): void {
+    const trouble = this.#trouble()
+    const isToldAnew = trouble !== undefined && trouble.isEverywhere !== this.#told?.isEverywhere
+    this.#told = trouble
+    if (isToldAnew)
+      this.#options.onError(
+        `${trouble.isEverywhere ? 'nothing' : 'of some apps nothing'} can be stored: ${trouble.reason}`,
+      )
+  }
+
+  #trouble(): Trouble | undefined {
+    const { commands, conditions } = this.#options
+    if (!isReady(commands)) return { reason: NOT_CONNECTED, isEverywhere: true }
+    return conditions.troubleOf(mastersOf(commands).keys())
+  }
+
+  /** Asks each master for the sections of INFO, and keeps what was known of one that does not answer. Never rejects. */
+  async #ask(...sections: readonly Section[]): Promise<void> {
+    const { work, conditions } = this.#options
     if (!isReady(work)) return
-    try {
-      const [, [error, memory] = []] = (await work.pipeline().exists(probeKey).info('memory').exec()) ?? []
-      this.#hasRoom = hasRoom(error === null ? String(memory) : undefined)
-    } catch {
-      // As in `check`.
-    }
+    const masters = mastersOf(work)
+    for (const master of this.#settings.keys()) if (!masters.has(master)) this.#settings.delete(master)
+    await Promise.all(
+      [...masters].map(async ([master, node]) => {
+        const infos = await Promise.all(sections.map((section) => infoOf(node, section))).catch(() => undefined)
+        if (infos === undefined) return
+        const [memory, persistence] = infos
+        conditions.measured(master, hasRoom(memory))
+        if (sections.includes('persistence')) this.#settings.set(master, settingsIn(memory, persistence))
+      }),
+    )
+  }
+}
+
+type Section = 'memory' | 'persistence'
+
+/** Undefined where Redis does not tell; rejects where it does not answer. */
+async function infoOf(node: Node, section: Section): Promise<string | undefined> {
+  try {
+    return await node.info(section)
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ReplyError') return undefined
+    throw error
+  }
+}
+
+function settingsIn(memory: string | undefined, persistence: string | undefined): Settings {
+  const appendOnly = fieldOf(persistence, 'aof_enabled')
+  return {
+    evictionPolicy: fieldOf(memory, 'maxmemory_policy'),
+    hasAppendOnlyFile: appendOnly === undefined ? undefined : appendOnly === '1',
   }
 }
 

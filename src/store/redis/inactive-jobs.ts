@@ -1,8 +1,9 @@
-/** The jobs of a route that no consumer has fetched, a few at a time: to be read, changed and removed while consumers go on. */
+/** The jobs of a shard that no consumer has fetched, a few at a time: to be read, changed and removed while consumers go on. */
 import { compareAndSet } from './compare-and-set.ts'
 import type { Client } from './connection.ts'
 import { readRecord, type JobRecord } from './job.ts'
-import type { RouteQueues } from './route-queues.ts'
+import type { ShardQueues } from './shard-queues.ts'
+import type { Shard } from './shard.ts'
 
 /** A job as it was read. */
 export interface InactiveJob {
@@ -18,15 +19,13 @@ const IDS_AT_ONCE = 1000
 
 export class InactiveJobs {
   readonly #client: Client
-  readonly #queues: RouteQueues
-  readonly #route: string
-  readonly #keyPrefix: string
+  readonly #queues: ShardQueues
+  readonly #shard: Shard
 
-  constructor(client: Client, queues: RouteQueues, route: string) {
+  constructor(client: Client, queues: ShardQueues, shard: Shard) {
     this.#client = client
     this.#queues = queues
-    this.#route = route
-    this.#keyPrefix = queues.keyPrefixOf(route)
+    this.#shard = shard
   }
 
   /** The ids of all jobs that are inactive from the first page to the last, some perhaps twice. A job goes from the first state to the others. */
@@ -39,7 +38,7 @@ export class InactiveJobs {
   async *#idsIn(state: 'delayed' | 'prioritized'): AsyncGenerator<string[]> {
     for (let cursor: string | undefined = '0'; cursor !== undefined;) {
       const [next, found]: [string, string[]] = await this.#client.zscan(
-        this.#keyPrefix + state,
+        this.keyOf(state),
         cursor,
         'COUNT',
         JOBS_AT_ONCE,
@@ -53,14 +52,14 @@ export class InactiveJobs {
   async #idsInWait(): Promise<string[]> {
     const ids: string[] = []
     for (let start = 0; ; start += IDS_AT_ONCE) {
-      const found = await this.#client.lrange(`${this.#keyPrefix}wait`, start, start + IDS_AT_ONCE - 1)
+      const found = await this.#client.lrange(this.keyOf('wait'), start, start + IDS_AT_ONCE - 1)
       ids.push(...found)
       if (found.length < IDS_AT_ONCE) return ids
     }
   }
 
   keyOf(id: string): string {
-    return this.#keyPrefix + id
+    return `${this.#shard.id}:${id}`
   }
 
   async read(ids: readonly string[]): Promise<readonly InactiveJob[]> {
@@ -80,7 +79,7 @@ export class InactiveJobs {
 
   /** False when the job was fetched. */
   async remove({ id }: InactiveJob): Promise<boolean> {
-    return (await this.#queues.queueOf(this.#route).remove(id, { removeChildren: false })) === 1
+    return (await this.#queues.queueOf(this.#shard).remove(id, { removeChildren: false })) === 1
   }
 }
 

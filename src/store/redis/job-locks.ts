@@ -1,5 +1,5 @@
 /** Renews the locks on the jobs that this process has fetched, and tells who works on a job when its lock is lost: then another process may have the job. */
-import type { RouteWorker } from './route-queues.ts'
+import type { ShardWorker } from './shard-queues.ts'
 
 /** The lock that BullMQ gave us with a job. */
 export interface JobLock {
@@ -20,22 +20,23 @@ interface Renewal {
 }
 
 export class JobLocks {
-  readonly #worker: RouteWorker
+  readonly #worker: ShardWorker
   readonly #lockMs: number
   readonly #renewals = new Map<string, Renewal>()
-  readonly #timer: NodeJS.Timeout
+  /** Absent while there is nothing to renew. */
+  #timer: NodeJS.Timeout | undefined
 
-  constructor(worker: RouteWorker, lockMs: number) {
+  constructor(worker: ShardWorker, lockMs: number) {
     this.#worker = worker
     this.#lockMs = lockMs
-    // Often enough that one renewal may fail.
-    this.#timer = setInterval(() => void this.#renewAll(), lockMs / 4).unref()
   }
 
   /** Of a job that was just fetched. */
   renew(jobId: string, token: string): JobLock {
     const renewal: Renewal = { token, controller: new AbortController(), renewedAtMs: performance.now() }
     this.#renewals.set(jobId, renewal)
+    // Often enough that one renewal may fail.
+    this.#timer ??= setInterval(() => void this.#renewAll(), this.#lockMs / 4).unref()
     const isOurs = (): boolean => this.#renewals.get(jobId) === renewal
     return {
       token,
@@ -49,7 +50,7 @@ export class JobLocks {
 
   /** Without renewal every lock is lost soon, so whoever still works on a job is told now. */
   stop(): void {
-    clearInterval(this.#timer)
+    this.#rest()
     for (const jobId of this.#renewals.keys()) this.#lose(jobId)
   }
 
@@ -58,7 +59,7 @@ export class JobLocks {
     // While Redis is away, renewals may fail for as long as a lock lasts.
     for (const [jobId, { renewedAtMs }] of this.#renewals) if (askedAtMs - renewedAtMs > this.#lockMs) this.#lose(jobId)
     const jobIds = [...this.#renewals.keys()]
-    if (jobIds.length === 0) return
+    if (jobIds.length === 0) return this.#rest()
     const lostIds = await this.#extend(jobIds).catch(() => undefined)
     if (lostIds === undefined) return
     for (const jobId of jobIds) {
@@ -66,6 +67,11 @@ export class JobLocks {
       if (lostIds.includes(jobId)) this.#lose(jobId)
       else if (renewal !== undefined) renewal.renewedAtMs = askedAtMs
     }
+  }
+
+  #rest(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
   #lose(jobId: string): void {

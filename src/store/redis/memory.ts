@@ -1,7 +1,8 @@
 /** The memory, in plain keys with a lifetime. Operations of one turn travel together: the connection pipelines by itself. */
-import type { Memory } from '../contract.ts'
+import type { Memory, Owner } from '../contract.ts'
 import type { Client } from './connection.ts'
 import { callRedis } from './call-redis.ts'
+import type { Layouts } from './layouts.ts'
 
 /** `SET … NX GET` came with Redis 7.0; a script does the same from 6.2 on. */
 const SET_IF_ABSENT = `
@@ -15,32 +16,48 @@ local standing = tonumber(redis.call('GET', KEYS[1]))
 if not standing or standing <= tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 `
 
-export function createMemory(client: Client, prefix: string): Memory {
-  const keyOf = (key: string): string => `${prefix}:memory:${key}`
+export function createMemory(client: Client, layouts: Layouts): Memory {
+  const keyOf = (owner: Owner, key: string): string => layouts.shardOf(owner).memoryKeys + key
+  /** Where it may still be from before: written to no more. */
+  const formerKeysOf = (owner: Owner, key: string): readonly string[] =>
+    layouts.formerShardsOf(owner).map(({ memoryKeys }) => memoryKeys + key)
+  const firstOf = async (keys: readonly string[]): Promise<string | undefined> => {
+    const values = await Promise.all(keys.map((key) => client.get(key)))
+    return values.find((value) => value !== null) ?? undefined
+  }
+  const call = <T>(operation: () => Promise<T>): Promise<T> =>
+    callRedis(client, () => (layouts.isLoaded ? operation() : layouts.load().then(operation)))
   return {
-    get: (_owner, key) => callRedis(client, async () => (await client.get(keyOf(key))) ?? undefined),
-    async set(_owner, key, value, lifetimeMs) {
-      await callRedis(client, () => client.set(keyOf(key), value, 'PX', milliseconds(lifetimeMs)))
+    get: (owner, key) => call(() => firstOf([keyOf(owner, key), ...formerKeysOf(owner, key)])),
+    async set(owner, key, value, lifetimeMs) {
+      await call(() => client.set(keyOf(owner, key), value, 'PX', milliseconds(lifetimeMs)))
     },
-    async setIfAbsent(_owner, key, value, lifetimeMs) {
-      const lifetime = milliseconds(lifetimeMs)
-      return String(await callRedis(client, () => client.eval(SET_IF_ABSENT, 1, keyOf(key), value, lifetime)))
+    async setIfAbsent(owner, key, value, lifetimeMs) {
+      const stored = await call(async () => {
+        const former = formerKeysOf(owner, key)
+        // What was there first is taken over, so that from then on there is one place to ask.
+        const ours = former.length === 0 ? value : ((await firstOf(former)) ?? value)
+        return client.eval(SET_IF_ABSENT, 1, keyOf(owner, key), ours, milliseconds(lifetimeMs))
+      })
+      return String(stored)
     },
-    async raise(_owner, key, value, lifetimeMs) {
-      await callRedis(client, () => client.eval(RAISE, 1, keyOf(key), String(value), milliseconds(lifetimeMs)))
+    async raise(owner, key, value, lifetimeMs) {
+      // A number that was stored before is an order, and less than all later ones (shard-queues.ts).
+      await call(() => client.eval(RAISE, 1, keyOf(owner, key), String(value), milliseconds(lifetimeMs)))
     },
-    async delete(_owner, key) {
-      await callRedis(client, () => client.del(keyOf(key)))
+    async delete(owner, key) {
+      await call(() => Promise.all([keyOf(owner, key), ...formerKeysOf(owner, key)].map((each) => client.del(each))))
     },
-    async addMembers(_owner, set, members, lifetimeMs) {
-      const key = keyOf(set)
-      await callRedis(client, () =>
-        Promise.all([client.pfadd(key, ...members), client.pexpire(key, milliseconds(lifetimeMs))]),
-      )
+    async addMembers(owner, set, members, lifetimeMs) {
+      await call(() => {
+        const key = keyOf(owner, set)
+        return Promise.all([client.pfadd(key, ...members), client.pexpire(key, milliseconds(lifetimeMs))])
+      })
     },
-    async countMembers(_owner, sets) {
+    // Not where they were before: a set lives for minutes, and two of different slots cannot be counted together.
+    async countMembers(owner, sets) {
       if (sets.length === 0) return 0
-      return callRedis(client, () => client.pfcount(...sets.map(keyOf)))
+      return call(() => client.pfcount(...sets.map((set) => keyOf(owner, set))))
     },
   }
 }

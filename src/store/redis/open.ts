@@ -2,12 +2,18 @@
 import { readFile } from 'node:fs/promises'
 import type { Memory, Store, StoreHealth, StoreParts } from '../contract.ts'
 import type { RedisSettings } from '../settings.ts'
+import { Bell } from './bell.ts'
 import { Connections, waitUntilReady } from './connection.ts'
+import { Consumers } from './consumers.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Health } from './health.ts'
+import { Layouts } from './layouts.ts'
+import { MasterConditions } from './master-conditions.ts'
 import { createMemory } from './memory.ts'
 import { RedisQueue } from './queue.ts'
-import { DEFAULT_TIMINGS, hashTagged, RouteQueues, type Timings } from './route-queues.ts'
+import { ReplicaWaits } from './replica-waits.ts'
+import { DEFAULT_TIMINGS, ShardQueues, type Timings } from './shard-queues.ts'
+import { gatewayKey } from './shard.ts'
 import { Sweep } from './sweep.ts'
 import { Writer } from './writer.ts'
 
@@ -34,34 +40,49 @@ class RedisStore implements Store {
   readonly queue: RedisQueue
   readonly memory: Memory
   readonly #connections: Connections
-  readonly #queues: RouteQueues
+  readonly #layouts: Layouts
+  readonly #bell: Bell
   readonly #writer: Writer
+  readonly #consumers: Consumers
   readonly #health: Health
   readonly #sweep: Sweep
   #closed: Promise<void> | undefined
 
   constructor(connections: Connections, options: RedisStoreOptions) {
-    const { keyring, nowMs, onError, replicaAcks = 0, requirePersistence = false, timings = DEFAULT_TIMINGS } = options
-    const prefix = hashTagged(options.prefix ?? DEFAULT_PREFIX)
-    const probeKey = `${prefix}:probe`
-    const { commands, work } = connections
-    const queues = new RouteQueues(connections, prefix)
-    const writer = new Writer({ client: commands, queues, keyring, probeKey, replicaAcks, nowMs })
-    const deadLetters = new DeadLetters(work, prefix, keyring, nowMs)
-    this.memory = createMemory(connections.memory, prefix)
-    const { memory } = this
-    this.queue = new RedisQueue({ connections, queues, writer, deadLetters, memory, keyring, timings, nowMs, onError })
+    const { keyring, nowMs, onError, prefix = DEFAULT_PREFIX, shards = new Map(), timings = DEFAULT_TIMINGS } = options
+    const { commands, work, memory } = connections
+    const layouts = new Layouts({ client: work, prefix, shards, nowMs, lookEveryMs: timings.lookEveryMs })
+    const queues = new ShardQueues(connections, nowMs)
+    const bell = new Bell(memory, gatewayKey(prefix, 'bell'))
+    const deadLetters = new DeadLetters(connections, layouts, keyring, nowMs)
+    const common = { connections, layouts, queues, deadLetters, keyring, nowMs, onError, prefix }
+    const consumers = new Consumers({ ...common, bell, timings })
+    const conditions = new MasterConditions()
+    const writer = new Writer({
+      ...common,
+      client: commands,
+      conditions,
+      waits: new ReplicaWaits(commands, options.replicaAcks ?? 0),
+      probeKey: gatewayKey(prefix, 'probe'),
+      onStored: (shard, delayMs) => consumers.stored(shard, delayMs),
+    })
+    this.memory = createMemory(memory, layouts)
+    this.queue = new RedisQueue({ ...common, memory: this.memory, writer, consumers })
     this.#connections = connections
-    this.#queues = queues
+    this.#layouts = layouts
+    this.#bell = bell
     this.#writer = writer
-    this.#health = new Health({ commands, work, writer, probeKey, requirePersistence, onError })
-    this.#sweep = new Sweep({ client: work, queues, deadLetters, keyring, prefix, nowMs })
+    this.#consumers = consumers
+    const { requirePersistence = false } = options
+    this.#health = new Health({ commands, work, writer, conditions, requirePersistence, onError })
+    this.#sweep = new Sweep(common)
   }
 
   async connected(): Promise<void> {
     const { commands, work, memory } = this.#connections
     await Promise.all([commands, work, memory].map((client) => waitUntilReady(client, FIRST_CONNECTION_TIMEOUT_MS)))
-    await this.#health.check()
+    // Without it nothing is found that was stored before. If Redis is away, it is loaded when it comes.
+    await Promise.all([this.#layouts.load().catch(() => {}), this.#health.check()])
   }
 
   health(): StoreHealth {
@@ -75,9 +96,10 @@ class RedisStore implements Store {
 
   async #close(): Promise<void> {
     this.#health.stop()
+    this.#layouts.stop()
     this.#sweep.stop()
-    await Promise.all([this.queue.close(), this.#writer.flushed()])
-    await this.#queues.close()
+    await Promise.all([this.#consumers.stop(), this.#writer.flushed()])
+    await this.#bell.flush()
     this.#connections.closeAll()
     await this.#sweep.ended
   }

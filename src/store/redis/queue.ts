@@ -1,52 +1,54 @@
 /** The queue of the Redis store: which part does what. */
 import type { Delivery } from '../../core/delivery.ts'
-import { Throttle } from '../../core/throttle.ts'
+import type { Keyring } from '../../core/keyring.ts'
 import { acceptInSteps } from '../accept-in-steps.ts'
-import {
-  type Accepted,
-  type Consumer,
-  type DeadLetter,
-  type DeadLetterFilter,
-  type DeliveryQueue,
-  type Handler,
-  type Memory,
-  type NewDelivery,
-  type QueueDepth,
-  type Removed,
-  type StoreParts,
-  WARNING_INTERVAL_MS,
+import type {
+  Accepted,
+  Consumer,
+  DeadLetter,
+  DeadLetterFilter,
+  DeliveryQueue,
+  Handler,
+  Memory,
+  NewDelivery,
+  QueueDepth,
+  Removed,
 } from '../contract.ts'
-import { callRedis, toUnavailableError } from './call-redis.ts'
-import { isReady, type Connections } from './connection.ts'
-import { RedisConsumer } from './consumer.ts'
+import { callRedis } from './call-redis.ts'
+import type { Connections } from './connection.ts'
+import type { Consumers } from './consumers.ts'
 import type { DeadLetters } from './dead-letters.ts'
-import { Depth } from './depth.ts'
+import { Depths } from './depth.ts'
 import { forgetDevice } from './forget.ts'
-import type { RouteQueues, Timings } from './route-queues.ts'
+import type { Layouts } from './layouts.ts'
+import type { ShardQueues } from './shard-queues.ts'
 import type { Writer } from './writer.ts'
 
-export interface RedisQueueParts extends StoreParts {
+export interface RedisQueueParts {
   readonly connections: Connections
-  readonly queues: RouteQueues
+  readonly queues: ShardQueues
+  readonly layouts: Layouts
   readonly writer: Writer
+  readonly consumers: Consumers
   readonly deadLetters: DeadLetters
   readonly memory: Memory
-  readonly timings: Timings
+  readonly keyring: Keyring
+  readonly nowMs: () => number
 }
 
 /** An operator's request may be about thousands of dead letters. */
 const OPERATOR_TIMEOUT_MS = 30_000
-/** All that a route has stored is read. The command waits 5 minutes for its answer (undici, `headersTimeout`). */
+/** All that a shard has stored is read. The command waits 5 minutes for its answer (undici, `headersTimeout`). */
 const FORGET_TIMEOUT_MS = 290_000
 
 export class RedisQueue implements DeliveryQueue {
   readonly #parts: RedisQueueParts
-  readonly #consumers = new Map<string, Consumer>()
-  readonly #depths = new Map<string, Depth>()
-  readonly #warnings = new Throttle(WARNING_INTERVAL_MS, () => performance.now())
+  readonly #depths: Depths
 
   constructor(parts: RedisQueueParts) {
     this.#parts = parts
+    const { connections, layouts, nowMs } = parts
+    this.#depths = new Depths({ client: connections.memory, layouts, nowMs })
   }
 
   add(deliveries: readonly Delivery[]): Promise<readonly number[]> {
@@ -58,46 +60,11 @@ export class RedisQueue implements DeliveryQueue {
   }
 
   consume(route: string, concurrency: number, handler: Handler): Consumer {
-    if (this.#consumers.has(route)) throw new Error(`${route} is consumed already`)
-    const { connections, queues, deadLetters, keyring, timings, nowMs, onError } = this.#parts
-    const blocking = connections.openBlocking()
-    const consumer = new RedisConsumer({
-      route,
-      concurrency,
-      handler,
-      queue: queues.queueOf(route),
-      worker: queues.createWorker(route, blocking, timings),
-      lockMs: timings.lockMs,
-      deadLetters,
-      keyring,
-      nowMs,
-      onUnreadable: () =>
-        this.#warn(
-          `deliveries of ${route} cannot be opened: the key file lacks the key they were sealed with, or a newer Hushgate stored them`,
-        ),
-      onFetchFailed: (error) => {
-        // When Redis is away, health.ts says so, once for all routes.
-        if (isReady(connections.work))
-          this.#warn(`deliveries of ${route} cannot be fetched: ${toUnavailableError(error).message}`)
-      },
-      // Only the name of the error: the message of a parser quotes what it could not parse.
-      onBug: (error) => onError(`deliveries of ${route} are put off: ${error instanceof Error ? error.name : 'a bug'}`),
-      disconnect: () => connections.close(blocking),
-      onStopped: () => this.#consumers.delete(route),
-    })
-    this.#consumers.set(route, consumer)
-    return consumer
+    return this.#parts.consumers.consume(route, concurrency, handler)
   }
 
   depth(route: string): Promise<QueueDepth> {
-    const { connections, queues, deadLetters, nowMs } = this.#parts
-    let depth = this.#depths.get(route)
-    if (depth === undefined) {
-      const keys = { queueKeyPrefix: queues.keyPrefixOf(route), deadKey: deadLetters.countKeyOf(route) }
-      depth = new Depth(connections.work, keys, nowMs)
-      this.#depths.set(route, depth)
-    }
-    return depth.get()
+    return this.#depths.get(route)
   }
 
   listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {
@@ -117,20 +84,17 @@ export class RedisQueue implements DeliveryQueue {
   }
 
   forget(route: string, deviceHash: string): Promise<Removed> {
-    const { connections, queues, deadLetters, keyring } = this.#parts
+    const { connections, queues, layouts, deadLetters, keyring } = this.#parts
     const parts = { client: connections.work, queues, deadLetters, keyring }
-    return callRedis(connections.work, () => forgetDevice(parts, route, deviceHash), FORGET_TIMEOUT_MS)
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([...this.#consumers.values()].map((consumer) => consumer.stop(0)))
+    const owner = { route, deviceHash }
+    const forget = async (): Promise<Removed> => {
+      if (!layouts.isLoaded) await layouts.load()
+      return forgetDevice(parts, [layouts.shardOf(owner), ...layouts.formerShardsOf(owner)], deviceHash)
+    }
+    return callRedis(connections.work, forget, FORGET_TIMEOUT_MS)
   }
 
   #callForOperator<T>(call: () => Promise<T>): Promise<T> {
     return callRedis(this.#parts.connections.work, call, OPERATOR_TIMEOUT_MS)
-  }
-
-  #warn(message: string): void {
-    if (this.#warnings.allows(message)) this.#parts.onError(message)
   }
 }

@@ -7,16 +7,20 @@ import type { Keyring } from '../../core/keyring.ts'
 import { OVERDUE_MS } from '../contract.ts'
 import { dispositionOfExpired, dispositionOfUnreadable } from '../expiry.ts'
 import { successorsOf } from './apply-dispositions.ts'
-import type { Client } from './connection.ts'
+import type { Client, Connections } from './connection.ts'
 import { deadLetterOfJob, type NewDeadLetter } from './dead-letter.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { InactiveJobs, type InactiveJob } from './inactive-jobs.ts'
 import { openRecord } from './job.ts'
-import type { RouteQueues } from './route-queues.ts'
+import type { Layouts } from './layouts.ts'
+import { occupiedShards, storedKeysOf } from './occupied.ts'
+import { gatewayKey, type Shard } from './shard.ts'
+import type { ShardQueues } from './shard-queues.ts'
 
 export interface SweepOptions {
-  readonly client: Client
-  readonly queues: RouteQueues
+  readonly connections: Connections
+  readonly queues: ShardQueues
+  readonly layouts: Layouts
   readonly deadLetters: DeadLetters
   readonly keyring: Keyring
   readonly prefix: string
@@ -75,29 +79,34 @@ export class Sweep {
 
   /** False when another process has the lease. */
   async #sweepWithLease(): Promise<boolean> {
-    const { client, queues } = this.#options
-    const routes = await queues.registerRoutes()
-    if ((await client.set(this.#leaseKey, '', 'PX', LEASE_MS, 'NX')) === null) return false
-    for (const route of routes) await this.#sweepRoute(route)
-    await client.del(this.#leaseKey)
+    const { connections, layouts } = this.#options
+    if (!layouts.isLoaded) await layouts.load()
+    if ((await this.#client.set(this.#leaseKey, '', 'PX', LEASE_MS, 'NX')) === null) return false
+    const shards = layouts.routes.flatMap((route) => layouts.allShardsOf(route))
+    for (const shard of await occupiedShards(connections.memory, shards, storedKeysOf)) await this.#sweepShard(shard)
+    await this.#client.del(this.#leaseKey)
     return true
   }
 
-  async #sweepRoute(route: string): Promise<void> {
-    const { client, queues, deadLetters } = this.#options
-    await deadLetters.purge(route)
-    const jobs = new InactiveJobs(client, queues, route)
+  async #sweepShard(shard: Shard): Promise<void> {
+    const { queues, deadLetters } = this.#options
+    await deadLetters.purge(shard)
+    const jobs = new InactiveJobs(this.#client, queues, shard)
     for await (const ids of jobs.ids()) {
-      for (const job of await jobs.read(await this.#overdue(jobs, ids))) await this.#giveUp(route, jobs, job)
-      await client.pexpire(this.#leaseKey, LEASE_MS)
+      for (const job of await jobs.read(await this.#overdue(jobs, ids))) await this.#giveUp(shard, jobs, job)
+      await this.#client.pexpire(this.#leaseKey, LEASE_MS)
       if (!(await this.#pause(PAUSE_MS))) return
     }
   }
 
+  get #client(): Client {
+    return this.#options.connections.work
+  }
+
   async #overdue(jobs: InactiveJobs, ids: readonly string[]): Promise<readonly string[]> {
-    const { client, nowMs } = this.#options
+    const { nowMs } = this.#options
     const keys = ids.map((id) => jobs.keyOf(id))
-    const overdue: unknown = await client.eval(OVERDUE, keys.length, ...keys, Math.trunc(nowMs() - OVERDUE_MS))
+    const overdue: unknown = await this.#client.eval(OVERDUE, keys.length, ...keys, Math.trunc(nowMs() - OVERDUE_MS))
     const places = new Set(Array.isArray(overdue) ? overdue : [])
     return ids.filter((_, index) => places.has(index + 1))
   }
@@ -106,10 +115,10 @@ export class Sweep {
    * The dead letters are added first, and have the ids that a consumer which fetches the job meanwhile gives them. So neither a crash in between nor two who
    * do the same does harm.
    */
-  async #giveUp(route: string, jobs: InactiveJobs, job: InactiveJob): Promise<void> {
-    const deadLetters = this.#deadLettersOf(route, job)
+  async #giveUp(shard: Shard, jobs: InactiveJobs, job: InactiveJob): Promise<void> {
+    const deadLetters = this.#deadLettersOf(shard.route, job)
     if (deadLetters === undefined) return
-    if (deadLetters.length > 0) await this.#options.deadLetters.add(route, deadLetters)
+    if (deadLetters.length > 0) await this.#options.deadLetters.add(shard, deadLetters)
     await jobs.remove(job)
   }
 
@@ -127,6 +136,6 @@ export class Sweep {
   }
 
   get #leaseKey(): string {
-    return `${this.#options.prefix}:sweep`
+    return gatewayKey(this.#options.prefix, 'sweep')
   }
 }

@@ -4,19 +4,27 @@ import { StoreUnavailableError } from '../../core/errors.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import { MAX_BATCH } from '../contract.ts'
 import { callRedis, toUnavailableError } from './call-redis.ts'
-import type { Client } from './connection.ts'
+import { masterOf, type Client } from './connection.ts'
 import { createBatch, JOB_NAME, jobOptions, orderOf } from './job.ts'
-import type { RouteQueues } from './route-queues.ts'
+import type { Layouts } from './layouts.ts'
+import type { MasterConditions } from './master-conditions.ts'
+import type { ReplicaWaits } from './replica-waits.ts'
+import type { ShardQueues } from './shard-queues.ts'
+import type { Shard } from './shard.ts'
+import { slotOf } from './slot.ts'
 
 export interface WriterOptions {
   readonly client: Client
-  readonly queues: RouteQueues
+  readonly queues: ShardQueues
+  readonly layouts: Layouts
+  readonly conditions: MasterConditions
+  readonly waits: ReplicaWaits
   readonly keyring: Keyring
-  /** Any key of the store: tells a Redis Cluster which node is meant. */
+  /** A key of the gateway itself. */
   readonly probeKey: string
-  /** How many replicas must have a delivery before it counts as stored. */
-  readonly replicaAcks: number
   readonly nowMs: () => number
+  /** Something was stored that can be fetched after so long. */
+  readonly onStored: (shard: Shard, delayMs: number) => void
 }
 
 /** A delivery that is to be stored. */
@@ -26,26 +34,15 @@ interface Pending {
   readonly reject: (error: unknown) => void
 }
 
-/** Twice this is less than STORE_TIMEOUT_MS: Redis serves a connection again only when the WAIT before is over. */
-const REPLICA_TIMEOUT_MS = 400
 const PROBE_LIFETIME_MS = 60_000
 
 export class Writer {
   readonly #options: WriterOptions
   readonly #writes = new Set<Promise<unknown>>()
   #turn: Pending[] = []
-  #lastFailure: StoreUnavailableError | undefined
-  /** The WAIT that was sent last. The next one is for all writes since. */
-  #wait: Promise<void> = Promise.resolve()
-  #nextWait: Promise<void> | undefined
 
   constructor(options: WriterOptions) {
     this.#options = options
-  }
-
-  /** Why the last write failed; undefined when it succeeded. */
-  get lastFailure(): StoreUnavailableError | undefined {
-    return this.#lastFailure
   }
 
   async add(deliveries: readonly Delivery[]): Promise<readonly number[]> {
@@ -60,10 +57,18 @@ export class Writer {
     )
   }
 
-  /** Writes something without worth, to learn whether a delivery could be stored now. */
+  /** Writes something without worth, to learn whether a delivery could be stored now: where that failed, or anywhere if it failed nowhere. */
   async probe(): Promise<void> {
-    const { client, probeKey } = this.#options
-    await this.#write(() => client.set(probeKey, '', 'PX', PROBE_LIFETIME_MS)).catch(() => {})
+    const { client, conditions, probeKey } = this.#options
+    const failed = [...conditions.failures].map(([master, { key }]) => [master, key] as const)
+    const probed = failed.length > 0 ? failed : [['', probeKey] as const]
+    await Promise.all(
+      probed.map(async ([master, key]) => {
+        await this.#write(key, slotOf(key), () => client.set(key, '', 'PX', PROBE_LIFETIME_MS))
+        // It may have moved to another since.
+        conditions.wrote(master)
+      }),
+    ).catch(() => {})
   }
 
   /** Resolves when all that was added so far is stored or refused. */
@@ -75,10 +80,11 @@ export class Writer {
   #flush(): void {
     const turn = this.#turn
     this.#turn = []
-    const groups = Map.groupBy(turn, ({ delivery }) => groupOf(delivery))
-    for (const group of groups.values())
-      for (let start = 0; start < group.length; start += MAX_BATCH)
-        this.#track(this.#storeBatch(group.slice(start, start + MAX_BATCH)))
+    const byShard = Map.groupBy(turn, ({ delivery }) => this.#options.layouts.shardOf(delivery))
+    for (const [shard, ofShard] of byShard)
+      for (const group of Map.groupBy(ofShard, ({ delivery }) => groupOf(delivery)).values())
+        for (let start = 0; start < group.length; start += MAX_BATCH)
+          this.#track(this.#storeBatch(shard, group.slice(start, start + MAX_BATCH)))
   }
 
   #track(write: Promise<void>): void {
@@ -86,67 +92,65 @@ export class Writer {
     void write.finally(() => this.#writes.delete(write))
   }
 
-  async #storeBatch(batch: readonly Pending[]): Promise<void> {
+  async #storeBatch(shard: Shard, batch: readonly Pending[]): Promise<void> {
     try {
-      const jobId = await this.#store(batch.map(({ delivery }) => delivery))
+      const jobId = await this.#store(
+        shard,
+        batch.map(({ delivery }) => delivery),
+      )
       for (const [index, { resolve }] of batch.entries()) resolve(orderOf(jobId, index))
     } catch (error) {
       for (const { reject } of batch) reject(error)
     }
   }
 
-  async #store(deliveries: readonly Delivery[]): Promise<string> {
-    const { queues, keyring, nowMs } = this.#options
+  async #store(shard: Shard, deliveries: readonly Delivery[]): Promise<string> {
+    const { client, queues, layouts, conditions, keyring, nowMs, onStored } = this.#options
+    const master = masterOf(client, shard.slot)
+    const refusal = conditions.refusalOf(master)
+    if (refusal !== undefined) throw refusal
+    conditions.use(master)
     const { route, priority, dueAtMs } = firstOf(deliveries)
+    void layouts.register(route).catch(() => {})
     const record = createBatch(keyring, route, deliveries)
-    const delay = dueAtMs === undefined ? {} : { delay: Math.max(0, Math.ceil(dueAtMs - nowMs())) }
-    const options = { ...jobOptions(priority), ...delay }
-    const { id } = await this.#write(() => queues.queueOf(route).add(JOB_NAME, record, options))
+    const delay = dueAtMs === undefined ? 0 : Math.max(0, Math.ceil(dueAtMs - nowMs()))
+    const options = { ...jobOptions(priority), ...(delay > 0 ? { delay } : {}) }
+    const { id } = await this.#write(shard.id, shard.slot, async () => {
+      await queues.number(shard, layouts)
+      return queues.queueOf(shard).add(JOB_NAME, record, options)
+    })
     if (id === undefined) throw new StoreUnavailableError('Redis gave a job no id')
+    onStored(shard, delay)
     return id
   }
 
-  async #write<T>(action: () => Promise<T>): Promise<T> {
+  async #write<T>(key: string, slot: number, action: () => Promise<T>): Promise<T> {
+    const { client, conditions, waits } = this.#options
+    const master = masterOf(client, slot)
     try {
-      const result = await callRedis(this.#options.client, async () => {
+      const result = await callRedis(client, async () => {
         const written = await action()
-        await this.#waitForReplicas()
+        await waits.confirm(master, key)
         return written
       })
-      this.#lastFailure = undefined
+      conditions.wrote(master)
       return result
     } catch (error) {
-      this.#lastFailure = toUnavailableError(error)
-      throw this.#lastFailure
+      const failure = toUnavailableError(error)
+      conditions.failed(master, { error: failure, key: probeKeyIn(key) })
+      throw failure
     }
-  }
-
-  #waitForReplicas(): Promise<void> {
-    if (this.#options.replicaAcks === 0) return Promise.resolve()
-    this.#nextWait ??= this.#wait
-      .catch(() => {})
-      .then(() => {
-        this.#nextWait = undefined
-        this.#wait = this.#sendWait()
-        return this.#wait
-      })
-    return this.#nextWait
-  }
-
-  /** WAIT is about the writes of its own connection. In a Redis Cluster the pipeline goes to the node of its key. */
-  async #sendWait(): Promise<void> {
-    const { client, replicaAcks, probeKey } = this.#options
-    const replies = await client.pipeline().exists(probeKey).wait(replicaAcks, REPLICA_TIMEOUT_MS).exec()
-    const [error, replicas] = replies?.[1] ?? []
-    if (error instanceof Error) throw error
-    if (typeof replicas !== 'number' || replicas < replicaAcks)
-      throw new StoreUnavailableError('too few replicas of Redis confirmed the write')
   }
 }
 
+/** A key of its own in the same slot. */
+function probeKeyIn(key: string): string {
+  return key.endsWith(':probe') ? key : `${key}:probe`
+}
+
 /** A delivery with a time of its own is a job of its own: in one job, deliveries that leave together would leave in the order in which they came. */
-function groupOf({ route, priority, dueAtMs, id }: Delivery): string {
-  return `${priority} ${route} ${dueAtMs === undefined ? '' : id}`
+function groupOf({ priority, dueAtMs, id }: Delivery): string {
+  return `${priority} ${dueAtMs === undefined ? '' : id}`
 }
 
 function firstOf(deliveries: readonly Delivery[]): Delivery {

@@ -1,0 +1,64 @@
+/** How much of a route may be handed out: its gate, and how many deliveries may still go in flight. All shards of the route share it. */
+import type { GateState } from '../contract.ts'
+
+export class Allowance {
+  #gate: GateState = 'open'
+  #freeSlots: number
+  #isStopping = false
+  #changed = Promise.withResolvers<void>()
+
+  constructor(slots: number) {
+    this.#freeSlots = slots
+  }
+
+  get gate(): GateState {
+    return this.#gate
+  }
+
+  setGate(state: GateState): void {
+    this.#gate = state
+    this.#notify()
+  }
+
+  get isStopping(): boolean {
+    return this.#isStopping
+  }
+
+  stop(): void {
+    this.#isStopping = true
+    this.#notify()
+  }
+
+  /** Something that is stored now would be handed out at once. */
+  get isOpen(): boolean {
+    return !this.#isStopping && this.#gate !== 'closed' && this.#freeSlots > 0
+  }
+
+  take(slots: number): void {
+    this.#freeSlots -= slots
+  }
+
+  giveBack(slots: number): void {
+    this.#freeSlots += slots
+    this.#notify()
+  }
+
+  /** Resolves when so many slots are free, or none are to be waited for: the gate is closed, or it is stopping. */
+  untilFree(slots: number): Promise<void> {
+    return this.#until(() => this.#isStopping || this.#gate === 'closed' || this.#freeSlots >= slots)
+  }
+
+  /** Resolves when something may be handed out, or when it is stopping. */
+  untilOpen(): Promise<void> {
+    return this.#until(() => this.#isStopping || this.isOpen)
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) await this.#changed.promise
+  }
+
+  #notify(): void {
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers()
+  }
+}

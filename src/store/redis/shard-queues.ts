@@ -1,0 +1,142 @@
+/** BullMQ's objects: a queue for each shard, opened when there is something to do in it, all on the connections that we set up and close. */
+import { Queue, QueueKeys, RedisConnection, RedisQueueBackend, Worker, type BackendFactory } from 'bullmq'
+import { StoreUnavailableError } from '../../core/errors.ts'
+import { NOT_CONNECTED } from './call-redis.ts'
+import { isReady, type Client, type Connections } from './connection.ts'
+import type { JobRecord } from './job.ts'
+import type { Layouts } from './layouts.ts'
+import type { Shard } from './shard.ts'
+
+export type ShardQueue = Queue<JobRecord, null>
+export type ShardWorker = Worker<JobRecord, null, string, FetchingBackend>
+
+export interface Timings {
+  /** A job whose lock was not renewed for so long counts as stalled: its process is taken to be dead. */
+  readonly lockMs: number
+  /** How often a process looks at all its shards: for what nobody told it of, and for stalled jobs. */
+  readonly lookEveryMs: number
+}
+
+/** With half a look more, below 15 s: so long wait the deliveries that a killed process had in flight. */
+export const DEFAULT_TIMINGS: Timings = { lockMs: 8000, lookEveryMs: 4000 }
+
+/** BullMQ keeps a stream of 10,000 events for each queue, unless told otherwise. Nothing reads it. */
+const EVENTS_KEPT = 100
+/**
+ * Ids of jobs begin at the time, in so many parts of a millisecond, and more jobs than that are never stored. So a later delivery has a greater order also
+ * where it is stored in another shard than the one before. Lua writes numbers of more than 14 digits otherwise; that is reached in the year 2366.
+ */
+const IDS_PER_MS = 8
+
+/** KEYS: the counter of ids. ARGV: what it is at least. */
+const RAISE_IDS = `
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+`
+
+/** BullMQ's own backend; it also says when the next delayed job is due, if there was none to be fetched. */
+class FetchingBackend extends RedisQueueBackend {
+  /** Epoch ms; 0 when there is none, or when a job was fetched. */
+  nextDueMs = 0
+
+  override async moveToActive(token: string, name?: string): Promise<unknown[]> {
+    const reply: unknown[] = await super.moveToActive(token, name)
+    this.nextDueMs = Number(reply[3] ?? 0)
+    return reply
+  }
+}
+
+export class ShardQueues {
+  readonly #connections: Connections
+  readonly #nowMs: () => number
+  readonly #queues = new Map<string, ShardQueue>()
+  readonly #numbered = new Map<string, Promise<unknown>>()
+  readonly #bullConnections = new Map<Client, RedisConnection>()
+
+  constructor(connections: Connections, nowMs: () => number) {
+    this.#connections = connections
+    this.#nowMs = nowMs
+  }
+
+  /** Throws StoreUnavailableError when Redis is not connected. */
+  queueOf(shard: Shard): ShardQueue {
+    const existing = this.#queues.get(shard.id)
+    if (existing !== undefined) return existing
+    const { commands } = this.#connections
+    const queue: ShardQueue = new Queue(
+      shard.queueName,
+      {
+        connection: commands,
+        prefix: shard.prefix,
+        streams: { events: { maxLen: EVENTS_KEPT } },
+        defaultJobOptions: { removeOnComplete: true, attempts: 1, stackTraceLimit: 0 },
+      },
+      this.#backendOn(shard, commands),
+    )
+    queue.on('error', () => {})
+    this.#queues.set(shard.id, queue)
+    return queue
+  }
+
+  /** Before the first job is added to a shard: sees to it that its ids are greater than all in the other shards of its route. */
+  async number(shard: Shard, layouts: Layouts): Promise<void> {
+    let numbered = this.#numbered.get(shard.id)
+    if (numbered === undefined) {
+      numbered = this.#number(shard, layouts)
+      this.#numbered.set(shard.id, numbered)
+      numbered.catch(() => this.#numbered.delete(shard.id))
+    }
+    await numbered
+  }
+
+  /**
+   * A worker that fetches a job only when asked (https://docs.bullmq.io/patterns/manually-fetching-jobs), never waits for one, and does nothing by itself.
+   * Throws StoreUnavailableError when Redis is not connected.
+   */
+  createWorker(shard: Shard, timings: Timings): ShardWorker {
+    const { work } = this.#connections
+    const worker: ShardWorker = new Worker(
+      shard.queueName,
+      null,
+      {
+        connection: work,
+        prefix: shard.prefix,
+        autorun: false,
+        lockDuration: timings.lockMs,
+        // Of several processes one looks for stalled jobs in this time.
+        stalledInterval: Math.ceil(timings.lookEveryMs / 2),
+        maxStalledCount: Number.MAX_SAFE_INTEGER,
+      },
+      this.#backendOn(shard, work),
+    )
+    worker.on('error', () => {})
+    return worker
+  }
+
+  async #number(shard: Shard, layouts: Layouts): Promise<void> {
+    const { memory } = this.#connections
+    if (!layouts.isLoaded) await layouts.load()
+    const ids = await Promise.all(layouts.allShardsOf(shard.route).map(({ id }) => memory.get(`${id}:id`)))
+    const least = Math.max(Math.trunc(this.#nowMs() * IDS_PER_MS), ...ids.map(Number))
+    await memory.eval(RAISE_IDS, 1, `${shard.id}:id`, least)
+  }
+
+  /** Only on a client that is connected: BullMQ remembers for ever that it could not use one. */
+  #backendOn(shard: Shard, client: Client): BackendFactory<FetchingBackend> {
+    if (!isReady(client)) throw new StoreUnavailableError(NOT_CONNECTED)
+    const connection = this.#bullConnectionOn(client)
+    const keys = new QueueKeys(shard.prefix)
+    const toKey = (type: string): string => keys.toKey(shard.queueName, type)
+    return (name, options) =>
+      new FetchingBackend(connection, name, keys.getKeys(name), toKey, options, undefined, false)
+  }
+
+  #bullConnectionOn(client: Client): RedisConnection {
+    const existing = this.#bullConnections.get(client)
+    if (existing !== undefined) return existing
+    // The check asks for INFO once, and never again when that fails; health.ts asks again and again.
+    const connection = new RedisConnection(client, { shared: true, blocking: false, skipVersionCheck: true })
+    connection.on('error', () => {})
+    this.#bullConnections.set(client, connection)
+    return connection
+  }
+}

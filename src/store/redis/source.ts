@@ -1,0 +1,131 @@
+/** One shard as a consumer sees it: fetches its jobs for as long as there are some and the route may hand them out; then it rests until somebody wakes it. */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Allowance } from './allowance.ts'
+import { FetchedJob } from './fetched-job.ts'
+import { JobLocks } from './job-locks.ts'
+import type { Shard } from './shard.ts'
+import type { ShardWorker } from './shard-queues.ts'
+
+export interface SourceOptions {
+  readonly shard: Shard
+  readonly allowance: Allowance
+  readonly lockMs: number
+  /** Throws when Redis is not connected. */
+  readonly createWorker: (shard: Shard) => ShardWorker
+  /** Of a job that may be handed out: takes its slots. */
+  readonly onJob: (job: FetchedJob, source: Source) => void
+  /** How many slots a job takes. */
+  readonly slotsOf: (job: FetchedJob) => number
+  readonly onReleased: (shard: Shard) => void
+  readonly onFetchFailed: (error: unknown) => void
+  /** Nothing is fetched before. */
+  readonly until: Promise<unknown> | undefined
+}
+
+const FETCH_FAILED_PAUSE_MS = 200
+/** The greatest delay that a timer takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+export class Source {
+  readonly shard: Shard
+  readonly #options: SourceOptions
+  readonly #stopping = new AbortController()
+  #worker: ShardWorker | undefined
+  #locks: JobLocks | undefined
+  /** There may be something to fetch. */
+  #isWanted = false
+  #running: Promise<void> | undefined
+  #due: { readonly atMs: number; readonly timer: NodeJS.Timeout } | undefined
+
+  constructor(options: SourceOptions) {
+    this.#options = options
+    this.shard = options.shard
+  }
+
+  /** There may be something to fetch. */
+  wake(): void {
+    this.#isWanted = true
+    this.#running ??= this.#fetchJobs()
+  }
+
+  /** There will be something to fetch. */
+  wakeAt(atMs: number): void {
+    if (this.#due !== undefined && this.#due.atMs <= atMs) return
+    clearTimeout(this.#due?.timer)
+    const wake = (): void => {
+      this.#due = undefined
+      this.wake()
+    }
+    const timer = setTimeout(wake, Math.min(Math.max(0, atMs - Date.now()), LONGEST_TIMER_MS)).unref()
+    this.#due = { atMs, timer }
+  }
+
+  /** Jobs with which a process died can be fetched again; also wakes. */
+  async recover(): Promise<void> {
+    await this.#open().getBackend().moveStalledJobsToWait()
+    this.wake()
+  }
+
+  /** Fetches nothing any more. Resolves when what is under way is. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#due?.timer)
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  /** The jobs that are still locked are taken to be lost. */
+  async close(): Promise<void> {
+    this.#locks?.stop()
+    await this.#worker?.close(true)
+  }
+
+  async #fetchJobs(): Promise<void> {
+    await this.#options.until
+    while (this.#isWanted && !this.#isStopping) {
+      await this.#options.allowance.untilOpen()
+      if (!this.#isStopping) await this.#fetchJob()
+    }
+    // In the same step in which it is seen that nobody wants more: who wakes it after that starts it again.
+    this.#running = undefined
+  }
+
+  async #fetchJob(): Promise<void> {
+    const { allowance, onJob, slotsOf } = this.#options
+    this.#isWanted = false
+    const job = await this.#fetch()
+    if (job === undefined) return
+    this.#isWanted = true
+    await allowance.untilFree(slotsOf(job))
+    if (this.#isStopping || allowance.gate === 'closed') await job.release()
+    else onJob(job, this)
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted || this.#options.allowance.isStopping
+  }
+
+  async #fetch(): Promise<FetchedJob | undefined> {
+    const { shard, onReleased, onFetchFailed } = this.#options
+    const token = randomUUID()
+    try {
+      const worker = this.#open()
+      const job = await worker.getNextJob(token, { block: false })
+      const { nextDueMs } = worker.getBackend()
+      if (nextDueMs > 0) this.wakeAt(nextDueMs)
+      if (job?.id === undefined) return undefined
+      this.#locks ??= new JobLocks(worker, this.#options.lockMs)
+      return new FetchedJob(job.id, job, this.#locks.renew(job.id, token), () => onReleased(shard))
+    } catch (error) {
+      onFetchFailed(error)
+      this.#isWanted = true
+      await sleep(FETCH_FAILED_PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => {})
+      return undefined
+    }
+  }
+
+  #open(): ShardWorker {
+    this.#worker ??= this.#options.createWorker(this.shard)
+    return this.#worker
+  }
+}
