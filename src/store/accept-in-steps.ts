@@ -1,16 +1,23 @@
 /** `accept` for a store that cannot ask, store and remember in one step. A crash between two steps repeats a push, and never loses one. */
+import type { Delivery } from '../core/delivery.ts'
 import type { Accepted, DeliveryQueue, Memory, NewDelivery, Owner } from './contract.ts'
 
+/** `onRemembered`: called of each whose event is its own. */
 export async function acceptInSteps(
   queue: Pick<DeliveryQueue, 'add'>,
   memory: Memory,
   deliveries: readonly NewDelivery[],
+  onRemembered: (delivery: Delivery) => void = () => {},
 ): Promise<readonly Accepted[]> {
   const found = await Promise.all(deliveries.map(({ delivery, unless }) => keysWithEntry(memory, delivery, unless)))
   const wanted = deliveries.filter((_, index) => found[index]?.length === 0)
   const orders = await queue.add(wanted.map(({ delivery }) => delivery))
   // Stored is stored: the worker claims the event before it sends, so what fails here costs a second copy in the queue at worst.
-  await Promise.allSettled(wanted.map((each, index) => remember(memory, each, orders[index] ?? 0)))
+  await Promise.allSettled(
+    wanted.map(async (each, index) => {
+      if (await remember(memory, each, orders[index] ?? 0)) onRemembered(each.delivery)
+    }),
+  )
   const remaining = orders.values()
   return found.map((keys) => (keys.length > 0 ? { found: keys } : { order: remaining.next().value ?? 0 }))
 }
@@ -20,13 +27,14 @@ async function keysWithEntry(memory: Memory, owner: Owner, keys: readonly string
   return keys.filter((_, index) => values[index] !== undefined)
 }
 
-/** Once it is stored. Of two of one event only its owner may overtake others: each would give way to the other, and none would be sent. */
+/** Once it is stored. Resolves with whether its event is its own. Of two of one event only its owner may overtake others: each would give way to the other, and none would be sent. */
 export async function remember(
   memory: Memory,
   { delivery, claims, raises, lifetimeMs }: NewDelivery,
   order: number,
-): Promise<void> {
+): Promise<boolean> {
   if (claims !== undefined && (await memory.setIfAbsent(delivery, claims, delivery.id, lifetimeMs)) !== delivery.id)
-    return
+    return false
   await Promise.all(raises.map((key) => memory.raise(delivery, key, order, lifetimeMs)))
+  return true
 }

@@ -29,7 +29,7 @@ beforeEach(() => {
   ;[event, latest] = [`event-${randomUUID()}`, `latest-${randomUUID()}`]
 })
 
-const rememberStored = (delivery: Delivery, order: number): Promise<void> =>
+const rememberStored = (delivery: Delivery, order: number): Promise<boolean> =>
   remember(store.memory, { delivery, unless: [], ...rememberedOf(delivery) }, order)
 
 let lastOrder = 0

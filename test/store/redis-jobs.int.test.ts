@@ -3,6 +3,7 @@ import { Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Delivery } from '../../src/core/delivery.ts'
 import type { Keyring } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { MAX_BATCH, MAX_STALLS, type Disposition, type Store } from '../../src/store/contract.ts'
@@ -246,6 +247,19 @@ describe('a process that dies', () => {
     expect(await queue.listDead({}, 10)).toEqual([])
     expect(received.ids[0]).toBe(received.ids[1])
   })
+})
+
+it('what this process has just stored and claimed is handed out as such; what it only stored is not', async () => {
+  const { queue } = await open()
+  const received = new Received()
+  queue.consume(ROUTE, 10, received.handler)
+  const [claimed, plain] = createDeliveries(2, { route: ROUTE })
+  if (claimed === undefined || plain === undefined) throw new Error('two deliveries')
+  await queue.accept([{ delivery: claimed, unless: ['event:e'], claims: 'event:e', raises: [], lifetimeMs: 60_000 }])
+  await queue.add([plain])
+  await received.atLeast(2)
+  const isFresh = ({ id }: Delivery) => received.all.find(({ delivery }) => delivery.id === id)?.fresh !== undefined
+  expect([isFresh(claimed), isFresh(plain)]).toEqual([true, false])
 })
 
 describe('a job that cannot be opened', () => {

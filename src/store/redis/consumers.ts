@@ -8,6 +8,7 @@ import { toUnavailableError } from './call-redis.ts'
 import { isReady, type Connections } from './connection.ts'
 import { RedisConsumer } from './consumer.ts'
 import type { DeadLetters } from './dead-letters.ts'
+import type { FreshDeliveries } from './fresh-deliveries.ts'
 import type { Layouts } from './layouts.ts'
 import { Looks } from './looks.ts'
 import type { ShardQueues, Timings } from './shard-queues.ts'
@@ -20,6 +21,7 @@ export interface ConsumersParts extends StoreParts {
   readonly deadLetters: DeadLetters
   readonly bell: Bell
   readonly timings: Timings
+  readonly fresh: FreshDeliveries
 }
 
 export class Consumers {
@@ -45,11 +47,11 @@ export class Consumers {
 
   consume(route: string, concurrency: number, handler: Handler): Consumer {
     if (this.#byRoute.has(route)) throw new Error(`${route} is consumed already`)
-    const { connections, queues, keyring, timings, nowMs, onError } = this.#parts
+    const { connections, queues, keyring, timings, fresh, nowMs, onError } = this.#parts
     const consumer = new RedisConsumer({
       route,
       concurrency,
-      handler,
+      handler: (handedOut, signal) => handler({ ...handedOut, fresh: fresh.take(handedOut) }, signal),
       keyring,
       nowMs,
       lockMs: timings.lockMs,

@@ -6,6 +6,7 @@ import { Bell } from './bell.ts'
 import { Connections, waitUntilReady } from './connection.ts'
 import { Consumers } from './consumers.ts'
 import { DeadLetters } from './dead-letters.ts'
+import { FreshDeliveries } from './fresh-deliveries.ts'
 import { Health } from './health.ts'
 import { Layouts } from './layouts.ts'
 import { MasterConditions } from './master-conditions.ts'
@@ -55,7 +56,8 @@ class RedisStore implements Store {
     const queues = new ShardQueues(connections, nowMs)
     const bell = new Bell(memory, gatewayKey(prefix, 'bell'))
     const deadLetters = new DeadLetters(connections, layouts, keyring, nowMs)
-    const common = { connections, layouts, queues, deadLetters, keyring, nowMs, onError, prefix }
+    const fresh = new FreshDeliveries(nowMs)
+    const common = { fresh, connections, layouts, queues, deadLetters, keyring, nowMs, onError, prefix }
     const consumers = new Consumers({ ...common, bell, timings })
     const conditions = new MasterConditions()
     const writer = new Writer({

@@ -19,6 +19,7 @@ import type { Connections } from './connection.ts'
 import type { Consumers } from './consumers.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { Depths } from './depth.ts'
+import type { FreshDeliveries } from './fresh-deliveries.ts'
 import { forgetDevice } from './forget.ts'
 import type { Layouts } from './layouts.ts'
 import type { ShardQueues } from './shard-queues.ts'
@@ -32,6 +33,7 @@ export interface RedisQueueParts {
   readonly consumers: Consumers
   readonly deadLetters: DeadLetters
   readonly memory: Memory
+  readonly fresh: FreshDeliveries
   readonly keyring: Keyring
   readonly nowMs: () => number
 }
@@ -56,7 +58,8 @@ export class RedisQueue implements DeliveryQueue {
   }
 
   accept(deliveries: readonly NewDelivery[]): Promise<readonly Accepted[]> {
-    return acceptInSteps(this, this.#parts.memory, deliveries)
+    const { memory, fresh } = this.#parts
+    return acceptInSteps(this, memory, deliveries, ({ id }) => fresh.add(id))
   }
 
   consume(route: string, concurrency: number, handler: Handler): Consumer {

@@ -1,0 +1,41 @@
+/** For how long, and of what, the memory need not be asked again on Redis. */
+import { expect, it } from 'vitest'
+import type { Delivery } from '../../src/core/delivery.ts'
+import { FreshDeliveries } from '../../src/store/redis/fresh-deliveries.ts'
+import { Clock } from '../helpers/clock.ts'
+import { createDelivery } from '../helpers/delivery.ts'
+
+const clock = new Clock()
+const FRESH = { latestOrder: undefined }
+
+function stored(more: Partial<Delivery> = {}): { readonly fresh: FreshDeliveries; readonly delivery: Delivery } {
+  const fresh = new FreshDeliveries(clock.nowMs)
+  const delivery = createDelivery(more)
+  fresh.add(delivery.id)
+  return { fresh, delivery }
+}
+
+it('what was just stored is fresh, once', () => {
+  const { fresh, delivery } = stored()
+  expect(fresh.take({ delivery, attempt: 1, order: 1 })).toEqual(FRESH)
+  expect(fresh.take({ delivery, attempt: 1, order: 1 })).toBeUndefined()
+})
+
+it.each<[string, (of: ReturnType<typeof stored>) => unknown]>([
+  ['what another process stored', ({ fresh }) => fresh.take({ delivery: createDelivery(), attempt: 1, order: 1 })],
+  ['what was attempted before', ({ fresh, delivery }) => fresh.take({ delivery, attempt: 2, order: 1 })],
+  [
+    'what waited for two seconds',
+    ({ fresh, delivery }) => {
+      clock.pass(2000)
+      return fresh.take({ delivery, attempt: 1, order: 1 })
+    },
+  ],
+])('%s is not fresh', (_what, taken) => {
+  expect(taken(stored())).toBeUndefined()
+})
+
+it('what may have been overtaken by what another process stored is not fresh', () => {
+  const { fresh, delivery } = stored({ latestKey: 'badge' })
+  expect(fresh.take({ delivery, attempt: 1, order: 1 })).toBeUndefined()
+})
