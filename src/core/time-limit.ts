@@ -40,12 +40,3 @@ export async function withDeadline<T>(
     signal?.removeEventListener('abort', onAbort)
   }
 }
-
-/** Resolves with undefined when the limit comes first. */
-export function before<T>(limit: AbortSignal, promise: Promise<T>): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    if (limit.aborted) resolve(undefined)
-    limit.addEventListener('abort', () => resolve(undefined), { once: true })
-    promise.then(resolve, reject)
-  })
-}

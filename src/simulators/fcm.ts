@@ -53,6 +53,8 @@ export interface FcmSimulatorOptions {
   readonly host?: string | undefined
   readonly port?: number | undefined
   readonly protocols?: readonly FrontProtocol[] | undefined
+  /** Messages at once on a connection of HTTP/2. */
+  readonly maxStreams?: number | undefined
   readonly onPush?: ((push: ReceivedFcmPush) => void) | undefined
   readonly nowMs?: (() => number) | undefined
 }
@@ -104,10 +106,10 @@ export class FcmSimulator {
   }
 
   async listen(): Promise<void> {
-    const { authority, host, port, protocols } = this.#options
+    const { authority, host, port, protocols, maxStreams } = this.#options
     const names = ['fcm.googleapis.com', 'oauth2.googleapis.com']
     const answer = (request: FrontRequest): Promise<FrontAnswer | undefined> => this.#answer(request)
-    this.#front = await startHttpsFront({ authority, names, host, port, protocols, answer })
+    this.#front = await startHttpsFront({ authority, names, host, port, protocols, maxStreams, answer })
   }
 
   /** A new service account that this simulator trusts. */

@@ -24,6 +24,15 @@ export class Attempt {
     this.onCutOff?.(code)
   }
 
+  /** As the promise does, or with undefined when the attempt is cut off before. */
+  before<T>(promise: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#cutOffBy !== undefined) return resolve(undefined)
+      this.onCutOff = () => resolve(undefined)
+      promise.then(resolve, reject)
+    })
+  }
+
   /** It has come to its own end. */
   finish(): void {
     this.#group?.delete(this)

@@ -1,9 +1,9 @@
 /** The connections to one push service: who waits for room on one, and when another is opened. */
 import { Deadlines } from '../../../core/deadlines.ts'
-import type { LostRequest } from '../answers.ts'
+import type { Answer, LostRequest } from '../answers.ts'
 import type { Attempt } from './attempt.ts'
 import { connectErrorOf } from './connect.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, Request } from './connection.ts'
 
 export interface ConnectionLimits {
   readonly maxConnections: number
@@ -43,6 +43,12 @@ export class Connections {
     if (connection === undefined) return this.#wait(attempt)
     connection.take()
     return connection
+  }
+
+  /** Sends one request. Always resolves. */
+  async post(request: Request, attempt: Attempt): Promise<Answer | LostRequest> {
+    const lease = await this.lease(attempt)
+    return 'kind' in lease ? lease : lease.exchange(request, attempt)
   }
 
   async close(): Promise<void> {

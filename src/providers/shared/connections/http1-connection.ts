@@ -1,5 +1,4 @@
 /** One connection that speaks HTTP/1.1: one request at a time. */
-import { once } from 'node:events'
 import { Agent, request as startRequest, type ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
@@ -60,7 +59,8 @@ export class Http1Connection implements Connection {
 
   async close(): Promise<void> {
     if (this.#socket.destroyed) return
-    const closed = once(this.#socket, 'close')
+    // Not by `once`, which fails where the connection does not end well.
+    const closed = new Promise((resolve) => this.#socket.once('close', resolve))
     this.leave()
     await closed
   }

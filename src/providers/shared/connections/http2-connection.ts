@@ -2,7 +2,6 @@
  * One HTTP/2 connection: how many requests it takes at once, whether it is still alive, and what became of each request on it.
  * What other clients do wrong here (second GOAWAY, dead connection, cold start): docs/facts/apns.md#library.
  */
-import { once } from 'node:events'
 import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { Deadlines } from '../../../core/deadlines.ts'
@@ -116,7 +115,8 @@ class Http2Connection implements Connection {
 
   async close(): Promise<void> {
     if (this.#socket.destroyed) return
-    const closed = once(this.#socket, 'close')
+    // Not by `once`, which fails where the connection does not end well.
+    const closed = new Promise((resolve) => this.#socket.once('close', resolve))
     this.leave()
     await closed
   }
