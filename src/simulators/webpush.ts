@@ -58,6 +58,8 @@ export interface WebPushSimulatorOptions {
   readonly host?: string | undefined
   readonly port?: number | undefined
   readonly protocols?: readonly FrontProtocol[] | undefined
+  /** Pushes at once on a connection of HTTP/2. */
+  readonly maxStreams?: number | undefined
   /** More names that its certificate is for. */
   readonly hosts?: readonly string[] | undefined
   readonly subscribers?: readonly WebPushSubscriber[] | undefined
@@ -107,10 +109,10 @@ export class WebPushSimulator {
   }
 
   async listen(): Promise<void> {
-    const { authority, host, port, protocols, hosts = [] } = this.#options
+    const { authority, host, port, protocols, maxStreams, hosts = [] } = this.#options
     const names = ['push.example.org', ...hosts]
     const answer = (request: FrontRequest): Promise<FrontAnswer | undefined> => this.#answer(request)
-    this.#front = await startHttpsFront({ authority, names, host, port, protocols, answer })
+    this.#front = await startHttpsFront({ authority, names, host, port, protocols, maxStreams, answer })
     this.#front.server.on('connection', (socket) => {
       this.#connections += 1
       if (this.#fault === 'tls') socket.destroy()

@@ -72,7 +72,7 @@ export class AccessTokens {
   async #ask(): Promise<Answer | LostRequest> {
     const { host: authority, pathname, search } = new URL(this.#account.tokenUri)
     const body = new URLSearchParams({ grant_type: GRANT_TYPE, assertion: this.#assertion() }).toString()
-    const headers = ['content-type', 'application/x-www-form-urlencoded']
+    const headers = ['content-type', 'application/x-www-form-urlencoded', 'content-length', String(body.length)]
     const attempt = new Attempt()
     const deadline = this.#deadlines.add(() => attempt.cutOff('deadline'))
     const answer = await this.#connections.post({ authority, path: pathname + search, headers, body }, attempt)

@@ -118,7 +118,7 @@ class FcmSender implements Sender {
     if (token === undefined)
       return outcomeOf({ kind: 'lost', code: attempt.cutOffBy ?? 'aborted', written: false }, this.#nowMs())
     if (token.kind !== 'token') return token
-    const headers = headersWith(token)
+    const headers = headersWith(token, Buffer.byteLength(body))
     const answer = await this.#connections.post(
       { authority: this.#authority, path: this.#path, headers, body },
       attempt,
@@ -129,8 +129,8 @@ class FcmSender implements Sender {
   }
 }
 
-function headersWith({ value }: AccessToken): readonly string[] {
-  return ['authorization', `Bearer ${value}`, 'content-type', 'application/json']
+function headersWith({ value }: AccessToken, length: number): readonly string[] {
+  return ['authorization', `Bearer ${value}`, 'content-type', 'application/json', 'content-length', String(length)]
 }
 
 /** The message is a JSON object already: its target is appended to its text. Undefined for what is none, left by an app of another type. */

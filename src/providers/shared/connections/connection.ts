@@ -8,7 +8,7 @@ export interface Request {
   /** Host and port, as the URL that is meant has them. */
   readonly authority: string
   readonly path: string
-  /** Names, in lower case, and values in turn: what node:http2 needs the least time for. */
+  /** Names, in lower case, and values in turn: what node:http2 needs the least time for. With `content-length`, which HTTP/1.1 must have. */
   readonly headers: readonly string[]
   readonly body: string | Uint8Array
 }

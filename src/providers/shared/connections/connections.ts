@@ -45,6 +45,24 @@ export class Connections {
     return connection
   }
 
+  /** Connections that are open or being opened. */
+  get size(): number {
+    return this.#connections.size + this.#opening.size
+  }
+
+  /** Whether a request is under way, or waits. */
+  get isInUse(): boolean {
+    if (this.#waiting.size > 0 || this.#opening.size > 0) return true
+    return [...this.#connections].some(({ taken }) => taken > 0)
+  }
+
+  /** Gives up those on which nothing is under way. How many these were. */
+  closeIdle(): number {
+    const idle = [...this.#connections].filter(({ taken, isUsable }) => taken === 0 && isUsable)
+    for (const connection of idle) connection.leave()
+    return idle.length
+  }
+
   /** Sends one request. Always resolves. */
   async post(request: Request, attempt: Attempt): Promise<Answer | LostRequest> {
     const lease = await this.lease(attempt)

@@ -71,12 +71,11 @@ export class Http1Connection implements Connection {
       this.#release(true)
       return { kind: 'lost', code: cutOffBy, written: false }
     }
-    const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length
     const request = startRequest({
       agent: this.#agent,
       method: 'POST',
       path,
-      headers: ['host', authority, ...headers, 'content-length', String(bytes), 'connection', 'keep-alive'],
+      headers: ['host', authority, ...headers, 'connection', 'keep-alive'],
     })
     request.once('close', () => this.#release(request.shouldKeepAlive))
     return this.#replyTo(request.end(body), attempt)
