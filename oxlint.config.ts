@@ -34,7 +34,8 @@ const layers = [
   },
   { folder: 'src/network', ours: ['../core/*'], packages: ['node:*'] },
   { folder: 'src/providers', ours: ['./*/index.ts', ...CORE], packages: [] },
-  { folder: 'src/providers/shared', ours: ['../../core/*'], packages: ['typebox', 'node:*'] },
+  { folder: 'src/providers/shared', ours: ['../../core/*', './connections/*'], packages: ['typebox', 'node:*'] },
+  { folder: 'src/providers/shared/connections', ours: ['../../../core/*', '../*.ts'], packages: ['node:*'] },
   ...Object.entries(PROVIDERS).map(([name, library]) => ({
     folder: `src/providers/${name}`,
     ours: ['../../core/*', '../shared/*'],
@@ -98,13 +99,14 @@ export default defineConfig({
   overrides: [
     ...layers.map(({ folder, ours, packages }) => {
       const allowed = [...ours, ...packages]
-      // The last two: no detour through a folder that is allowed.
+      // The last three: no detour through a folder that is allowed.
       const group = [
         '**',
         '!./*',
         ...allowed.flatMap((name) => [`!${name}`, `!${name}/**`]),
-        '../*/../**',
-        '../../*/../**',
+        '../[!.]*/../**',
+        '../../[!.]*/../**',
+        '../../../[!.]*/../**',
       ]
       const message = `${folder} may import only its own files and: ${allowed.join(', ')} (docs/architecture.md)`
       return mayNotImport([`${folder}/**`], group, message)

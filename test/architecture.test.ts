@@ -31,6 +31,11 @@ const FORBIDDEN = [
   ['another provider as a type', 'src/providers/webpush', `import type { X } from '../apns/options.ts'`],
   ['an SDK outside its home', 'src/http', `import { x } from 'firebase-admin/messaging'`],
   ['an SDK outside its home when it is needed', 'src/http', `export const x = () => import('firebase-admin')`],
+  [
+    'a provider by a detour',
+    'src/providers/shared/connections',
+    `import { x } from '../../../core/../providers/fcm/data.ts'`,
+  ],
   ["another provider's SDK", 'src/providers/fcm', `import { x } from '@parse/node-apn'`],
   ['an SDK in a folder of a folder', 'src/http/folder', `import { x } from 'bullmq'`],
   ['anything as a type, in the core', 'src/core', `import type { X } from '../config/config.ts'`],

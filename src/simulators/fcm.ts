@@ -2,13 +2,18 @@
  * A simulated FCM with its OAuth token endpoint, on one HTTPS port: strict as the real service, and answering as the device token
  * says (script.ts) or as a fault is set. A service account made with `createServiceAccount` sends to it and to nobody else.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { JsonObject } from '../core/json.ts'
 import type { Authority } from './certificate.ts'
 import { accepted, googleError, htmlError, scriptedAnswer, type FcmAnswer } from './fcm-answers.ts'
 import { Authorization, createServiceAccount, refusal, type ServiceAccount } from './fcm-authorization.ts'
 import { checkRequest, isRefused, type AcceptedRequest } from './fcm-message.ts'
-import { readBody, startHttpsFront, type HttpsFront, type HttpsFrontOptions } from './https-front.ts'
+import {
+  startHttpsFront,
+  type FrontAnswer,
+  type FrontProtocol,
+  type FrontRequest,
+  type HttpsFront,
+} from './https-front.ts'
 import { ScriptedAnswers, type Script } from './script.ts'
 
 /** One request to send a message, refused or not. */
@@ -47,6 +52,9 @@ export interface FcmSimulatorOptions {
   readonly serviceAccounts?: readonly ServiceAccount[] | undefined
   readonly host?: string | undefined
   readonly port?: number | undefined
+  readonly protocols?: readonly FrontProtocol[] | undefined
+  /** Messages at once on a connection of HTTP/2. */
+  readonly maxStreams?: number | undefined
   readonly onPush?: ((push: ReceivedFcmPush) => void) | undefined
   readonly nowMs?: (() => number) | undefined
 }
@@ -87,16 +95,21 @@ export class FcmSimulator {
     return `${this.url}/token`
   }
 
+  /** Requests so far, by protocol. */
+  get requests(): HttpsFront['requests'] | undefined {
+    return this.#front?.requests
+  }
+
   /** How often an access token was asked for. */
   get tokenRequests(): number {
     return this.#tokenRequests
   }
 
   async listen(): Promise<void> {
-    const { authority, host, port } = this.#options
+    const { authority, host, port, protocols, maxStreams } = this.#options
     const names = ['fcm.googleapis.com', 'oauth2.googleapis.com']
-    const answer: HttpsFrontOptions['answer'] = (request, response) => this.#answer(request, response)
-    this.#front = await startHttpsFront({ authority, names, host, port, answer })
+    const answer = (request: FrontRequest): Promise<FrontAnswer | undefined> => this.#answer(request)
+    this.#front = await startHttpsFront({ authority, names, host, port, protocols, maxStreams, answer })
   }
 
   /** A new service account that this simulator trusts. */
@@ -119,11 +132,11 @@ export class FcmSimulator {
     await this.#front?.close()
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = (await readBody(request)).toString()
-    const projectId = /^\/v1\/projects\/([^/]+)\/messages:send$/.exec(request.url ?? '')?.[1]
-    if (request.url === '/token') return this.#giveToken(body, response)
-    if (projectId === undefined || request.method !== 'POST') return finish(response, htmlError(404))
+  async #answer(request: FrontRequest): Promise<FrontAnswer | undefined> {
+    const body = request.body.toString()
+    const projectId = /^\/v1\/projects\/([^/]+)\/messages:send$/.exec(request.url)?.[1]
+    if (request.url === '/token') return this.#giveToken(body)
+    if (projectId === undefined || request.method !== 'POST') return toFront(htmlError(404))
 
     const sender = this.#authorization.projectOf(request.headers.authorization)
     const checked = this.#refusalOf(projectId, sender) ?? checkRequest(body)
@@ -133,22 +146,22 @@ export class FcmSimulator {
     const push = receivedPush(projectId, body, checked, silent ? undefined : reply.status, this.#nowMs())
     this.received.push(push)
     this.#options.onPush?.(push)
-    if (script?.reset === true) request.socket.destroy()
-    if (silent) return
+    if (script?.reset === true) request.reset()
+    if (silent) return undefined
     if (script?.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, script.delayMs))
-    finish(response, reply, this.#fault === 'cut-body')
+    return toFront(reply, this.#fault === 'cut-body')
   }
 
-  #giveToken(body: string, response: ServerResponse): void {
+  #giveToken(body: string): FrontAnswer | undefined {
     this.#tokenRequests += 1
-    if (this.#fault === 'oauth-hangs') return
-    if (this.#fault === 'oauth-down') return finish(response, htmlError(503))
-    if (this.#fault === 'oauth-not-json') return finish(response, htmlError(200))
+    if (this.#fault === 'oauth-hangs') return undefined
+    if (this.#fault === 'oauth-down') return toFront(htmlError(503))
+    if (this.#fault === 'oauth-not-json') return toFront(htmlError(200))
     const reply =
       this.#fault === 'oauth-refuses'
         ? refusal('invalid_grant', 'Invalid JWT Signature.')
         : this.#authorization.grant(new URLSearchParams(body), this.tokenUri)
-    finish(response, { status: reply.status, body: JSON.stringify(reply.body), contentType: 'application/json' })
+    return toFront({ status: reply.status, body: JSON.stringify(reply.body), contentType: 'application/json' })
   }
 
   /** What is refused whatever the message says. */
@@ -186,9 +199,7 @@ function receivedPush(
   return { projectId, token: target, message, body, validateOnly, status, atMs }
 }
 
-function finish(response: ServerResponse, answer: FcmAnswer, isCut = false): void {
-  if (answer.retryAfter !== undefined) response.setHeader('retry-after', answer.retryAfter)
-  response.writeHead(answer.status, { 'content-type': answer.contentType })
-  if (isCut) response.write(answer.body.slice(0, 1), () => response.destroy())
-  else response.end(answer.body)
+function toFront({ status, body, contentType, retryAfter }: FcmAnswer, isCut = false): FrontAnswer {
+  const headers = { 'content-type': contentType, 'retry-after': retryAfter }
+  return { status, headers, body, ending: isCut ? 'cut' : undefined }
 }

@@ -2,9 +2,14 @@
  * A simulated Web Push service with the browsers behind it, on one HTTPS port: strict as the RFCs, answering as the last part of the
  * subscription's path says (script.ts) or as a fault is set. It reads what it received as the browser would.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Authority } from './certificate.ts'
-import { readBody, startHttpsFront, type HttpsFront, type HttpsFrontOptions } from './https-front.ts'
+import {
+  startHttpsFront,
+  type FrontAnswer,
+  type FrontProtocol,
+  type FrontRequest,
+  type HttpsFront,
+} from './https-front.ts'
 import { ScriptedAnswers, type Script } from './script.ts'
 import { createSubscriptionSecrets, decrypt, type SubscriptionSecrets } from './webpush-encryption.ts'
 import { refusalOf, signerOf, type Refusal } from './webpush-refusal.ts'
@@ -52,14 +57,15 @@ export interface WebPushSimulatorOptions {
   readonly authority: Authority
   readonly host?: string | undefined
   readonly port?: number | undefined
+  readonly protocols?: readonly FrontProtocol[] | undefined
+  /** Pushes at once on a connection of HTTP/2. */
+  readonly maxStreams?: number | undefined
   /** More names that its certificate is for. */
   readonly hosts?: readonly string[] | undefined
   readonly subscribers?: readonly WebPushSubscriber[] | undefined
   readonly onPush?: ((push: ReceivedWebPush) => void) | undefined
   readonly nowMs?: (() => number) | undefined
 }
-
-const DRIP_MS = 100
 
 export async function startWebPushSimulator(options: WebPushSimulatorOptions): Promise<WebPushSimulator> {
   const simulator = new WebPushSimulator(options)
@@ -92,15 +98,21 @@ export class WebPushSimulator {
     return this.#front?.url ?? ''
   }
 
+  /** Requests so far, by protocol. */
+  get requests(): HttpsFront['requests'] | undefined {
+    return this.#front?.requests
+  }
+
   /** Connections accepted so far. */
   get connections(): number {
     return this.#connections
   }
 
   async listen(): Promise<void> {
-    const { authority, host, port, hosts = [] } = this.#options
-    const answer: HttpsFrontOptions['answer'] = (request, response) => this.#answer(request, response)
-    this.#front = await startHttpsFront({ authority, names: ['push.example.org', ...hosts], host, port, answer })
+    const { authority, host, port, protocols, maxStreams, hosts = [] } = this.#options
+    const names = ['push.example.org', ...hosts]
+    const answer = (request: FrontRequest): Promise<FrontAnswer | undefined> => this.#answer(request)
+    this.#front = await startHttpsFront({ authority, names, host, port, protocols, maxStreams, answer })
     this.#front.server.on('connection', (socket) => {
       this.#connections += 1
       if (this.#fault === 'tls') socket.destroy()
@@ -125,11 +137,11 @@ export class WebPushSimulator {
     await this.#front?.close()
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await readBody(request)
+  async #answer(request: FrontRequest): Promise<FrontAnswer | undefined> {
+    const { body } = request
     const fault = this.#fault
     const origin = `https://${request.headers.host ?? ''}`
-    const name = /^\/wp\/([^/?]+)$/.exec(request.url ?? '')?.[1] ?? ''
+    const name = /^\/wp\/([^/?]+)$/.exec(request.url)?.[1] ?? ''
     const subscriber = this.#subscribers.get(name)
     const refused = this.#refusalFor(request, subscriber, origin, body)
     const script = refused === undefined ? this.#scripts.next(name) : undefined
@@ -147,14 +159,14 @@ export class WebPushSimulator {
     }
     this.received.push(push)
     this.#options.onPush?.(push)
-    if (fault === 'reset' || script?.reset === true) request.socket.destroy()
-    if (status === undefined) return
+    if (fault === 'reset' || script?.reset === true) request.reset()
+    if (status === undefined) return undefined
     if (script?.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, script.delayMs))
-    this.#finish(response, status, script, refused?.reason ?? (status < 300 ? '' : 'as scripted'))
+    return this.#finish(status, script, refused?.reason ?? (status < 300 ? '' : 'as scripted'))
   }
 
   #refusalFor(
-    request: IncomingMessage,
+    request: FrontRequest,
     subscriber: WebPushSubscriber | undefined,
     origin: string,
     body: Buffer,
@@ -169,13 +181,16 @@ export class WebPushSimulator {
       : { status: 403, reason: 'subscribed to another VAPID key' }
   }
 
-  #finish(response: ServerResponse, status: number, script: Script | undefined, text: string): void {
-    if (script?.retryAfter !== undefined) response.setHeader('retry-after', script.retryAfter)
-    if (status < 300) response.setHeader('location', `${this.url}/message/${this.received.length}`)
-    if (status >= 300 && status < 400) response.setHeader('location', `${this.url}/wp/elsewhere`)
-    response.writeHead(status, { 'content-type': 'text/plain' })
-    if (this.#fault === 'slow-body') drip(response)
-    else response.end(script?.emptyBody === true ? '' : text)
+  #finish(status: number, script: Script | undefined, text: string): FrontAnswer {
+    const isMoved = status >= 300 && status < 400
+    const location = isMoved ? `${this.url}/wp/elsewhere` : `${this.url}/message/${this.received.length}`
+    const headers = {
+      'content-type': 'text/plain',
+      'retry-after': script?.retryAfter,
+      location: status < 400 ? location : undefined,
+    }
+    const body = script?.emptyBody === true ? '' : text
+    return { status, headers, body, ending: this.#fault === 'slow-body' ? 'drips' : undefined }
   }
 }
 
@@ -187,12 +202,6 @@ function payloadOf(body: Buffer, subscriber: WebPushSubscriber): string | undefi
   return (subscriber.isPlain === true ? body : decrypt(body, subscriber))?.toString()
 }
 
-function textsIn(headers: IncomingMessage['headers']): Record<string, string> {
+function textsIn(headers: FrontRequest['headers']): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
-}
-
-function drip(response: ServerResponse): void {
-  const timer = setInterval(() => response.write('.'), DRIP_MS)
-  response.write('.')
-  response.once('close', () => clearInterval(timer))
 }

@@ -13,7 +13,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { isJsonObject } from '../../src/core/json.ts'
 import { providers } from '../../src/providers/index.ts'
 import { createAuthority } from '../../src/simulators/certificate.ts'
-import { readBody, startHttpsFront, type HttpsFront } from '../../src/simulators/https-front.ts'
+import { startHttpsFront, type HttpsFront } from '../../src/simulators/https-front.ts'
 import { textSink } from '../helpers/text-sink.ts'
 import { telegraph } from '../fixtures/made-up-provider/index.ts'
 import { metricValue, startGateway, type TestGateway } from '../helpers/gateway.ts'
@@ -34,12 +34,11 @@ beforeAll(async () => {
   office = await startHttpsFront({
     authority,
     names: [],
-    async answer(request, response) {
-      const [, , pushkey = ''] = (request.url ?? '').split('/')
-      if (request.headers['licence'] !== 'STOP 1844') response.statusCode = 401
-      else if (pushkey === 'moved-away') response.statusCode = 404
-      telegrams.set(pushkey, (await readBody(request)).toString())
-      response.end()
+    async answer({ url, headers, body }) {
+      const [, , pushkey = ''] = url.split('/')
+      telegrams.set(pushkey, body.toString())
+      if (headers['licence'] !== 'STOP 1844') return { status: 401 }
+      return { status: pushkey === 'moved-away' ? 404 : 200 }
     },
   })
   await writeFile(join(folder, 'ca.pem'), authority.certificate)

@@ -1,6 +1,7 @@
 /** What APNs answers → Outcome. By status and reason. */
-import { parseRetryAfter, type Outcome } from '../../core/outcome.ts'
+import { parseRetryAfter, RECONNECT_MS, type Outcome } from '../../core/outcome.ts'
 import { outcomeBy, type Answer, type Finding, type LostRequest, type Row, type Verdict } from '../shared/answers.ts'
+import { NO_ROOM } from '../shared/connections/connections.ts'
 import { jsonObjectOf } from '../shared/json-text.ts'
 import { documentedReason } from './reasons.ts'
 
@@ -56,9 +57,17 @@ const ANSWERS: readonly Row[] = [
 ]
 
 const NO_ANSWER: readonly Row<Finding & LostRequest>[] = [
+  {
+    when: ({ isCertificateRefused, proxyRefusal }) => isCertificateRefused === true || proxyRefusal !== undefined,
+    is: 'blocked',
+  },
   { when: ({ written }) => written, is: { scope: 'delivery', ambiguous: true } },
   // APNs cannot have taken it, so there is nothing to wait for.
-  { is: AT_ONCE },
+  { when: ({ isUnprocessed }) => isUnprocessed === true, is: AT_ONCE },
+  { when: ({ code }) => code === 'aborted', is: { scope: 'delivery', ambiguous: false } },
+  { when: ({ code }) => code === NO_ROOM, is: { scope: 'app', ambiguous: false } },
+  // There is no way there for anybody.
+  { is: { scope: 'app', ambiguous: false, afterMs: RECONNECT_MS } },
 ]
 
 export function outcomeOf(answer: Answer | LostRequest, nowMs: number): Outcome {

@@ -1,24 +1,44 @@
 /** One of Apple's two environments: a push goes out on one of its connections, with the token of the moment. */
+import { Deadlines } from '../../core/deadlines.ts'
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
+import { Attempt } from '../shared/connections/attempt.ts'
+import type { Target } from '../shared/connections/connect.ts'
+import type { ConnectionRules, Reading } from '../shared/connections/connection.ts'
+import { Connections, type ConnectionLimits } from '../shared/connections/connections.ts'
+import { openConnection } from '../shared/connections/open-connection.ts'
 import { outcomeOf } from './answers.ts'
-import type { Target } from './connect.ts'
-import { Connections, type ConnectionLimits } from './connections.ts'
 import type { ProviderToken } from './provider-token.ts'
-import { openSession, type SessionTimes } from './session.ts'
 
-export type Limits = SessionTimes & ConnectionLimits
+type Times = Pick<ConnectionRules, 'connectMs' | 'pingEveryMs' | 'pingMs'>
+
+export interface Limits extends Times, ConnectionLimits {
+  /** From the moment a request is written. */
+  readonly answerMs: number
+}
+
+/** A push is accepted with the head of its answer; of a refusal there is as much of the body as came. Apple's answers are far below 1 KiB. */
+const READING: Reading = { isEnough: (status) => status === 200, maxBytes: 8192, takesPart: true }
+
+interface Attempted {
+  readonly outcome: Outcome
+  readonly authorization?: string | undefined
+}
 
 export class Environment {
+  readonly #authority: string
   readonly #connections: Connections
+  readonly #answers: Deadlines
   /** Absent where the connection itself carries the credential. */
   readonly #token: ProviderToken | undefined
   readonly #nowMs: () => number
 
   constructor(target: Target, token: ProviderToken | undefined, nowMs: () => number, limits: Limits) {
     // Only with a token does Apple begin with one stream: the certificate was proven before the first.
-    const startsWarm = token === undefined
-    this.#connections = new Connections(() => openSession(target, startsWarm, limits), limits)
+    const rules: ConnectionRules = { ...limits, protocols: ['h2'], reading: READING, startsCold: token !== undefined }
+    this.#authority = `${target.host}:${target.port}`
+    this.#connections = new Connections(() => openConnection(target, rules), limits)
+    this.#answers = new Deadlines(limits.answerMs)
     this.#token = token
     this.#nowMs = nowMs
   }
@@ -37,23 +57,24 @@ export class Environment {
     await this.#connections.close()
   }
 
-  async #attempt(
-    message: Message,
-    device: string,
-    signal: AbortSignal,
-  ): Promise<{ readonly outcome: Outcome; readonly authorization?: string | undefined }> {
-    const lease = await this.#connections.lease(signal)
-    if ('outcome' in lease) return lease
-    const { session } = lease
-    const authorization = this.#token?.current()
-    const headers = {
-      ':path': `/3/device/${device}`,
-      ...message.headers,
-      ...(authorization === undefined ? {} : { authorization }),
+  async #attempt({ headers, body }: Message, device: string, signal: AbortSignal): Promise<Attempted> {
+    const attempt = new Attempt(signal)
+    const connection = await this.#connections.lease(attempt)
+    if ('kind' in connection) {
+      attempt.finish()
+      return { outcome: outcomeOf(connection, this.#nowMs()) }
     }
-    const outcome = outcomeOf(await session.exchange({ headers, body: message.body }, signal), this.#nowMs())
+    const authorization = this.#token?.current()
+    const list = authorization === undefined ? [] : ['authorization', authorization]
+    for (const [name, value] of Object.entries(headers)) list.push(name, value)
+    const request = { authority: this.#authority, path: `/3/device/${device}`, headers: list, body }
+    const deadline = this.#answers.add(() => attempt.cutOff('no answer in time'))
+    const answer = await connection.exchange(request, attempt)
+    deadline.cancel()
+    attempt.finish()
+    const outcome = outcomeOf(answer, this.#nowMs())
     // Apple: both are about this connection alone.
-    if ('reason' in outcome && ['UnrelatedKeyIdInToken', 'Shutdown'].includes(outcome.reason)) session.leave()
+    if ('reason' in outcome && ['UnrelatedKeyIdInToken', 'Shutdown'].includes(outcome.reason)) connection.leave()
     return { outcome, authorization }
   }
 }

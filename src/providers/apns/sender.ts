@@ -19,7 +19,7 @@ const LIMITS: Limits = {
   pingMs: 5000,
   answerMs: 10_000,
   waitMs: 30_000,
-  maxSessions: 4,
+  maxConnections: 4,
 }
 /** Apple, "Sending notification requests to APNs". */
 const PRODUCTION = 'https://api.push.apple.com'

@@ -3,14 +3,14 @@
  * Ours, because firebase-admin's `cert()` ignores the agent (firebase-admin-node#2960), `token_uri` and any deadline (docs/facts/fcm.md#access-tokens).
  */
 import { createSign } from 'node:crypto'
-import { request } from 'node:https'
+import { Deadlines } from '../../core/deadlines.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import { withDeadline } from '../../core/time-limit.ts'
 import type { Answer, LostRequest } from '../shared/answers.ts'
+import { Attempt } from '../shared/connections/attempt.ts'
+import type { Connections } from '../shared/connections/connections.ts'
 import { jsonObjectOf } from '../shared/json-text.ts'
 import { tokenOutcome } from './answers.ts'
 import type { ServiceAccount } from './service-account.ts'
-import type { SingleAttemptAgent } from './single-attempt-agent.ts'
 
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging'
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
@@ -33,19 +33,20 @@ export type TokenResult = AccessToken | Outcome
 
 export class AccessTokens {
   readonly #account: ServiceAccount
-  readonly #agent: SingleAttemptAgent
+  readonly #connections: Connections
   readonly #nowMs: () => number
+  readonly #deadlines = new Deadlines(REQUEST_DEADLINE_MS)
   #current: AccessToken | undefined
   #pending: Promise<TokenResult> | undefined
 
-  constructor(account: ServiceAccount, agent: SingleAttemptAgent, nowMs: () => number) {
+  constructor(account: ServiceAccount, connections: Connections, nowMs: () => number) {
     this.#account = account
-    this.#agent = agent
+    this.#connections = connections
     this.#nowMs = nowMs
   }
 
-  /** Resolves within 5 s. A failure is not kept: the next caller asks again. */
-  async get(): Promise<TokenResult> {
+  /** At once, or within 5 s. A failure is not kept: the next caller asks again. */
+  get(): AccessToken | Promise<TokenResult> {
     const current = this.#current
     const nowMs = this.#nowMs()
     if (current !== undefined && nowMs < current.renewAtMs) return current
@@ -61,19 +62,22 @@ export class AccessTokens {
   }
 
   async #fetch(): Promise<TokenResult> {
-    const answer = await withDeadline(REQUEST_DEADLINE_MS, undefined, (limit) =>
-      this.#agent.attempt(() => this.#ask(), limit),
-    )
+    const answer = await this.#ask()
     const token = this.#read(answer)
     if (token === undefined) return tokenOutcome(answer, this.#nowMs())
     this.#current = token
     return token
   }
 
-  #ask(): void {
+  async #ask(): Promise<Answer | LostRequest> {
+    const { host: authority, pathname, search } = new URL(this.#account.tokenUri)
     const body = new URLSearchParams({ grant_type: GRANT_TYPE, assertion: this.#assertion() }).toString()
-    const headers = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) }
-    request(this.#account.tokenUri, { method: 'POST', agent: this.#agent, headers }).end(body)
+    const headers = ['content-type', 'application/x-www-form-urlencoded', 'content-length', String(body.length)]
+    const attempt = new Attempt()
+    const deadline = this.#deadlines.add(() => attempt.cutOff('deadline'))
+    const answer = await this.#connections.post({ authority, path: pathname + search, headers, body }, attempt)
+    deadline.cancel()
+    return answer
   }
 
   /** developers.google.com/identity/protocols/oauth2/service-account#authorizingrequests */

@@ -76,6 +76,8 @@ const NO_ANSWER: readonly Row<Finding & LostRequest>[] = [
   // The proxy does not let us through.
   { when: ({ proxyRefusal }) => proxyRefusal !== undefined, is: 'blocked' },
   { when: ({ written }) => written, is: { scope: 'delivery', ambiguous: true, floorMs: FLOOR_MS } },
+  // The peer ended the connection, or took no more on it, before it looked at this one; others may be served.
+  { when: ({ isUnprocessed }) => isUnprocessed === true, is: { scope: 'delivery', ambiguous: false } },
   // Nothing left this house, so nothing can come twice.
   { when: ({ code }) => code === 'aborted', is: { scope: 'delivery', ambiguous: false } },
   // There was no connection for it in time, though the others may be at work.
@@ -94,7 +96,7 @@ export function tokenOutcome(answer: Answer | LostRequest, nowMs: number): Outco
   if (answer.kind === 'lost') {
     const code = `oauth ${answer.code}`
     // A token can be asked for twice, so it does not matter whether the request was written.
-    return outcomeBy(NO_ANSWER, { ...answer, code, written: false, reason: code })
+    return outcomeBy(NO_ANSWER, { ...answer, code, written: false, isUnprocessed: false, reason: code })
   }
   const { status, retryAfter, body } = answer
   const word = nameIn(jsonObjectOf(body)?.['error'])

@@ -2,6 +2,7 @@
 import { isJsonObject } from '../../core/json.ts'
 import type { OptionMistake } from '../../core/provider.ts'
 import { checkAddress, mistakesIn, readAuthorities, type Report } from '../shared/inspect.ts'
+import { jsonObjectOf } from '../shared/json-text.ts'
 import { hedwigBytes } from './hedwig.ts'
 import type { FcmOptions } from './options.ts'
 import { readServiceAccount } from './service-account.ts'
@@ -19,9 +20,23 @@ export function inspect(options: FcmOptions): Promise<readonly OptionMistake[]> 
     await readServiceAccount(options, report)
     await readAuthorities(options, report)
     checkAddress(options.endpoint, 'endpoint', 'https://fcm.googleapis.com', report)
-    checkMessage(options.options ?? {}, report)
+    let isRight = true
+    checkMessage(options.options ?? {}, (option, message) => {
+      isRight = false
+      report(option, message)
+    })
     checkHedwig(options, report)
+    if (isRight) await checkBySdk(options.options, report)
   })
+}
+
+/** The SDK takes memory, so it is loaded only where there is something to check. */
+async function checkBySdk(message: FcmOptions['options'], report: Report): Promise<void> {
+  const fields = jsonObjectOf(JSON.stringify(message ?? {})) ?? {}
+  if (Object.keys(fields).length === 0) return
+  const { mistakeOf } = await import('./sdk-check.ts')
+  const mistake = await mistakeOf(fields)
+  if (mistake !== undefined) report('options', `are not what FCM takes, says firebase-admin: ${mistake}`)
 }
 
 /** `options`: the operator's own part of every message. */

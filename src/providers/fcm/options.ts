@@ -46,7 +46,7 @@ const options = {
   ),
   max_connections: maxConnections(
     DEFAULT_CONNECTIONS,
-    'Connections to FCM at once; one carries one message at a time.',
+    'Connections to FCM at once. On one with HTTP/2 go as many messages at a time as FCM says, with HTTP/1.1 one.',
   ),
   endpoint: httpsAddress(
     'Sends to this HTTPS address instead of https://fcm.googleapis.com. Access tokens come from the token_uri of the service account.',

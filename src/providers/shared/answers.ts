@@ -27,6 +27,10 @@ export interface LostRequest {
   readonly proxyRefusal?: number | undefined
   /** There is no connection to the operator's proxy, whatever host is meant. */
   readonly isProxyAway?: boolean | undefined
+  /** The peer refused our certificate, which only the real one can say. */
+  readonly isCertificateRefused?: boolean | undefined
+  /** There was a connection, and the peer did not look at the request: another connection may take it at once. */
+  readonly isUnprocessed?: boolean | undefined
 }
 
 /** What is known of one attempt, taken apart; the rows of a table look at it. */

@@ -9,8 +9,9 @@ const PROBE_MS = 10_000
 const MAX_HOSTS = 10_000
 
 interface Trouble {
-  failures: number
+  readonly failures: number
   pausedUntilMs: number
+  readonly last: object
 }
 
 export class HostPauses {
@@ -35,10 +36,12 @@ export class HostPauses {
     this.#hosts.delete(host)
   }
 
-  lost(host: string): void {
-    const failures = (this.#hosts.get(host)?.failures ?? 0) + 1
+  /** `loss`: what happened. Many pushes may wait for one connection, and when it does not come about, all have lost the same: that is one failure. */
+  lost(host: string, loss: object): void {
+    const { failures = 0, last } = this.#hosts.get(host) ?? {}
+    if (last === loss) return
     this.#hosts.delete(host)
-    this.#hosts.set(host, { failures, pausedUntilMs: this.#nowMs() + PAUSE_MS })
+    this.#hosts.set(host, { failures: failures + 1, pausedUntilMs: this.#nowMs() + PAUSE_MS, last: loss })
     const [oldest] = this.#hosts.keys()
     if (this.#hosts.size > MAX_HOSTS && oldest !== undefined) this.#hosts.delete(oldest)
   }

@@ -49,7 +49,7 @@ const options = {
   ),
   max_connections: maxConnections(
     DEFAULT_CONNECTIONS,
-    'Connections to each push service at once; one carries one message at a time.',
+    'Connections to each push service at once. On one with HTTP/2 go as many messages at a time as the push service says, with HTTP/1.1 one.',
   ),
   endpoint: httpsAddress(
     'Connects to this HTTPS address, whatever host a subscription names; for tests. The host is still checked, still named in the request, and its certificate expected.',

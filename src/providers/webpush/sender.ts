@@ -1,26 +1,28 @@
-/** Sends to whatever push services the browsers use: web-push encrypts and signs, the connections are ours. The only import of web-push. */
+/** Sends to whatever push services the browsers use. The only import of web-push, which signs; encryption and connections are ours. */
 import webPush from 'web-push'
+import { Deadlines } from '../../core/deadlines.ts'
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import type { CheckResult, Dial, ProviderContext, Sender } from '../../core/provider.ts'
+import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 import type { LostRequest } from '../shared/answers.ts'
-import { DialingAgent } from '../shared/dialing-agent.ts'
+import { Attempt } from '../shared/connections/attempt.ts'
+import type { Target as ConnectionTarget } from '../shared/connections/connect.ts'
 import { hostAndPort } from '../shared/host-and-port.ts'
 import { InFlight } from '../shared/in-flight.ts'
 import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
 import { isUnknownToProxy, outcomeOf } from './answers.ts'
+import { encrypt } from './encrypt.ts'
 import { HostPauses } from './host-pauses.ts'
-import { createDnsResolve, createLookup, createPublicLookup, resolveLocally, type Resolve } from './lookup.ts'
+import { createDnsResolve, createLookup, createPublicLookup, resolveLocally } from './lookup.ts'
 import { DEFAULT_CONNECTIONS, type WebPushOptions } from './options.ts'
-import { post } from './request.ts'
+import { Origins } from './origins.ts'
 import { createTargetReader, type BadTarget, type Target } from './target.ts'
 import { unifiedPushBody } from './unified-push.ts'
 import { readVapidKey, type VapidKey } from './vapid-key.ts'
 import { VapidHeaders } from './vapid.ts'
 
-/** Idle connections are closed after this; push services keep them for about a minute. */
-const IDLE_MS = 55_000
+const DEADLINE_MS = 10_000
 /** For a check: nobody's push service. */
 const EXAMPLE_ORIGIN = 'https://push.example.org'
 
@@ -31,42 +33,41 @@ export async function openSender(
   resolve = createDnsResolve(),
 ): Promise<Sender> {
   const key = await readOrFail((report) => readVapidKey(options, report))
-  const ca = await readAuthorities(options, fail)
-  return new WebPushSender(key, options, createAgents(options, ca, dial, resolve), nowMs)
-}
-
-interface Agents {
-  /** Connects to public addresses only. Behind a proxy names are the proxy's business: it must not lead into our network. */
-  readonly open: DialingAgent
-  /** Connects to wherever the operator allows. */
-  readonly trusted: DialingAgent
-}
-
-function createAgents(options: WebPushOptions, ca: string | undefined, dial: Dial, resolve: Resolve): Agents {
-  const maxConnections = options.max_connections ?? DEFAULT_CONNECTIONS
-  const common = { dial, maxConnections, keepAlive: true, timeout: IDLE_MS, ...(ca === undefined ? {} : { ca }) }
-  return {
-    open: new DialingAgent({ ...common, lookup: createPublicLookup(resolve) }),
-    trusted: new DialingAgent({ ...common, lookup: createLookup(resolveLocally) }),
+  const authorities = await readAuthorities(options, fail)
+  const way = options.endpoint === undefined ? undefined : hostAndPort(new URL(options.endpoint))
+  // Behind a proxy names are the proxy's business: it must not lead into our network.
+  const toPublic = createPublicLookup(resolve)
+  const toAny = createLookup(resolveLocally)
+  const targetFor = ({ endpoint, mayBePrivate }: Target): ConnectionTarget => {
+    const { host: name, port } = hostAndPort(endpoint)
+    const lookup = mayBePrivate || way !== undefined ? toAny : toPublic
+    return { ...(way ?? { host: name, port }), name, dial, lookup, authorities }
   }
+  return new WebPushSender(key, options, targetFor, nowMs)
 }
 
 class WebPushSender implements Sender {
   readonly #vapid: VapidHeaders
-  readonly #agents: Agents
+  readonly #targetFor: (target: Target) => ConnectionTarget
+  readonly #origins: Origins
   readonly #nowMs: () => number
   readonly #pauses: HostPauses
   readonly #readTarget: (target: string) => Target | BadTarget
-  readonly #endpoint: URL | undefined
+  readonly #deadlines = new Deadlines(DEADLINE_MS)
   readonly #inFlight = new InFlight()
 
-  constructor(key: VapidKey, options: WebPushOptions, agents: Agents, nowMs: () => number) {
+  constructor(
+    key: VapidKey,
+    options: WebPushOptions,
+    targetFor: (target: Target) => ConnectionTarget,
+    nowMs: () => number,
+  ) {
     this.#vapid = new VapidHeaders(key, options.vapid_subject, webPush.getVapidHeaders, nowMs)
-    this.#agents = agents
+    this.#targetFor = targetFor
+    this.#origins = new Origins(options.max_connections ?? DEFAULT_CONNECTIONS)
     this.#nowMs = nowMs
     this.#pauses = new HostPauses(nowMs)
     this.#readTarget = createTargetReader(options)
-    this.#endpoint = options.endpoint === undefined ? undefined : new URL(options.endpoint)
   }
 
   send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome> {
@@ -74,7 +75,9 @@ class WebPushSender implements Sender {
       const found = this.#readTarget(target.reveal())
       if (found.kind === 'rejected') return found
       const pauseMs = this.#pauses.pauseMs(found.endpoint.host)
-      return pauseMs > 0 ? hostPaused(pauseMs) : this.#attempt(message, found, signal)
+      if (pauseMs > 0) return hostPaused(pauseMs)
+      const body = bodyFor(message.body, found)
+      return body === undefined ? { kind: 'rejected', reason: 'bad_keys' } : this.#run(message, body, found, signal)
     })
   }
 
@@ -90,33 +93,30 @@ class WebPushSender implements Sender {
 
   async close(): Promise<void> {
     await this.#inFlight.close()
-    this.#agents.open.destroy()
-    this.#agents.trusted.destroy()
+    await this.#origins.close()
   }
 
-  async #attempt(message: Message, target: Target, signal: AbortSignal): Promise<Outcome> {
-    const { endpoint, mayBePrivate } = target
-    const { host, origin, pathname, search } = endpoint
-    const body = bodyFor(message.body, target)
-    const answer = await post(
-      {
-        agent: mayBePrivate || this.#endpoint !== undefined ? this.#agents.trusted : this.#agents.open,
-        ...hostAndPort(this.#endpoint ?? endpoint),
-        path: pathname + search,
-        headers: {
-          ...message.headers,
-          host,
-          authorization: this.#vapid.get(origin),
-          'content-encoding': 'aes128gcm',
-          'content-type': 'application/octet-stream',
-          'content-length': body.length,
-        },
-        body,
-      },
-      signal,
-    )
+  async #run(message: Message, body: Buffer, target: Target, signal: AbortSignal): Promise<Outcome> {
+    const { host, origin, pathname, search } = target.endpoint
+    const headers = [
+      'authorization',
+      this.#vapid.get(origin),
+      'content-encoding',
+      'aes128gcm',
+      'content-type',
+      'application/octet-stream',
+      'content-length',
+      String(body.length),
+    ]
+    for (const [name, value] of Object.entries(message.headers)) headers.push(name, value)
+    const connections = this.#origins.of(origin, () => this.#targetFor(target))
+    const attempt = new Attempt(signal)
+    const deadline = this.#deadlines.add(() => attempt.cutOff('deadline'))
+    const answer = await connections.post({ authority: host, path: pathname + search, headers, body }, attempt)
+    deadline.cancel()
+    attempt.finish()
     if (answer.kind === 'answer') this.#pauses.answered(host)
-    else if (!signal.aborted && isAway(answer)) this.#pauses.lost(host)
+    else if (attempt.cutOffBy !== 'aborted' && isAway(answer)) this.#pauses.lost(host, answer)
     if (answer.kind === 'answer' && (answer.status === 401 || answer.status === 403)) this.#vapid.drop(origin)
     return outcomeOf(answer, this.#nowMs())
   }
@@ -129,10 +129,11 @@ function hostPaused(pauseMs: number): Outcome {
 /** Not a connection that broke: that cost no time, and when a proxy ends, all of them break. */
 function isAway(lost: LostRequest): boolean {
   const isFaultOfProxy = lost.isProxyAway === true || isUnknownToProxy(lost)
-  return !isFaultOfProxy && (!lost.written || lost.code === 'deadline')
+  const hasNoWay = !lost.written && lost.isUnprocessed !== true
+  return !isFaultOfProxy && (hasNoWay || lost.code === 'deadline')
 }
 
-function bodyFor(json: string, { keys }: Target): Buffer {
-  if (keys === undefined) return Buffer.from(unifiedPushBody(json))
-  return webPush.encrypt(keys.p256dh, keys.auth, json, 'aes128gcm').cipherText
+/** Undefined when there is no encrypting for these keys. */
+function bodyFor(json: string, { keys }: Target): Buffer | undefined {
+  return keys === undefined ? Buffer.from(unifiedPushBody(json)) : encrypt(json, keys)
 }

@@ -24,7 +24,7 @@ export const LIMITS: Limits = {
   pingMs: 1000,
   answerMs: 10_000,
   waitMs: 20_000,
-  maxSessions: 4,
+  maxConnections: 4,
 }
 
 /** Options to set, and with undefined, to leave out. */

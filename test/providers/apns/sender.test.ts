@@ -172,7 +172,7 @@ describe('the APNs sender', { timeout: 30_000 }, () => {
 
     it('ends a wait for a stream that never becomes free', async () => {
       const apns = await rig.simulate({ maxStreams: 1 })
-      const sender = await rig.open({}, { maxSessions: 1, waitMs: 1000 })
+      const sender = await rig.open({}, { maxConnections: 1, waitMs: 1000 })
       const controller = new AbortController()
       const hanging = sender.send(message, pushkey('xhang-1'), controller.signal)
       await until(() => apns.received.length === 1)

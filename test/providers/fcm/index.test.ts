@@ -109,6 +109,13 @@ describe('the section of an FCM app', () => {
     expect(mistake).toContain('4096')
   })
 
+  it('tells what firebase-admin finds wrong with the options, and asks nobody', async () => {
+    const options = { apns: { payload: { aps: { alert: null } } } }
+    expect(await mistakesIn(account, { options })).toEqual([
+      'options: are not what FCM takes, says firebase-admin: apns.payload.aps.alert must be a string or a non-null object',
+    ])
+  })
+
   it('takes a certificate to trust', async () => {
     expect(await mistakesIn(account, { ca_file: await fileWith(createAuthority().certificate) })).toEqual([])
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { connectErrorOf } from '../../../src/providers/apns/connect.ts'
+import { connectErrorOf } from '../../../../src/providers/shared/connections/connect.ts'
 
 const failure = (code: string): Error => Object.assign(new Error('connect 203.0.113.7:443'), { code })
 
@@ -12,7 +12,10 @@ describe('a connection that did not come about', () => {
     'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
     'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
   ])('proves that our certificate is refused: %s', (code) => {
-    expect(connectErrorOf(failure(code))).toMatchObject({ isRefused: true, message: code })
+    expect(connectErrorOf(failure(code))).toMatchObject({
+      message: code,
+      loss: { isCertificateRefused: true, written: false },
+    })
   })
 
   it.each([
@@ -22,6 +25,9 @@ describe('a connection that did not come about', () => {
     'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR',
     'ERR_SSL_WRONG_VERSION_NUMBER',
   ])('proves nothing: %s', (code) => {
-    expect(connectErrorOf(failure(code))).toMatchObject({ isRefused: false, message: code })
+    expect(connectErrorOf(failure(code))).toMatchObject({
+      message: code,
+      loss: { isCertificateRefused: false, written: false },
+    })
   })
 })

@@ -1,0 +1,145 @@
+/** One connection that speaks HTTP/1.1: one request at a time. */
+import { Agent, request as startRequest, type ClientRequest } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import { codeOf } from '../../../core/error-code.ts'
+import { Deadlines, type Deadline } from '../../../core/deadlines.ts'
+import type { Answer, LostRequest } from '../answers.ts'
+import type { Attempt } from './attempt.ts'
+import type { Connection, ConnectionRules, Request } from './connection.ts'
+import { Reply } from './reply.ts'
+
+/** For what follows the head of an answer that says it all. */
+const DRAIN_MS = 1000
+const CLOSED = 'connection closed'
+
+export class Http1Connection implements Connection {
+  readonly isSingle = true
+  readonly isWarm = true
+  readonly #socket: TLSSocket
+  readonly #rules: ConnectionRules
+  readonly #agent: Agent
+  readonly #drains = new Deadlines(DRAIN_MS)
+  #isLeaving = false
+  #isTaken = false
+  onChange: () => void = () => {}
+
+  constructor(socket: TLSSocket, rules: ConnectionRules) {
+    this.#socket = socket
+    this.#rules = rules
+    this.#agent = new AgentOfOne(socket, rules.idleMs)
+    socket.once('close', () => this.leave())
+  }
+
+  get isUsable(): boolean {
+    return !this.#isLeaving && !this.#socket.destroyed
+  }
+
+  get isClosed(): boolean {
+    return this.#socket.destroyed
+  }
+
+  get taken(): number {
+    return this.#isTaken ? 1 : 0
+  }
+
+  get hasRoom(): boolean {
+    return !this.#isTaken && this.isUsable
+  }
+
+  take(): void {
+    this.#isTaken = true
+  }
+
+  leave(): void {
+    this.#isLeaving = true
+    if (!this.#isTaken) this.#socket.destroy()
+    this.onChange()
+  }
+
+  async close(): Promise<void> {
+    if (this.#socket.destroyed) return
+    // Not by `once`, which fails where the connection does not end well.
+    const closed = new Promise((resolve) => this.#socket.once('close', resolve))
+    this.leave()
+    await closed
+  }
+
+  async exchange({ authority, path, headers, body }: Request, attempt: Attempt): Promise<Answer | LostRequest> {
+    const { cutOffBy } = attempt
+    if (cutOffBy !== undefined) {
+      this.#release(true)
+      return { kind: 'lost', code: cutOffBy, written: false }
+    }
+    const request = startRequest({
+      agent: this.#agent,
+      method: 'POST',
+      path,
+      headers: ['host', authority, ...headers, 'connection', 'keep-alive'],
+    })
+    request.once('close', () => this.#release(request.shouldKeepAlive))
+    return this.#replyTo(request.end(body), attempt)
+  }
+
+  /** Always resolves. */
+  #replyTo(request: ClientRequest, attempt: Attempt): Promise<Answer | LostRequest> {
+    return new Promise((resolve) => {
+      let drain: Deadline | undefined
+      const reply = new Reply(this.#rules.reading, (answer) => {
+        attempt.onCutOff = undefined
+        resolve(answer)
+      })
+      const end = (code: string): void => {
+        const written = request.socket !== null
+        reply.end(false, () => ({ kind: 'lost', code, written, isUnprocessed: !written && code === CLOSED }))
+      }
+      const cutOff = (code: string): void => {
+        end(code)
+        request.destroy()
+      }
+      attempt.onCutOff = cutOff
+      request.on('error', (error) => end(codeOf(error, CLOSED)))
+      request.once('response', (response) => {
+        reply.begin(response.statusCode ?? 0, response.headers['retry-after'])
+        if (reply.isSettled) drain = this.#drains.add(() => request.destroy())
+        response.on('data', (chunk: Buffer) => {
+          if (!reply.add(chunk)) cutOff('answer too long')
+        })
+        response.on('error', (error) => end(codeOf(error, CLOSED)))
+        response.once('end', () => reply.end(true, () => ({ kind: 'lost', code: CLOSED, written: true })))
+      })
+      request.once('close', () => {
+        drain?.cancel()
+        end(CLOSED)
+      })
+    })
+  }
+
+  #release(mayServeAgain: boolean): void {
+    this.#isTaken = false
+    if (this.#isLeaving || !mayServeAgain) this.leave()
+    // The agent has the socket back right after this event.
+    else process.nextTick(() => this.onChange())
+  }
+}
+
+/** Gives its one socket to one request after another. */
+class AgentOfOne extends Agent {
+  #socket: TLSSocket | undefined
+
+  constructor(socket: TLSSocket, idleMs: number | undefined) {
+    super({ keepAlive: true, maxSockets: 1, ...(idleMs === undefined ? {} : { timeout: idleMs }) })
+    this.#socket = socket
+  }
+
+  /** Called by Node when no connection is free: the first time it is ours, and later there is none. */
+  override createConnection(
+    _options: unknown,
+    onConnection: (error: Error | null, socket?: Duplex) => void,
+  ): Duplex | undefined {
+    const socket = this.#socket
+    this.#socket = undefined
+    if (socket === undefined) onConnection(new Error(CLOSED))
+    return socket
+  }
+}

@@ -1,0 +1,48 @@
+/** What comes back for one request: collected by the rules of reading, and settled once. */
+import type { Answer, LostRequest } from '../answers.ts'
+import type { Reading } from './connection.ts'
+
+export class Reply {
+  readonly #reading: Reading
+  readonly #settle: (answer: Answer | LostRequest) => void
+  #head: Pick<Answer, 'status' | 'retryAfter'> | undefined
+  #isSettled = false
+  #bytes = 0
+  readonly #chunks: Buffer[] = []
+
+  constructor(reading: Reading, settle: (answer: Answer | LostRequest) => void) {
+    this.#reading = reading
+    this.#settle = settle
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled
+  }
+
+  /** The head of the answer has come. */
+  begin(status: number, retryAfter: string | undefined): void {
+    this.#head = { status, retryAfter }
+    if (this.#reading.isEnough(status)) this.#end(this.#head)
+  }
+
+  /** A piece of the body has come. False: that was too much, and no more should be read. */
+  add(chunk: Buffer): boolean {
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#reading.maxBytes) return false
+    if (!this.#isSettled) this.#chunks.push(chunk)
+    return true
+  }
+
+  /** Nothing more comes. `isWhole`: the peer ended its answer; `loss` is asked for what it means where there is none that counts. */
+  end(isWhole: boolean, loss: () => LostRequest): void {
+    if (this.#isSettled) return
+    if (this.#head !== undefined && (isWhole || this.#reading.takesPart)) return this.#end(this.#head)
+    this.#isSettled = true
+    this.#settle(loss())
+  }
+
+  #end(head: Pick<Answer, 'status' | 'retryAfter'>): void {
+    this.#isSettled = true
+    this.#settle({ kind: 'answer', ...head, body: Buffer.concat(this.#chunks).toString() })
+  }
+}
