@@ -1,6 +1,11 @@
 /** What became of one attempt to deliver. A provider answers with this; an answer of a push service is never an exception. */
 
-export type Outcome =
+export type Outcome = AttemptOutcome & {
+  /** A group whose push service answers again: what waits for it may be handed out. */
+  readonly revives?: string | undefined
+}
+
+type AttemptOutcome =
   /** The push service took it. */
   | { readonly kind: 'delivered' }
   /** The pushkey is dead. `sinceMs`: when the push service says it died (epoch, ms). */
@@ -10,6 +15,7 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly reason: string }
   /** Proof that our own credential or configuration is refused: the whole app waits (never given on what a stranger can cause). */
   | { readonly kind: 'blocked'; readonly reason: string }
+  | Waits
 
 /**
  * `afterMs` of what was not sent because no connection came about: until then the app is left alone, and then one delivery tries. Short, so that
@@ -28,6 +34,15 @@ export interface Retry {
   readonly scope: 'delivery' | 'target' | 'app'
   /** The push service may have taken it after all: the next attempt must be recognisable as the same push. */
   readonly ambiguous: boolean
+}
+
+/** Nothing was sent: the push service of this target is left alone for now, and all that is for it waits together, as a group. */
+export interface Waits {
+  readonly kind: 'waits'
+  readonly reason: string
+  readonly group: string
+  /** When this one is to be tried, to see whether the push service is back; undefined where another one is. */
+  readonly afterMs: number | undefined
 }
 
 /** `Retry-After` (RFC 9110 §10.2.3: seconds or an HTTP date) as milliseconds from `nowMs`; undefined when absent or unreadable. */

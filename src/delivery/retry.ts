@@ -14,6 +14,8 @@ export interface Circumstances {
 const DEFAULT_FLOOR_MS = 1000
 /** Apple's advice for 5xx is about 15 minutes (docs/facts/apns.md#server-errors); nobody gains from asking less often than that. */
 const LONGEST_DELAY_MS = 15 * 60_000
+/** What waits with others for a push service is released with them; this is for what a restart has made forget with whom. */
+const LONGEST_WAIT_MS = 30 * 60_000
 /** "At once" (nothing had been sent) is believed this often; then it is a fault like any other. */
 const IMMEDIATE_ATTEMPTS = 3
 
@@ -26,6 +28,11 @@ export function dispositionOf(outcome: Outcome, circumstances: Circumstances): D
       return { kind: 'hold' }
     case 'failed':
       return { kind: 'dead-letter', reason: outcome.reason }
+    case 'waits': {
+      const { nowMs, expiresAtMs, random } = circumstances
+      const afterMs = outcome.afterMs ?? LONGEST_WAIT_MS * (0.5 + random / 2)
+      return { kind: 'park', group: outcome.group, atMs: Math.min(Math.ceil(nowMs + afterMs), expiresAtMs) }
+    }
     case 'retry': {
       const atMs = circumstances.nowMs + retryDelayMs(outcome, circumstances)
       return atMs < circumstances.expiresAtMs

@@ -133,7 +133,9 @@ export class Worker {
     const startedMs = performance.now()
     const outcome = await this.#signals.run(signal, (each) => this.#send(delivery, each))
     const sendMs = performance.now() - startedMs
-    this.#gate.onOutcome(outcome)
+    if (outcome.revives !== undefined) this.#consumer.release(outcome.revives)
+    if (outcome.kind === 'waits') this.#gate.onNotAttempted()
+    else this.#gate.onOutcome(outcome)
     await deadPushkeys.record(delivery, outcome)
     const { expiresAtMs } = delivery
     const next = dispositionOf(outcome, { attempt, nowMs: nowMs(), expiresAtMs, random: random() })
@@ -142,7 +144,7 @@ export class Worker {
       reason: outcome.kind === 'delivered' ? undefined : outcome.reason,
       disposition:
         outcome.kind === 'retry' && next.kind === 'dead-letter' ? dispositionOfExpired(delivery, next.reason) : next,
-      sendMs,
+      sendMs: outcome.kind === 'waits' ? undefined : sendMs,
     }
   }
 

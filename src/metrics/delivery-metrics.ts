@@ -18,7 +18,7 @@ const MAX_REASONS = 100
 
 /** What became of a delivery that was handed out. */
 export interface HandledDelivery {
-  readonly result: (typeof RESULTS)[number] | 'retry' | 'blocked'
+  readonly result: (typeof RESULTS)[number] | 'retry' | 'blocked' | 'waits'
   readonly reason: string | undefined
   /** It is not handed out again. */
   readonly isFinal: boolean

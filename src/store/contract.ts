@@ -52,6 +52,8 @@ export type Disposition =
   | { readonly kind: 'requeue'; readonly atMs: number }
   /** Nothing was attempted: keep it as it is until the route is handed out again. */
   | { readonly kind: 'hold' }
+  /** Nothing was attempted: hand it out again at this time, or when its group is released. */
+  | { readonly kind: 'park'; readonly atMs: number; readonly group: string }
   /** It was given up: keep it, sealed, for the operator. */
   | { readonly kind: 'dead-letter'; readonly reason: string }
 
@@ -67,6 +69,8 @@ export type GateState = 'open' | 'closed' | 'one'
 /** Hands out the deliveries of one route in this process. */
 export interface Consumer {
   setGate(state: GateState): void
+  /** Hands out what this process has parked for the group. */
+  release(group: string): void
   /** Stops handing out, and waits until the dispositions of what is in flight are durable. After `graceMs` the rest is released; nothing is lost. */
   stop(graceMs: number): Promise<void>
 }

@@ -345,6 +345,38 @@ describe('a push service that asks the whole route to wait', () => {
   })
 })
 
+describe('a push service of some devices that is left alone', () => {
+  const waits: Outcome = { kind: 'waits', group: 'host', reason: 'host_paused', afterMs: undefined }
+
+  it('is not asked: what is for it is parked, and that is no attempt', async () => {
+    work([waits])
+    await add({ expiresAtMs: clock.ms + 2 * HOUR_MS })
+    expect(await decided()).toEqual([{ kind: 'park', group: 'host', atMs: clock.ms + HOUR_MS / 4 }])
+    expect(await value('hushgate_attempts_total')).toBe(0)
+    expect(await store.queue.depth(route.name)).toMatchObject({ waiting: 0, delayed: 1 })
+  })
+
+  it('is asked by one at its time, and not after that has expired', async () => {
+    work([{ ...waits, afterMs: 60_000 }, waits])
+    await add()
+    await add({ expiresAtMs: clock.ms + 1000 })
+    expect(await decided(2)).toEqual([
+      { kind: 'park', group: 'host', atMs: clock.ms + 60_000 },
+      { kind: 'park', group: 'host', atMs: clock.ms + 1000 },
+    ])
+  })
+
+  it('gets all that waits for it as soon as it answers one', async () => {
+    let isBack = false
+    work([async () => (isBack ? { ...DELIVERED, revives: 'host' } : waits)])
+    for (let count = 0; count < 3; count += 1) await add()
+    await decided(3)
+    isBack = true
+    await add()
+    await until('all have left', () => dispositions.filter(({ kind }) => kind === 'acknowledge').length === 4)
+  })
+})
+
 describe('a push service that refuses our credential', () => {
   const blocked: Outcome = { kind: 'blocked', reason: 'ExpiredProviderToken' }
 

@@ -101,6 +101,55 @@ export function consumerConformance(bench: () => Bench): void {
     })
   })
 
+  describe('what is parked', () => {
+    const HOUR_MS = 3600_000
+    const parkedFor = (group: string): Disposition => ({ kind: 'park', group, atMs: Date.now() + HOUR_MS })
+
+    it('waits until its group is released, and was not attempted; other groups wait on', async () => {
+      const { queue } = bench().store
+      const deliveries = createDeliveries(6)
+      const groupOf = new Map(deliveries.map(({ id }, index) => [id, index % 2 === 0 ? 'even' : 'odd']))
+      let isAway = true
+      const received = new Received(({ delivery }) =>
+        isAway ? parkedFor(groupOf.get(delivery.id) ?? '') : ACKNOWLEDGE,
+      )
+      const consumer = queue.consume(ROUTE, 10, received.handler)
+      await queue.add(deliveries)
+      await until('all are parked', async () => (await queue.depth(ROUTE)).delayed === 6)
+      isAway = false
+      consumer.release('nobody')
+      consumer.release('even')
+      await received.atLeast(9)
+      await until('the others wait', async () => {
+        const { delayed, active, waiting } = await queue.depth(ROUTE)
+        return delayed === 3 && active + waiting === 0
+      })
+      const released = received.all.slice(6)
+      expect(released.map(({ delivery }) => groupOf.get(delivery.id))).toEqual(['even', 'even', 'even'])
+      expect(released.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
+      consumer.release('odd')
+      await received.atLeast(12)
+    })
+
+    it('can be parked again, and is handed out at its time where nobody releases it, also after a restart', async () => {
+      const delivery = createDelivery()
+      let times = 0
+      const received = new Received(() => {
+        times += 1
+        return { kind: 'park', group: 'group', atMs: Date.now() + (times === 1 ? 100 : 1500) }
+      })
+      bench().store.queue.consume(ROUTE, 10, received.handler)
+      await bench().store.queue.add([delivery])
+      await received.atLeast(2)
+      await until('it is parked', async () => (await bench().store.queue.depth(ROUTE)).delayed === 1)
+      await bench().reopen()
+      const after = new Received()
+      bench().store.queue.consume(ROUTE, 10, after.handler)
+      const [handedOut] = await after.atLeast(1)
+      expect([handedOut?.delivery.id, handedOut?.attempt]).toEqual([delivery.id, 1])
+    })
+  })
+
   describe('after a restart', () => {
     it('hands out what is not due yet at its time and not before', async () => {
       const dueAtMs = Date.now() + 1500

@@ -12,6 +12,8 @@ export interface DispositionParts {
   /** Both store where the job lies that they follow. */
   readonly addJobs: (jobs: NewJob[]) => Promise<unknown>
   readonly addDeadLetters: (deadLetters: readonly NewDeadLetter[]) => Promise<unknown>
+  /** A delivery is parked in the job of this id. */
+  readonly onParked: (group: string, jobId: string) => void
 }
 
 export type NewJob = Parameters<ShardQueue['addBulk']>[0][number]
@@ -29,8 +31,20 @@ export async function applyDispositions(
   items: readonly JobItem[],
   dispositions: readonly Disposition[],
 ): Promise<void> {
+  const [first] = dispositions
   if (dispositions.every(({ kind }) => kind === 'hold')) await job.release()
+  else if (dispositions.length === 1 && first?.kind === 'park') await parkJob(parts, job, first)
   else await complete(parts, job, successorsOf(parts, items, dispositions))
+}
+
+/** Its only delivery was not attempted, so the job is only delayed. */
+async function parkJob(
+  { nowMs, onParked }: DispositionParts,
+  job: FetchedJob,
+  { group, atMs }: Disposition & { readonly kind: 'park' },
+): Promise<void> {
+  onParked(group, job.id)
+  await job.delay(Math.max(0, Math.ceil(atMs - nowMs())))
 }
 
 /** One delivery of the batch may be why processes died with it, so each goes on alone. */
@@ -44,7 +58,7 @@ export function moveToDeadLetters(parts: DispositionParts, job: FetchedJob, dead
 
 /** Every delivery that is not acknowledged gets a job or a dead letter of its own. */
 export function successorsOf(
-  parts: Pick<DispositionParts, 'keyring' | 'nowMs'>,
+  parts: Pick<DispositionParts, 'keyring' | 'nowMs'> & Partial<Pick<DispositionParts, 'onParked'>>,
   items: readonly JobItem[],
   dispositions: readonly Disposition[],
 ): Successors {
@@ -52,8 +66,11 @@ export function successorsOf(
   const deadLetters: NewDeadLetter[] = []
   for (const [index, item] of items.entries()) {
     const disposition = dispositions[index] ?? { kind: 'hold' }
-    if (disposition.kind === 'requeue') jobs.push(requeuedJob(parts, item, disposition.atMs))
-    else if (disposition.kind === 'hold') jobs.push(heldJob(parts, item))
+    if (disposition.kind === 'requeue') jobs.push(delayedJob(parts, item, item.attempt + 1, disposition.atMs))
+    else if (disposition.kind === 'park') {
+      jobs.push(delayedJob(parts, item, item.attempt, disposition.atMs))
+      parts.onParked?.(disposition.group, singleId(item, item.attempt))
+    } else if (disposition.kind === 'hold') jobs.push(heldJob(parts, item))
     else if (disposition.kind === 'dead-letter') deadLetters.push(deadLetterOf(parts.keyring, item, disposition.reason))
   }
   return { jobs, deadLetters }
@@ -70,12 +87,12 @@ async function complete(
   await job.complete()
 }
 
-function requeuedJob(
+function delayedJob(
   { keyring, nowMs }: Pick<DispositionParts, 'keyring' | 'nowMs'>,
   item: JobItem,
+  attempt: number,
   atMs: number,
 ): NewJob {
-  const attempt = item.attempt + 1
   return {
     name: JOB_NAME,
     data: createSingle(keyring, item, attempt, Math.round(Math.max(atMs, nowMs()))),

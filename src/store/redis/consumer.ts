@@ -14,6 +14,7 @@ import { applyDispositions, moveToDeadLetters, splitJob, type DispositionParts }
 import { deadLetterOf, deadLetterOfJob } from './dead-letter.ts'
 import type { FetchedJob } from './fetched-job.ts'
 import { openRecord, type JobItem } from './job.ts'
+import { Parked } from '../parked.ts'
 import type { Shard } from './shard.ts'
 import { Source, type SourceOptions } from './source.ts'
 
@@ -25,7 +26,7 @@ export interface ConsumerOptions
   readonly concurrency: number
   readonly handler: Handler
   /** How dispositions are applied to what lies in a shard. */
-  readonly dispositionParts: (shard: Shard) => DispositionParts
+  readonly dispositionParts: (shard: Shard) => Omit<DispositionParts, 'onParked'>
   readonly onUnreadable: () => void
   readonly onBug: (error: unknown) => void
   readonly onStopped: () => void
@@ -34,6 +35,13 @@ export interface ConsumerOptions
 /** So long may handlers take that were told to abort. */
 const ABORT_GRACE_MS = 500
 
+/** Between the id of a shard and that of a job. */
+const SEPARATOR = '\n'
+
+function parkedId({ id }: Shard, jobId: string): string {
+  return `${id}${SEPARATOR}${jobId}`
+}
+
 const HOLD: Disposition = { kind: 'hold' }
 
 export class RedisConsumer implements Consumer {
@@ -41,6 +49,7 @@ export class RedisConsumer implements Consumer {
   readonly #allowance: Allowance
   readonly #sources = new Map<string, Source>()
   readonly #running = new Map<FetchedJob, Promise<void>>()
+  readonly #parked = new Parked<string>()
   /** Aborts the handlers when the grace is over. */
   readonly #abort = new AbortController()
   #stopped: Promise<void> | undefined
@@ -97,6 +106,12 @@ export class RedisConsumer implements Consumer {
     await this.#sources.get(shardId)?.recover()
   }
 
+  release(group: string): void {
+    const byShard = Map.groupBy(this.#parked.take(group), (parked) => parked.slice(0, parked.indexOf(SEPARATOR)))
+    for (const [shardId, parked] of byShard)
+      void this.#sources.get(shardId)?.promote(parked.map((each) => each.slice(shardId.length + SEPARATOR.length)))
+  }
+
   stop(graceMs: number): Promise<void> {
     this.#stopped ??= this.#stop(graceMs)
     return this.#stopped
@@ -112,7 +127,9 @@ export class RedisConsumer implements Consumer {
     const isProbe = this.#allowance.gate === 'one'
     if (isProbe) this.#allowance.setGate('closed')
     this.#allowance.take(slots)
-    const running = this.#run(job, this.#options.dispositionParts(shard), isProbe).finally(() => {
+    this.#parked.delete(parkedId(shard, job.id))
+    const onParked = (group: string, jobId: string): void => this.#parked.add(group, parkedId(shard, jobId))
+    const running = this.#run(job, { ...this.#options.dispositionParts(shard), onParked }, isProbe).finally(() => {
       this.#allowance.giveBack(slots)
       this.#running.delete(job)
     })

@@ -93,7 +93,7 @@ export class Consumers {
     await Promise.all([...this.#byRoute.values()].map((consumer) => consumer.stop(0)))
   }
 
-  #dispositionParts(shard: Shard): DispositionParts {
+  #dispositionParts(shard: Shard): Omit<DispositionParts, 'onParked'> {
     const { queues, deadLetters, keyring, nowMs } = this.#parts
     return {
       keyring,

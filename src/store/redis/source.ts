@@ -24,6 +24,7 @@ export interface SourceOptions {
 }
 
 const FETCH_FAILED_PAUSE_MS = 200
+const PROMOTED_AT_ONCE = 100
 /** The greatest delay that a timer takes. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
@@ -65,6 +66,15 @@ export class Source {
   async recover(): Promise<void> {
     await this.#open().getBackend().moveStalledJobsToWait()
     this.wake()
+  }
+
+  /** These need not be delayed any longer. What is not any more is left as it is; what cannot be promoted now leaves at its time. */
+  async promote(jobIds: readonly string[]): Promise<void> {
+    for (let start = 0; start < jobIds.length && !this.#isStopping; start += PROMOTED_AT_ONCE) {
+      const some = jobIds.slice(start, start + PROMOTED_AT_ONCE)
+      await Promise.allSettled(some.map(async (jobId) => this.#open().getBackend().promote(jobId)))
+      this.wake()
+    }
   }
 
   /** Fetches nothing any more. Resolves when what is under way is. */

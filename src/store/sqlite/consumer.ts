@@ -4,6 +4,7 @@
  * there again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Alarm } from '../../core/alarm.ts'
 import type { Delivery } from '../../core/delivery.ts'
 import { waitAtMost } from '../../core/time-limit.ts'
 import {
@@ -15,6 +16,7 @@ import {
   type HandedOut,
   type Handler,
 } from '../contract.ts'
+import { Parked } from '../parked.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import { HandedOver } from './handed-over.ts'
 import type { DueRow, Output, RowDisposition } from './operations.ts'
@@ -25,6 +27,7 @@ import type { Stored } from './writer.ts'
 const LONGEST_SLEEP_MS = 5000
 /** After a failure of the store, until it is asked again. */
 const PAUSE_MS = 1000
+const RELEASED_AT_ONCE = 500
 /** Deliveries that are kept while the database is read, which takes some milliseconds. */
 const MAX_MEANWHILE = 1000
 
@@ -57,15 +60,20 @@ export class SqliteConsumer implements Consumer {
   /** What was stored while the database is read; undefined when that is more than memory has room for. */
   #storedMeanwhile: Stored[] | undefined
   readonly #abort = new AbortController()
+  readonly #parked = new Parked<number>()
   #gate: GateState = 'open'
   #isWaking = false
-  #timer: NodeJS.Timeout | undefined
-  #timerAtMs = Infinity
+  /** When it looks into the database, if not before. */
+  readonly #alarm: Alarm
   #stopped: Promise<void> | undefined
   readonly #idle = Promise.withResolvers<void>()
 
   constructor(options: ConsumerOptions) {
     this.#options = options
+    this.#alarm = new Alarm(options.nowMs, () => {
+      this.#isDue = true
+      this.#wake()
+    })
     this.#wake()
   }
 
@@ -97,6 +105,10 @@ export class SqliteConsumer implements Consumer {
     this.#wake()
   }
 
+  release(group: string): void {
+    void this.#release(this.#parked.take(group))
+  }
+
   /** The database may hold something that is due and was not handed over. */
   readAgain(): void {
     this.#leaveToDatabase()
@@ -111,11 +123,22 @@ export class SqliteConsumer implements Consumer {
   async #stop(graceMs: number): Promise<void> {
     this.#gate = 'closed'
     this.#leaveToDatabase()
-    clearTimeout(this.#timer)
+    this.#alarm.clear()
     if (this.#inFlight.size > 0) await waitAtMost(graceMs, this.#idle.promise)
     if (this.#inFlight.size > 0) this.#abort.abort()
     this.#inFlight.clear()
     this.#options.onStopped()
+  }
+
+  /** Step by step, so that nobody else waits long. What cannot be released now leaves at its time. */
+  async #release(orders: readonly number[]): Promise<void> {
+    const { thread, nowMs } = this.#options
+    for (let start = 0; start < orders.length && this.#stopped === undefined; start += RELEASED_AT_ONCE) {
+      const input = { orders: orders.slice(start, start + RELEASED_AT_ONCE), nowMs: nowMs() }
+      await thread.run({ name: 'release', input }).catch(() => {})
+      this.#isDue = true
+      this.#wake()
+    }
   }
 
   #leaveToDatabase(): void {
@@ -166,7 +189,7 @@ export class SqliteConsumer implements Consumer {
     this.#isReading = true
     this.#isDue = false
     this.#storedMeanwhile = []
-    this.#clearTimer()
+    this.#alarm.clear()
     try {
       this.#onRead(
         await thread.run({ name: 'fetchDue', input: { route, limit, nowMs: nowMs(), inFlight: this.held } }),
@@ -207,33 +230,22 @@ export class SqliteConsumer implements Consumer {
   #handOut(handedOut: HandedOut): void {
     if (this.#gate === 'one') this.#gate = 'closed'
     this.#inFlight.add(handedOut.order)
+    this.#parked.delete(handedOut.order)
     void this.#send(handedOut)
   }
 
-  /** Looks into the database then, if not before. */
+  /** Into the database, if not before. */
   #lookAt(atMs: number): void {
-    if (atMs >= this.#timerAtMs || this.#stopped !== undefined) return
-    this.#clearTimer()
-    this.#timerAtMs = atMs
-    this.#timer = setTimeout(
-      () => {
-        this.#timerAtMs = Infinity
-        this.#isDue = true
-        this.#wake()
-      },
-      Math.max(0, atMs - this.#options.nowMs()),
-    )
-  }
-
-  #clearTimer(): void {
-    clearTimeout(this.#timer)
-    this.#timerAtMs = Infinity
+    if (this.#stopped === undefined) this.#alarm.set(atMs)
   }
 
   async #send(handedOut: HandedOut): Promise<void> {
     const { delivery, order, attempt } = handedOut
     const disposition = await this.#callHandler(handedOut)
-    await this.#apply({ order, id: delivery.id, attempts: attempt, disposition, nowMs: this.#options.nowMs() })
+    // Nothing was attempted.
+    const attempts = disposition.kind === 'park' ? attempt - 1 : attempt
+    if (disposition.kind === 'park') this.#parked.add(disposition.group, order)
+    await this.#apply({ order, id: delivery.id, attempts, disposition, nowMs: this.#options.nowMs() })
   }
 
   async #callHandler(handedOut: HandedOut): Promise<Disposition> {
@@ -253,7 +265,7 @@ export class SqliteConsumer implements Consumer {
     this.#inFlight.delete(row.order)
     if (this.#inFlight.size === 0 && this.#stopped !== undefined) this.#idle.resolve()
     if (disposition.kind === 'hold') this.#isBehind = true
-    if (disposition.kind === 'requeue') this.#lookAt(disposition.atMs)
+    if (disposition.kind === 'requeue' || disposition.kind === 'park') this.#lookAt(disposition.atMs)
     this.#wake()
   }
 

@@ -42,6 +42,7 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
     acknowledge: ({ orders }) => {
       for (const order of orders) deliveries.remove(order)
     },
+    release: (input) => deliveries.release(input),
     fetchDue: (input) => deliveries.fetchDue(input),
     applyDisposition: (input) => applyDisposition(input, deliveries, deadLetters),
     depth: (input) => ({ ...deliveries.depth(input), dead: deadLetters.count(input.route, input.nowMs) }),
@@ -84,6 +85,7 @@ function applyDisposition(row: RowDisposition, deliveries: DeliveryTable, deadLe
     case 'acknowledge':
       return deliveries.remove(order)
     case 'requeue':
+    case 'park':
       return deliveries.requeue(row, disposition.atMs)
     case 'hold':
       return

@@ -74,6 +74,8 @@ export interface Operations {
   }
   /** Removes what is delivered. */
   readonly acknowledge: { readonly input: { readonly orders: readonly number[] }; readonly output: void }
+  /** Makes what is delayed due. */
+  readonly release: { readonly input: AtTime & { readonly orders: readonly number[] }; readonly output: void }
   readonly applyDisposition: { readonly input: RowDisposition; readonly output: void }
   readonly depth: { readonly input: OfRoute; readonly output: StoredDepth }
   readonly listDead: {
