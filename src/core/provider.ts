@@ -28,7 +28,7 @@ export interface ProviderContext {
 export type CheckResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
 export interface Sender {
-  /** Exactly one attempt; always settles, never rejects for an answer or a network failure. When `signal` aborts, the attempt is cut off. `target`: the pushkey, or what `targetOf` made of it. */
+  /** Exactly one attempt; settles within 15 s whatever happens, never rejects for an answer or a network failure. When `signal` aborts, the attempt is cut off. `target`: the pushkey, or what `targetOf` made of it. */
   send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome>
   /** A harmless question that proves or refutes our credential (`check --online`). */
   check(signal: AbortSignal): Promise<CheckResult>

@@ -2,7 +2,7 @@
 import { Deadlines } from '../../core/deadlines.ts'
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import { Attempt } from '../shared/connections/attempt.ts'
+import type { Attempt } from '../shared/connections/attempt.ts'
 import type { Target } from '../shared/connections/connect.ts'
 import type { ConnectionRules, Reading } from '../shared/connections/connection.ts'
 import { Connections, type ConnectionLimits } from '../shared/connections/connections.ts'
@@ -15,12 +15,14 @@ type Times = Pick<ConnectionRules, 'connectMs' | 'pingEveryMs' | 'pingMs'>
 export interface Limits extends Times, ConnectionLimits {
   /** From the moment a request is written. */
   readonly answerMs: number
+  /** For all of an attempt. */
+  readonly attemptMs: number
 }
 
 /** A push is accepted with the head of its answer; of a refusal there is as much of the body as came. Apple's answers are far below 1 KiB. */
 const READING: Reading = { isEnough: (status) => status === 200, maxBytes: 8192, takesPart: true }
 
-interface Attempted {
+interface Requested {
   readonly outcome: Outcome
   readonly authorization?: string | undefined
 }
@@ -44,26 +46,22 @@ export class Environment {
   }
 
   /** `device`: a device token in hex. */
-  async send(message: Message, device: string, signal: AbortSignal): Promise<Outcome> {
-    const first = await this.#attempt(message, device, signal)
+  async send(message: Message, device: string, attempt: Attempt): Promise<Outcome> {
+    const first = await this.#request(message, device, attempt)
     const { outcome, authorization } = first
     if (!('reason' in outcome) || outcome.reason !== 'ExpiredProviderToken') return outcome
     // Nothing was sent, and a fresh token settles it: no reason to wait for the queue.
     if (authorization === undefined || this.#token?.replace(authorization) !== true) return outcome
-    return (await this.#attempt(message, device, signal)).outcome
+    return (await this.#request(message, device, attempt)).outcome
   }
 
   async close(): Promise<void> {
     await this.#connections.close()
   }
 
-  async #attempt({ headers, body }: Message, device: string, signal: AbortSignal): Promise<Attempted> {
-    const attempt = new Attempt(signal)
+  async #request({ headers, body }: Message, device: string, attempt: Attempt): Promise<Requested> {
     const connection = await this.#connections.lease(attempt)
-    if ('kind' in connection) {
-      attempt.finish()
-      return { outcome: outcomeOf(connection, this.#nowMs()) }
-    }
+    if ('kind' in connection) return { outcome: outcomeOf(connection, this.#nowMs()) }
     const authorization = this.#token?.current()
     const list = authorization === undefined ? [] : ['authorization', authorization]
     for (const [name, value] of Object.entries(headers)) list.push(name, value)
@@ -71,7 +69,6 @@ export class Environment {
     const deadline = this.#answers.add(() => attempt.cutOff('no answer in time'))
     const answer = await connection.exchange(request, attempt)
     deadline.cancel()
-    attempt.finish()
     const outcome = outcomeOf(answer, this.#nowMs())
     // Apple: both are about this connection alone.
     if ('reason' in outcome && ['UnrelatedKeyIdInToken', 'Shutdown'].includes(outcome.reason)) connection.leave()

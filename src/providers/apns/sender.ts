@@ -4,8 +4,9 @@ import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 import { OPERATOR_FLOOR_MS } from '../shared/answers.ts'
+import { Attempts } from '../shared/attempts.ts'
+import type { Attempt } from '../shared/connections/attempt.ts'
 import { hostAndPort } from '../shared/host-and-port.ts'
-import { InFlight } from '../shared/in-flight.ts'
 import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
 import { readCredential } from './credentials.ts'
 import { deviceToken, type TokenFormat } from './device-token.ts'
@@ -19,6 +20,7 @@ const LIMITS: Limits = {
   pingMs: 5000,
   answerMs: 10_000,
   waitMs: 30_000,
+  attemptMs: 15_000,
   maxConnections: 4,
 }
 /** Apple, "Sending notification requests to APNs". */
@@ -52,13 +54,14 @@ export async function openSender(
   const production = environmentAt(options.endpoint ?? PRODUCTION)
   const sandbox = environmentAt(options.sandbox_endpoint ?? SANDBOX)
   const { platform = 'production', token_format: format = 'auto' } = options
-  return new ApnsSender({
+  const setup: Setup = {
     first: platform === 'sandbox' ? sandbox : production,
     second: platform === 'auto' ? sandbox : undefined,
     format,
     headers: headersOf(options, isCertificate ? credential.topic : undefined),
     credentialExpiresAtMs: isCertificate ? credential.expiresAtMs : undefined,
-  })
+  }
+  return new ApnsSender(setup, new Attempts(limits.attemptMs, 'aborted'))
 }
 
 /** What is on every push, whether it was rendered with it or not. */
@@ -82,12 +85,13 @@ interface Setup {
 
 class ApnsSender implements Sender {
   readonly #setup: Setup
-  readonly #inFlight = new InFlight()
+  readonly #attempts: Attempts
   readonly #inSecond = new Set<string>()
   readonly credentialExpiresAtMs: number | undefined
 
-  constructor(setup: Setup) {
+  constructor(setup: Setup, attempts: Attempts) {
     this.#setup = setup
+    this.#attempts = attempts
     this.credentialExpiresAtMs = setup.credentialExpiresAtMs
   }
 
@@ -96,13 +100,14 @@ class ApnsSender implements Sender {
     if (device === undefined) return { kind: 'rejected', reason: 'not a device token' }
     const { headers, body } = message
     const whole = { headers: { ...this.#setup.headers, ...headers }, body }
-    return this.#inFlight.run(() => this.#sendToEither(whole, device, signal))
+    return this.#attempts.run(signal, (attempt) => this.#sendToEither(whole, device, attempt))
   }
 
   async check(signal: AbortSignal): Promise<CheckResult> {
     const headers = { ...this.#setup.headers, 'apns-priority': '5', 'apns-expiration': '0' }
     for (const environment of this.#environments()) {
-      const outcome = await environment.send({ headers, body: '{"aps":{"content-available":1}}' }, NO_DEVICE, signal)
+      const message = { headers, body: '{"aps":{"content-available":1}}' }
+      const outcome = await this.#attempts.run(signal, (attempt) => environment.send(message, NO_DEVICE, attempt))
       // That the device is unknown is said by an APNs that has accepted the credential and the topic.
       if (outcome.kind !== 'rejected' && outcome.kind !== 'delivered') return { ok: false, reason: outcome.reason }
     }
@@ -110,16 +115,16 @@ class ApnsSender implements Sender {
   }
 
   async close(): Promise<void> {
-    await this.#inFlight.close()
+    await this.#attempts.close()
     await Promise.all(this.#environments().map((environment) => environment.close()))
   }
 
-  async #sendToEither(message: Message, device: string, signal: AbortSignal): Promise<Outcome> {
+  async #sendToEither(message: Message, device: string, attempt: Attempt): Promise<Outcome> {
     const { first, second } = this.#setup
-    if (second === undefined) return first.send(message, device, signal)
+    if (second === undefined) return first.send(message, device, attempt)
     const wasInSecond = this.#inSecond.has(device)
-    const toFirst = (): Promise<Outcome> => first.send(message, device, signal)
-    const toSecond = async (): Promise<Outcome> => ofSecond(await second.send(message, device, signal))
+    const toFirst = (): Promise<Outcome> => first.send(message, device, attempt)
+    const toSecond = async (): Promise<Outcome> => ofSecond(await second.send(message, device, attempt))
     const expected = await (wasInSecond ? toSecond() : toFirst())
     if (!isUnknownDevice(expected)) return expected
     const other = await (wasInSecond ? toFirst() : toSecond())

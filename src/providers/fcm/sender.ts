@@ -1,15 +1,14 @@
 /** One attempt to hand a message to FCM, by its HTTP v1 API (firebase.google.com/docs/reference/fcm/rest/v1/projects.messages/send). */
-import { Deadlines } from '../../core/deadlines.ts'
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
-import { Attempt } from '../shared/connections/attempt.ts'
+import { Attempts } from '../shared/attempts.ts'
+import type { Attempt } from '../shared/connections/attempt.ts'
 import type { ConnectionRules, Reading } from '../shared/connections/connection.ts'
 import { Connections } from '../shared/connections/connections.ts'
 import { openConnection } from '../shared/connections/open-connection.ts'
 import { hostAndPort } from '../shared/host-and-port.ts'
-import { InFlight } from '../shared/in-flight.ts'
 import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
 import { AccessTokens, type AccessToken } from './access-tokens.ts'
 import { outcomeOf, refusesAccessToken } from './answers.ts'
@@ -55,11 +54,10 @@ class FcmSender implements Sender {
   readonly #connections: Connections
   readonly #tokenConnections: Connections
   readonly #tokens: AccessTokens
-  readonly #deadlines = new Deadlines(DEADLINE_MS)
   readonly #nowMs: () => number
   /** What a check sends: the operator's own part of every message. */
   readonly #fixed: NonNullable<FcmOptions['options']>
-  readonly #inFlight = new InFlight()
+  readonly #attempts = new Attempts(DEADLINE_MS)
 
   constructor(
     account: ServiceAccount,
@@ -85,30 +83,20 @@ class FcmSender implements Sender {
     if (!POSSIBLE_TARGET.test(key)) return { kind: 'rejected', reason: `not a ${this.#target}` }
     const whole = withTarget(body, this.#target, key)
     if (whole === undefined) return { kind: 'failed', reason: 'not an FCM message' }
-    return this.#run(`{"message":${whole}}`, signal)
+    return this.#attempts.run(signal, (attempt) => this.#attempt(`{"message":${whole}}`, attempt))
   }
 
   async check(signal: AbortSignal): Promise<CheckResult> {
     const message = { ...this.#fixed, [this.#target]: CHECK_TARGET }
-    const outcome = await this.#run(JSON.stringify({ message, validate_only: true }), signal)
+    const body = JSON.stringify({ message, validate_only: true })
+    const outcome = await this.#attempts.run(signal, (attempt) => this.#attempt(body, attempt))
     // Whatever FCM finds wrong with a message to a made-up target, it has let us in.
     return outcome.kind === 'retry' || outcome.kind === 'blocked' ? { ok: false, reason: outcome.reason } : { ok: true }
   }
 
   async close(): Promise<void> {
-    await this.#inFlight.close()
+    await this.#attempts.close()
     await Promise.all([this.#connections.close(), this.#tokenConnections.close()])
-  }
-
-  #run(body: string, signal: AbortSignal): Promise<Outcome> {
-    return this.#inFlight.run(async () => {
-      const attempt = new Attempt(signal)
-      const deadline = this.#deadlines.add(() => attempt.cutOff('deadline'))
-      const outcome = await this.#attempt(body, attempt)
-      deadline.cancel()
-      attempt.finish()
-      return outcome
-    })
   }
 
   /** An access token that is refused is replaced once: FCM did not look at the message. */

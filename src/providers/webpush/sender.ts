@@ -1,15 +1,15 @@
 /** Sends to whatever push services the browsers use. The only import of web-push, which signs; encryption and connections are ours. */
 import webPush from 'web-push'
-import { Deadlines } from '../../core/deadlines.ts'
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 import type { LostRequest } from '../shared/answers.ts'
-import { Attempt } from '../shared/connections/attempt.ts'
+import { Attempts } from '../shared/attempts.ts'
+import type { Attempt } from '../shared/connections/attempt.ts'
 import type { Target as ConnectionTarget } from '../shared/connections/connect.ts'
+import { FLOOD } from '../shared/connections/flood.ts'
 import { hostAndPort } from '../shared/host-and-port.ts'
-import { InFlight } from '../shared/in-flight.ts'
 import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
 import { isUnknownToProxy, outcomeOf } from './answers.ts'
 import { encrypt } from './encrypt.ts'
@@ -23,6 +23,8 @@ import { readVapidKey, type VapidKey } from './vapid-key.ts'
 import { VapidHeaders } from './vapid.ts'
 
 const DEADLINE_MS = 10_000
+/** For a push to a host that keeps many others waiting. */
+const SLOW_FLOOR_MS = 2000
 /** For a check: nobody's push service. */
 const EXAMPLE_ORIGIN = 'https://push.example.org'
 
@@ -53,8 +55,7 @@ class WebPushSender implements Sender {
   readonly #nowMs: () => number
   readonly #pauses: HostPauses
   readonly #readTarget: (target: string) => Target | BadTarget
-  readonly #deadlines = new Deadlines(DEADLINE_MS)
-  readonly #inFlight = new InFlight()
+  readonly #attempts = new Attempts(DEADLINE_MS)
 
   constructor(
     key: VapidKey,
@@ -71,13 +72,15 @@ class WebPushSender implements Sender {
   }
 
   send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome> {
-    return this.#inFlight.run(async () => {
+    return this.#attempts.run(signal, async (attempt) => {
       const found = this.#readTarget(target.reveal())
       if (found.kind === 'rejected') return found
-      const pauseMs = this.#pauses.pauseMs(found.endpoint.host)
-      if (pauseMs > 0) return hostPaused(pauseMs)
+      const { host } = found.endpoint
+      if (this.#pauses.isSlow(host)) return later('host_slow', SLOW_FLOOR_MS)
+      const pauseMs = this.#pauses.pauseMs(host)
+      if (pauseMs > 0) return later('host_paused', pauseMs)
       const body = bodyFor(message.body, found)
-      return body === undefined ? { kind: 'rejected', reason: 'bad_keys' } : this.#run(message, body, found, signal)
+      return body === undefined ? { kind: 'rejected', reason: 'bad_keys' } : this.#send(message, body, found, attempt)
     })
   }
 
@@ -92,11 +95,11 @@ class WebPushSender implements Sender {
   }
 
   async close(): Promise<void> {
-    await this.#inFlight.close()
+    await this.#attempts.close()
     await this.#origins.close()
   }
 
-  async #run(message: Message, body: Buffer, target: Target, signal: AbortSignal): Promise<Outcome> {
+  async #send(message: Message, body: Buffer, target: Target, attempt: Attempt): Promise<Outcome> {
     const { host, origin, pathname, search } = target.endpoint
     const headers = [
       'authorization',
@@ -110,11 +113,9 @@ class WebPushSender implements Sender {
     ]
     for (const [name, value] of Object.entries(message.headers)) headers.push(name, value)
     const connections = this.#origins.of(origin, () => this.#targetFor(target))
-    const attempt = new Attempt(signal)
-    const deadline = this.#deadlines.add(() => attempt.cutOff('deadline'))
+    const end = this.#pauses.begin(host)
     const answer = await connections.post({ authority: host, path: pathname + search, headers, body }, attempt)
-    deadline.cancel()
-    attempt.finish()
+    end()
     if (answer.kind === 'answer') this.#pauses.answered(host)
     else if (attempt.cutOffBy !== 'aborted' && isAway(answer)) this.#pauses.lost(host, answer)
     if (answer.kind === 'answer' && (answer.status === 401 || answer.status === 403)) this.#vapid.drop(origin)
@@ -122,15 +123,16 @@ class WebPushSender implements Sender {
   }
 }
 
-function hostPaused(pauseMs: number): Outcome {
-  return { kind: 'retry', reason: 'host_paused', scope: 'target', ambiguous: false, floorMs: pauseMs }
+/** Nothing is asked of this host now. */
+function later(reason: string, floorMs: number): Outcome {
+  return { kind: 'retry', reason, scope: 'target', ambiguous: false, floorMs }
 }
 
-/** Not a connection that broke: that cost no time, and when a proxy ends, all of them break. */
+/** It cost us time. Not a connection that broke: when a proxy ends, all of them break. */
 function isAway(lost: LostRequest): boolean {
   const isFaultOfProxy = lost.isProxyAway === true || isUnknownToProxy(lost)
   const hasNoWay = !lost.written && lost.isUnprocessed !== true
-  return !isFaultOfProxy && (hasNoWay || lost.code === 'deadline')
+  return !isFaultOfProxy && (hasNoWay || lost.code === 'deadline' || lost.code === FLOOD)
 }
 
 /** Undefined when there is no encrypting for these keys. */

@@ -24,6 +24,7 @@ export const LIMITS: Limits = {
   pingMs: 1000,
   answerMs: 10_000,
   waitMs: 20_000,
+  attemptMs: 30_000,
   maxConnections: 4,
 }
 

@@ -7,6 +7,7 @@ import { Deadlines, type Deadline } from '../../../core/deadlines.ts'
 import type { Answer, LostRequest } from '../answers.ts'
 import type { Attempt } from './attempt.ts'
 import type { Connection, ConnectionRules, Request } from './connection.ts'
+import { endWhenFlooded } from './flood.ts'
 import { Reply } from './reply.ts'
 
 /** For what follows the head of an answer that says it all. */
@@ -22,6 +23,7 @@ export class Http1Connection implements Connection {
   readonly #drains = new Deadlines(DRAIN_MS)
   #isLeaving = false
   #isTaken = false
+  #answered = 0
   onChange: () => void = () => {}
 
   constructor(socket: TLSSocket, rules: ConnectionRules) {
@@ -29,6 +31,7 @@ export class Http1Connection implements Connection {
     this.#rules = rules
     this.#agent = new AgentOfOne(socket, rules.idleMs)
     socket.once('close', () => this.leave())
+    if (rules.isStranger === true) endWhenFlooded(socket, () => this.#answered)
   }
 
   get isUsable(): boolean {
@@ -100,6 +103,7 @@ export class Http1Connection implements Connection {
       attempt.onCutOff = cutOff
       request.on('error', (error) => end(codeOf(error, CLOSED)))
       request.once('response', (response) => {
+        this.#answered += 1
         reply.begin(response.statusCode ?? 0, response.headers['retry-after'])
         if (reply.isSettled) drain = this.#drains.add(() => request.destroy())
         response.on('data', (chunk: Buffer) => {

@@ -5,14 +5,17 @@
 import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { Deadlines } from '../../../core/deadlines.ts'
+import { codeOf } from '../../../core/error-code.ts'
 import type { Answer, LostRequest } from '../answers.ts'
 import type { Attempt } from './attempt.ts'
 import { ConnectError, connectErrorOf } from './connect.ts'
 import type { Connection, ConnectionRules, Request } from './connection.ts'
+import { endWhenFlooded, FLOOD } from './flood.ts'
 import { exchange } from './http2-exchange.ts'
 
-/** Where the peer names no limit. */
+/** Where the peer names no limit, or a higher one. */
 const MAX_STREAMS = 1000
+const MAX_STREAMS_OF_STRANGER = 100
 /** For what follows the head of an answer that says it all. */
 const DRAIN_MS = 1000
 
@@ -52,7 +55,9 @@ class Http2Connection implements Connection {
   #isSuspect = false
   #isEnding = false
   #lastStreamId = Number.POSITIVE_INFINITY
+  #isFlooded = false
   #taken = 0
+  #answered = 0
   #usedAtMs = performance.now()
   onChange: () => void = () => {}
 
@@ -61,9 +66,12 @@ class Http2Connection implements Connection {
     this.#socket = socket
     this.#rules = rules
     this.#isWarm = rules.startsCold !== true
-    this.#limit = limitOf(session)
+    this.#limit = this.#limitNow()
     this.#firstLimit = this.#limit
-    session.on('error', () => this.leave())
+    session.on('error', (error) => {
+      this.#isFlooded = codeOf(error) === FLOOD
+      this.leave()
+    })
     session.on('frameError', () => this.leave())
     // Node closes the session for new streams and lets those up to the last one finish.
     session.on('goaway', (_code, lastStreamId) => {
@@ -71,7 +79,7 @@ class Http2Connection implements Connection {
       this.leave()
     })
     session.on('remoteSettings', () => {
-      this.#limit = limitOf(session)
+      this.#limit = this.#limitNow()
       // Apple allows one stream until the first accepted push and then raises the limit.
       if (this.#limit > this.#firstLimit) this.#isWarm = true
       this.onChange()
@@ -80,6 +88,7 @@ class Http2Connection implements Connection {
       clearInterval(this.#pings)
       this.leave()
     })
+    if (rules.isStranger === true) endWhenFlooded(socket, () => this.#answered)
     this.#pings = setInterval(() => this.#look(), rules.pingEveryMs).unref()
   }
 
@@ -137,6 +146,7 @@ class Http2Connection implements Connection {
       return { kind: 'lost', code: 'connection closed', written: false, isUnprocessed: true }
     }
     stream.on('response', ({ ':status': status }) => {
+      this.#answered += 1
       if (status === 200) this.#isWarm = true
     })
     stream.on('close', () => this.#release())
@@ -158,7 +168,7 @@ class Http2Connection implements Connection {
       this.#isWarm = false
       return { kind: 'lost', code: 'stream refused', written: false, isUnprocessed: true }
     }
-    const code = this.#session.destroyed ? 'connection lost' : 'stream reset'
+    const code = this.#isFlooded ? FLOOD : this.#session.destroyed ? 'connection lost' : 'stream reset'
     const written = stream.id !== undefined && stream.id <= this.#lastStreamId
     return { kind: 'lost', code, written, isUnprocessed: !written }
   }
@@ -208,9 +218,10 @@ class Http2Connection implements Connection {
       clearTimeout(timer)
     }
   }
-}
 
-/** Streams that the peer takes at once. */
-function limitOf(session: ClientHttp2Session): number {
-  return Math.min(session.remoteSettings?.maxConcurrentStreams ?? MAX_STREAMS, MAX_STREAMS)
+  /** Streams that the peer takes at once. */
+  #limitNow(): number {
+    const most = this.#rules.isStranger === true ? MAX_STREAMS_OF_STRANGER : MAX_STREAMS
+    return Math.min(this.#session.remoteSettings?.maxConcurrentStreams ?? most, most)
+  }
 }
