@@ -12,7 +12,6 @@ import type { DeliveryMetrics, HandledDelivery } from '../metrics/delivery-metri
 import type { Consumer, DeliveryQueue, Disposition, HandedOut } from '../store/contract.ts'
 import { dispositionOfExpired } from '../store/expiry.ts'
 import { Gate } from './gate.ts'
-import { AttemptSignals } from './attempt-signals.ts'
 import { dispositionOf } from './retry.ts'
 
 export interface WorkerParts {
@@ -32,8 +31,6 @@ export interface Delivering {
   readonly sender: Sender
 }
 
-/** Long enough for every push service's own advice (Google: at least 10 s), shorter than any store's patience. */
-const ATTEMPT_TIMEOUT_MS = 15_000
 /** After an error of our own, e.g. a store that does not answer. */
 const ERROR_DELAY_MS = 2000
 const PAUSE_WARNING_MS = 60_000
@@ -53,7 +50,6 @@ export class Worker {
   readonly #pauseWarnings: Throttle
   readonly #gate: Gate
   readonly #consumer: Consumer
-  readonly #signals = new AttemptSignals(ATTEMPT_TIMEOUT_MS)
 
   /**
    * Begins at once. `delivering`: as it is configured now, undefined once the route is removed; a delivery on its way keeps the sender it started with.
@@ -131,7 +127,7 @@ export class Worker {
   async #attempt({ delivery, attempt }: HandedOut, signal: AbortSignal): Promise<Handled> {
     const { deadPushkeys, nowMs, random } = this.#parts
     const startedMs = performance.now()
-    const outcome = await this.#signals.run(signal, (each) => this.#send(delivery, each))
+    const outcome = await this.#send(delivery, signal)
     const sendMs = performance.now() - startedMs
     if (outcome.revives !== undefined) this.#consumer.release(outcome.revives)
     if (outcome.kind === 'waits') this.#gate.onNotAttempted()

@@ -1,4 +1,5 @@
 /** Sends to APNs: one attempt, one outcome. */
+import { forgetOldest } from '../../core/forget-oldest.ts'
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
@@ -135,8 +136,7 @@ class ApnsSender implements Sender {
 
   #remember(device: string): void {
     this.#inSecond.add(device)
-    const [oldest] = this.#inSecond
-    if (this.#inSecond.size > MAX_SANDBOX_DEVICES && oldest !== undefined) this.#inSecond.delete(oldest)
+    forgetOldest(this.#inSecond, MAX_SANDBOX_DEVICES)
   }
 
   #environments(): readonly Environment[] {

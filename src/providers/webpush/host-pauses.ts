@@ -1,8 +1,12 @@
 /** Leaves a host alone that cannot be reached, or does not answer, so that its pushes do not each wait for it and hold up those of other hosts. */
 
+import { forgetOldest } from '../../core/forget-oldest.ts'
+import type { Waits } from '../../core/outcome.ts'
+
 /** Failures in a row after which a host is left alone. */
 const FAILURES = 3
-const PAUSE_MS = 30_000
+const FIRST_PAUSE_MS = 30_000
+const LONGEST_PAUSE_MS = 5 * 60_000
 /** For one request that sees whether the host is back, while the others go on waiting. */
 const PROBE_MS = 10_000
 /** More hosts than that are forgotten, the oldest first: strangers name them. */
@@ -20,6 +24,8 @@ interface UnderWay {
 interface Trouble {
   readonly failures: number
   pausedUntilMs: number
+  /** Somebody was told to come when the pause is over. */
+  isProbePlanned: boolean
   readonly last: object
 }
 
@@ -33,11 +39,15 @@ export class HostPauses {
     this.#nowMs = nowMs
   }
 
-  /** How long the host is still left alone; 0: it may be tried. */
-  pauseMs(host: string): number {
+  /** Undefined: the host may be tried. Else it is left alone, and `afterMs` says when the one that is told so is to try it; the others wait for that. */
+  pauseOf(host: string): Pick<Waits, 'afterMs'> | undefined {
     const trouble = this.#hosts.get(host)
-    if (trouble === undefined || trouble.failures < FAILURES) return 0
-    return Math.max(0, trouble.pausedUntilMs - this.#nowMs())
+    if (trouble === undefined || trouble.failures < FAILURES) return undefined
+    const pauseMs = trouble.pausedUntilMs - this.#nowMs()
+    if (pauseMs <= 0) return undefined
+    if (trouble.isProbePlanned) return { afterMs: undefined }
+    trouble.isProbePlanned = true
+    return { afterMs: pauseMs }
   }
 
   /** Whether many pushes wait for its answers already. */
@@ -55,7 +65,10 @@ export class HostPauses {
   /** A push goes to this host: how that went, `answered` or `lost` must be told. What is returned is called when it has ended. */
   begin(host: string): () => void {
     const trouble = this.#hosts.get(host)
-    if (trouble !== undefined && trouble.failures >= FAILURES) trouble.pausedUntilMs = this.#nowMs() + PROBE_MS
+    if (trouble !== undefined && trouble.failures >= FAILURES) {
+      trouble.pausedUntilMs = this.#nowMs() + PROBE_MS
+      trouble.isProbePlanned = false
+    }
     const underWay = this.#underWay.get(host) ?? new Set()
     this.#underWay.set(host, underWay)
     const one: UnderWay = { sinceMs: this.#nowMs() }
@@ -66,17 +79,25 @@ export class HostPauses {
     }
   }
 
-  answered(host: string): void {
+  /** True when it had been left alone: others wait for it. */
+  answered(host: string): boolean {
+    const { failures = 0 } = this.#hosts.get(host) ?? {}
     this.#hosts.delete(host)
+    return failures >= FAILURES
   }
 
   /** `loss`: what happened. Many pushes may wait for one connection, and when it does not come about, all have lost the same: that is one failure. */
   lost(host: string, loss: object): void {
     const { failures = 0, last } = this.#hosts.get(host) ?? {}
     if (last === loss) return
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.max(0, failures + 1 - FAILURES), LONGEST_PAUSE_MS)
     this.#hosts.delete(host)
-    this.#hosts.set(host, { failures: failures + 1, pausedUntilMs: this.#nowMs() + PAUSE_MS, last: loss })
-    const [oldest] = this.#hosts.keys()
-    if (this.#hosts.size > MAX_HOSTS && oldest !== undefined) this.#hosts.delete(oldest)
+    this.#hosts.set(host, {
+      failures: failures + 1,
+      pausedUntilMs: this.#nowMs() + pauseMs,
+      isProbePlanned: false,
+      last: loss,
+    })
+    forgetOldest(this.#hosts, MAX_HOSTS)
   }
 }

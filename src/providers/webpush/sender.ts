@@ -25,6 +25,13 @@ import { VapidHeaders } from './vapid.ts'
 const DEADLINE_MS = 10_000
 /** For a push to a host that keeps many others waiting. */
 const SLOW_FLOOR_MS = 2000
+const HOST_SLOW: Outcome = {
+  kind: 'retry',
+  reason: 'host_slow',
+  scope: 'target',
+  ambiguous: false,
+  floorMs: SLOW_FLOOR_MS,
+}
 /** For a check: nobody's push service. */
 const EXAMPLE_ORIGIN = 'https://push.example.org'
 
@@ -76,9 +83,9 @@ class WebPushSender implements Sender {
       const found = this.#readTarget(target.reveal())
       if (found.kind === 'rejected') return found
       const { host } = found.endpoint
-      if (this.#pauses.isSlow(host)) return later('host_slow', SLOW_FLOOR_MS)
-      const pauseMs = this.#pauses.pauseMs(host)
-      if (pauseMs > 0) return later('host_paused', pauseMs)
+      if (this.#pauses.isSlow(host)) return HOST_SLOW
+      const pause = this.#pauses.pauseOf(host)
+      if (pause !== undefined) return { kind: 'waits', reason: 'host_paused', group: host, ...pause }
       const body = bodyFor(message.body, found)
       return body === undefined ? { kind: 'rejected', reason: 'bad_keys' } : this.#send(message, body, found, attempt)
     })
@@ -116,16 +123,12 @@ class WebPushSender implements Sender {
     const end = this.#pauses.begin(host)
     const answer = await connections.post({ authority: host, path: pathname + search, headers, body }, attempt)
     end()
-    if (answer.kind === 'answer') this.#pauses.answered(host)
-    else if (attempt.cutOffBy !== 'aborted' && isAway(answer)) this.#pauses.lost(host, answer)
+    const isBack = answer.kind === 'answer' && this.#pauses.answered(host)
+    if (answer.kind === 'lost' && attempt.cutOffBy !== 'aborted' && isAway(answer)) this.#pauses.lost(host, answer)
     if (answer.kind === 'answer' && (answer.status === 401 || answer.status === 403)) this.#vapid.drop(origin)
-    return outcomeOf(answer, this.#nowMs())
+    const outcome = outcomeOf(answer, this.#nowMs())
+    return isBack ? { ...outcome, revives: host } : outcome
   }
-}
-
-/** Nothing is asked of this host now. */
-function later(reason: string, floorMs: number): Outcome {
-  return { kind: 'retry', reason, scope: 'target', ambiguous: false, floorMs }
 }
 
 /** It cost us time. Not a connection that broke: when a proxy ends, all of them break. */

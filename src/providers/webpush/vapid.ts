@@ -1,4 +1,5 @@
 /** The signed introduction to a push service (RFC 8292), made once per origin and half a day. */
+import { forgetOldest } from '../../core/forget-oldest.ts'
 import type { VapidKey } from './vapid-key.ts'
 
 /** RFC 8292 §2: at most 24 hours; half of it leaves room for clocks that differ. */
@@ -41,8 +42,7 @@ export class VapidHeaders {
     const { Authorization: value } = this.#sign(origin, this.#subject, publicKey, privateKey, 'aes128gcm', expiration)
     this.#headers.delete(origin)
     this.#headers.set(origin, { value, renewAtMs: expiration * 1000 - RENEW_BEFORE_MS })
-    const [oldest] = this.#headers.keys()
-    if (this.#headers.size > MAX_ORIGINS && oldest !== undefined) this.#headers.delete(oldest)
+    forgetOldest(this.#headers, MAX_ORIGINS)
     return value
   }
 

@@ -340,11 +340,13 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       for (let attempt = 0; attempt < 3; attempt += 1) await send(sender, phone)
       simulator.setFault(undefined)
       const { connections } = simulator
-      expect(await send(sender, phone)).toEqual({ ...lost, reason: 'host_paused', floorMs: 30_000 })
+      const waits = { kind: 'waits', reason: 'host_paused', group: 'push.fake.test' }
+      expect(await send(sender, phone)).toEqual({ ...waits, afterMs: 30_000 })
+      expect(await send(sender, phone)).toEqual({ ...waits, afterMs: undefined })
       expect(simulator.connections).toBe(connections)
       expect(await send(sender, other)).toEqual({ kind: 'delivered' })
       nowMs += 30_000
-      expect(await send(sender, phone)).toEqual({ kind: 'delivered' })
+      expect(await send(sender, phone)).toEqual({ kind: 'delivered', revives: 'push.fake.test' })
       expect(await send(sender, phone)).toEqual({ kind: 'delivered' })
     })
 

@@ -1,0 +1,74 @@
+/** Which hosts are left alone, for how long, and who tries them next. */
+import { beforeEach, expect, it } from 'vitest'
+import { HostPauses } from '../../../src/providers/webpush/host-pauses.ts'
+import { Clock } from '../../helpers/clock.ts'
+
+const HOST = 'push.example.org'
+const SECOND_MS = 1000
+
+let clock: Clock
+let pauses: HostPauses
+beforeEach(() => {
+  clock = new Clock()
+  pauses = new HostPauses(clock.nowMs)
+})
+
+function fail(times: number): void {
+  for (let count = 0; count < times; count += 1) {
+    pauses.begin(HOST)()
+    pauses.lost(HOST, {})
+  }
+}
+
+it('a host is left alone after three failures in a row', () => {
+  fail(2)
+  expect(pauses.pauseOf(HOST)).toBeUndefined()
+  expect(pauses.answered(HOST)).toBe(false)
+  fail(2)
+  expect(pauses.pauseOf(HOST)).toBeUndefined()
+  fail(1)
+  expect(pauses.pauseOf(HOST)).toEqual({ afterMs: 30 * SECOND_MS })
+  expect(pauses.pauseOf('other.example.org')).toBeUndefined()
+})
+
+it('one is told when to try it again, and all others wait for that', () => {
+  fail(3)
+  clock.pass(10 * SECOND_MS)
+  const told = Array.from({ length: 100 }, () => pauses.pauseOf(HOST)?.afterMs)
+  expect(told).toEqual([20 * SECOND_MS, ...Array.from({ length: 99 }, () => undefined)])
+})
+
+it('while one tries it, the others wait on, and one of them comes if that is never heard of', () => {
+  fail(3)
+  clock.pass(30 * SECOND_MS)
+  expect(pauses.pauseOf(HOST)).toBeUndefined()
+  pauses.begin(HOST)
+  expect([pauses.pauseOf(HOST)?.afterMs, pauses.pauseOf(HOST)?.afterMs]).toEqual([10 * SECOND_MS, undefined])
+  clock.pass(10 * SECOND_MS)
+  expect(pauses.pauseOf(HOST)).toBeUndefined()
+})
+
+it('the longer it is away, the longer it is left alone, up to five minutes', () => {
+  fail(3)
+  const pausesMs = Array.from({ length: 6 }, () => {
+    const afterMs = pauses.pauseOf(HOST)?.afterMs ?? 0
+    clock.pass(afterMs)
+    fail(1)
+    return afterMs / SECOND_MS
+  })
+  expect(pausesMs).toEqual([30, 60, 120, 240, 300, 300])
+})
+
+it('what waited may come as soon as it has answered, and only then is it said', () => {
+  fail(3)
+  clock.pass(30 * SECOND_MS)
+  pauses.begin(HOST)()
+  expect([pauses.answered(HOST), pauses.answered(HOST)]).toEqual([true, false])
+  expect(pauses.pauseOf(HOST)).toBeUndefined()
+})
+
+it('many pushes that lost the same connection are one failure', () => {
+  const loss = {}
+  for (let count = 0; count < 10; count += 1) pauses.lost(HOST, loss)
+  expect(pauses.pauseOf(HOST)).toBeUndefined()
+})
