@@ -1,5 +1,5 @@
 /** Which hosts are left alone, for how long, and who tries them next. */
-import { beforeEach, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { HostPauses } from '../../../src/providers/webpush/host-pauses.ts'
 import { Clock } from '../../helpers/clock.ts'
 
@@ -71,4 +71,33 @@ it('many pushes that lost the same connection are one failure', () => {
   const loss = {}
   for (let count = 0; count < 10; count += 1) pauses.lost(HOST, loss)
   expect(pauses.pauseOf(HOST)).toBeUndefined()
+})
+
+describe('a host that keeps twenty pushes waiting', () => {
+  const begin = (count: number) => Array.from({ length: count }, () => pauses.begin(HOST))
+
+  it('for more than two seconds gets no more', () => {
+    begin(19)
+    clock.pass(1000)
+    begin(1)
+    clock.pass(2000)
+    expect(pauses.isSlow(HOST)).toBe(false)
+    clock.pass(1)
+    expect([pauses.isSlow(HOST), pauses.isSlow('other.fake.test')]).toEqual([true, false])
+  })
+
+  it('gets more when one of them has ended', () => {
+    const [first] = begin(20)
+    clock.pass(5000)
+    expect(pauses.isSlow(HOST)).toBe(true)
+    first?.()
+    expect(pauses.isSlow(HOST)).toBe(false)
+  })
+
+  it('gets more when those that it keeps waiting have only begun, however many they are', () => {
+    begin(19)
+    clock.pass(60_000)
+    begin(1000)
+    expect(pauses.isSlow(HOST)).toBe(false)
+  })
 })

@@ -370,6 +370,29 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
     })
   })
 
+  describe('a host that does not answer', () => {
+    it('gets twenty pushes, and others go on', async () => {
+      const sender = await openSender()
+      const stop = new AbortController()
+      const silent = Array.from({ length: 20 }, (_, index) =>
+        send(sender, simulator.subscribe(`xhang-${index}`, atFakeHost), stop.signal),
+      )
+      await until('they have arrived', () => simulator.received.length === 20)
+      nowMs += 2001
+      expect(await send(sender, simulator.subscribe('phone', atFakeHost))).toEqual({
+        kind: 'retry',
+        reason: 'host_slow',
+        scope: 'target',
+        ambiguous: false,
+        floorMs: 2000,
+      })
+      const other = simulator.subscribe('other', { origin: 'https://other.fake.test' })
+      expect(await send(sender, other)).toEqual({ kind: 'delivered' })
+      stop.abort()
+      await Promise.all(silent)
+    })
+  })
+
   describe('a host in our own network', () => {
     const atHost = (host: string) => simulator.subscribe('phone', { origin: `https://${host}:${simulator.port}` })
 
