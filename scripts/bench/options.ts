@@ -1,0 +1,80 @@
+/** What `npm run bench` is asked to do. */
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { SCENARIOS } from './scenarios.ts'
+import type { StoreKind } from './subjects.ts'
+
+export interface Options {
+  readonly only: readonly string[]
+  readonly stores: readonly StoreKind[]
+  readonly runs: number
+  readonly seconds: number
+  readonly warmUpSeconds: number
+  /** Pushkeys that the requests go round. */
+  readonly pushkeys: number
+  readonly peers: readonly string[]
+  /** Builds of Hushgate by name. */
+  readonly programs: readonly (readonly [name: string, path: string])[]
+  /** Where the rig is kept; default: it is made anew. */
+  readonly rig?: string | undefined
+  /** Make the rig and no more. */
+  readonly prepare: boolean
+}
+
+export const USAGE = `npm run bench -- [options]
+  --only NAMES       which scenarios, with commas between them: ${SCENARIOS.map(({ name }) => name).join(', ')}
+  --store NAMES      sqlite, redis (default: both)
+  --runs N           of each scenario on each gateway, in turns (default: 5)
+  --seconds N        of load in each run (default: 10)
+  --pushkeys N       that the requests go round (default: 50000)
+  --quick            one short run of each
+  --program NAME=MAIN.JS
+                     another build of Hushgate to compare with; may be repeated
+  --peer NAME=URL,PID
+                     another gateway, running, to compare with; may be repeated
+  --rig FOLDER       keep keys, certificates and ports there; a peer needs it
+  --prepare          make that folder and stop
+`
+
+const DIST = join(import.meta.dirname, '../../dist/main.js')
+
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string' },
+      store: { type: 'string' },
+      runs: { type: 'string' },
+      seconds: { type: 'string' },
+      pushkeys: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      program: { type: 'string', multiple: true, default: [] },
+      peer: { type: 'string', multiple: true, default: [] },
+      rig: { type: 'string' },
+      prepare: { type: 'boolean', default: false },
+    },
+  })
+  const { quick } = values
+  return {
+    only: values.only?.split(',') ?? SCENARIOS.map(({ name }) => name),
+    stores: (values.store ?? 'sqlite,redis').split(',').map(storeKind),
+    runs: Number(values.runs ?? (quick ? 1 : 5)),
+    seconds: Number(values.seconds ?? (quick ? 2 : 10)),
+    warmUpSeconds: quick ? 0 : 2,
+    pushkeys: Number(values.pushkeys ?? (quick ? 2000 : 50_000)),
+    peers: values.peer,
+    programs: [['hushgate', DIST], ...values.program.map(program)],
+    rig: values.rig,
+    prepare: values.prepare,
+  }
+}
+
+function program(text: string): readonly [string, string] {
+  const [name = '', path = ''] = text.split('=')
+  return [name, path]
+}
+
+function storeKind(text: string): StoreKind {
+  if (text === 'sqlite' || text === 'redis') return text
+  throw new Error(`--store ${text}: sqlite or redis`)
+}
