@@ -1,10 +1,9 @@
 /** One run of one scenario on one gateway. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { monotonicMs } from './clock.ts'
-import { cpuMsOf, forgetPeak, peakMbOf } from './processes.ts'
+import { drained } from './drain.ts'
+import { cpuMsOf, forgetPeak, machineCpuMs, peakMbOf } from './processes.ts'
 import type { Rig } from './rig.ts'
 import type { Scenario } from './scenarios.ts'
-import type { SimulatorReport } from './simulator-process.ts'
 import type { RunningSubject } from './subjects.ts'
 import { runWrk } from './wrk.ts'
 
@@ -40,17 +39,16 @@ export interface LoadFigures {
   readonly simulatorUtilization: number
   readonly simulatorCpuMsPerPush: number
   readonly loadCpuMsPerPush: number
+  /** What the rest of the machine used while the load lasted. */
+  readonly otherCores: number
   /** Requests that were not answered with 200. */
   readonly failed: number
   /** Accepted, and not delivered. */
   readonly lost: number
 }
 
-/** How long no push may arrive before those that have not are lost. */
-const SILENCE_MS = 15_000
 /** wrk hangs up while requests are under way; they are accepted nevertheless, and their pushes come after those that it counted. */
 const AFTER_MS = 1000
-const POLL_MS = 50
 
 export async function measureLoad(subject: RunningSubject, run: LoadRun): Promise<LoadFigures> {
   const { rig, scenario, devicesFile, scriptFile } = run
@@ -59,7 +57,7 @@ export async function measureLoad(subject: RunningSubject, run: LoadRun): Promis
   if (run.warmUpSeconds > 0) {
     await rig.simulator.ask('reset', { delayMs, isRecording: false })
     const warmUp = await runWrk({ ...load, seconds: run.warmUpSeconds, run: `${run.id}w` })
-    await drained(rig, warmUp.accepted * devicesPerRequest)
+    await drained(rig, warmUp.accepted * devicesPerRequest, AFTER_MS)
   }
   const pids = subject.pids()
   const redisPids = subject.redis === undefined ? [] : [subject.redis.pid]
@@ -67,11 +65,14 @@ export async function measureLoad(subject: RunningSubject, run: LoadRun): Promis
   await rig.simulator.ask('reset', { delayMs, isRecording: false })
   const before = { cpuMs: cpuMsOf(pids), redisCpuMs: cpuMsOf(redisPids), redis: await subject.redis?.work() }
   const startMs = monotonicMs()
+  const startBusyMs = machineCpuMs()
   const wrk = await runWrk({ ...load, seconds: run.seconds, run: run.id })
   const atEnd = await rig.simulator.ask('report', undefined)
+  const cpuMs = cpuMsOf(pids) - before.cpuMs + cpuMsOf(redisPids) - before.redisCpuMs + atEnd.cpuMs + wrk.cpuMs
+  const otherCpuMs = machineCpuMs() - startBusyMs - cpuMs
   const loadSeconds = (monotonicMs() - startMs) / 1000
   const accepted = wrk.accepted * devicesPerRequest
-  const report = await drained(rig, accepted)
+  const report = await drained(rig, accepted, AFTER_MS)
   const redis = await subject.redis?.work()
   const perPush = (total: number): number => total / Math.max(1, report.arrived)
   return {
@@ -89,20 +90,8 @@ export async function measureLoad(subject: RunningSubject, run: LoadRun): Promis
     simulatorUtilization: atEnd.utilization,
     simulatorCpuMsPerPush: perPush(report.cpuMs),
     loadCpuMsPerPush: perPush(wrk.cpuMs),
+    otherCores: Math.max(0, otherCpuMs / 1000 / loadSeconds),
     failed: wrk.failed,
     lost: Math.max(0, accepted - report.arrived),
   }
-}
-
-/** When all have arrived, or nothing does any more. */
-async function drained(rig: Rig, accepted: number): Promise<SimulatorReport> {
-  let report = await rig.simulator.ask('report', undefined)
-  let changedMs = monotonicMs()
-  while (monotonicMs() - changedMs < (report.arrived >= accepted ? AFTER_MS : SILENCE_MS)) {
-    await sleep(POLL_MS)
-    const next = await rig.simulator.ask('report', undefined)
-    if (next.arrived !== report.arrived) changedMs = monotonicMs()
-    report = next
-  }
-  return report
 }

@@ -10,19 +10,24 @@ export interface Options {
   readonly runs: number
   readonly seconds: number
   readonly warmUpSeconds: number
+  /** Until an idle gateway has settled. */
+  readonly settleSeconds: number
   /** Pushkeys that the requests go round. */
   readonly pushkeys: number
   readonly peers: readonly string[]
   /** Builds of Hushgate by name. */
   readonly programs: readonly (readonly [name: string, path: string])[]
   /** Where the rig is kept; default: it is made anew. */
-  readonly rig?: string | undefined
+  readonly rigFolder?: string | undefined
   /** Make the rig and no more. */
   readonly prepare: boolean
 }
 
+/** What a session can measure. */
+const PARTS = ['bare', 'idle', ...SCENARIOS.map(({ name }) => name), 'delay']
+
 export const USAGE = `npm run bench -- [options]
-  --only NAMES       which scenarios, with commas between them: ${SCENARIOS.map(({ name }) => name).join(', ')}
+  --only NAMES       what to measure, with commas between them: ${PARTS.join(', ')}
   --store NAMES      sqlite, redis (default: both)
   --runs N           of each scenario on each gateway, in turns (default: 5)
   --seconds N        of load in each run (default: 10)
@@ -56,15 +61,16 @@ export function readOptions(args: readonly string[]): Options {
   })
   const { quick } = values
   return {
-    only: values.only?.split(',') ?? SCENARIOS.map(({ name }) => name),
+    only: values.only?.split(',').map(part) ?? PARTS,
     stores: (values.store ?? 'sqlite,redis').split(',').map(storeKind),
     runs: Number(values.runs ?? (quick ? 1 : 5)),
     seconds: Number(values.seconds ?? (quick ? 2 : 10)),
+    settleSeconds: quick ? 1 : 5,
     warmUpSeconds: quick ? 0 : 2,
     pushkeys: Number(values.pushkeys ?? (quick ? 2000 : 50_000)),
     peers: values.peer,
     programs: [['hushgate', DIST], ...values.program.map(program)],
-    rig: values.rig,
+    rigFolder: values.rig,
     prepare: values.prepare,
   }
 }
@@ -72,6 +78,11 @@ export function readOptions(args: readonly string[]): Options {
 function program(text: string): readonly [string, string] {
   const [name = '', path = ''] = text.split('=')
   return [name, path]
+}
+
+function part(name: string): string {
+  if (PARTS.includes(name)) return name
+  throw new Error(`--only ${name}: there are ${PARTS.join(', ')}`)
 }
 
 function storeKind(text: string): StoreKind {

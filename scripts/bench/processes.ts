@@ -26,6 +26,20 @@ export function cpuMsOf(pids: readonly number[]): number {
   })
 }
 
+/** Of everything on this machine. */
+export function machineCpuMs(): number {
+  const [, user = 0, nice = 0, system = 0, , , interrupts = 0, softInterrupts = 0] = (
+    /^cpu .*/.exec(read('/proc/stat'))?.[0] ?? ''
+  )
+    .split(/ +/)
+    .map(Number)
+  return (user + nice + system + interrupts + softInterrupts) * TICK_MS
+}
+
+export function residentMbOf(pids: readonly number[]): number {
+  return sum(pids, (pid) => statusMb(pid, 'VmRSS'))
+}
+
 /** The most that was resident since `forgetPeak`. */
 export function peakMbOf(pids: readonly number[]): number {
   return sum(pids, (pid) => statusMb(pid, 'VmHWM'))

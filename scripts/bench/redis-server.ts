@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 
 export interface RedisServer {
+  readonly port: number
   readonly url: string
   readonly pid: number
   /** Since it started. */
@@ -37,6 +38,7 @@ export async function startRedisServer(): Promise<RedisServer> {
   client.on('error', () => {}) // until it listens
   await Promise.race([client.ping(), ended.then(() => Promise.reject(new Error('redis-server ended')))])
   return {
+    port,
     url: `redis://127.0.0.1:${port}`,
     pid: child.pid ?? 0,
     async work() {

@@ -25,6 +25,11 @@ export function eventId(run: string, number: number): string {
   return `$${run}-${String(number).padStart(EVENT_ID_LENGTH - 2 - run.length, '0')}`
 }
 
+export function bodyOf(event: string, number: number, devices: string): string {
+  const room = String(number % ROOMS).padStart(6, '0')
+  return `${BODY.start}${event}${BODY.room}${room}${BODY.devices}${devices}${BODY.end}`
+}
+
 /** An entry of `devices`, as JSON, for each number below `count`. */
 export function devicesOf(service: PushService, count: number, ports: Ports): readonly string[] {
   return Array.from({ length: count }, (_, number) => JSON.stringify(deviceOf(service, number, ports)))

@@ -10,7 +10,7 @@ import type { operations, Ports, PushService } from './simulator-process.ts'
 export const TOPIC = 'com.example.app'
 export const APNS_KEY = { id: 'BENCHKEY01', team: 'BENCHTEAM1' } as const
 const HOSTS = ['localhost', '127.0.0.1', 'api.push.apple.com', 'fcm.googleapis.com', 'oauth2.googleapis.com']
-const FREE_PORTS: Ports = { apns: 0, fcm: 0, webpush: 0, tokens: 0 }
+const FREE_PORTS: Ports = { apns: 0, fcm: 0, webpush: 0, apnsWithIds: 0, tokens: 0 }
 
 export type Simulator = Helper<typeof operations>
 

@@ -1,8 +1,9 @@
 /** The push services of the bench: they check nothing, answer after a while, count, and cost as little as they can. A process of its own. */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { performServerHandshake, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
 import { performance } from 'node:perf_hooks'
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { createServer as createTlsServer, type Server, type TLSSocket } from 'node:tls'
 import { answerQuestions } from './calls.ts'
 import { monotonicMs } from './clock.ts'
 import { numberInBlock, numberOfPath, statusBlock } from './hpack.ts'
@@ -10,8 +11,11 @@ import { Http2Connection, type Http2Answer } from './http2-server.ts'
 
 export type PushService = 'apns' | 'fcm' | 'webpush'
 
-/** Where each of them listens on loopback; `tokens` is Google's token endpoint. */
-export type Ports = Readonly<Record<PushService | 'tokens', number>>
+/**
+ * Where each of them listens on loopback. `tokens` is Google's token endpoint; `apnsWithIds` is APNs for clients that tell answers apart by their
+ * `apns-id`, which takes several times as much CPU.
+ */
+export type Ports = Readonly<Record<PushService | 'apnsWithIds' | 'tokens', number>>
 
 export interface SimulatorReport {
   /** Pushes that have reached the push services since `reset`. */
@@ -110,15 +114,21 @@ function answerDue(): void {
   if (next !== undefined) setTimeout(answerDue, Math.max(1, next.atMs - now))
 }
 
+interface Certificate {
+  readonly key: string
+  readonly cert: string
+}
+
 /** HTTP/2 by hand, HTTP/1.1 by Node: what is chosen by ALPN, as at the real ones. */
-async function listen(service: Service, port: number, certificate: { key: string; cert: string }): Promise<number> {
+async function listen(service: Service, port: number, certificate: Certificate): Promise<number> {
   const http1 = createHttpServer({ keepAliveTimeout: 600_000 }, (request, response) =>
     answerHttp1(service, request, response),
   )
   const protocols = service.http1 === undefined ? ['h2'] : ['h2', 'http/1.1']
   const server = createTlsServer({ ...certificate, ALPNProtocols: protocols }, (socket: TLSSocket) => {
     socket.setNoDelay(true)
-    if (socket.alpnProtocol !== 'h2') return http1.emit('connection', socket)
+    // Apple takes also those for HTTP/2 that do not ask for it.
+    if (socket.alpnProtocol !== 'h2' && service.http1 !== undefined) return http1.emit('connection', socket)
     return new Http2Connection(socket, {
       maxStreams: service.maxStreams,
       answer: service.http2,
@@ -145,8 +155,32 @@ function answerHttp1(service: Service, request: IncomingMessage, response: Serve
   })
 }
 
+function listenWithIds(port: number, certificate: Certificate): Promise<number> {
+  const settings = { maxConcurrentStreams: SERVICES.apns.maxStreams }
+  const server = createTlsServer({ ...certificate, ALPNProtocols: ['h2'] }, (socket: TLSSocket) => {
+    const session = performServerHandshake(socket, { settings })
+    session.on('error', () => session.destroy()) // whoever hangs up
+    session.on('stream', answerWithId)
+  })
+  return listenOn(server, port)
+}
+
+function answerWithId(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  const chunks: Buffer[] = []
+  stream.on('error', () => {}) // whoever hangs up
+  stream.on('data', (chunk: Buffer) => {
+    if (isRecording) chunks.push(chunk)
+  })
+  stream.on('end', () => {
+    arrive(() => eventIdIn(Buffer.concat(chunks)))
+    answerLater(() => {
+      if (!stream.destroyed) stream.respond({ ':status': 200, 'apns-id': headers['apns-id'] }, { endStream: true })
+    })
+  })
+}
+
 /** Google's, which takes whatever it is shown. */
-function listenForTokens(port: number, certificate: { key: string; cert: string }): Promise<number> {
+function listenForTokens(port: number, certificate: Certificate): Promise<number> {
   const server = createHttpsServer(certificate, (request, response) => {
     request.resume()
     request.on('end', () =>
@@ -158,7 +192,7 @@ function listenForTokens(port: number, certificate: { key: string; cert: string 
   return listenOn(server, port)
 }
 
-function listenOn(server: ReturnType<typeof createTlsServer>, port: number): Promise<number> {
+function listenOn(server: Server, port: number): Promise<number> {
   server.on('tlsClientError', () => {}) // whoever hangs up before it has begun
   return new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -185,6 +219,7 @@ export const operations = {
       apns: await listen(SERVICES.apns, ports.apns, certificate),
       fcm: await listen(SERVICES.fcm, ports.fcm, certificate),
       webpush: await listen(SERVICES.webpush, ports.webpush, certificate),
+      apnsWithIds: await listenWithIds(ports.apnsWithIds, certificate),
       tokens: await listenForTokens(ports.tokens, certificate),
     }
   },
