@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { writeDocument } from './document.ts'
 import { readOptions, USAGE, type Options } from './options.ts'
+import { keep } from './results.ts'
 import { startRig } from './rig.ts'
 import { Session } from './session.ts'
 import { hushgate, peer, type Subject } from './subjects.ts'
@@ -23,6 +25,10 @@ async function bench(options: Options): Promise<void> {
     const results = await new Session(rig, options, subjectsOf(options), folder).run()
     const remarks = remarksOn(results)
     console.log([...tablesOf(results).map(asText), remarks.join('\n')].join('\n\n'))
+    if (options.write) {
+      keep({ load: results })
+      writeDocument()
+    }
     const all = [...Object.values(results.load), ...Object.values(results.delay)].flatMap((runs) =>
       Object.values(runs).flat(),
     )

@@ -15,6 +15,7 @@ export interface DelayRun {
   readonly delayMs: number
   readonly perSecond: number
   readonly seconds: number
+  readonly warmUpSeconds: number
   readonly devicesFile: string
   /** Pushkeys in it. */
   readonly pushkeys: number
@@ -39,7 +40,6 @@ export interface Percentiles {
   readonly p999: number
 }
 
-const WARM_UP_SECONDS = 3
 /** Until the answers of the push service have been dealt with. */
 const AFTER_MS = 200
 
@@ -49,7 +49,7 @@ export async function measureDelay(subject: RunningSubject, run: DelayRun): Prom
   try {
     const { url } = subject
     await rig.simulator.ask('reset', { delayMs, isRecording: false })
-    const warmUp = { url, devicesFile, perSecond, seconds: WARM_UP_SECONDS, run: `${run.id}w` }
+    const warmUp = { url, devicesFile, perSecond, seconds: Math.max(1, run.warmUpSeconds), run: `${run.id}w` }
     await drained(rig, countOf((await load.ask('run', warmUp)).acceptedMs), AFTER_MS)
     await rig.simulator.ask('reset', { delayMs, isRecording: true })
     const startCpuMs = cpuMsOf(subject.pids())

@@ -1,7 +1,7 @@
 /** What `npm run bench` is asked to do. */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { SCENARIOS } from './scenarios.ts'
+import { DELAY_SCENARIOS, SCENARIOS } from './scenarios.ts'
 import type { StoreKind } from './subjects.ts'
 
 export interface Options {
@@ -17,6 +17,8 @@ export interface Options {
   readonly peers: readonly string[]
   /** Builds of Hushgate by name. */
   readonly programs: readonly (readonly [name: string, path: string])[]
+  /** Keep the results in docs/performance.json, and write the page from them. */
+  readonly write: boolean
   /** Where the rig is kept; default: it is made anew. */
   readonly rigFolder?: string | undefined
   /** Make the rig and no more. */
@@ -24,7 +26,8 @@ export interface Options {
 }
 
 /** What a session can measure. */
-const PARTS = ['bare', 'idle', ...SCENARIOS.map(({ name }) => name), 'delay']
+const PARTS = ['bare', 'idle', ...[...SCENARIOS, ...DELAY_SCENARIOS].map(({ name }) => name)]
+const QUICK_PARTS = ['apns', 'fcm', 'webpush', 'delay']
 
 export const USAGE = `npm run bench -- [options]
   --only NAMES       what to measure, with commas between them: ${PARTS.join(', ')}
@@ -32,11 +35,12 @@ export const USAGE = `npm run bench -- [options]
   --runs N           of each scenario on each gateway, in turns (default: 5)
   --seconds N        of load in each run (default: 10)
   --pushkeys N       that the requests go round (default: 50000)
-  --quick            one short run of each
+  --quick            one short run of a few, for CI
   --program NAME=MAIN.JS
                      another build of Hushgate to compare with; may be repeated
   --peer NAME=URL,PID
                      another gateway, running, to compare with; may be repeated
+  --write            keep the results in docs/performance.json, and write the page from them
   --rig FOLDER       keep keys, certificates and ports there; a peer needs it
   --prepare          make that folder and stop
 `
@@ -55,21 +59,23 @@ export function readOptions(args: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
       program: { type: 'string', multiple: true, default: [] },
       peer: { type: 'string', multiple: true, default: [] },
+      write: { type: 'boolean', default: false },
       rig: { type: 'string' },
       prepare: { type: 'boolean', default: false },
     },
   })
   const { quick } = values
   return {
-    only: values.only?.split(',').map(part) ?? PARTS,
+    only: values.only?.split(',').map(part) ?? (quick ? QUICK_PARTS : PARTS),
     stores: (values.store ?? 'sqlite,redis').split(',').map(storeKind),
     runs: Number(values.runs ?? (quick ? 1 : 5)),
-    seconds: Number(values.seconds ?? (quick ? 2 : 10)),
+    seconds: Number(values.seconds ?? (quick ? 1 : 10)),
     settleSeconds: quick ? 1 : 5,
     warmUpSeconds: quick ? 0 : 2,
     pushkeys: Number(values.pushkeys ?? (quick ? 2000 : 50_000)),
     peers: values.peer,
     programs: [['hushgate', DIST], ...values.program.map(program)],
+    write: values.write,
     rigFolder: values.rig,
     prepare: values.prepare,
   }

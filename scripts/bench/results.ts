@@ -1,6 +1,8 @@
-/** What a session has measured: docs/performance.json holds one. */
+/** What sessions have measured: docs/performance.json holds the last ones that were written. */
 import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
+import { join } from 'node:path'
 import type { BareFigures } from './measure-bare.ts'
 import type { DelayFigures } from './measure-delay.ts'
 import type { IdleFigures } from './measure-idle.ts'
@@ -9,11 +11,15 @@ import type { LoadFigures } from './measure-load.ts'
 /** Of each gateway by its name, all runs in the order in which they were. */
 export type Runs<T> = Readonly<Record<string, readonly T[]>>
 
-export interface Results {
+export interface Measured {
   readonly machine: Machine
   /** The day. */
-  readonly measured: string
+  readonly day: string
+  /** As git describes it. */
   readonly commit: string
+}
+
+export interface Results extends Measured {
   readonly secondsPerRun: number
   /** Names of those that are not ours. */
   readonly peers: readonly string[]
@@ -33,19 +39,45 @@ export interface Machine {
   readonly node: string
 }
 
-export function describeMachine(): Machine {
+/** What docs/performance.json holds. */
+export interface Kept {
+  readonly load?: Results
+}
+
+const PATH = join(import.meta.dirname, '../../docs/performance.json')
+/** A tenth of a percent is less than any two runs differ. */
+const SIGNIFICANT_DIGITS = 4
+
+export function readKept(): Kept {
+  return existsSync(PATH) ? JSON.parse(readFileSync(PATH, 'utf8')) : {}
+}
+
+/** What is not measured now stays as it was. */
+export function keep(results: Kept): void {
+  writeFileSync(PATH, `${JSON.stringify({ ...readKept(), ...results }, rounded, 1)}\n`)
+}
+
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(SIGNIFICANT_DIGITS)) : value
+}
+
+export function describeSession(): Measured {
   const [first] = cpus()
   return {
-    cpu: first?.model.trim() ?? 'unknown',
-    cores: cpus().length,
-    memoryGb: Math.round(totalmem() / 1e9),
-    kernel: release(),
-    node: process.versions.node,
+    machine: {
+      cpu: first?.model.trim() ?? 'unknown',
+      cores: cpus().length,
+      memoryGb: Math.round(totalmem() / 1e9),
+      kernel: release(),
+      node: process.versions.node,
+    },
+    day: new Date().toISOString().slice(0, 10),
+    commit: currentCommit(),
   }
 }
 
 /** Where there is no git, nothing. */
-export function currentCommit(): string {
+function currentCommit(): string {
   try {
     return execFileSync('git', ['describe', '--always', '--dirty'], {
       encoding: 'utf8',

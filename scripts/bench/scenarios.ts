@@ -35,3 +35,21 @@ export const SCENARIOS: readonly Scenario[] = [
     devicesPerRequest: 3,
   },
 ]
+
+/** Where the delay is measured at a fixed rate. */
+export interface DelayScenario {
+  readonly name: string
+  /** For people. */
+  readonly title: string
+  readonly service: PushService
+  /** The scenario whose delivered pushes a second are the capacity. */
+  readonly capacityOf: string
+  /** Requests a second; besides 70 % of the capacity. */
+  readonly perSecond?: number
+}
+
+export const DELAY_SCENARIOS: readonly DelayScenario[] = [
+  { name: 'delay', title: 'APNs', service: 'apns', capacityOf: 'apns', perSecond: 500 },
+  { name: 'delay-fcm', title: 'FCM', service: 'fcm', capacityOf: 'fcm' },
+  { name: 'delay-webpush', title: 'Web Push', service: 'webpush', capacityOf: 'webpush' },
+]

@@ -6,15 +6,13 @@ import { measureIdle, type IdleFigures } from './measure-idle.ts'
 import { measureLoad, type LoadFigures } from './measure-load.ts'
 import type { Options } from './options.ts'
 import { devicesOf, writeDevices } from './requests.ts'
-import { currentCommit, describeMachine, type Results } from './results.ts'
+import { describeSession, type Results } from './results.ts'
 import type { Rig } from './rig.ts'
-import { SCENARIOS, type Scenario } from './scenarios.ts'
+import { DELAY_SCENARIOS, SCENARIOS, type DelayScenario, type Scenario } from './scenarios.ts'
 import type { PushService } from './simulator-process.ts'
 import { median } from './statistics.ts'
 import type { RunningSubject, Subject } from './subjects.ts'
 
-/** At which every gateway that is worth its name has time to spare. */
-const CALM_PER_SECOND = 500
 const SHARE_OF_CAPACITY = 0.7
 const DELAY_MS = 50
 
@@ -46,12 +44,10 @@ export class Session {
       for (const scenario of SCENARIOS)
         if (only.includes(scenario.name))
           await this.#eachSubject((subject, name) => this.#measureLoad(scenario, subject, name))
-      if (only.includes('delay')) await this.#measureDelays()
+      for (const scenario of DELAY_SCENARIOS) if (only.includes(scenario.name)) await this.#measureDelays(scenario)
     }
     return {
-      machine: describeMachine(),
-      measured: new Date().toISOString().slice(0, 10),
-      commit: currentCommit(),
+      ...describeSession(),
       secondsPerRun: seconds,
       peers: peers.map((text) => text.split('=')[0] ?? ''),
       bare: this.#bare,
@@ -100,29 +96,40 @@ export class Session {
     )
   }
 
-  async #measureDelays(): Promise<void> {
-    const calm = `${CALM_PER_SECOND}/s`
-    await this.#eachSubject((subject, name) => this.#measureDelay(calm, CALM_PER_SECOND, subject, name))
-    const share = `${SHARE_OF_CAPACITY * 100} % of capacity`
-    await this.#eachSubject(async (subject, name) => {
-      const capacity = median((this.#load['apns']?.[name] ?? []).map(({ deliveredPerSecond }) => deliveredPerSecond))
-      if (Number.isNaN(capacity)) return progress(`delay at ${share}, ${name}: left out, as the scenario apns was`)
-      return this.#measureDelay(share, Math.round(capacity * SHARE_OF_CAPACITY), subject, name)
+  async #measureDelays({ title, service, capacityOf, perSecond }: DelayScenario): Promise<void> {
+    if (perSecond !== undefined)
+      await this.#eachSubject((subject, name) =>
+        this.#measureDelay(`${title}, ${perSecond}/s`, service, perSecond, subject, name),
+      )
+    if (!this.#options.only.includes(capacityOf)) return
+    const rate = `${title}, ${SHARE_OF_CAPACITY * 100} % of capacity`
+    await this.#eachSubject((subject, name) => {
+      const runs = this.#load[capacityOf]?.[name] ?? []
+      const capacity = median(runs.map(({ deliveredPerSecond }) => deliveredPerSecond))
+      return this.#measureDelay(rate, service, Math.ceil(capacity * SHARE_OF_CAPACITY), subject, name)
     })
   }
 
-  async #measureDelay(rate: string, perSecond: number, subject: RunningSubject, name: string): Promise<void> {
-    const figures = await measureDelay(subject, {
+  async #measureDelay(
+    rate: string,
+    service: PushService,
+    perSecond: number,
+    subject: RunningSubject,
+    name: string,
+  ): Promise<void> {
+    const files = this.#files(service)
+    const run = {
       rig: this.#rig,
-      service: 'apns',
+      service,
       delayMs: DELAY_MS,
       perSecond,
-      ...this.#files('apns'),
+      ...files,
       ...this.#options,
       id: this.#nextId(),
-    })
+    }
+    const figures = await measureDelay(subject, run)
     ;((this.#delay[rate] ??= {})[name] ??= []).push(figures)
-    progress(`delay at ${rate}, ${name}: p50 ${figures.fromAcceptMs.p50.toFixed(1)} ms`)
+    progress(`delay, ${rate}, ${name}: p50 ${figures.fromRequestMs.p50.toFixed(1)} ms`)
   }
 
   #files(service: PushService): { readonly devicesFile: string; readonly scriptFile: string } {

@@ -58,7 +58,7 @@ export function tablesOf(results: Results): readonly Table[] {
         ? []
         : [{ ...tableOf(title, runs, LOAD_ROWS, isNothing), rows: loadRows(name, runs, results) }]
     }),
-    ...Object.entries(results.delay).map(([rate, runs]) => tableOf(`Delay, APNs, ${rate}`, runs, DELAY_ROWS)),
+    ...Object.entries(results.delay).map(([rate, runs]) => tableOf(`Delay, ${rate}`, runs, DELAY_ROWS)),
     ...idleTable(results),
     ...bareTable(results.bare),
   ]
