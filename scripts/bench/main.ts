@@ -25,6 +25,7 @@ async function bench(options: Options): Promise<void> {
     const results = await new Session(rig, options, subjectsOf(options), folder).run()
     const remarks = remarksOn(results)
     console.log([...tablesOf(results).map(asText), remarks.join('\n')].join('\n\n'))
+    if (Number.isFinite(options.maxConnections)) console.log(`\nWith ${options.maxConnections} connections at most.`)
     if (options.write) {
       keep({ load: results })
       writeDocument()

@@ -10,6 +10,8 @@ export interface Options {
   readonly runs: number
   readonly seconds: number
   readonly warmUpSeconds: number
+  /** No scenario has more of them. */
+  readonly maxConnections: number
   /** Until an idle gateway has settled. */
   readonly settleSeconds: number
   /** Pushkeys that the requests go round. */
@@ -71,6 +73,8 @@ export function readOptions(args: readonly string[]): Options {
     runs: Number(values.runs ?? (quick ? 1 : 5)),
     seconds: Number(values.seconds ?? (quick ? 1 : 10)),
     settleSeconds: quick ? 1 : 5,
+    // More would be answered 503 now and then where a machine is slow.
+    maxConnections: quick ? 50 : Number.POSITIVE_INFINITY,
     warmUpSeconds: quick ? 0 : 2,
     pushkeys: Number(values.pushkeys ?? (quick ? 2000 : 50_000)),
     peers: values.peer,

@@ -80,7 +80,9 @@ export class Session {
     progress(`idle, ${name}: ${figures.residentMb.toFixed(0)} MB`)
   }
 
-  async #measureLoad(scenario: Scenario, subject: RunningSubject, name: string): Promise<void> {
+  async #measureLoad(planned: Scenario, subject: RunningSubject, name: string): Promise<void> {
+    const connections = Math.min(planned.connections, this.#options.maxConnections)
+    const scenario = { ...planned, connections }
     const files = this.#files(scenario.service)
     const figures = await measureLoad(subject, {
       rig: this.#rig,
