@@ -2,16 +2,24 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { plotOf } from './plot.ts'
-import { readKept, type Kept, type Measured } from './results.ts'
-import { remarksOn, tablesOf, type Table } from './tables.ts'
+import { readKept, type Kept, type Measured, type Results } from './results.ts'
+import { growthTables, remarksOn, tablesOf, type Table } from './tables.ts'
 
 const DOCS = join(import.meta.dirname, '../../docs')
 export const PAGE = join(DOCS, 'performance.md')
 export const PLOT = join(DOCS, 'performance.svg')
 
 /** The page with its parts that are made from the results as they must be. Each stands between `<!-- its name -->` and `<!-- end -->`. */
-export function withResults(markdown: string, { load }: Kept): string {
-  if (load === undefined) return markdown
+export function withResults(markdown: string, { load, growth = {} }: Kept): string {
+  const grown = Object.entries(growth).flatMap(([kind, each]) => [
+    machineOf(each),
+    ...growthTables(kind, each).map(asMarkdown),
+  ])
+  const page = grown.length === 0 ? markdown : replacePart(markdown, 'growth', grown)
+  return load === undefined ? page : withLoad(page, load)
+}
+
+function withLoad(markdown: string, load: Results): string {
   const runs = Math.max(...Object.values(load.load).flatMap((each) => Object.values(each).map(({ length }) => length)))
   const remarks = remarksOn(load).map((remark) => `- ${remark}`)
   return replacePart(markdown, 'results', [

@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { writeDocument } from './document.ts'
+import { measureGrowth } from './growth.ts'
 import { readOptions, USAGE, type Options } from './options.ts'
 import { keep } from './results.ts'
-import { startRig } from './rig.ts'
+import { startRig, type Rig } from './rig.ts'
 import { Session } from './session.ts'
 import { hushgate, peer, type Subject } from './subjects.ts'
-import { asText, remarksOn, tablesOf } from './tables.ts'
+import { asText, growthTables, remarksOn, tablesOf } from './tables.ts'
 
 function subjectsOf({ programs, stores, peers }: Options): readonly Subject[] {
   const ours = programs.flatMap(([name, path]) =>
@@ -22,6 +23,7 @@ async function bench(options: Options): Promise<void> {
   const rig = await startRig(resolve(options.rigFolder ?? join(folder, 'rig')))
   try {
     if (options.prepare) return
+    if (options.growth.length > 0) return await measureAllGrowth(rig, options, folder)
     const results = await new Session(rig, options, subjectsOf(options), folder).run()
     const remarks = remarksOn(results)
     console.log([...tablesOf(results).map(asText), remarks.join('\n')].join('\n\n'))
@@ -38,6 +40,15 @@ async function bench(options: Options): Promise<void> {
     rig.simulator.stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+async function measureAllGrowth(rig: Rig, options: Options, folder: string): Promise<void> {
+  for (const kind of options.growth) {
+    const growth = await measureGrowth(kind, { rig, options, folder })
+    console.log(growthTables(kind, growth).map(asText).join('\n\n'))
+    if (options.write) keep({ growth: { [kind]: growth } })
+  }
+  if (options.write) writeDocument()
 }
 
 if (process.argv.includes('--help')) process.stdout.write(USAGE)

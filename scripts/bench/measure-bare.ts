@@ -30,7 +30,7 @@ export async function measureBare(run: BareRun): Promise<BareFigures> {
 async function measureRoute({ seconds, devicesFile, scriptFile, id }: BareRun): Promise<BareRate> {
   const bare = startHelper<typeof operations>('bare-process.ts')
   const url = await bare.ask('route', undefined)
-  const load = { url, devicesFile, scriptFile, connections: 400, devicesPerRequest: 1, run: id }
+  const load = { urls: [url] as const, devicesFile, scriptFile, connections: 400, devicesPerRequest: 1, run: id }
   await runWrk({ ...load, seconds: 1 })
   const startCpuMs = cpuMsOf([bare.pid])
   const { accepted, seconds: took } = await runWrk({ ...load, seconds })

@@ -47,7 +47,7 @@ export async function measureDelay(subject: RunningSubject, run: DelayRun): Prom
   const { rig, delayMs, perSecond, seconds, devicesFile } = run
   const load = startHelper<typeof operations>('paced-load-process.ts')
   try {
-    const { url } = subject
+    const [url] = subject.urls
     await rig.simulator.ask('reset', { delayMs, isRecording: false })
     const warmUp = { url, devicesFile, perSecond, seconds: Math.max(1, run.warmUpSeconds), run: `${run.id}w` }
     await drained(rig, countOf((await load.ask('run', warmUp)).acceptedMs), AFTER_MS)

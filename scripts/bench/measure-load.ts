@@ -53,7 +53,7 @@ const AFTER_MS = 1000
 export async function measureLoad(subject: RunningSubject, run: LoadRun): Promise<LoadFigures> {
   const { rig, scenario, devicesFile, scriptFile } = run
   const { connections, devicesPerRequest, delayMs } = scenario
-  const load = { url: subject.url, devicesFile, scriptFile, connections, devicesPerRequest }
+  const load = { urls: subject.urls, devicesFile, scriptFile, connections, devicesPerRequest }
   if (run.warmUpSeconds > 0) {
     await rig.simulator.ask('reset', { delayMs, isRecording: false })
     const warmUp = await runWrk({ ...load, seconds: run.warmUpSeconds, run: `${run.id}w` })

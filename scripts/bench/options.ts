@@ -1,6 +1,7 @@
 /** What `npm run bench` is asked to do. */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { GROWTHS, type GrowthKind } from './growth.ts'
 import { DELAY_SCENARIOS, SCENARIOS } from './scenarios.ts'
 import type { StoreKind } from './subjects.ts'
 
@@ -19,6 +20,10 @@ export interface Options {
   readonly peers: readonly string[]
   /** Builds of Hushgate by name. */
   readonly programs: readonly (readonly [name: string, path: string])[]
+  /** Measure this instead, as it grows. */
+  readonly growth: readonly GrowthKind[]
+  /** The last step of what grows. */
+  readonly max: number
   /** Keep the results in docs/performance.json, and write the page from them. */
   readonly write: boolean
   /** Where the rig is kept; default: it is made anew. */
@@ -42,6 +47,8 @@ export const USAGE = `npm run bench -- [options]
                      another build of Hushgate to compare with; may be repeated
   --peer NAME=URL,PID
                      another gateway, running, to compare with; may be repeated
+  --growth NAMES     instead: what a push costs as these grow: ${GROWTHS.join(', ')}
+  --max N            the last step of what grows (default: 100000)
   --write            keep the results in docs/performance.json, and write the page from them
   --rig FOLDER       keep keys, certificates and ports there; a peer needs it
   --prepare          make that folder and stop
@@ -62,6 +69,8 @@ export function readOptions(args: readonly string[]): Options {
       program: { type: 'string', multiple: true, default: [] },
       peer: { type: 'string', multiple: true, default: [] },
       write: { type: 'boolean', default: false },
+      growth: { type: 'string', default: '' },
+      max: { type: 'string', default: '100000' },
       rig: { type: 'string' },
       prepare: { type: 'boolean', default: false },
     },
@@ -79,6 +88,8 @@ export function readOptions(args: readonly string[]): Options {
     pushkeys: Number(values.pushkeys ?? (quick ? 2000 : 50_000)),
     peers: values.peer,
     programs: [['hushgate', DIST], ...values.program.map(program)],
+    growth: values.growth === '' ? [] : values.growth.split(',').map(growthKind),
+    max: Number(values.max),
     write: values.write,
     rigFolder: values.rig,
     prepare: values.prepare,
@@ -93,6 +104,12 @@ function program(text: string): readonly [string, string] {
 function part(name: string): string {
   if (PARTS.includes(name)) return name
   throw new Error(`--only ${name}: there are ${PARTS.join(', ')}`)
+}
+
+function growthKind(name: string): GrowthKind {
+  const kind = GROWTHS.find((each) => each === name)
+  if (kind === undefined) throw new Error(`--growth ${name}: there are ${GROWTHS.join(', ')}`)
+  return kind
 }
 
 function storeKind(text: string): StoreKind {

@@ -30,21 +30,22 @@ const TICK_MS = 1
 /** Until the last answers have come. */
 const PATIENCE_MS = 20_000
 
+type Load = Pick<Filling, 'url' | 'devicesFile' | 'devicesPerRequest' | 'run'>
+
 class Requests {
   readonly #url: URL
   readonly #devices: readonly string[]
-  readonly #load: PacedLoad
+  readonly #load: Load
   readonly #free: Connection[] = []
   readonly #waiting: number[] = []
   #connections = 0
   unanswered = 0
   readonly report: PacedReport
 
-  constructor(load: PacedLoad) {
+  constructor(load: Load, count: number) {
     this.#url = new URL(load.url)
     this.#load = load
     this.#devices = readFileSync(load.devicesFile, 'utf8').split('\n')
-    const count = load.perSecond * load.seconds
     this.report = { dueMs: new Float64Array(count), acceptedMs: new Float64Array(count) }
   }
 
@@ -69,8 +70,13 @@ class Requests {
   }
 
   #textOf(number: number): string {
-    const device = this.#devices[number % this.#devices.length] ?? ''
-    const body = bodyOf(eventId(this.#load.run, number), number, device)
+    const { devicesPerRequest, run } = this.#load
+    const first = number * devicesPerRequest
+    const devices = Array.from(
+      { length: devicesPerRequest },
+      (_, index) => this.#devices[(first + index) % this.#devices.length],
+    )
+    const body = bodyOf(eventId(run, number), number, devices.join(','))
     const { host, pathname } = this.#url
     return `POST ${pathname} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
   }
@@ -108,9 +114,30 @@ function lengthOfBody(answer: string): number {
   return answer.endsWith('0\r\n\r\n') ? 0 : Number.POSITIVE_INFINITY
 }
 
+export interface Filling {
+  readonly url: string
+  readonly devicesFile: string
+  readonly requests: number
+  readonly devicesPerRequest: number
+  readonly run: string
+}
+
+/** At once; few enough to be accepted within a second, however much is stored already. */
+const FILLING_CONNECTIONS = 8
+
 export const operations = {
+  /** Posts so many requests as fast as they are accepted. Resolves with how many were. */
+  async fill({ requests: count, ...load }: Filling): Promise<number> {
+    const requests = new Requests(load, count)
+    let next = 0
+    while (next < count || requests.unanswered > 0) {
+      while (next < count && requests.unanswered < FILLING_CONNECTIONS) requests.send(next++)
+      await sleep(TICK_MS)
+    }
+    return requests.report.acceptedMs.filter((atMs) => atMs > 0).length
+  },
   async run(load: PacedLoad): Promise<PacedReport> {
-    const requests = new Requests(load)
+    const requests = new Requests({ ...load, devicesPerRequest: 1 }, load.perSecond * load.seconds)
     const { dueMs } = requests.report
     const startMs = monotonicMs()
     for (let next = 0; next < dueMs.length; await sleep(TICK_MS)) {

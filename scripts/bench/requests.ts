@@ -31,8 +31,15 @@ export function bodyOf(event: string, number: number, devices: string): string {
 }
 
 /** An entry of `devices`, as JSON, for each number below `count`. */
-export function devicesOf(service: PushService, count: number, ports: Ports): readonly string[] {
-  return Array.from({ length: count }, (_, number) => JSON.stringify(deviceOf(service, number, ports)))
+export function devicesOf(
+  service: PushService,
+  count: number,
+  ports: Ports,
+  appIdOf: (number: number) => string = () => APP_IDS[service],
+): readonly string[] {
+  return Array.from({ length: count }, (_, number) =>
+    JSON.stringify({ app_id: appIdOf(number), ...deviceOf(service, number, ports) }),
+  )
 }
 
 export function writeDevices(path: string, devices: readonly string[]): void {
@@ -40,7 +47,7 @@ export function writeDevices(path: string, devices: readonly string[]): void {
 }
 
 function deviceOf(service: PushService, number: number, ports: Ports): object {
-  const common = { app_id: APP_IDS[service], pushkey_ts: PUSHKEY_TS }
+  const common = { pushkey_ts: PUSHKEY_TS }
   const digits = String(number)
   if (service === 'apns') {
     // Base64 of 32 bytes, as Element X iOS writes its token.

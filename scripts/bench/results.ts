@@ -31,6 +31,18 @@ export interface Results extends Measured {
   readonly delay: Readonly<Record<string, Runs<DelayFigures>>>
 }
 
+/** What a push or an idle gateway costs, step by step. */
+export interface Growth extends Measured {
+  readonly rows: readonly GrowthRow[]
+}
+
+export interface GrowthRow {
+  readonly store: string
+  readonly step: number
+  /** By what they are, with their unit. */
+  readonly figures: Readonly<Record<string, number>>
+}
+
 export interface Machine {
   readonly cpu: string
   readonly cores: number
@@ -42,6 +54,8 @@ export interface Machine {
 /** What docs/performance.json holds. */
 export interface Kept {
   readonly load?: Results
+  /** By what grows. */
+  readonly growth?: Readonly<Record<string, Growth>>
 }
 
 const PATH = join(import.meta.dirname, '../../docs/performance.json')
@@ -54,7 +68,9 @@ export function readKept(): Kept {
 
 /** What is not measured now stays as it was. */
 export function keep(results: Kept): void {
-  writeFileSync(PATH, `${JSON.stringify({ ...readKept(), ...results }, rounded, 1)}\n`)
+  const before = readKept()
+  const all = { ...before, ...results, growth: { ...before.growth, ...results.growth } }
+  writeFileSync(PATH, `${JSON.stringify(all, rounded, 1)}\n`)
 }
 
 function rounded(_key: string, value: unknown): unknown {

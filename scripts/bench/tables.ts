@@ -2,7 +2,7 @@
 import type { BareFigures } from './measure-bare.ts'
 import type { DelayFigures, Percentiles } from './measure-delay.ts'
 import type { LoadFigures } from './measure-load.ts'
-import type { Results, Runs } from './results.ts'
+import type { Growth, Results, Runs } from './results.ts'
 import { SCENARIOS } from './scenarios.ts'
 import { median, spread } from './statistics.ts'
 
@@ -137,6 +137,33 @@ function loadRows(scenario: string, runs: Runs<LoadFigures>, { peers, bare }: Re
 function valueAt(runs: readonly LoadFigures[], round: number, of: (run: LoadFigures) => number): number {
   const run = runs[round]
   return run === undefined ? Number.NaN : of(run)
+}
+
+/** A table for each store; what does not grow stands from left to right, what grows downwards. */
+export function growthTables(kind: string, { rows }: Growth): readonly Table[] {
+  const stores = [...new Set(rows.map(({ store }) => store))]
+  return stores.map((store) => {
+    const own = rows.filter((row) => row.store === store)
+    const labels = [...new Set(own.flatMap(({ figures }) => Object.keys(figures)))]
+    const shown = labels.filter((label) => own.some(({ figures }) => (figures[label] ?? 0) !== 0))
+    return {
+      title: `${GROWTH_TITLES[kind] ?? kind}, ${store}`,
+      columns: own.map(({ step }) => step.toLocaleString('en')),
+      rows: shown.map((label) => [label, ...own.map(({ figures }) => figureOf(figures[label]))] as const),
+    }
+  })
+}
+
+const GROWTH_TITLES: Readonly<Record<string, string>> = {
+  depth: 'Pushes that wait for another app',
+  apps: 'Apps',
+  devices: 'Devices in each request',
+  processes: 'Processes',
+}
+
+function figureOf(value = 0): string {
+  const digits = value >= 100 || Number.isInteger(value) ? 0 : value >= 10 ? 1 : 2
+  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 
 function idleTable({ idle }: Results): readonly Table[] {

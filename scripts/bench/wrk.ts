@@ -5,8 +5,8 @@ import { promisify } from 'node:util'
 import { BODY, eventId, ROOMS } from './requests.ts'
 
 export interface WrkOptions {
-  /** Of the notify port. */
-  readonly url: string
+  /** Of the notify ports, among which the load is divided. */
+  readonly urls: readonly [string, ...string[]]
   /** Of `writeDevices`. */
   readonly devicesFile: string
   readonly connections: number
@@ -14,7 +14,7 @@ export interface WrkOptions {
   readonly devicesPerRequest: number
   /** Part of each event ID; unique to the run. */
   readonly run: string
-  /** Where the script is put. */
+  /** How the files begin in which the scripts are put. */
   readonly scriptFile: string
 }
 
@@ -34,9 +34,31 @@ const REPORT = 'HUSHGATE BENCH '
 /** Of the number in an event ID. */
 const DIGITS = 12
 
+/** A wrk for each address. */
 export async function runWrk(options: WrkOptions): Promise<WrkReport> {
-  writeFileSync(options.scriptFile, script(options))
-  const { url, connections, seconds, scriptFile } = options
+  const { urls, run } = options
+  const connections = Math.ceil(options.connections / urls.length)
+  const reports = await Promise.all(
+    urls.map((url, index) =>
+      runOne(url, { ...options, connections, run: index === 0 ? run : `${run}-${index}` }, index / urls.length),
+    ),
+  )
+  const total = (of: (report: WrkReport) => number): number => reports.reduce((sum, report) => sum + of(report), 0)
+  const mean = (of: (report: WrkReport) => number): number => total(of) / reports.length
+  return {
+    accepted: total(({ accepted }) => accepted),
+    failed: total(({ failed }) => failed),
+    seconds: mean(({ seconds }) => seconds),
+    latencyMs: { p50: mean(({ latencyMs }) => latencyMs.p50), p99: mean(({ latencyMs }) => latencyMs.p99) },
+    cpuMs: total(({ cpuMs }) => cpuMs),
+  }
+}
+
+/** `share`: of the pushkeys, from where on they are used. */
+async function runOne(url: string, options: WrkOptions, share: number): Promise<WrkReport> {
+  const { connections, seconds, run } = options
+  const scriptFile = `${options.scriptFile}-${run}`
+  writeFileSync(scriptFile, script(url, options, share))
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '20s', '-s', scriptFile, url]
   // `times` tells what the children of this shell have used.
   const { stdout } = await execute('bash', ['-c', 'wrk "$@"; times', 'bash', ...args], {
@@ -69,13 +91,14 @@ function childrenCpuMs(stdout: string): number {
 }
 
 /** A request is put together as text: what wrk does itself costs it half as much again. */
-function script({ url, devicesFile, devicesPerRequest, run }: WrkOptions): string {
+function script(url: string, { devicesFile, devicesPerRequest, run }: WrkOptions, share: number): string {
   const { host, pathname } = new URL(url)
   const eventPrefix = eventId(run, 0).slice(0, -DIGITS)
   return `
 local devices, heads, count, at = {}, {}, 0, 0
 function init()
   for line in io.lines(${quoted(devicesFile)}) do devices[#devices + 1] = line end
+  at = math.floor(#devices * ${share})
 end
 local function device()
   at = at % #devices + 1
