@@ -1,0 +1,196 @@
+/** `npm run bench -- --growth WHAT`: what a push and an idle gateway cost as something grows. No cost may grow faster than its cause. */
+import { join } from 'node:path'
+import { startHelper } from './calls.ts'
+import type { FurtherApp } from './configuration.ts'
+import { measureDelay } from './measure-delay.ts'
+import { measureLoad, type LoadFigures } from './measure-load.ts'
+import type { Options } from './options.ts'
+import type { operations } from './paced-load-process.ts'
+import { cpuMsOf, residentMbOf } from './processes.ts'
+import { devicesOf, writeDevices } from './requests.ts'
+import { describeSession, type Growth, type GrowthRow } from './results.ts'
+import { APP_IDS, type Rig } from './rig.ts'
+import { SCENARIOS, type Scenario } from './scenarios.ts'
+import { hushgate, type HushgateOptions, type RunningSubject, type StoreKind } from './subjects.ts'
+
+export const GROWTHS = ['depth', 'apps', 'devices', 'processes'] as const
+export type GrowthKind = (typeof GROWTHS)[number]
+
+type Figures = Readonly<Record<string, number>>
+
+const STEPS = {
+  depth: [0, 1000, 10_000, 100_000, 1_000_000],
+  apps: [1, 10, 100, 1000],
+  devices: [1, 3, 10, 30, 100],
+  processes: [1, 2, 3, 4],
+} as const
+const PER_SECOND = 200
+const DELAY_MS = 50
+const IDLE_SECONDS = 5
+/** Of which homeservers post one request to so many devices when the queue is filled. */
+const FILLING_DEVICES = 100
+/** Nobody listens there: what is for this app waits. */
+const AWAY: FurtherApp = { name: 'com.example.away', port: 9 }
+
+export interface GrowthRun {
+  readonly rig: Rig
+  readonly options: Options
+  /** For what a run needs. */
+  readonly folder: string
+}
+
+export async function measureGrowth(kind: GrowthKind, run: GrowthRun): Promise<Growth> {
+  const { stores, max } = run.options
+  const steps = STEPS[kind].filter((step) => step <= max)
+  const rows: GrowthRow[] = []
+  for (const store of kind === 'processes' ? (['redis'] as const) : stores) {
+    const add = (step: number, figures: Figures): void => {
+      rows.push({ store, step, figures })
+      process.stderr.write(`${kind} ${step}, ${store}: ${JSON.stringify(figures)}\n`)
+    }
+    if (kind === 'depth') await measureDepths(store, steps, run, add)
+    else for (const step of steps) add(step, await MEASURES[kind](store, step, run))
+  }
+  return { ...describeSession(), rows }
+}
+
+const MEASURES = { apps: measureApps, devices: measureDevices, processes: measureProcesses } as const
+
+async function measureDepths(
+  store: StoreKind,
+  steps: readonly number[],
+  run: GrowthRun,
+  add: (step: number, figures: Figures) => void,
+): Promise<void> {
+  const waiting = join(run.folder, 'devices-away')
+  writeDevices(
+    waiting,
+    devicesOf('apns', 50_000, run.rig.ports, () => AWAY.name),
+  )
+  await withGateway({ store, furtherApps: [AWAY] }, run, async (subject) => {
+    const load = startHelper<typeof operations>('paced-load-process.ts')
+    let depth = 0
+    for (const step of steps) {
+      const requests = (step - depth) / FILLING_DEVICES
+      const common = { url: subject.urls[0], devicesFile: waiting, devicesPerRequest: FILLING_DEVICES }
+      const startMs = performance.now()
+      const accepted = await load.ask('fill', { ...common, requests, run: idOf('fill', step) })
+      const seconds = (performance.now() - startMs) / 1000
+      depth += accepted * FILLING_DEVICES
+      const filling = requests === 0 ? {} : { 'stored/s while filling': (accepted * FILLING_DEVICES) / seconds }
+      add(depth, { ...filling, ...(await costOf(subject, run, () => APP_IDS.apns)) })
+    }
+    load.stop()
+  })
+}
+
+function measureApps(store: StoreKind, step: number, run: GrowthRun): Promise<Figures> {
+  const apps = Array.from({ length: step }, (_, number) => ({
+    name: `com.example.app-${number}`,
+    port: run.rig.ports.apns,
+  }))
+  return withGateway({ store, furtherApps: apps }, run, async (subject) => {
+    const startMs = performance.now()
+    const scrape = await (await fetch(`${subject.adminUrl}/metrics`)).text()
+    const scrapeMs = performance.now() - startMs
+    const figures = await costOf(subject, run, (number) => `com.example.app-${number % step}`)
+    return { ...figures, 'scrape ms': scrapeMs, 'scrape kB': scrape.length / 1000 }
+  })
+}
+
+function measureDevices(store: StoreKind, step: number, run: GrowthRun): Promise<Figures> {
+  return measureUnderLoad({ store }, { devicesPerRequest: step, connections: 20 }, run)
+}
+
+function measureProcesses(store: StoreKind, step: number, run: GrowthRun): Promise<Figures> {
+  return measureUnderLoad({ store, processes: step }, {}, run)
+}
+
+async function measureUnderLoad(
+  gateway: Partial<HushgateOptions> & Pick<HushgateOptions, 'store'>,
+  changes: Partial<Scenario>,
+  { rig, options, folder }: GrowthRun,
+): Promise<Figures> {
+  const [apns] = SCENARIOS
+  if (apns === undefined) throw new Error('there is no scenario')
+  const scenario = { ...apns, ...changes }
+  const devicesFile = join(folder, 'devices-apns')
+  writeDevices(devicesFile, devicesOf('apns', options.pushkeys, rig.ports))
+  const files = { devicesFile, scriptFile: join(folder, 'load.lua') }
+  return withGateway(gateway, { rig, options, folder }, async (subject) =>
+    chosen(await measureLoad(subject, { rig, scenario, ...files, ...options, id: idOf('load', Date.now()) })),
+  )
+}
+
+function chosen(figures: LoadFigures): Figures {
+  return {
+    'accepted/s': figures.acceptedPerSecond,
+    'delivered/s': figures.deliveredPerSecond,
+    'CPU ms a push, gateway': figures.gatewayCpuMsPerPush,
+    'CPU ms a push, Redis': figures.redisCpuMsPerPush,
+    'request p50 ms': figures.requestP50Ms,
+    'memory peak MB': figures.peakMb,
+    'Redis commands a push': figures.redisCommandsPerPush,
+    'not 200': figures.failed,
+    lost: figures.lost,
+  }
+}
+
+/** Of an idle gateway, and of pushes now and then. */
+async function costOf(subject: RunningSubject, run: GrowthRun, appIdOf: (number: number) => string): Promise<Figures> {
+  const { rig, options, folder } = run
+  const devicesFile = join(folder, 'devices-paced')
+  writeDevices(devicesFile, devicesOf('apns', options.pushkeys, rig.ports, appIdOf))
+  const pids = subject.pids()
+  const redisPids = subject.redis === undefined ? [] : [subject.redis.pid]
+  await sleep(IDLE_SECONDS)
+  const before = { cpuMs: cpuMsOf(pids), redisCpuMs: cpuMsOf(redisPids), redis: await subject.redis?.work() }
+  await sleep(IDLE_SECONDS)
+  const redis = await subject.redis?.work()
+  const idle = {
+    'idle: memory MB': residentMbOf(pids),
+    'idle: CPU ms/s': (cpuMsOf(pids) - before.cpuMs) / IDLE_SECONDS,
+    'idle: Redis memory MB': residentMbOf(redisPids),
+    'idle: Redis CPU ms/s': (cpuMsOf(redisPids) - before.redisCpuMs) / IDLE_SECONDS,
+    'idle: Redis commands/s': ((redis?.commands ?? 0) - (before.redis?.commands ?? 0)) / IDLE_SECONDS,
+  }
+  const delay = await measureDelay(subject, {
+    ...options,
+    rig,
+    service: 'apns',
+    delayMs: DELAY_MS,
+    perSecond: PER_SECOND,
+    devicesFile,
+    id: idOf('paced', Date.now()),
+  })
+  return {
+    ...idle,
+    'CPU ms a push': delay.gatewayCpuMsPerPush,
+    'request → push service p50 ms': delay.fromRequestMs.p50,
+    'request → push service p99 ms': delay.fromRequestMs.p99,
+    'not 200': delay.failed,
+    lost: delay.lost,
+  }
+}
+
+async function withGateway<T>(
+  gateway: Partial<HushgateOptions> & Pick<HushgateOptions, 'store'>,
+  { rig, options }: GrowthRun,
+  measure: (subject: RunningSubject) => Promise<T>,
+): Promise<T> {
+  const [[name, program] = ['', '']] = options.programs
+  const subject = await hushgate({ name, program, ...gateway }).start(rig)
+  try {
+    return await measure(subject)
+  } finally {
+    await subject.stop()
+  }
+}
+
+function idOf(what: string, number: number): string {
+  return `${what}-${number.toString(36)}`
+}
+
+function sleep(seconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+}
