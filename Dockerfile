@@ -31,7 +31,10 @@ LABEL org.opencontainers.image.title="Hushgate" \
       org.opencontainers.image.revision="${REVISION}"
 # HUSHGATE_IN_CONTAINER: SQLite outside a volume is refused. The compile cache makes the health check three times as cheap; where /tmp cannot be
 # written to, there is none.
+# NODE_OPTIONS and MALLOC_ARENA_MAX: as bin/hushgate sets them.
 ENV NODE_ENV=production \
+    NODE_OPTIONS=--max-semi-space-size=16 \
+    MALLOC_ARENA_MAX=1 \
     NODE_COMPILE_CACHE=/tmp/hushgate-compile-cache \
     HUSHGATE_CONFIG=/etc/hushgate/hushgate.yaml \
     HUSHGATE_IN_CONTAINER=1

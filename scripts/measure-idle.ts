@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startSimulators } from '../src/commands/simulators.ts'
+import { LAUNCH_OPTIONS } from './launch-options.ts'
 
 const RUNS = 5
 /** After which an idle gateway has settled. */
@@ -28,7 +29,11 @@ async function measure(program: readonly string[], appsYaml: string): Promise<Fi
   )
   const startMs = performance.now()
   const [command = '', ...args] = program
-  const child = spawn(command, [...args, 'serve'], { cwd: folder, env: {}, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(command, [...args, 'serve'], {
+    cwd: folder,
+    env: LAUNCH_OPTIONS.environment,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   try {
     for await (const line of createInterface(child.stdout)) if (line.includes('Hushgate is running')) break
     const readyMs = performance.now() - startMs
@@ -51,7 +56,9 @@ await using simulators = await startSimulators({ folder: keys, onApplePush: () =
 for (const main of programs) {
   const figures: Figures[] = []
   for (let run = 0; run < RUNS; run += 1)
-    figures.push(await measure([process.execPath, join(CHECKOUT, main)], simulators.appsYaml))
+    figures.push(
+      await measure([process.execPath, ...LAUNCH_OPTIONS.nodeArguments, join(CHECKOUT, main)], simulators.appsYaml),
+    )
   const ready = median(figures.map(({ readyMs }) => readyMs))
   const resident = median(figures.map(({ residentMb }) => residentMb))
   process.stdout.write(

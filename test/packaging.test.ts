@@ -5,6 +5,7 @@ import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { mistakesIn } from '../scripts/check-release.ts'
+import { LAUNCH_OPTIONS } from '../scripts/launch-options.ts'
 import { configurationDoc, writeConfiguration } from '../scripts/write-configuration-doc.ts'
 import { configSchema } from '../src/config/json-schema.ts'
 import { isJsonObject, type JsonObject } from '../src/core/json.ts'
@@ -26,6 +27,16 @@ function at(value: unknown, ...path: readonly string[]): unknown {
 describe('docs/configuration.md', () => {
   it('says what the schema says; renew it with: npm run schema', () => {
     expect(readFileSync(configurationDoc, 'utf8')).toBe(writeConfiguration())
+  })
+})
+
+describe('how the program is started', () => {
+  it.each(['bin/hushgate', 'Dockerfile'])('by %s is how it is measured (scripts/launch-options.ts)', (path) => {
+    const text = read(path)
+    const { nodeArguments, environment } = LAUNCH_OPTIONS
+    const [arena = ''] = Object.values(environment)
+    expect(nodeArguments.filter((argument) => !text.includes(`=${argument}`))).toEqual([])
+    expect(text).toMatch(new RegExp(`MALLOC_ARENA_MAX(=|[^\n]*:-)"?${arena}`))
   })
 })
 

@@ -1,6 +1,7 @@
 /** One process of Hushgate, as it is installed. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { LAUNCH_OPTIONS } from '../launch-options.ts'
 
 export interface Program {
   readonly pid: number
@@ -14,8 +15,13 @@ const MAX_KEPT_LINES = 100
 
 /** `main`: what `npm run build` has made. Resolves when it listens. */
 export async function startProgram(main: string, folder: string): Promise<Program> {
-  // No environment: a proxy that is named in ours would be asked to reach loopback.
-  const child = spawn(process.execPath, [main, 'serve'], { cwd: folder, env: {}, stdio: ['ignore', 'pipe', 'inherit'] })
+  const { nodeArguments, environment } = LAUNCH_OPTIONS
+  // No environment but this: a proxy that is named in ours would be asked to reach loopback.
+  const child = spawn(process.execPath, [...nodeArguments, main, 'serve'], {
+    cwd: folder,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const killNow = (): void => void child.kill('SIGKILL')
   process.once('exit', killNow)
   const ended = new Promise((resolve) => child.once('exit', resolve))

@@ -10,7 +10,7 @@ export const PAGE_BYTES = 4096
 /** The write-ahead log is cut back to this after a burst. */
 const LOG_BYTES = 16 * 1024 * 1024
 /** The keys of the memory are hashes, so they touch pages all over the file. */
-const CACHE_KIB = 32 * 1024
+const CACHE_KIB = 16 * 1024
 const SQLITE_BUSY = 5
 const SQLITE_NOTADB = 26
 
