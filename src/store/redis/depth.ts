@@ -3,7 +3,7 @@ import type { QueueDepth } from '../contract.ts'
 import { callRedis } from './call-redis.ts'
 import type { Client } from './connection.ts'
 import type { Layouts } from './layouts.ts'
-import { occupiedShards, storedKeysOf } from './occupied.ts'
+import { occupiedGroups, storedKeysOf } from './occupied.ts'
 import type { Shard } from './shard.ts'
 
 export interface DepthsOptions {
@@ -19,35 +19,43 @@ const FRESH_MS = 250
 const SAMPLES = 32
 
 /**
- * KEYS: wait, prioritized, delayed, active, deaths. ARGV: prefix of a job's key, now, samples. It reads the record of each job (job.ts).
- * Delayed jobs that are due count as waiting; BullMQ's score is the time in ms × 4096 (getDelayedScore.lua).
+ * Of each shard, KEYS: wait, prioritized, delayed, active, deaths; ARGV: now, samples, then of each shard the prefix of a job's key. It reads the record of
+ * each job (job.ts). Delayed jobs that are due count as waiting; BullMQ's score is the time in ms × 4096 (getDelayedScore.lua).
  */
 const COUNT = `
-local due = redis.call('ZCOUNT', KEYS[3], '-inf', (ARGV[2] + 1) * 4096 - 1)
-local states = {
-  {KEYS[1], 'LRANGE', 0, redis.call('LLEN', KEYS[1]) - 1},
-  {KEYS[2], 'ZRANGE', 0, redis.call('ZCARD', KEYS[2]) - 1},
-  {KEYS[3], 'ZRANGE', 0, due - 1},
-  {KEYS[3], 'ZRANGE', due, redis.call('ZCARD', KEYS[3]) - 1},
-  {KEYS[4], 'LRANGE', 0, redis.call('LLEN', KEYS[4]) - 1},
-}
-local counts = {}
-local oldest = '0'
-for s, state in ipairs(states) do
-  local jobs = state[4] - state[3] + 1
-  local samples = math.min(jobs, tonumber(ARGV[3]))
-  local sum = 0
-  for i = 0, samples - 1 do
-    local at = samples == 1 and state[4] or state[3] + math.floor(i * (jobs - 1) / (samples - 1))
-    local id = redis.call(state[2], state[1], at, at)[1]
-    local data = redis.call('HGET', ARGV[1] .. id, 'data') or ''
-    sum = sum + (tonumber(string.match(data, '"count":(%d+)')) or 1)
-    local dueAt = string.match(data, '"dueAtMs":(%d+)')
-    if s <= 3 and dueAt and (oldest == '0' or tonumber(dueAt) < tonumber(oldest)) then oldest = dueAt end
+local function count(wait, prioritized, delayed, active, deaths, prefix)
+  local due = redis.call('ZCOUNT', delayed, '-inf', (ARGV[1] + 1) * 4096 - 1)
+  local states = {
+    {wait, 'LRANGE', 0, redis.call('LLEN', wait) - 1},
+    {prioritized, 'ZRANGE', 0, redis.call('ZCARD', prioritized) - 1},
+    {delayed, 'ZRANGE', 0, due - 1},
+    {delayed, 'ZRANGE', due, redis.call('ZCARD', delayed) - 1},
+    {active, 'LRANGE', 0, redis.call('LLEN', active) - 1},
+  }
+  local counts = {}
+  local oldest = '0'
+  for s, state in ipairs(states) do
+    local jobs = state[4] - state[3] + 1
+    local samples = math.min(jobs, tonumber(ARGV[2]))
+    local sum = 0
+    for i = 0, samples - 1 do
+      local at = samples == 1 and state[4] or state[3] + math.floor(i * (jobs - 1) / (samples - 1))
+      local id = redis.call(state[2], state[1], at, at)[1]
+      local data = redis.call('HGET', prefix .. id, 'data') or ''
+      sum = sum + (tonumber(string.match(data, '"count":(%d+)')) or 1)
+      local dueAt = string.match(data, '"dueAtMs":(%d+)')
+      if s <= 3 and dueAt and (oldest == '0' or tonumber(dueAt) < tonumber(oldest)) then oldest = dueAt end
+    end
+    counts[s] = samples == 0 and 0 or math.floor(sum * jobs / samples + 0.5)
   end
-  counts[s] = samples == 0 and 0 or math.floor(sum * jobs / samples + 0.5)
+  return {counts[1] + counts[2] + counts[3], counts[4], counts[5], redis.call('ZCARD', deaths), oldest}
 end
-return {counts[1] + counts[2] + counts[3], counts[4], counts[5], redis.call('ZCARD', KEYS[5]), oldest}
+local all = {}
+for i = 1, #KEYS / 5 do
+  local k = (i - 1) * 5
+  all[i] = count(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], KEYS[k + 5], ARGV[i + 2])
+end
+return all
 `
 
 interface Counted extends Omit<QueueDepth, 'oldestAgeMs'> {
@@ -107,26 +115,30 @@ export class Depths {
     return callRedis(client, async () => {
       if (!layouts.isLoaded) await layouts.load()
       const shards = routes.flatMap((route) => layouts.allShardsOf(route))
-      const occupied = await occupiedShards(client, shards, storedKeysOf)
-      return new Map(
-        await Promise.all(occupied.map(async (shard) => [shard.id, await this.#countShard(shard)] as const)),
-      )
+      const groups = await occupiedGroups(client, shards, storedKeysOf)
+      return new Map((await Promise.all(groups.map((group) => this.#countGroup(group)))).flat())
     })
   }
 
-  async #countShard(shard: Shard): Promise<Counted> {
-    const keys = storedKeysOf(shard)
-    const reply: unknown = await this.#options.client.eval(
+  /** Resolves with the id and the content of each. */
+  async #countGroup(shards: readonly Shard[]): Promise<readonly (readonly [string, Counted])[]> {
+    const keys = shards.flatMap(storedKeysOf)
+    const prefixes = shards.map(({ id }) => `${id}:`)
+    const replies: unknown = await this.#options.client.eval(
       COUNT,
       keys.length,
       ...keys,
-      `${shard.id}:`,
       Date.now(),
       SAMPLES,
+      ...prefixes,
     )
-    const [waiting = 0, delayed = 0, active = 0, dead = 0, oldestDueAtMs = 0] = Array.isArray(reply)
-      ? reply.map(Number)
-      : []
-    return { waiting, delayed, active, dead, oldestDueAtMs }
+    return shards.map(({ id }, index) => [id, countedIn(Array.isArray(replies) ? replies[index] : undefined)])
   }
+}
+
+function countedIn(reply: unknown): Counted {
+  const [waiting = 0, delayed = 0, active = 0, dead = 0, oldestDueAtMs = 0] = Array.isArray(reply)
+    ? reply.map(Number)
+    : []
+  return { waiting, delayed, active, dead, oldestDueAtMs }
 }
