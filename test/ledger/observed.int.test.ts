@@ -41,7 +41,7 @@ describe('the ledger', () => {
   it('push services of browsers are sent no header but these', () => {
     const headers = observations.flatMap(({ webPushes }) => webPushes.flatMap((push) => Object.keys(push.headers)))
     const ours = ['authorization', 'content-encoding', 'content-length', 'content-type', 'topic', 'ttl', 'urgency']
-    expect([...new Set(headers)].toSorted()).toEqual([...ours, 'connection', 'host'].toSorted())
+    expect([...new Set(headers)].toSorted()).toEqual([...ours, 'host'].toSorted())
   })
 })
 
