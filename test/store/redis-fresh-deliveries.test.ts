@@ -11,17 +11,30 @@ const FRESH = { latestOrder: undefined }
 function stored(more: Partial<Delivery> = {}): { readonly fresh: FreshDeliveries; readonly delivery: Delivery } {
   const fresh = new FreshDeliveries(clock.nowMs)
   const delivery = createDelivery(more)
-  fresh.add(delivery.id)
+  fresh.begin(delivery.id)(true)
   return { fresh, delivery }
 }
 
-it('what was just stored is fresh, once', () => {
+it('what was just stored is fresh, once', async () => {
   const { fresh, delivery } = stored()
-  expect(fresh.take({ delivery, attempt: 1, order: 1 })).toEqual(FRESH)
-  expect(fresh.take({ delivery, attempt: 1, order: 1 })).toBeUndefined()
+  expect(await fresh.take({ delivery, attempt: 1, order: 1 })).toEqual(FRESH)
+  expect(await fresh.take({ delivery, attempt: 1, order: 1 })).toBeUndefined()
 })
 
-it.each<[string, (of: ReturnType<typeof stored>) => unknown]>([
+it.each([
+  [true, FRESH],
+  [false, undefined],
+])('what is fetched before its event is claimed waits for that: claimed %s', async (isClaimed, expected) => {
+  const fresh = new FreshDeliveries(clock.nowMs)
+  const delivery = createDelivery()
+  const settle = fresh.begin(delivery.id)
+  const taken = fresh.take({ delivery, attempt: 1, order: 1 })
+  settle(isClaimed)
+  settle(!isClaimed)
+  expect(await taken).toEqual(expected)
+})
+
+it.each<[string, (of: ReturnType<typeof stored>) => Promise<unknown>]>([
   ['what another process stored', ({ fresh }) => fresh.take({ delivery: createDelivery(), attempt: 1, order: 1 })],
   ['what was attempted before', ({ fresh, delivery }) => fresh.take({ delivery, attempt: 2, order: 1 })],
   [
@@ -31,11 +44,11 @@ it.each<[string, (of: ReturnType<typeof stored>) => unknown]>([
       return fresh.take({ delivery, attempt: 1, order: 1 })
     },
   ],
-])('%s is not fresh', (_what, taken) => {
-  expect(taken(stored())).toBeUndefined()
+])('%s is not fresh', async (_what, taken) => {
+  expect(await taken(stored())).toBeUndefined()
 })
 
-it('what may have been overtaken by what another process stored is not fresh', () => {
+it('what may have been overtaken by what another process stored is not fresh', async () => {
   const { fresh, delivery } = stored({ latestKey: 'badge' })
-  expect(fresh.take({ delivery, attempt: 1, order: 1 })).toBeUndefined()
+  expect(await fresh.take({ delivery, attempt: 1, order: 1 })).toBeUndefined()
 })

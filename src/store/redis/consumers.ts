@@ -51,7 +51,7 @@ export class Consumers {
     const consumer = new RedisConsumer({
       route,
       concurrency,
-      handler: (handedOut, signal) => handler({ ...handedOut, fresh: fresh.take(handedOut) }, signal),
+      handler: async (handedOut, signal) => handler({ ...handedOut, fresh: await fresh.take(handedOut) }, signal),
       keyring,
       nowMs,
       lockMs: timings.lockMs,

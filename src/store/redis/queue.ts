@@ -57,9 +57,14 @@ export class RedisQueue implements DeliveryQueue {
     return this.#parts.writer.add(deliveries)
   }
 
-  accept(deliveries: readonly NewDelivery[]): Promise<readonly Accepted[]> {
+  async accept(deliveries: readonly NewDelivery[]): Promise<readonly Accepted[]> {
     const { memory, fresh } = this.#parts
-    return acceptInSteps(this, memory, deliveries, ({ id }) => fresh.add(id))
+    const settles = new Map(deliveries.map(({ delivery: { id } }) => [id, fresh.begin(id)]))
+    try {
+      return await acceptInSteps(this, memory, deliveries, ({ id }) => settles.get(id)?.(true))
+    } finally {
+      for (const settle of settles.values()) settle(false)
+    }
   }
 
   consume(route: string, concurrency: number, handler: Handler): Consumer {
