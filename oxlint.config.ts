@@ -8,7 +8,16 @@ const CORE = ['../core/*']
 /** Its contract, not what is behind it. */
 const STORE = [...CORE, '../store/*.ts']
 const BELOW = [...STORE, '../config/*', '../memory/*', '../metrics/*']
-const OF_STORE = ['../../core/*', '../contract.ts', '../envelope.ts', '../expiry.ts', '../forget.ts', '../settings.ts', '../accept-in-steps.ts', '../parked.ts']
+const OF_STORE = [
+  '../../core/*',
+  '../contract.ts',
+  '../envelope.ts',
+  '../expiry.ts',
+  '../forget.ts',
+  '../settings.ts',
+  '../accept-in-steps.ts',
+  '../parked.ts',
+]
 
 /** Each push service with the library that has its only home there. Another one is a line here; no push service knows of another. */
 const PROVIDERS = { apns: '@parse/node-apn', fcm: 'firebase-admin', webpush: 'web-push' }
