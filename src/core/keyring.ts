@@ -37,7 +37,13 @@ export class Keyring {
     cipher.setAAD(Buffer.from(context))
     const body = cipher.update(plaintext)
     cipher.final()
-    return Buffer.concat([Buffer.of(VERSION), this.#sealing.id, iv, cipher.getAuthTag(), body])
+    const sealed = Buffer.allocUnsafe(HEADER_BYTES + body.length)
+    sealed[0] = VERSION
+    this.#sealing.id.copy(sealed, 1)
+    iv.copy(sealed, 1 + KEY_ID_BYTES)
+    cipher.getAuthTag().copy(sealed, HEADER_BYTES - TAG_BYTES)
+    body.copy(sealed, HEADER_BYTES)
+    return sealed
   }
 
   #takeIv(): Buffer {

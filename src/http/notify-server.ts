@@ -22,6 +22,7 @@ export interface NotifyServerParts {
 }
 
 export const NOTIFY_PATH = '/_matrix/push/v1/notify'
+const NONE_REJECTED = JSON.stringify({ rejected: [] })
 /** The app ID follows. */
 const VAPID_PATH = '/_hushgate/vapid/'
 const VAPID_CACHED_SECONDS = 300
@@ -90,14 +91,19 @@ function answerErrors(server: FastifyInstance, { bodyLimitBytes, log, nowMs }: N
 }
 
 function addNotifyRoutes(server: FastifyInstance, { intake, metrics }: NotifyServerParts): void {
-  server.post(NOTIFY_PATH, async (request, reply) => {
+  // Not async: to wait for a reply costs Fastify as much as to send it.
+  server.post(NOTIFY_PATH, (request, reply) => {
     const notification = parseNotification(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0))
     if ('errcode' in notification) {
       const { errcode, error } = notification
-      return answerError(reply, errcode === 'M_TOO_LARGE' ? 413 : 400, errcode, error)
+      answerError(reply, errcode === 'M_TOO_LARGE' ? 413 : 400, errcode, error)
+      return
     }
-    const rejected = await intake.accept(notification)
-    return reply.type('application/json').send(JSON.stringify({ rejected }))
+    intake.accept(notification).then(
+      (rejected) =>
+        reply.type('application/json').send(rejected.length === 0 ? NONE_REJECTED : JSON.stringify({ rejected })),
+      (error: unknown) => reply.send(error),
+    )
   })
   server.addHook('onResponse', (request, reply, done) => {
     if (request.routeOptions.url === NOTIFY_PATH && request.method === 'POST')

@@ -14,12 +14,15 @@ export function sealDeliveries(keyring: Keyring, route: string, deliveries: read
   return keyring.seal(padded(JSON.stringify({ v: VERSION, deliveries: deliveries.map(toJson) })), route)
 }
 
+/** Used again for each: it is sealed before the next one is written. */
+let scratch = Buffer.alloc(0)
+
 /** With spaces, which JSON ignores. */
 function padded(json: string): Buffer {
-  const bytes = Buffer.byteLength(json)
-  const buffer = Buffer.alloc(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES, ' ')
-  buffer.write(json)
-  return buffer
+  const steps = Math.ceil(Buffer.byteLength(json) / STEP_BYTES)
+  if (scratch.length < steps * STEP_BYTES) scratch = Buffer.alloc(steps * STEP_BYTES)
+  const written = scratch.write(json)
+  return scratch.subarray(0, steps * STEP_BYTES).fill(' ', written)
 }
 
 /** Throws UnsealError when the key is missing, the seal does not match, or a newer Hushgate wrote it. */
@@ -49,9 +52,24 @@ export function tryOpenDeliveries(keyring: Keyring, route: string, sealed: Uint8
   }
 }
 
+/** All but what is only said when it is stored, and the route, which is authenticated. */
 function toJson(delivery: Delivery): JsonObject {
-  const { route: _route, dueAtMs: _due, outdates: _outdates, target, message, deviceHash, ...rest } = delivery
-  return { ...rest, device: deviceHash, target: target.reveal(), headers: message.headers, body: message.body }
+  const { id, pushkeyTs, deduplicationKey, latestKey, probesDead, acceptedAtMs, expiresAtMs } = delivery
+  const { target, message, deviceHash } = delivery
+  return {
+    id,
+    priority: delivery.priority,
+    pushkeyTs,
+    deduplicationKey,
+    latestKey,
+    probesDead,
+    acceptedAtMs,
+    expiresAtMs,
+    device: deviceHash,
+    target: target.reveal(),
+    headers: message.headers,
+    body: message.body,
+  }
 }
 
 function fromJson(route: string, json: unknown): Delivery {
