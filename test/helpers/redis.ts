@@ -30,8 +30,10 @@ export interface TestRedis {
 type Settings = Readonly<Record<string, string | number>>
 
 export interface TestRedisOptions {
-  /** Cluster: one node that has all slots. */
+  /** Cluster: one node that has all slots, unless told otherwise. */
   readonly mode?: 'single' | 'cluster' | 'tls'
+  /** Of a node of a Cluster, the first and the last; `redis-cluster.ts` makes a whole one. */
+  readonly slots?: readonly [number, number] | 'none'
   /** As in redis.conf. */
   readonly settings?: Settings
   /** False: only a port is reserved until `start`. */
@@ -42,6 +44,7 @@ const READY = 'Ready to accept connections'
 
 export async function startRedis({
   mode = 'single',
+  slots = [0, 16_383],
   settings = {},
   isStarted = true,
 }: TestRedisOptions = {}): Promise<TestRedis> {
@@ -91,7 +94,7 @@ export async function startRedis({
     },
     async start() {
       child = await spawnRedis(commandLine)
-      if (mode === 'cluster') await assignAllSlots(await redis.client())
+      if (mode === 'cluster' && slots !== 'none') await assignSlots(await redis.client(), slots)
     },
     freeze: () => void child?.kill('SIGSTOP'),
     thaw: () => void child?.kill('SIGCONT'),
@@ -129,11 +132,15 @@ async function spawnRedis(commandLine: readonly string[], readyText = READY): Pr
   return child
 }
 
-async function assignAllSlots(client: Redis): Promise<void> {
-  if (!(await client.cluster('INFO')).includes('cluster_slots_assigned:16384'))
-    await client.cluster('ADDSLOTSRANGE', 0, 16_383)
-  while (!(await client.cluster('INFO')).includes('cluster_state:ok'))
-    await new Promise((resolve) => setTimeout(resolve, 10))
+/** Resolves when the cluster works, if it has all slots by then. */
+async function assignSlots(client: Redis, [first, last]: readonly [number, number]): Promise<void> {
+  if ((await client.cluster('INFO')).includes('cluster_slots_assigned:0'))
+    await client.cluster('ADDSLOTSRANGE', first, last)
+  if (first === 0 && last === 16_383) await untilClusterSays(client, 'cluster_state:ok')
+}
+
+export async function untilClusterSays(client: Redis, text: string): Promise<void> {
+  while (!(await client.cluster('INFO')).includes(text)) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
 async function tlsSettings(folder: string, port: number): Promise<Settings> {

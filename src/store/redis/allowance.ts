@@ -43,18 +43,14 @@ export class Allowance {
     this.#notify()
   }
 
-  /** Resolves when so many slots are free, or none are to be waited for: the gate is closed, or it is stopping. */
-  untilFree(slots: number): Promise<void> {
-    return this.#until(() => this.#isStopping || this.#gate === 'closed' || this.#freeSlots >= slots)
+  /** So many slots may become free. Not while the gate is closed, nor when it is stopping. */
+  mustWaitFor(slots: number): boolean {
+    return !this.#isStopping && this.#gate !== 'closed' && this.#freeSlots < slots
   }
 
-  /** Resolves when something may be handed out, or when it is stopping. */
-  untilOpen(): Promise<void> {
-    return this.#until(() => this.#isStopping || this.isOpen)
-  }
-
-  async #until(condition: () => boolean): Promise<void> {
-    while (!condition()) await this.#changed.promise
+  /** Resolves when something of this has changed. Whoever waits has to look again then: another shard may have been faster. */
+  get change(): Promise<void> {
+    return this.#changed.promise
   }
 
   #notify(): void {

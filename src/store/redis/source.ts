@@ -93,8 +93,8 @@ export class Source {
   async #fetchJobs(): Promise<void> {
     await this.#options.until
     while (this.#isWanted && !this.#isStopping) {
-      await this.#options.allowance.untilOpen()
-      if (!this.#isStopping) await this.#fetchJob()
+      if (this.#options.allowance.isOpen) await this.#fetchJob()
+      else await this.#options.allowance.change
     }
     // In the same step in which it is seen that nobody wants more: who wakes it after that starts it again.
     this.#running = undefined
@@ -106,7 +106,7 @@ export class Source {
     const job = await this.#fetch()
     if (job === undefined) return
     this.#isWanted = true
-    await allowance.untilFree(slotsOf(job))
+    while (allowance.mustWaitFor(slotsOf(job))) await allowance.change
     if (this.#isStopping || allowance.gate === 'closed') await job.release()
     else onJob(job, this)
   }
