@@ -1,5 +1,6 @@
 /** The store's keys: sealing what is stored (AES-256-GCM), and keyed hashes for every id by which something is looked up again. */
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
+import { Hmac, SHA256, SHA512 } from './hmac.ts'
 
 const VERSION = 1
 const KEY_BYTES = 32
@@ -15,31 +16,32 @@ export class UnsealError extends Error {
   override readonly name = 'UnsealError'
 }
 
-export class Keyring {
-  readonly #hashKey: KeyObject
-  readonly #sealing: { readonly id: Buffer; readonly key: KeyObject }
-  readonly #opening: ReadonlyMap<string, KeyObject>
+/** What a thread needs in order to seal. It can be sent to another one. */
+export interface SealingKey {
+  readonly id: Uint8Array
+  readonly key: KeyObject
+}
+
+export class Sealer {
+  readonly #id: Uint8Array
+  readonly #key: KeyObject
   #random = Buffer.alloc(0)
 
-  /** `encryption`: the first seals, all of them open. */
-  constructor(hashKey: Buffer, encryption: readonly { readonly id: Buffer; readonly key: Buffer }[]) {
-    const [first] = encryption
-    if (first === undefined) throw new UnsealError('a keyring needs an encryption key')
-    this.#hashKey = createSecretKey(hashKey)
-    this.#sealing = { id: first.id, key: createSecretKey(first.key) }
-    this.#opening = new Map(encryption.map(({ id, key }) => [id.toString('hex'), createSecretKey(key)]))
+  constructor({ id, key }: SealingKey) {
+    this.#id = id
+    this.#key = key
   }
 
   /** `context` is authenticated, not stored: what is sealed for one purpose cannot be opened for another. */
-  seal(plaintext: Buffer, context: string): Buffer {
+  seal(plaintext: Buffer, context: string): Buffer<ArrayBuffer> {
     const iv = this.#takeIv()
-    const cipher = createCipheriv('aes-256-gcm', this.#sealing.key, iv)
+    const cipher = createCipheriv('aes-256-gcm', this.#key, iv)
     cipher.setAAD(Buffer.from(context))
     const body = cipher.update(plaintext)
     cipher.final()
     const sealed = Buffer.allocUnsafe(HEADER_BYTES + body.length)
     sealed[0] = VERSION
-    this.#sealing.id.copy(sealed, 1)
+    sealed.set(this.#id, 1)
     iv.copy(sealed, 1 + KEY_ID_BYTES)
     cipher.getAuthTag().copy(sealed, HEADER_BYTES - TAG_BYTES)
     body.copy(sealed, HEADER_BYTES)
@@ -51,6 +53,29 @@ export class Keyring {
     const iv = this.#random.subarray(0, IV_BYTES)
     this.#random = this.#random.subarray(IV_BYTES)
     return iv
+  }
+}
+
+export class Keyring {
+  readonly #hmac: Hmac
+  readonly #longHmac: Hmac
+  readonly sealingKey: SealingKey
+  readonly #sealer: Sealer
+  readonly #opening: ReadonlyMap<string, KeyObject>
+
+  /** `encryption`: the first seals, all of them open. */
+  constructor(hashKey: Buffer, encryption: readonly { readonly id: Buffer; readonly key: Buffer }[]) {
+    const [first] = encryption
+    if (first === undefined) throw new UnsealError('a keyring needs an encryption key')
+    this.#hmac = new Hmac(SHA256, hashKey)
+    this.#longHmac = new Hmac(SHA512, hashKey)
+    this.sealingKey = { id: first.id, key: createSecretKey(first.key) }
+    this.#sealer = new Sealer(this.sealingKey)
+    this.#opening = new Map(encryption.map(({ id, key }) => [id.toString('hex'), createSecretKey(key)]))
+  }
+
+  seal(plaintext: Buffer, context: string): Buffer {
+    return this.#sealer.seal(plaintext, context)
   }
 
   open(sealed: Uint8Array, context: string): Buffer {
@@ -71,12 +96,12 @@ export class Keyring {
 
   /** HMAC-SHA-256 over the parts, unambiguous about where one ends; base64url, 43 characters. */
   hash(purpose: string, ...parts: readonly string[]): string {
-    return createHmac('sha256', this.#hashKey).update(joined(purpose, parts)).digest('base64url')
+    return this.#hmac.text(joined(purpose, parts))
   }
 
   /** HMAC-SHA-512 in the same way: 64 bytes, of which several names can be cut. */
   derive(purpose: string, ...parts: readonly string[]): Buffer {
-    return createHmac('sha512', this.#hashKey).update(joined(purpose, parts)).digest()
+    return this.#longHmac.bytes(joined(purpose, parts))
   }
 }
 

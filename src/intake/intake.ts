@@ -231,6 +231,7 @@ function newDeliveryOf({ delivery, unless }: Prepared): NewDelivery {
 }
 
 function rejectedOf(devices: readonly Device[], results: readonly DeviceResult[]): readonly string[] {
+  if (!results.includes('rejected')) return []
   const rejected = devices.filter((_, index) => results[index] === 'rejected')
   return [...new Set(rejected.map(({ pushkey }) => pushkey.reveal()))]
 }

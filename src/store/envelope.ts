@@ -1,7 +1,7 @@
 /** Deliveries as the bytes that a store keeps: JSON with a version, sealed. Only here is a pushkey revealed in order to be stored. */
 import type { Delivery, Priority } from '../core/delivery.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
-import { UnsealError, type Keyring } from '../core/keyring.ts'
+import { UnsealError, type Keyring, type Sealer } from '../core/keyring.ts'
 import { Secret } from '../core/secret.ts'
 
 const VERSION = 1
@@ -11,7 +11,16 @@ const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
 
 /** Deliveries of one route, sealed as one. The name of the route is authenticated and not stored: what is sealed for one route does not open for another. */
 export function sealDeliveries(keyring: Keyring, route: string, deliveries: readonly Delivery[]): Buffer {
-  return keyring.seal(padded(JSON.stringify({ v: VERSION, deliveries: deliveries.map(toJson) })), route)
+  return keyring.seal(padded(envelopeOf(deliveries)), route)
+}
+
+/** What is to be sealed. */
+export function envelopeOf(deliveries: readonly Delivery[]): string {
+  return JSON.stringify({ v: VERSION, deliveries: deliveries.map(toJson) })
+}
+
+export function sealEnvelope(sealer: Sealer, route: string, envelope: string): Buffer<ArrayBuffer> {
+  return sealer.seal(padded(envelope), route)
 }
 
 /** Used again for each: it is sealed before the next one is written. */

@@ -28,14 +28,14 @@ JSON.parse = function parseOrThrow(text: string, ...more) {
 }
 
 /** While its parts are hashed, which nobody expects. */
-const { createHmac } = crypto
-crypto.createHmac = function createHmacOrThrow(...args: unknown[]) {
+const { hash } = crypto
+crypto.hash = function hashOrThrow(...args: unknown[]) {
   if (isAt('hashing')) {
     const error = thrown()
     quoted = ''
     throw error
   }
-  return createHmac(...args)
+  return hash(...args)
 }
 syncBuiltinESMExports()
 

@@ -2,6 +2,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { StoreRefusedError } from '../../core/errors.ts'
+import { Sealer } from '../../core/keyring.ts'
+import { sealEnvelope } from '../envelope.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
 import { DeliveryTable } from './delivery-table.ts'
 import { assertRoom } from './disk-room.ts'
@@ -27,7 +29,9 @@ const PAGES_FREED_AT_ONCE = 256
 
 type Handlers = { readonly [Name in OperationName]: (input: Input<Name>) => Output<Name> }
 
-function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, path: string): Handlers {
+function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, settings: DatabaseSettings): Handlers {
+  const { path } = settings
+  const sealer = new Sealer(settings.sealingKey)
   const deliveries = new DeliveryTable(database)
   const memory = new MemoryTable(database)
   const pages = {
@@ -37,7 +41,7 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
   return {
     add: ({ rows, nowMs }) => {
       assertRoom(database, path)
-      return readNewRows(rows).map((row) => add(row, deliveries, memory, nowMs))
+      return readNewRows(rows).map((row) => add(row, sealer, deliveries, memory, nowMs))
     },
     acknowledge: ({ orders }) => {
       for (const order of orders) deliveries.remove(order)
@@ -69,11 +73,17 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, pa
 }
 
 /** What comes with the delivery is remembered in the same transaction. So what is claimed is stored, and what is stored is claimed. */
-function add(row: NewRow, deliveries: DeliveryTable, memory: MemoryTable, nowMs: number): Output<'add'>[number] {
+function add(
+  row: NewRow,
+  sealer: Sealer,
+  deliveries: DeliveryTable,
+  memory: MemoryTable,
+  nowMs: number,
+): Output<'add'>[number] {
   const { unless, claims, raises, lifetimeMs } = row
   const found = unless.filter((key) => memory.has(key, nowMs))
   if (found.length > 0) return found
-  const order = deliveries.add(row)
+  const order = deliveries.add(row, sealEnvelope(sealer, row.route, row.envelope))
   if (claims !== undefined) memory.set({ key: claims, value: row.id, lifetimeMs, nowMs })
   for (const key of raises) memory.raise({ key, value: order, lifetimeMs, nowMs })
   return order
@@ -124,7 +134,7 @@ function transact(
 function serve(settings: DatabaseSettings): void {
   const database = openDatabase(settings)
   const deadLetters = new DeadLetterTable(database)
-  const handlers = createHandlers(database, deadLetters, settings.path)
+  const handlers = createHandlers(database, deadLetters, settings)
 
   function transactAll(requests: readonly Request[]): readonly Answer[] {
     try {

@@ -52,7 +52,7 @@ export class DeliveryTable {
   }
 
   /** Returns its order. */
-  add({ route, priority, acceptedAtMs, dueAtMs, expiresAtMs, sealed }: NewRow): number {
+  add({ route, priority, acceptedAtMs, dueAtMs, expiresAtMs }: NewRow, sealed: Uint8Array<ArrayBuffer>): number {
     const { lastInsertRowid } = this.#insert.run(route, priority, dueAtMs, acceptedAtMs, expiresAtMs, sealed)
     return Number(lastInsertRowid)
   }

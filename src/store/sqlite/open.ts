@@ -22,7 +22,8 @@ const MAINTAIN_SOON_MS = 50
 /** Rejects with StoreRefusedError when the operator has to do something first. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { nowMs, synchronous = 'FULL', maxBytes, onError } = options
-  const settings = { path: resolve(options.path), synchronous, maxBytes }
+  const { sealingKey } = options.keyring
+  const settings = { path: resolve(options.path), synchronous, sealingKey, maxBytes }
   const thread = await DatabaseThread.open(settings, onError)
   return new SqliteStore(thread, new SqliteQueue(thread, options), nowMs, synchronous)
 }

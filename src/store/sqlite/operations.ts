@@ -1,6 +1,10 @@
-/** What the main thread may ask of the database's thread. Everything that crosses is sealed, a hash, a number or a configured name. */
+/**
+ * What the main thread may ask of the database's thread. Everything that crosses is sealed, a hash, a number or a configured name; but for what is new, which
+ * is sealed on the other side, as the main thread has more to do.
+ */
 import type { Priority } from '../../core/delivery.ts'
 import type { DeadLetter, DeadLetterFilter, Disposition } from '../contract.ts'
+import type { SealingKey } from '../../core/keyring.ts'
 import type { NewRows } from './new-rows.ts'
 
 /** A priority is stored as its index here. */
@@ -149,5 +153,6 @@ export type FromThread =
 export interface DatabaseSettings {
   readonly path: string
   readonly synchronous: 'FULL' | 'NORMAL'
+  readonly sealingKey: SealingKey
   readonly maxBytes: number | undefined
 }

@@ -1,12 +1,11 @@
 /** Stores what comes in one turn of the event loop together, and hands it over to its consumers as soon as it is durable. */
 import type { Delivery } from '../../core/delivery.ts'
-import type { Keyring } from '../../core/keyring.ts'
 import { forgetOldest } from '../../core/forget-oldest.ts'
 import type { Accepted, NewDelivery } from '../contract.ts'
-import { sealDeliveries } from '../envelope.ts'
+import { envelopeOf } from '../envelope.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import { NewRowsWriter, type NewRow } from './new-rows.ts'
-import { PRIORITIES, type Output } from './operations.ts'
+import { PRIORITIES, type Input, type Output } from './operations.ts'
 
 /** A delivery that has just been stored. */
 export interface Stored {
@@ -18,7 +17,6 @@ export interface Stored {
 
 export interface WriterParts {
   readonly thread: DatabaseThread
-  readonly keyring: Keyring
   readonly nowMs: () => number
   readonly onStored: (stored: Stored) => void
 }
@@ -75,9 +73,9 @@ export class Writer {
     return turn
   }
 
-  #closeTurn(rows: NewRowsWriter, nowMs: number): { rows: ReturnType<NewRowsWriter['finish']>; nowMs: number } {
-    if (this.#turn?.rows === rows) this.#turn = undefined
-    return { rows: rows.finish(), nowMs }
+  #closeTurn({ texts, numbers }: NewRowsWriter, nowMs: number): Input<'add'> {
+    this.#turn = undefined
+    return { rows: { texts, numbers }, nowMs }
   }
 
   #onStored({ deliveries }: Turn, results: Output<'add'>): void {
@@ -109,7 +107,7 @@ export class Writer {
       acceptedAtMs: Math.trunc(acceptedAtMs),
       dueAtMs: Math.ceil(dueAtMs),
       expiresAtMs: Math.trunc(expiresAtMs),
-      sealed: sealDeliveries(this.#parts.keyring, route, [delivery]),
+      envelope: envelopeOf([delivery]),
       unless,
       claims,
       raises,
