@@ -13,7 +13,7 @@ export const KEPT: readonly Kept[] = [
   {
     what: 'a push that is on its way',
     readable:
-      'nothing of it; beside it the name of the app, priority, times, number of attempts, a running number or a random ID',
+      'nothing of it; beside it the name of the app, priority, times, number of attempts, a running number or a random ID; of an app with the setting shards, also which share of its devices the device belongs to',
     lifetime:
       'until it is sent; at most queue.max_age (calls: queue.call_max_age), then an event is given up (the next entry) and the rest goes',
     why: 'Nothing is lost when the push service or the gateway is away',
@@ -64,7 +64,7 @@ export const KEPT: readonly Kept[] = [
   {
     what: 'how much was ever stored; where the store is a Redis, also which apps there are, or were',
     readable:
-      "SQLite: one count. Redis: the names of apps; of each, a count, BullMQ's settings and the numbers of its last jobs",
+      "SQLite: one count. Redis: the names of apps; of each, over how many hash tags it is spread and since when, counts, BullMQ's settings and the numbers of its last jobs",
     lifetime: 'as long as the store itself',
     why: 'What is left of an app that is not configured any more must be found; a count that began anew would take old badges for the latest',
   },

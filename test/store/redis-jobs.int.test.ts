@@ -2,6 +2,7 @@
 import { Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import type { Keyring } from '../../src/core/keyring.ts'
@@ -138,14 +139,20 @@ describe('what can be seen in Redis', () => {
   })
 
   it('needs no more rights than are documented, and says so when INFO is refused', async () => {
-    const rights = '-@all +@read +@write +@pubsub +@scripting +@connection +@transaction -@dangerous'.split(' ')
-    const setUser = (name: string, ...more: string[]): Promise<unknown> =>
-      raw.acl('SETUSER', name, 'on', '>secret', `~{${prefix}}:*`, `~{${prefix}:*`, `&{${prefix}}:*`, ...rights, ...more)
-    await setUser('informed', '+info')
-    await setUser('uninformed')
+    const rights = await documentedRights()
+    const setUser = (name: string, ofUser: readonly string[]): Promise<unknown> =>
+      raw.acl('SETUSER', name, 'on', '>secret', ...ofUser.map((right) => right.replace('hushgate', prefix)))
+    await setUser('informed', rights)
+    await setUser(
+      'uninformed',
+      rights.filter((right) => right !== '+info'),
+    )
     await raw.acl('LOG', 'RESET')
     await raw.config('RESETSTAT')
-    const store = await open({ username: 'informed', password: new Secret('secret') })
+    await raw.sadd(`{${prefix}}:apps`, 'old-route')
+    const shards = new Map([[ROUTE, 3]])
+    const store = await open({ username: 'informed', password: new Secret('secret'), shards })
+    await until('what an old version left is taken over', async () => (await raw.exists(`{${prefix}}:apps`)) === 0)
     const dispositions: Disposition[] = [
       { kind: 'requeue', atMs: Date.now() + 20 },
       { kind: 'dead-letter', reason: 'gone' },
@@ -178,7 +185,25 @@ describe('what can be seen in Redis', () => {
     expect(uninformed.health()).toMatchObject({ writable: true, fit: true })
     expect(uninformed.health().dangers).toHaveLength(2)
   })
+
+  it('is not ready where it has only the rights of a version before 0.2', async () => {
+    const rights = (await documentedRights()).filter((right) => right !== '~{hushgate:*')
+    await raw.acl('SETUSER', 'old', 'on', '>secret', ...rights.map((right) => right.replace('hushgate', prefix)))
+    const store = await open({ username: 'old', password: new Secret('secret') })
+    expect(store.health().writable).toBe(false)
+    await until('the operator is told', () => warnings.length > 0)
+    expect(warnings).toEqual(['nothing can be stored: Redis does not allow its user what Hushgate needs'])
+  })
 })
+
+/** Of the user in the example, which the document repeats. */
+async function documentedRights(): Promise<readonly string[]> {
+  const root = new URL('../../', import.meta.url)
+  const template = await readFile(new URL('config/examples/compose/redis/users.acl.template', root), 'utf8')
+  const [, rights = ''] = /^user hushgate on >PASSWORD (.+)$/m.exec(template) ?? []
+  expect(await readFile(new URL('docs/deploying.md', root), 'utf8')).toContain(`\`${rights}\``)
+  return rights.split(' ')
+}
 
 describe('a process that dies', () => {
   /** Fetches the next job and dies with it, so many times. */

@@ -14,7 +14,7 @@ import { createMemory } from './memory.ts'
 import { RedisQueue } from './queue.ts'
 import { ReplicaWaits } from './replica-waits.ts'
 import { DEFAULT_TIMINGS, ShardQueues, type Timings } from './shard-queues.ts'
-import { gatewayKey } from './shard.ts'
+import { gatewayKey, probeKeyOf } from './shard.ts'
 import { Sweep } from './sweep.ts'
 import { Writer } from './writer.ts'
 
@@ -65,7 +65,7 @@ class RedisStore implements Store {
       client: commands,
       conditions,
       waits: new ReplicaWaits(commands, options.replicaAcks ?? 0),
-      probeKey: gatewayKey(prefix, 'probe'),
+      probeKey: probeKeyOf(prefix),
       onStored: (shard, delayMs) => consumers.stored(shard, delayMs),
     })
     this.memory = createMemory(memory, layouts)

@@ -26,6 +26,11 @@ export function gatewayKey(prefix: string, name: string): string {
   return `${hashTagged(prefix)}:${name}`
 }
 
+/** A key that nothing depends on, named like those of a route: so that a Redis which does not allow these is noticed before there is a push. */
+export function probeKeyOf(prefix: string): string {
+  return hashTagged(prefix).replace('}', ':probe}:probe')
+}
+
 /** The shards of a route that has so many: of one, its tag is `{PREFIX:ROUTE}`, of several `{PREFIX:ROUTE:1/4}` and so on. */
 export function shardsOf(prefix: string, route: string, count: number): readonly Shard[] {
   if (count === 1) return [createShard(prefix, route, encoded(route), 1)]

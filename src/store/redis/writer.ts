@@ -20,7 +20,7 @@ export interface WriterOptions {
   readonly conditions: MasterConditions
   readonly waits: ReplicaWaits
   readonly keyring: Keyring
-  /** A key of the gateway itself. */
+  /** A key that nothing depends on. */
   readonly probeKey: string
   readonly nowMs: () => number
   /** Something was stored that can be fetched after so long. */
