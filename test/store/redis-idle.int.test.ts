@@ -2,14 +2,15 @@
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Keyring } from '../../src/core/keyring.ts'
-import type { Store } from '../../src/store/contract.ts'
+import type { Disposition, Store } from '../../src/store/contract.ts'
 import { createBatch, JOB_NAME } from '../../src/store/redis/job.ts'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
 import { shardsOf } from '../../src/store/redis/shard.ts'
 import { createDelivery, createKeyring } from '../helpers/delivery.ts'
-import { Received, until } from '../helpers/received.ts'
+import { ACKNOWLEDGE, createGate, Received, until } from '../helpers/received.ts'
 import { startRedis, type TestRedis } from '../helpers/redis.ts'
 import { isInTime } from './in-time.ts'
 
@@ -94,6 +95,32 @@ describe('a hundred routes that are consumed, and idle', () => {
     const counts = await commandCounts()
     expect(depths.every(({ waiting, dead }) => waiting === 0 && dead === 0)).toBe(true)
     expect([...counts].filter(([name]) => name !== 'get')).toEqual([['exists', 4]])
+  })
+})
+
+describe('two processes', () => {
+  it('share what one of them stores when it has much in flight, and only then', async () => {
+    const timings = { lockMs: 8000, lookEveryMs: 60_000 }
+    const [storing, other] = [await open({ timings }), await open({ timings })]
+    const never = createGate<Disposition>()
+    const [own, helped] = [new Received(() => never.passed), new Received(() => never.passed)]
+    storing.queue.consume(ROUTE, 1000, own.handler)
+    other.queue.consume(ROUTE, 1000, helped.handler)
+    const total = (): number => own.all.length + helped.all.length
+    for (let count = 1; count <= 16; count += 1) {
+      await storing.queue.add([createDelivery({ route: ROUTE })])
+      await until('it is handed out', () => total() === count)
+    }
+    expect(helped.all).toEqual([])
+    // More than one process fetches at once, each as a job of its own.
+    const burst = Array.from({ length: 300 }, async (_, index) => {
+      for (let turn = 0; turn < index; turn += 1) await nextTurn()
+      await storing.queue.add([createDelivery({ route: ROUTE })])
+    })
+    await Promise.all(burst)
+    await until('all are handed out', () => total() === 316)
+    expect(helped.all).not.toEqual([])
+    never.open(ACKNOWLEDGE)
   })
 })
 

@@ -1,13 +1,18 @@
 /** How much of a route may be handed out: its gate, and how many deliveries may still go in flight. All shards of the route share it. */
 import type { GateState } from '../contract.ts'
 
+/** With so many deliveries in flight, other processes are asked to help. */
+const HELP_FROM = 16
+
 export class Allowance {
+  readonly #slots: number
   #gate: GateState = 'open'
   #freeSlots: number
   #isStopping = false
   #changed = Promise.withResolvers<void>()
 
   constructor(slots: number) {
+    this.#slots = slots
     this.#freeSlots = slots
   }
 
@@ -32,6 +37,11 @@ export class Allowance {
   /** Something that is stored now would be handed out at once. */
   get isOpen(): boolean {
     return !this.#isStopping && this.#gate !== 'closed' && this.#freeSlots > 0
+  }
+
+  /** Something that is stored now needs nobody else. */
+  get needsNoHelp(): boolean {
+    return this.isOpen && this.#slots - this.#freeSlots < HELP_FROM
   }
 
   take(slots: number): void {

@@ -90,15 +90,15 @@ export class RedisConsumer implements Consumer {
   }
 
   /**
-   * Something in the shard may be fetched from this time on (epoch ms); undefined: now. False when it is not to be counted on that this consumer will, because
-   * it is not one of its shards or nothing may be handed out.
+   * Something in the shard may be fetched from this time on (epoch ms); undefined: now. False when others should know, too: it is not one of its shards, nothing
+   * may be handed out, or much is in flight.
    */
   wake(shardId: string, dueAtMs?: number): boolean {
     const source = this.#sources.get(shardId)
     if (source === undefined) return false
     if (dueAtMs === undefined) source.wake()
     else source.wakeAt(dueAtMs)
-    return this.#allowance.isOpen
+    return this.#allowance.needsNoHelp
   }
 
   /** What processes left behind that died is looked for, and all else that nobody told of. */

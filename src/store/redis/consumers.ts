@@ -80,7 +80,7 @@ export class Consumers {
     return consumer
   }
 
-  /** Something was stored that can be fetched after so long: wakes a consumer of this process, or else those of others. */
+  /** Something was stored that can be fetched after so long: wakes the consumer of this process, and those of others where it does not do for all. */
   stored(shard: Shard, delayMs: number): void {
     const { bell, timings } = this.#parts
     const isTaken = this.#byShard.get(shard.id)?.wake(shard.id, delayMs > 0 ? Date.now() + delayMs : undefined)
