@@ -23,6 +23,7 @@ export interface NotifyServerParts {
 
 export const NOTIFY_PATH = '/_matrix/push/v1/notify'
 const NONE_REJECTED = JSON.stringify({ rejected: [] })
+const NONE_REJECTED_HEADERS = { 'content-type': 'application/json', 'content-length': NONE_REJECTED.length }
 /** The app ID follows. */
 const VAPID_PATH = '/_hushgate/vapid/'
 const VAPID_CACHED_SECONDS = 300
@@ -91,7 +92,7 @@ function answerErrors(server: FastifyInstance, { bodyLimitBytes, log, nowMs }: N
 }
 
 function addNotifyRoutes(server: FastifyInstance, { intake, metrics }: NotifyServerParts): void {
-  // Not async: to wait for a reply costs Fastify as much as to send it.
+  // Not async, and most answers go past Fastify: to wait for a reply costs it as much as to send it, and to send it more than Node.
   server.post(NOTIFY_PATH, (request, reply) => {
     const notification = parseNotification(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0))
     if ('errcode' in notification) {
@@ -100,8 +101,7 @@ function addNotifyRoutes(server: FastifyInstance, { intake, metrics }: NotifySer
       return
     }
     intake.accept(notification).then(
-      (rejected) =>
-        reply.type('application/json').send(rejected.length === 0 ? NONE_REJECTED : JSON.stringify({ rejected })),
+      (rejected) => answerRejected(reply, rejected),
       (error: unknown) => reply.send(error),
     )
   })
@@ -112,6 +112,13 @@ function addNotifyRoutes(server: FastifyInstance, { intake, metrics }: NotifySer
   })
   // UnifiedPush's discovery, by which apps tell a gateway from something else (docs/facts/push-gateway-api.md#discovery).
   server.get(NOTIFY_PATH, (_request, reply) => reply.send({ gateway: 'matrix', unifiedpush: { gateway: 'matrix' } }))
+}
+
+function answerRejected(reply: FastifyReply, rejected: readonly string[]): FastifyReply {
+  if (rejected.length > 0) return reply.type('application/json').send(JSON.stringify({ rejected }))
+  reply.hijack()
+  reply.raw.writeHead(200, NONE_REJECTED_HEADERS).end(NONE_REJECTED)
+  return reply
 }
 
 function addPublicRoutes(server: FastifyInstance, { publicKeyFor, stated }: NotifyServerParts): void {

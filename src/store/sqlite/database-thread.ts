@@ -163,6 +163,8 @@ export class DatabaseThread {
     this.#posted = this.#waiting
     this.#waiting = []
     this.#send(this.#posted.flatMap(({ requests }) => requests))
+    // They are on the other side now, and are not kept here until they are answered.
+    for (const turn of this.#posted) turn.requests = []
   }
 
   #send(message: ToThread): void {

@@ -43,6 +43,7 @@ export class Reply {
 
   #end(head: Pick<Answer, 'status' | 'retryAfter'>): void {
     this.#isSettled = true
-    this.#settle({ kind: 'answer', ...head, body: Buffer.concat(this.#chunks).toString() })
+    const body = this.#chunks.length === 0 ? '' : Buffer.concat(this.#chunks).toString()
+    this.#settle({ kind: 'answer', ...head, body })
   }
 }
