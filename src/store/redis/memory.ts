@@ -1,46 +1,64 @@
-/** The memory, in plain keys with a lifetime. Operations of one turn travel together: the connection pipelines by itself. */
+/** The memory, in plain keys with a lifetime. What most pushes ask is asked together for all of a turn of the event loop; all else, the connection pipelines. */
 import type { Memory, Owner } from '../contract.ts'
 import type { Client } from './connection.ts'
 import { callRedis } from './call-redis.ts'
 import type { Layouts } from './layouts.ts'
+import type { Shard } from './shard.ts'
+import { Together } from './together.ts'
 
-/** `SET … NX GET` came with Redis 7.0; a script does the same from 6.2 on. */
+/** `SET … NX GET` came with Redis 7.0; a script does the same from 6.2 on. KEYS; ARGV: value and lifetime of each. Answers with what stands there then. */
 const SET_IF_ABSENT = `
-local standing = redis.call('GET', KEYS[1])
-if standing then return standing end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return ARGV[1]
+local standing = {}
+for index, key in ipairs(KEYS) do
+  local value = redis.call('GET', key)
+  if not value then
+    value = ARGV[2 * index - 1]
+    redis.call('SET', key, value, 'PX', ARGV[2 * index])
+  end
+  standing[index] = value
+end
+return standing
 `
 const RAISE = `
 local standing = tonumber(redis.call('GET', KEYS[1]))
 if not standing or standing <= tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 `
 
+interface NewEntry {
+  readonly key: string
+  readonly value: string
+  readonly lifetimeMs: number
+}
+
 export function createMemory(client: Client, layouts: Layouts): Memory {
+  const gets = new Together((keys: readonly string[]) => callRedis(client, () => client.mget(...keys)))
+  const claims = new Together((entries: readonly NewEntry[]) => callRedis(client, () => setIfAbsent(client, entries)))
   const keyOf = (owner: Owner, key: string): string => layouts.shardOf(owner).memoryKeys + key
   /** Where it may still be from before: written to no more. */
   const formerKeysOf = (owner: Owner, key: string): readonly string[] =>
     layouts.formerShardsOf(owner).map(({ memoryKeys }) => memoryKeys + key)
-  const firstOf = async (keys: readonly string[]): Promise<string | undefined> => {
-    const values = await Promise.all(keys.map((key) => client.get(key)))
+  const firstIn = async (shards: readonly Shard[], key: string): Promise<string | undefined> => {
+    const values = await Promise.all(shards.map(({ memoryKeys }) => gets.add(memoryKeys, memoryKeys + key)))
     return values.find((value) => value !== null) ?? undefined
   }
-  const call = <T>(operation: () => Promise<T>): Promise<T> =>
-    callRedis(client, () => (layouts.isLoaded ? operation() : layouts.load().then(operation)))
+  const loaded = async <T>(operation: () => Promise<T>): Promise<T> => {
+    if (!layouts.isLoaded) await callRedis(client, () => layouts.load())
+    return operation()
+  }
+  const call = <T>(operation: () => Promise<T>): Promise<T> => loaded(() => callRedis(client, operation))
   return {
-    get: (owner, key) => call(() => firstOf([keyOf(owner, key), ...formerKeysOf(owner, key)])),
+    get: (owner, key) => loaded(() => firstIn([layouts.shardOf(owner), ...layouts.formerShardsOf(owner)], key)),
     async set(owner, key, value, lifetimeMs) {
       await call(() => client.set(keyOf(owner, key), value, 'PX', milliseconds(lifetimeMs)))
     },
-    async setIfAbsent(owner, key, value, lifetimeMs) {
-      const stored = await call(async () => {
-        const former = formerKeysOf(owner, key)
+    setIfAbsent: (owner, key, value, lifetimeMs) =>
+      loaded(async () => {
+        const former = layouts.formerShardsOf(owner)
         // What was there first is taken over, so that from then on there is one place to ask.
-        const ours = former.length === 0 ? value : ((await firstOf(former)) ?? value)
-        return client.eval(SET_IF_ABSENT, 1, keyOf(owner, key), ours, milliseconds(lifetimeMs))
-      })
-      return String(stored)
-    },
+        const ours = former.length === 0 ? value : ((await firstIn(former, key)) ?? value)
+        const { memoryKeys } = layouts.shardOf(owner)
+        return claims.add(memoryKeys, { key: memoryKeys + key, value: ours, lifetimeMs })
+      }),
     async raise(owner, key, value, lifetimeMs) {
       // A number that was stored before is an order, and less than all later ones (shard-queues.ts).
       await call(() => client.eval(RAISE, 1, keyOf(owner, key), String(value), milliseconds(lifetimeMs)))
@@ -60,6 +78,14 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
       return call(() => client.pfcount(...sets.map((set) => keyOf(owner, set))))
     },
   }
+}
+
+async function setIfAbsent(client: Client, entries: readonly NewEntry[]): Promise<readonly string[]> {
+  const keys = entries.map(({ key }) => key)
+  const values = entries.flatMap(({ value, lifetimeMs }) => [value, milliseconds(lifetimeMs)])
+  const standing: unknown = await client.eval(SET_IF_ABSENT, keys.length, ...keys, ...values)
+  if (!Array.isArray(standing)) throw new TypeError('the script answers with a list')
+  return standing.map(String)
 }
 
 /** Redis takes whole milliseconds, at least one. */
