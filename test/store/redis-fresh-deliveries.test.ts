@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { FreshDeliveries } from '../../src/store/redis/fresh-deliveries.ts'
 import { Clock } from '../helpers/clock.ts'
-import { createDelivery } from '../helpers/delivery.ts'
+import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
 
 const clock = new Clock()
 const FRESH = { latestOrder: undefined }
@@ -51,4 +51,15 @@ it.each<[string, (of: ReturnType<typeof stored>) => Promise<unknown>]>([
 it('what may have been overtaken by what another process stored is not fresh', async () => {
   const { fresh, delivery } = stored({ latestKey: 'badge' })
   expect(await fresh.take({ delivery, attempt: 1, order: 1 })).toBeUndefined()
+})
+
+it('what was sealed is given back once by what it was sealed as, as long as it is not too much', () => {
+  const fresh = new FreshDeliveries(clock.nowMs)
+  const sealedAs = (index: number) => `${String(index).padStart(40, '0')} and more`
+  const batches = Array.from({ length: 100 }, () => createDeliveries(50))
+  for (const [index, deliveries] of batches.entries()) fresh.keep(sealedAs(index), deliveries)
+  const kept = batches.map((deliveries, index) => fresh.takeKept(sealedAs(index)) === deliveries)
+  expect(kept).toEqual(batches.map((_, index) => index >= 20))
+  expect(fresh.takeKept(sealedAs(99))).toBeUndefined()
+  expect(fresh.takeKept(undefined)).toBeUndefined()
 })

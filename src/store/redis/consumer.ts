@@ -13,6 +13,7 @@ import { Allowance } from './allowance.ts'
 import { applyDispositions, moveToDeadLetters, splitJob, type DispositionParts } from './apply-dispositions.ts'
 import { deadLetterOf, deadLetterOfJob } from './dead-letter.ts'
 import type { FetchedJob } from './fetched-job.ts'
+import type { FreshDeliveries } from './fresh-deliveries.ts'
 import { openRecord, type JobItem } from './job.ts'
 import { Parked } from '../parked.ts'
 import type { Shard } from './shard.ts'
@@ -27,6 +28,7 @@ export interface ConsumerOptions
   readonly handler: Handler
   /** How dispositions are applied to what lies in a shard. */
   readonly dispositionParts: (shard: Shard) => Omit<DispositionParts, 'onParked'>
+  readonly fresh: FreshDeliveries
   readonly onUnreadable: () => void
   readonly onBug: (error: unknown) => void
   readonly onStopped: () => void
@@ -137,9 +139,9 @@ export class RedisConsumer implements Consumer {
   }
 
   async #run(job: FetchedJob, parts: DispositionParts, isProbe: boolean): Promise<void> {
-    const { keyring, route } = this.#options
+    const { keyring, route, fresh } = this.#options
     try {
-      const items = openRecord(keyring, route, job.id, job.record)
+      const items = openRecord(keyring, route, job.id, job.record, fresh.takeKept(job.record?.sealed))
       if (items !== undefined && job.stalls < MAX_STALLS)
         await applyDispositions(parts, job, items, await this.#handOut(items, job.lost, isProbe))
       else {

@@ -53,6 +53,7 @@ export class Consumers {
       concurrency,
       handler: async (handedOut, signal) => handler({ ...handedOut, fresh: await fresh.take(handedOut) }, signal),
       keyring,
+      fresh,
       nowMs,
       lockMs: timings.lockMs,
       createWorker: (shard) => queues.createWorker(shard, timings),

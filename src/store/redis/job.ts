@@ -137,16 +137,20 @@ function readOrigin(value: unknown): Origin | undefined {
   return typeof root === 'string' && typeof order === 'number' ? { root, order } : undefined
 }
 
-/** Undefined when there is no record that can be read or opened, or when it holds another number of deliveries than it says. */
+/**
+ * Undefined when there is no record that can be read or opened, or when it holds another number of deliveries than it says. `kept`: what was sealed in it, where
+ * that is known.
+ */
 export function openRecord(
   keyring: Keyring,
   route: string,
   jobId: string,
   record: JobRecord | undefined,
+  kept?: readonly Delivery[],
 ): readonly JobItem[] | undefined {
   if (record === undefined) return undefined
   const { attempt, origin, places } = record
-  const deliveries = openBase64(keyring, route, record.sealed)
+  const deliveries = kept ?? openBase64(keyring, route, record.sealed)
   if (deliveries?.length !== record.count) return undefined
   return deliveries.map((delivery, index) => {
     const place = places?.[index] ?? index

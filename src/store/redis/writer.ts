@@ -5,6 +5,7 @@ import type { Keyring } from '../../core/keyring.ts'
 import { MAX_BATCH } from '../contract.ts'
 import { callRedis, toUnavailableError } from './call-redis.ts'
 import { masterOf, type Client } from './connection.ts'
+import type { FreshDeliveries } from './fresh-deliveries.ts'
 import { createBatch, JOB_NAME, jobOptions, orderOf } from './job.ts'
 import type { Layouts } from './layouts.ts'
 import type { MasterConditions } from './master-conditions.ts'
@@ -20,6 +21,7 @@ export interface WriterOptions {
   readonly conditions: MasterConditions
   readonly waits: ReplicaWaits
   readonly keyring: Keyring
+  readonly fresh: FreshDeliveries
   /** A key that nothing depends on. */
   readonly probeKey: string
   readonly nowMs: () => number
@@ -105,7 +107,7 @@ export class Writer {
   }
 
   async #store(shard: Shard, deliveries: readonly Delivery[]): Promise<string> {
-    const { client, queues, layouts, conditions, keyring, nowMs, onStored } = this.#options
+    const { client, queues, layouts, conditions, keyring, fresh, nowMs, onStored } = this.#options
     const master = masterOf(client, shard.slot)
     const refusal = conditions.refusalOf(master)
     if (refusal !== undefined) throw refusal
@@ -114,6 +116,7 @@ export class Writer {
     void layouts.register(route).catch(() => {})
     const record = createBatch(keyring, route, deliveries)
     const delay = dueAtMs === undefined ? 0 : Math.max(0, Math.ceil(dueAtMs - nowMs()))
+    if (delay === 0) fresh.keep(record.sealed, deliveries)
     const options = { ...jobOptions(priority), ...(delay > 0 ? { delay } : {}) }
     const { id } = await this.#write(shard.id, shard.slot, async () => {
       await queues.number(shard, layouts)
