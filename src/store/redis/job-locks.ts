@@ -34,6 +34,8 @@ export class JobLocks {
   /** Of a job that was just fetched. */
   renew(jobId: string, token: string): JobLock {
     const renewal: Renewal = { token, controller: new AbortController(), renewedAtMs: performance.now() }
+    // Fetched again, so the lock that this process had on it is lost, before a renewal could find out.
+    this.#lose(jobId)
     this.#renewals.set(jobId, renewal)
     // Often enough that one renewal may fail.
     this.#timer ??= setInterval(() => void this.#renewAll(), this.#lockMs / 4).unref()
