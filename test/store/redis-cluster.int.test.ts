@@ -1,11 +1,13 @@
 /** On a Redis Cluster of three masters: apps, and the shards of a big one, lie on all of them, and each push costs each master the same. */
+import { Queue } from 'bullmq'
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import type { Keyring } from '../../src/core/keyring.ts'
 import type { Store } from '../../src/store/contract.ts'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
-import { shardsOf } from '../../src/store/redis/shard.ts'
+import { createBatch, JOB_NAME } from '../../src/store/redis/job.ts'
+import { shardsOf, type Shard } from '../../src/store/redis/shard.ts'
 import { createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { Received, until } from '../helpers/received.ts'
 import { startCluster, type TestCluster, type TestMaster } from '../helpers/redis-cluster.ts'
@@ -41,6 +43,12 @@ async function openAgain(options: Partial<RedisStoreOptions> = {}): Promise<Stor
   const store = await openRedisStore({ topology, prefix, keyring, nowMs: Date.now, onError: () => {}, ...options })
   opened.push(store)
   return store
+}
+
+function masterOf(shard: Shard | undefined): TestMaster {
+  const master = cluster.masters.find((each) => each.has(shard?.slot ?? -1))
+  if (master === undefined) throw new Error('a shard lies on a master')
+  return master
 }
 
 /** So many apps that lie on this master. */
@@ -111,6 +119,20 @@ describe('apps', () => {
       await until(`${route} is handed out`, () => received.ids.includes(delivery.id))
     }
     expect(store.health().writable).toBe(true)
+    // What is asked for in one turn does not fail together.
+    const depths = await Promise.allSettled([lost, ...kept].map((route) => store.queue.depth(route)))
+    expect(depths.map(({ status }) => status)).toEqual(['rejected', ...kept.map(() => 'fulfilled')])
+    // A ring that nobody heard, and what expired, are still found for the others.
+    const [silent = ''] = kept
+    const [shard] = shardsOf(prefix, silent, 1)
+    const bull = new Queue(shard?.queueName ?? '', {
+      connection: await masterOf(shard).client(),
+      prefix: shard?.prefix ?? '',
+    })
+    const unheard = createDelivery({ route: silent })
+    await bull.add(JOB_NAME, createBatch(keyring, silent, [unheard]), { priority: 1 })
+    await until('what nobody told of is handed out', () => received.ids.includes(unheard.id))
+    await bull.close()
     await away.redis.start()
     const delivery = createDelivery({ route: lost })
     await until('it is stored', () => isStored(store, delivery))

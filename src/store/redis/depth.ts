@@ -3,7 +3,7 @@ import type { QueueDepth } from '../contract.ts'
 import { callRedis } from './call-redis.ts'
 import type { Client } from './connection.ts'
 import type { Layouts } from './layouts.ts'
-import { occupiedGroups, storedKeysOf } from './occupied.ts'
+import { groupsOf, isOccupied, storedKeysOf } from './occupied.ts'
 import type { Shard } from './shard.ts'
 
 export interface DepthsOptions {
@@ -63,9 +63,10 @@ interface Counted extends Omit<QueueDepth, 'oldestAgeMs'> {
   readonly oldestDueAtMs: number
 }
 
-type Counts = ReadonlyMap<string, Counted>
+type Counts = ReadonlyMap<string, Promise<Counted>>
 
 const EMPTY: Counted = { waiting: 0, delayed: 0, active: 0, dead: 0, oldestDueAtMs: 0 }
+const NOTHING = Promise.resolve(EMPTY)
 
 export class Depths {
   readonly #options: DepthsOptions
@@ -88,51 +89,56 @@ export class Depths {
     return latest.depth
   }
 
-  async #count(route: string): Promise<QueueDepth> {
+  #count(route: string): Promise<QueueDepth> {
+    const { client, layouts, nowMs } = this.#options
     this.#asked.add(route)
     this.#counting ??= new Promise<void>((resolve) => {
       setImmediate(resolve)
     }).then(() => this.#countAll())
-    const counts = await this.#counting
-    const ofRoute = this.#options.layouts.allShardsOf(route).map(({ id }) => counts.get(id) ?? EMPTY)
-    const sum = (field: keyof Counted): number => ofRoute.reduce((total, counted) => total + counted[field], 0)
-    const oldest = ofRoute.map(({ oldestDueAtMs }) => oldestDueAtMs).filter((dueAtMs) => dueAtMs > 0)
-    return {
-      waiting: sum('waiting'),
-      delayed: sum('delayed'),
-      active: sum('active'),
-      dead: sum('dead'),
-      oldestAgeMs: oldest.length === 0 ? 0 : Math.max(0, this.#options.nowMs() - Math.min(...oldest)),
-    }
+    const counting = this.#counting
+    return callRedis(client, async () => {
+      const counts = await counting
+      const ofRoute = await Promise.all(layouts.allShardsOf(route).map(({ id }) => counts.get(id) ?? NOTHING))
+      const sum = (field: keyof Counted): number => ofRoute.reduce((total, counted) => total + counted[field], 0)
+      const oldest = ofRoute.map(({ oldestDueAtMs }) => oldestDueAtMs).filter((dueAtMs) => dueAtMs > 0)
+      return {
+        waiting: sum('waiting'),
+        delayed: sum('delayed'),
+        active: sum('active'),
+        dead: sum('dead'),
+        oldestAgeMs: oldest.length === 0 ? 0 : Math.max(0, nowMs() - Math.min(...oldest)),
+      }
+    })
   }
 
-  /** Resolves with what is in each shard, by its id; an empty one is left out. */
-  #countAll(): Promise<Counts> {
+  /** What is in each shard, by its id: each by itself, so that a master that is away concerns only its own. */
+  async #countAll(): Promise<Counts> {
     const { client, layouts } = this.#options
     const routes = [...this.#asked]
     this.#asked.clear()
     this.#counting = undefined
-    return callRedis(client, async () => {
-      if (!layouts.isLoaded) await layouts.load()
-      const shards = routes.flatMap((route) => layouts.allShardsOf(route))
-      const groups = await occupiedGroups(client, shards, storedKeysOf)
-      return new Map((await Promise.all(groups.map((group) => this.#countGroup(group)))).flat())
+    if (!layouts.isLoaded) await layouts.load()
+    const shards = routes.flatMap((route) => layouts.allShardsOf(route))
+    return new Map(groupsOf(client, shards).flatMap((group) => this.#countGroup(group)))
+  }
+
+  #countGroup(shards: readonly Shard[]): readonly (readonly [string, Promise<Counted>])[] {
+    const counted = this.#askGroup(shards)
+    return shards.map(({ id }, index) => {
+      const ofShard = counted.then((all) => all[index] ?? EMPTY)
+      // Who asked may have gone.
+      ofShard.catch(() => {})
+      return [id, ofShard]
     })
   }
 
-  /** Resolves with the id and the content of each. */
-  async #countGroup(shards: readonly Shard[]): Promise<readonly (readonly [string, Counted])[]> {
+  async #askGroup(shards: readonly Shard[]): Promise<readonly Counted[]> {
+    const { client } = this.#options
+    if (!(await isOccupied(client, shards, storedKeysOf))) return []
     const keys = shards.flatMap(storedKeysOf)
     const prefixes = shards.map(({ id }) => `${id}:`)
-    const replies: unknown = await this.#options.client.eval(
-      COUNT,
-      keys.length,
-      ...keys,
-      Date.now(),
-      SAMPLES,
-      ...prefixes,
-    )
-    return shards.map(({ id }, index) => [id, countedIn(Array.isArray(replies) ? replies[index] : undefined)])
+    const replies: unknown = await client.eval(COUNT, keys.length, ...keys, Date.now(), SAMPLES, ...prefixes)
+    return Array.isArray(replies) ? replies.map(countedIn) : []
   }
 }
 

@@ -54,7 +54,7 @@ export class Looks {
     if (!isReady(client)) return
     try {
       const occupied = await occupiedShards(client, shards(), jobKeysOf)
-      await Promise.all(occupied.map(onOccupied))
+      await Promise.allSettled(occupied.map(onOccupied))
     } catch {
       // Redis is away, or too busy: it is looked again.
     }

@@ -37,9 +37,13 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
   /** Where it may still be from before: written to no more. */
   const formerKeysOf = (owner: Owner, key: string): readonly string[] =>
     layouts.formerShardsOf(owner).map(({ memoryKeys }) => memoryKeys + key)
-  const firstIn = async (shards: readonly Shard[], key: string): Promise<string | undefined> => {
-    const values = await Promise.all(shards.map(({ memoryKeys }) => gets.add(memoryKeys, memoryKeys + key)))
-    return values.find((value) => value !== null) ?? undefined
+  const valueIn = async ({ memoryKeys }: Shard, key: string): Promise<string | undefined> =>
+    (await gets.add(memoryKeys, memoryKeys + key)) ?? undefined
+  /** A master that is away must not stand in the way of what lies on another by now. */
+  const formerOf = async (owner: Owner, key: string): Promise<string | undefined> => {
+    const former = layouts.formerShardsOf(owner)
+    const values = await Promise.all(former.map((shard) => valueIn(shard, key).catch(() => undefined)))
+    return values.find((value) => value !== undefined)
   }
   const loaded = async <T>(operation: () => Promise<T>): Promise<T> => {
     if (!layouts.isLoaded) await callRedis(client, () => layouts.load())
@@ -47,15 +51,18 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
   }
   const call = <T>(operation: () => Promise<T>): Promise<T> => loaded(() => callRedis(client, operation))
   return {
-    get: (owner, key) => loaded(() => firstIn([layouts.shardOf(owner), ...layouts.formerShardsOf(owner)], key)),
+    get: (owner, key) =>
+      loaded(async () => {
+        const [value, former] = await Promise.all([valueIn(layouts.shardOf(owner), key), formerOf(owner, key)])
+        return value ?? former
+      }),
     async set(owner, key, value, lifetimeMs) {
       await call(() => client.set(keyOf(owner, key), value, 'PX', milliseconds(lifetimeMs)))
     },
     setIfAbsent: (owner, key, value, lifetimeMs) =>
       loaded(async () => {
-        const former = layouts.formerShardsOf(owner)
         // What was there first is taken over, so that from then on there is one place to ask.
-        const ours = former.length === 0 ? value : ((await firstIn(former, key)) ?? value)
+        const ours = (await formerOf(owner, key)) ?? value
         const { memoryKeys } = layouts.shardOf(owner)
         return claims.add(memoryKeys, { key: memoryKeys + key, value: ours, lifetimeMs })
       }),

@@ -15,36 +15,32 @@ export function storedKeysOf(shard: Shard): readonly string[] {
   return [...jobKeysOf(shard), deathsKeyOf(shard)]
 }
 
-/** Those of which one of the keys exists. `client` pipelines what is asked in one turn. */
+/** In groups that one command may be about. */
+export function groupsOf(client: Client, shards: readonly Shard[]): readonly (readonly Shard[])[] {
+  const size = isCluster(client) ? 1 : SHARDS_AT_ONCE
+  const count = Math.ceil(shards.length / size)
+  return Array.from({ length: count }, (_, index) => shards.slice(index * size, (index + 1) * size))
+}
+
+/** Whether one of the keys of one of the shards exists. `client` pipelines what is asked in one turn. */
+export async function isOccupied(client: Client, shards: readonly Shard[], keysOf: KeysOf): Promise<boolean> {
+  return (await client.exists(...shards.flatMap(keysOf))) > 0
+}
+
+/** Those of which one of the keys exists. One that cannot be asked, because its master is away, is among them: it must not stand in the way of the others. */
 export async function occupiedShards(
   client: Client,
   shards: readonly Shard[],
   keysOf: KeysOf,
 ): Promise<readonly Shard[]> {
-  const groups = await occupiedGroups(client, shards, keysOf)
-  if (isCluster(client)) return groups.flat()
-  return filter(groups.flat(), async (shard) => (await client.exists(...keysOf(shard))) > 0)
-}
-
-/** The same in groups that one command may be about, with others of each group that hold nothing. */
-export function occupiedGroups(
-  client: Client,
-  shards: readonly Shard[],
-  keysOf: KeysOf,
-): Promise<readonly (readonly Shard[])[]> {
-  const groups = chunks(shards, isCluster(client) ? 1 : SHARDS_AT_ONCE)
-  return filter(groups, async (group) => (await client.exists(...group.flatMap(keysOf))) > 0)
+  const groups = await filter(groupsOf(client, shards), (group) => isOccupied(client, group, keysOf))
+  return isCluster(client) ? groups.flat() : filter(groups.flat(), (shard) => isOccupied(client, [shard], keysOf))
 }
 
 type KeysOf = (shard: Shard) => readonly string[]
 
 /** Asks for all at once. */
 async function filter<T>(items: readonly T[], isWanted: (item: T) => Promise<boolean>): Promise<readonly T[]> {
-  const areWanted = await Promise.all(items.map(isWanted))
+  const areWanted = await Promise.all(items.map((item) => isWanted(item).catch(() => true)))
   return items.filter((_, index) => areWanted[index] === true)
-}
-
-function chunks<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
-  const count = Math.ceil(items.length / size)
-  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size))
 }

@@ -115,7 +115,9 @@ export class ShardQueues {
   async #number(shard: Shard, layouts: Layouts): Promise<void> {
     const { memory } = this.#connections
     if (!layouts.isLoaded) await layouts.load()
-    const ids = await Promise.all(layouts.allShardsOf(shard.route).map(({ id }) => memory.get(`${id}:id`)))
+    const ids = await Promise.all(
+      layouts.allShardsOf(shard.route).map(({ id }) => memory.get(`${id}:id`).catch(() => null)),
+    )
     const least = Math.max(Math.trunc(this.#nowMs() * IDS_PER_MS), ...ids.map(Number))
     await memory.eval(RAISE_IDS, 1, `${shard.id}:id`, least)
   }
