@@ -10,11 +10,8 @@ import { cpuMsOf, residentMbOf } from './processes.ts'
 import { devicesOf, writeDevices } from './requests.ts'
 import { describeSession, type Growth, type GrowthRow } from './results.ts'
 import { APP_IDS, type Rig } from './rig.ts'
-import { SCENARIOS, type Scenario } from './scenarios.ts'
+import { SCENARIOS, type Scenario, type GrowthKind } from './scenarios.ts'
 import { hushgate, type HushgateOptions, type RunningSubject, type StoreKind } from './subjects.ts'
-
-export const GROWTHS = ['depth', 'apps', 'devices', 'processes'] as const
-export type GrowthKind = (typeof GROWTHS)[number]
 
 type Figures = Readonly<Record<string, number>>
 

@@ -1,8 +1,7 @@
 /** What `npm run bench` is asked to do. */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { GROWTHS, type GrowthKind } from './growth.ts'
-import { DELAY_SCENARIOS, SCENARIOS } from './scenarios.ts'
+import { DELAY_SCENARIOS, SCENARIOS, GROWTHS, type GrowthKind } from './scenarios.ts'
 import type { StoreKind } from './subjects.ts'
 
 export interface Options {

@@ -53,3 +53,7 @@ export const DELAY_SCENARIOS: readonly DelayScenario[] = [
   { name: 'delay-fcm', title: 'FCM', service: 'fcm', capacityOf: 'fcm' },
   { name: 'delay-webpush', title: 'Web Push', service: 'webpush', capacityOf: 'webpush' },
 ]
+
+/** What can grow. */
+export const GROWTHS = ['depth', 'apps', 'devices', 'processes'] as const
+export type GrowthKind = (typeof GROWTHS)[number]
