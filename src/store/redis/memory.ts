@@ -21,28 +21,22 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
   /** Where it may still be from before: written to no more. */
   const formerKeysOf = (owner: Owner, key: string): readonly string[] =>
     layouts.formerShardsOf(owner).map(({ memoryKeys }) => memoryKeys + key)
-  const hasFormer = (owner: Owner): boolean => layouts.formerShardsOf(owner).length > 0
-  /** A master that is away must not stand in the way of what lies on another by now. */
-  const formerOf = async (owner: Owner, key: string): Promise<string | undefined> => {
-    const values = await Promise.all(formerKeysOf(owner, key).map((each) => client.get(each).catch(() => null)))
+  const firstOf = async (keys: readonly string[]): Promise<string | undefined> => {
+    const values = await Promise.all(keys.map((key) => client.get(key)))
     return values.find((value) => value !== null) ?? undefined
   }
   const call = <T>(operation: () => Promise<T>): Promise<T> =>
     callRedis(client, () => (layouts.isLoaded ? operation() : layouts.load().then(operation)))
   return {
-    get: (owner, key) =>
-      call(async () => {
-        if (!hasFormer(owner)) return (await client.get(keyOf(owner, key))) ?? undefined
-        const [value, former] = await Promise.all([client.get(keyOf(owner, key)), formerOf(owner, key)])
-        return value ?? former
-      }),
+    get: (owner, key) => call(() => firstOf([keyOf(owner, key), ...formerKeysOf(owner, key)])),
     async set(owner, key, value, lifetimeMs) {
       await call(() => client.set(keyOf(owner, key), value, 'PX', milliseconds(lifetimeMs)))
     },
     async setIfAbsent(owner, key, value, lifetimeMs) {
       const stored = await call(async () => {
+        const former = formerKeysOf(owner, key)
         // What was there first is taken over, so that from then on there is one place to ask.
-        const ours = hasFormer(owner) ? ((await formerOf(owner, key)) ?? value) : value
+        const ours = former.length === 0 ? value : ((await firstOf(former)) ?? value)
         return client.eval(SET_IF_ABSENT, 1, keyOf(owner, key), ours, milliseconds(lifetimeMs))
       })
       return String(stored)
