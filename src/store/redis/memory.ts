@@ -42,6 +42,7 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
   /** A master that is away must not stand in the way of what lies on another by now. */
   const formerOf = async (owner: Owner, key: string): Promise<string | undefined> => {
     const former = layouts.formerShardsOf(owner)
+    if (former.length === 0) return undefined
     const values = await Promise.all(former.map((shard) => valueIn(shard, key).catch(() => undefined)))
     return values.find((value) => value !== undefined)
   }
