@@ -84,9 +84,10 @@ export class Worker {
     return this.#gate.isBlocked
   }
 
-  /** After a reload: the credential may be a new one. */
+  /** After a reload: the credential may be a new one, and the new sender does not know which hosts were left alone. */
   probeNow(): void {
     this.#gate.probeNow()
+    this.#consumer.release()
   }
 
   async stop(graceMs: number): Promise<void> {

@@ -197,10 +197,13 @@ export class Intake {
   /** The memory knows the event, or has something to say about the device. */
   async #onFound(prepared: Prepared, found: readonly string[]): Promise<DeviceResult> {
     const { addressee, delivery } = prepared
+    const { claims } = rememberedOf(delivery)
+    // Asked without a consequence: a duplicate is not sent, and so no probe.
+    if (claims !== undefined && found.includes(claims))
+      return this.#skip(addressee, (await this.#parts.deadPushkeys.isDead({ delivery })) ? 'rejected' : 'duplicate')
     const admission = found.includes(tombstoneKey(delivery)) ? await this.#admit(addressee) : 'alive'
     if (admission === 'dead') return this.#skip(addressee, 'rejected')
     const again = admitted(prepared, admission)
-    if (again.unless.some((key) => found.includes(key))) return this.#skip(addressee, 'duplicate')
     const [accepted] = await this.#parts.store.queue.accept([newDeliveryOf(again)])
     return accepted !== undefined && 'order' in accepted
       ? this.#settle(again, accepted)

@@ -69,8 +69,8 @@ export type GateState = 'open' | 'closed' | 'one'
 /** Hands out the deliveries of one route in this process. */
 export interface Consumer {
   setGate(state: GateState): void
-  /** Hands out what this process has parked for the group. */
-  release(group: string): void
+  /** Hands out what this process has parked for the group; by default, for any. */
+  release(group?: string): void
   /** Stops handing out, and waits until the dispositions of what is in flight are durable. After `graceMs` the rest is released; nothing is lost. */
   stop(graceMs: number): Promise<void>
 }

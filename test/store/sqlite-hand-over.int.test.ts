@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
@@ -189,16 +190,17 @@ describe('what was just stored', () => {
 
   it('is told of the latest that takes its place', async () => {
     const gate = createGate<Disposition>()
-    const received = new Received(() => gate.passed)
-    store.queue.consume(ROUTE, 1, received.handler)
+    let isStuck = false
+    const received = new Received(() => (isStuck ? gate.passed : ACKNOWLEDGE))
+    await consumeFromNowOn(received, 1)
+    isStuck = true
     const badge = { priority: 'counts', latestKey: 'badge', deviceHash: 'device' } as const
     await accept(createDelivery())
     const [older = 0] = await accept(createDelivery(badge))
     const [newer = 0] = await accept(createDelivery(badge))
     gate.open(ACKNOWLEDGE)
-    await received.atLeast(3)
-    const latest = received.all.slice(1).map(({ order, fresh }) => [order, fresh?.latestOrder ?? newer])
-    expect(latest).toEqual([
+    await received.atLeast(4)
+    expect(received.all.slice(2).map(({ order, fresh }) => [order, fresh?.latestOrder])).toEqual([
       [older, newer],
       [newer, newer],
     ])
@@ -224,3 +226,32 @@ describe('what the memory has an entry for', () => {
     expect(await store.queue.depth(ROUTE)).toMatchObject({ waiting: 1 })
   })
 })
+
+it.each([
+  ['nothing', undefined],
+  ['nothing that is due', { dueAtMs: Date.now() + 3600_000 }],
+])('while one is awaited as a probe and there is %s, the database is not read again and again', async (_what, more) => {
+  const received = new Received()
+  await consumeFromNowOn(received)
+  await store.close()
+  store = await open()
+  if (more !== undefined) await accept(createDelivery(more))
+  const consumer = store.queue.consume(ROUTE, 10, received.handler)
+  consumer.setGate('one')
+  await until('it has looked', async () => (await store.queue.depth(ROUTE)).active === 0)
+  const turns = await countedTurns(50)
+  expect(turns).toBeLessThan(25)
+})
+
+/** Of so many turns of the event loop, those in which the database was asked for something by itself: each answer begins a turn of its own. */
+async function countedTurns(turns: number): Promise<number> {
+  const post = vi.spyOn(Worker.prototype, 'postMessage')
+  for (let turn = 0; turn < turns; turn += 1) {
+    await nextTurn()
+    // Time for an answer.
+    await store.memory.get({ route: ROUTE }, 'nothing')
+  }
+  const asked = post.mock.calls.length - turns
+  post.mockRestore()
+  return asked
+}

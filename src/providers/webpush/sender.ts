@@ -121,8 +121,9 @@ class WebPushSender implements Sender {
     for (const [name, value] of Object.entries(message.headers)) headers.push(name, value)
     const connections = this.#origins.of(origin, () => this.#targetFor(target))
     const end = this.#pauses.begin(host)
-    const answer = await connections.post({ authority: host, path: pathname + search, headers, body }, attempt)
-    end()
+    const answer = await connections
+      .post({ authority: host, path: pathname + search, headers, body }, attempt)
+      .finally(end)
     const isBack = answer.kind === 'answer' && this.#pauses.answered(host)
     if (answer.kind === 'lost' && attempt.cutOffBy !== 'aborted' && isAway(answer)) this.#pauses.lost(host, answer)
     if (answer.kind === 'answer' && (answer.status === 401 || answer.status === 403)) this.#vapid.drop(origin)

@@ -27,11 +27,12 @@ const WORK_TIMEOUT_MS = 8000
 /** Where there is no Cluster. */
 const THE_MASTER = 'redis'
 const FIRST_RECONNECT_DELAY_MS = 50
+const SLOTS_REFRESH_MS = 5000
 const LONGEST_RECONNECT_DELAY_MS = 1000
 const CONNECT_TIMEOUT_MS = 2000
 
 /** How the connections differ. */
-type Role = Pick<CommonRedisOptions, 'commandTimeout' | 'socketTimeout' | 'enableAutoPipelining'>
+type Role = Pick<CommonRedisOptions, 'commandTimeout' | 'socketTimeout' | 'enableAutoPipelining' | 'autoResubscribe'>
 
 export class Connections {
   /** Stores new deliveries and does nothing else, because WAIT blocks it. */
@@ -57,7 +58,8 @@ export class Connections {
     this.#listening ??=
       this.work instanceof Cluster
         ? this.work
-        : this.#open({ commandTimeout: STORE_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS })
+        : // The bell subscribes again by itself; what ioredis does about it by itself, it does not catch.
+          this.#open({ commandTimeout: STORE_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS, autoResubscribe: false })
     return this.#listening
   }
 
@@ -149,6 +151,8 @@ function createClient({ topology, tls, ca, username, password }: Address, role: 
         enableOfflineQueue: false,
         enableAutoPipelining: role.enableAutoPipelining ?? false,
         clusterRetryStrategy: reconnectDelayMs,
+        // A pipeline over several slots does not renew the map of slots by itself when they have moved.
+        slotsRefreshInterval: SLOTS_REFRESH_MS,
         // After STORE_TIMEOUT_MS nobody waits for the answer any more.
         maxRedirections: 5,
         // A certificate names a host, not the address it resolves to.

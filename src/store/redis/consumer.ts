@@ -108,7 +108,7 @@ export class RedisConsumer implements Consumer {
     await this.#sources.get(shardId)?.recover()
   }
 
-  release(group: string): void {
+  release(group?: string): void {
     const byShard = Map.groupBy(this.#parked.take(group), (parked) => parked.slice(0, parked.indexOf(SEPARATOR)))
     for (const [shardId, parked] of byShard)
       void this.#sources.get(shardId)?.promote(parked.map((each) => each.slice(shardId.length + SEPARATOR.length)))

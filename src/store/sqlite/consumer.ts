@@ -89,8 +89,8 @@ export class SqliteConsumer implements Consumer {
 
   setGate(state: GateState): void {
     this.#gate = state
-    // A probe is one delivery: the first in the database.
-    if (state !== 'open') this.#leaveToDatabase()
+    // A probe is one delivery: the first in the database. And what was held is there.
+    this.#leaveToDatabase()
     this.#wake()
   }
 
@@ -105,7 +105,7 @@ export class SqliteConsumer implements Consumer {
     this.#wake()
   }
 
-  release(group: string): void {
+  release(group?: string): void {
     void this.#release(this.#parked.take(group))
   }
 
@@ -136,8 +136,8 @@ export class SqliteConsumer implements Consumer {
     for (let start = 0; start < orders.length && this.#stopped === undefined; start += RELEASED_AT_ONCE) {
       const input = { orders: orders.slice(start, start + RELEASED_AT_ONCE), nowMs: nowMs() }
       await thread.run({ name: 'release', input }).catch(() => {})
-      this.#isDue = true
-      this.#wake()
+      // They are older than what is handed over meanwhile.
+      this.readAgain()
     }
   }
 
@@ -213,9 +213,9 @@ export class SqliteConsumer implements Consumer {
       if (this.#freeSlots() === 0) isAll = false
       else this.#handOutRow(row)
     }
-    this.#isBehind = !isAll || meanwhile === undefined || this.#gate !== 'open'
-    if (!this.#isBehind)
-      for (const stored of meanwhile ?? []) if (!this.#holds(stored.order)) this.#handedOver.push(stored)
+    const isMissing = (stored: Stored): boolean => !this.#holds(stored.order)
+    this.#isBehind = !isAll || meanwhile === undefined || (this.#gate !== 'open' && meanwhile.some(isMissing))
+    if (!this.#isBehind) for (const stored of meanwhile ?? []) if (isMissing(stored)) this.#handedOver.push(stored)
     if (isAll) this.#lookAt(Math.min(nextAtMs, nowMs() + LONGEST_SLEEP_MS))
   }
 

@@ -42,7 +42,7 @@ export class DeliveryTable {
       select seq, app, attempts, accepted_at, expires_at, sealed from delivery
       where expires_at < :before and seq not in (select value from json_each(:inFlight)) order by expires_at limit :limit`)
     this.#requeue = database.prepare('update delivery set run_at = :runAt, attempts = :attempts where seq = :seq')
-    this.#release = database.prepare('update delivery set run_at = ? where seq = ? and run_at > ?')
+    this.#release = database.prepare('update delivery set run_at = accepted_at where seq = ? and run_at > ?')
     this.#countDue = database.prepare(`
       select count(*) as count, min(run_at) as oldest from delivery
       where app = :route and priority = :priority and run_at <= :now
@@ -89,7 +89,7 @@ export class DeliveryTable {
   }
 
   release({ orders, nowMs }: Input<'release'>): void {
-    for (const order of orders) this.#release.run(nowMs, order, nowMs)
+    for (const order of orders) this.#release.run(order, nowMs)
   }
 
   depth({ route, nowMs, inFlight }: Input<'depth'>): Omit<StoredDepth, 'dead'> {

@@ -73,10 +73,11 @@ export class SqliteQueue implements DeliveryQueue {
     return consumer
   }
 
-  #freshnessOf({ delivery: { latestKey }, isClaimed }: Stored): Fresh | undefined {
+  /** A delivery with a `latestKey` raises that first. */
+  #freshnessOf({ delivery: { latestKey }, isClaimed, raises: [raised] }: Stored): Fresh | undefined {
     if (!isClaimed) return undefined
     if (latestKey === undefined) return { latestOrder: undefined }
-    const latestOrder = this.#writer.lastOrderOf(latestKey)
+    const latestOrder = raised === undefined ? undefined : this.#writer.lastOrderOf(raised)
     return latestOrder === undefined ? undefined : { latestOrder }
   }
 

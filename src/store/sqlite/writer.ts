@@ -13,6 +13,8 @@ export interface Stored {
   readonly order: number
   /** Its event belongs to it. */
   readonly isClaimed: boolean
+  /** Keys of the memory that it raised. */
+  readonly raises: readonly string[]
 }
 
 export interface WriterParts {
@@ -87,8 +89,8 @@ export class Writer {
     for (const { raises, order } of stored) for (const key of raises) this.#raise(key, order)
     // The homeservers have their answers first.
     process.nextTick(() => {
-      for (const { delivery, order, claims, unless } of stored)
-        this.#parts.onStored({ delivery, order, isClaimed: unless.length > 0 || claims !== undefined })
+      for (const { delivery, order, claims, unless, raises } of stored)
+        this.#parts.onStored({ delivery, order, raises, isClaimed: unless.length > 0 || claims !== undefined })
     })
   }
 
