@@ -111,7 +111,9 @@ describe('two processes', () => {
       await storing.queue.add([createDelivery({ route: ROUTE })])
       await until('it is handed out', () => total() === count)
     }
-    expect(helped.all).toEqual([])
+    // But for one, where its first look comes when something is there already.
+    expect(helped.all.length).toBeLessThan(2)
+    const before = helped.all.length
     // More than one process fetches at once, each as a job of its own.
     const burst = Array.from({ length: 300 }, async (_, index) => {
       for (let turn = 0; turn < index; turn += 1) await nextTurn()
@@ -119,7 +121,7 @@ describe('two processes', () => {
     })
     await Promise.all(burst)
     await until('all are handed out', () => total() === 316)
-    expect(helped.all).not.toEqual([])
+    expect(helped.all.length).toBeGreaterThan(before)
     never.open(ACKNOWLEDGE)
   })
 })
