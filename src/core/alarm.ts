@@ -1,4 +1,4 @@
-/** One timer for the earliest of many times. */
+/** One timer for the earliest of many times. It does not keep the process alive. */
 
 /** The greatest delay that a timer takes. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -19,7 +19,8 @@ export class Alarm {
     if (atMs >= this.#atMs) return
     this.clear()
     this.#atMs = atMs
-    this.#timer = setTimeout(() => this.#ring(), Math.min(Math.max(0, atMs - this.#nowMs()), LONGEST_TIMER_MS))
+    const delayMs = Math.min(Math.max(0, atMs - this.#nowMs()), LONGEST_TIMER_MS)
+    this.#timer = setTimeout(() => this.#ring(), delayMs).unref()
   }
 
   clear(): void {

@@ -1,6 +1,7 @@
 /** One shard as a consumer sees it: fetches its jobs for as long as there are some and the route may hand them out; then it rests until somebody wakes it. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Alarm } from '../../core/alarm.ts'
 import type { Allowance } from './allowance.ts'
 import { FetchedJob } from './fetched-job.ts'
 import { JobLocks } from './job-locks.ts'
@@ -25,8 +26,6 @@ export interface SourceOptions {
 
 const FETCH_FAILED_PAUSE_MS = 200
 const PROMOTED_AT_ONCE = 100
-/** The greatest delay that a timer takes. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export class Source {
   readonly shard: Shard
@@ -37,7 +36,7 @@ export class Source {
   /** There may be something to fetch. */
   #isWanted = false
   #running: Promise<void> | undefined
-  #due: { readonly atMs: number; readonly timer: NodeJS.Timeout } | undefined
+  readonly #alarm = new Alarm(Date.now, () => this.wake())
 
   constructor(options: SourceOptions) {
     this.#options = options
@@ -52,14 +51,7 @@ export class Source {
 
   /** There will be something to fetch. */
   wakeAt(atMs: number): void {
-    if (this.#due !== undefined && this.#due.atMs <= atMs) return
-    clearTimeout(this.#due?.timer)
-    const wake = (): void => {
-      this.#due = undefined
-      this.wake()
-    }
-    const timer = setTimeout(wake, Math.min(Math.max(0, atMs - Date.now()), LONGEST_TIMER_MS)).unref()
-    this.#due = { atMs, timer }
+    this.#alarm.set(atMs)
   }
 
   /** Jobs with which a process died can be fetched again; also wakes. */
@@ -79,7 +71,7 @@ export class Source {
 
   /** Fetches nothing any more. Resolves when what is under way is. */
   async stop(): Promise<void> {
-    clearTimeout(this.#due?.timer)
+    this.#alarm.clear()
     this.#stopping.abort()
     await this.#running
   }

@@ -1,7 +1,11 @@
 /** A connection to a push service, whichever version of HTTP it speaks. */
+import type { Duplex } from 'node:stream'
 import type { Answer, LostRequest } from '../answers.ts'
 import type { Attempt } from './attempt.ts'
 import type { Protocol } from './connect.ts'
+
+/** How long an answer may go on whose head says it all. */
+export const DRAIN_MS = 1000
 
 /** A POST. */
 export interface Request {
@@ -63,4 +67,13 @@ export interface Connection {
   close(): Promise<void>
   /** Sends one request in the room that was taken. Always resolves. */
   exchange(request: Request, attempt: Attempt): Promise<Answer | LostRequest>
+}
+
+/** Leaves, and resolves when the socket is closed. */
+export async function untilClosed(socket: Duplex, leave: () => void): Promise<void> {
+  if (socket.destroyed) return
+  // Not by `once` of node:events, which fails where the connection does not end well.
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  leave()
+  await closed
 }

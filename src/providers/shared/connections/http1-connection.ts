@@ -6,12 +6,10 @@ import { codeOf } from '../../../core/error-code.ts'
 import { Deadlines, type Deadline } from '../../../core/deadlines.ts'
 import type { Answer, LostRequest } from '../answers.ts'
 import type { Attempt } from './attempt.ts'
-import type { Connection, ConnectionRules, Request } from './connection.ts'
+import { DRAIN_MS, untilClosed, type Connection, type ConnectionRules, type Request } from './connection.ts'
 import { endWhenFlooded } from './flood.ts'
 import { Reply } from './reply.ts'
 
-/** For what follows the head of an answer that says it all. */
-const DRAIN_MS = 1000
 const CLOSED = 'connection closed'
 
 export class Http1Connection implements Connection {
@@ -60,12 +58,8 @@ export class Http1Connection implements Connection {
     this.onChange()
   }
 
-  async close(): Promise<void> {
-    if (this.#socket.destroyed) return
-    // Not by `once`, which fails where the connection does not end well.
-    const closed = new Promise((resolve) => this.#socket.once('close', resolve))
-    this.leave()
-    await closed
+  close(): Promise<void> {
+    return untilClosed(this.#socket, () => this.leave())
   }
 
   async exchange({ authority, path, headers, body }: Request, attempt: Attempt): Promise<Answer | LostRequest> {

@@ -9,15 +9,13 @@ import { codeOf } from '../../../core/error-code.ts'
 import type { Answer, LostRequest } from '../answers.ts'
 import type { Attempt } from './attempt.ts'
 import { ConnectError, connectErrorOf } from './connect.ts'
-import type { Connection, ConnectionRules, Request } from './connection.ts'
+import { DRAIN_MS, untilClosed, type Connection, type ConnectionRules, type Request } from './connection.ts'
 import { endWhenFlooded, FLOOD } from './flood.ts'
 import { exchange } from './http2-exchange.ts'
 
 /** Where the peer names no limit, or a higher one. */
 const MAX_STREAMS = 1000
 const MAX_STREAMS_OF_STRANGER = 100
-/** For what follows the head of an answer that says it all. */
-const DRAIN_MS = 1000
 
 /** Resolves when the peer has said how many streams it takes; rejects with a ConnectError. */
 export function openHttp2(socket: TLSSocket, rules: ConnectionRules, signal: AbortSignal): Promise<Http2Connection> {
@@ -122,12 +120,8 @@ class Http2Connection implements Connection {
     this.onChange()
   }
 
-  async close(): Promise<void> {
-    if (this.#socket.destroyed) return
-    // Not by `once`, which fails where the connection does not end well.
-    const closed = new Promise((resolve) => this.#socket.once('close', resolve))
-    this.leave()
-    await closed
+  close(): Promise<void> {
+    return untilClosed(this.#socket, () => this.leave())
   }
 
   async exchange({ authority, path, headers, body }: Request, attempt: Attempt): Promise<Answer | LostRequest> {
