@@ -91,13 +91,8 @@ export class Depths {
 
   #count(route: string): Promise<QueueDepth> {
     const { client, layouts, nowMs } = this.#options
-    this.#asked.add(route)
-    this.#counting ??= new Promise<void>((resolve) => {
-      setImmediate(resolve)
-    }).then(() => this.#countAll())
-    const counting = this.#counting
     return callRedis(client, async () => {
-      const counts = await counting
+      const counts = await this.#countTogether(route)
       const ofRoute = await Promise.all(layouts.allShardsOf(route).map(({ id }) => counts.get(id) ?? NOTHING))
       const sum = (field: keyof Counted): number => ofRoute.reduce((total, counted) => total + counted[field], 0)
       const oldest = ofRoute.map(({ oldestDueAtMs }) => oldestDueAtMs).filter((dueAtMs) => dueAtMs > 0)
@@ -109,6 +104,15 @@ export class Depths {
         oldestAgeMs: oldest.length === 0 ? 0 : Math.max(0, nowMs() - Math.min(...oldest)),
       }
     })
+  }
+
+  /** What is asked in one turn is counted by one command for each master. */
+  #countTogether(route: string): Promise<Counts> {
+    this.#asked.add(route)
+    this.#counting ??= new Promise<void>((resolve) => {
+      setImmediate(resolve)
+    }).then(() => this.#countAll())
+    return this.#counting
   }
 
   /** What is in each shard, by its id: each by itself, so that a master that is away concerns only its own. */
