@@ -33,7 +33,7 @@ LABEL org.opencontainers.image.title="Hushgate" \
 # written to, there is none.
 # NODE_OPTIONS and MALLOC_ARENA_MAX: as bin/hushgate sets them.
 ENV NODE_ENV=production \
-    NODE_OPTIONS=--max-semi-space-size=24 \
+    NODE_OPTIONS=--max-semi-space-size=16 \
     MALLOC_ARENA_MAX=1 \
     NODE_COMPILE_CACHE=/tmp/hushgate-compile-cache \
     HUSHGATE_CONFIG=/etc/hushgate/hushgate.yaml \

@@ -41,6 +41,11 @@ const layers = [
     ours: [...CORE, '../metrics/*', '../privacy/*', '../intake/*', '../operator/*'],
     packages: ['fastify', 'typebox', 'node:*'],
   },
+  {
+    folder: 'src/sending',
+    ours: [...CORE, '../config/*', '../network/*', '../providers/index.ts'],
+    packages: ['node:*'],
+  },
   { folder: 'src/network', ours: ['../core/*'], packages: ['node:*'] },
   { folder: 'src/providers', ours: ['./*/index.ts', ...CORE], packages: [] },
   { folder: 'src/providers/shared', ours: ['../../core/*', './connections/*'], packages: ['typebox', 'node:*'] },

@@ -18,8 +18,9 @@ import { DeadPushkeys } from './memory/dead-pushkeys.ts'
 import { Deduplication } from './memory/deduplication.ts'
 import { areSuspected, RejectionGuard } from './memory/rejection-guard.ts'
 import { Metrics } from './metrics/metrics.ts'
-import { createDial } from './network/dial.ts'
 import { StoreOperator } from './operator/store-operator.ts'
+import { MovableSenders } from './sending/movable-senders.ts'
+import { whenBusy } from './sending/when-busy.ts'
 import type { Store } from './store/contract.ts'
 
 export type Role = 'all' | 'http' | 'worker'
@@ -30,6 +31,8 @@ export interface GatewayParts extends Pick<Keys, 'keyring' | 'adminToken'> {
   readonly kinds: ProviderKinds
   readonly log: Log
   readonly openStore: () => Promise<Store>
+  /** Whether sending gets a thread of its own when this one is busy; default: no. That thread knows the push services of providers/index.ts alone. */
+  readonly mayStartThread?: boolean | undefined
   readonly nowMs?: () => number
   readonly random?: () => number
 }
@@ -59,14 +62,15 @@ export class Gateway implements AsyncDisposable {
   readonly #intake: Intake
   /** Absent where nothing is sent. */
   readonly #delivery: DeliveringRoutes | undefined
+  readonly #senders: MovableSenders
   /** Absent where nothing is accepted. */
   readonly #notifyServer: Server | undefined
   readonly #adminServer: Server
   #config: Config
   #routes: Routes
-  #dial
   #notifyUrl: string | undefined
   #adminUrl = ''
+  #stopWatching: (() => void) | undefined
   #isClosing = false
 
   constructor(config: Config, routes: Routes, store: Store, encryptForDevice: EncryptForDevice, parts: GatewayParts) {
@@ -76,7 +80,7 @@ export class Gateway implements AsyncDisposable {
     this.#config = config
     this.#routes = routes
     this.#store = store
-    this.#dial = createDial(config.proxy)
+    this.#senders = new MovableSenders({ kinds, nowMs, warn: (app, message) => log.warn(message, { app }) })
     this.#metrics = new Metrics(parts.version)
     this.#guard = new RejectionGuard(store.memory, nowMs, (route, isSuspected) => this.#onSuspected(route, isSuspected))
     const identities = new Identities(keyring)
@@ -90,12 +94,11 @@ export class Gateway implements AsyncDisposable {
     if (role !== 'http')
       this.#delivery = new DeliveringRoutes({
         ...common,
-        kinds,
         queue: store.queue,
         metrics: this.#metrics.delivery,
         random,
         concurrency: config.queue.concurrency,
-        contextFor: ({ app }) => ({ app, nowMs, dial: this.#dial, warn: (message) => log.warn(message, { app }) }),
+        openSender: (route, proxy) => this.#senders.open(route, proxy),
       })
     if (role !== 'worker') this.#notifyServer = this.#createNotifyServer()
     this.#adminServer = this.#createAdminServer()
@@ -111,29 +114,24 @@ export class Gateway implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    await this.#delivery?.apply(this.#config.routes, new Set())
+    await this.#delivery?.apply(this.#config, new Set())
     this.#announceRoutes()
     this.#adminUrl = await listen(this.#adminServer, 'admin', this.#config)
     if (this.#notifyServer !== undefined) this.#notifyUrl = await listen(this.#notifyServer, 'http', this.#config)
+    if (this.#parts.mayStartThread === true) this.#stopWatching = whenBusy(() => void this.#sendFromThread())
   }
 
   /** Uses the new configuration without losing or delaying a push; resolves with the settings that wait for a restart. */
   async reload(next: Config): Promise<readonly string[]> {
-    const [before, dialBefore] = [this.#config, this.#dial]
-    this.#dial = createDial(next.proxy)
-    try {
-      const routes = await openRoutes(next.routes, this.#parts.kinds)
-      const swap = (): void => {
-        this.#config = next
-        this.#routes = routes
-        this.#intake.configure(routes, next)
-      }
-      if (this.#delivery === undefined) swap()
-      else await this.#delivery.apply(next.routes, routesChanged(before, next), swap)
-    } catch (error) {
-      if (this.#config === before) this.#dial = dialBefore
-      throw error
+    const before = this.#config
+    const routes = await openRoutes(next.routes, this.#parts.kinds)
+    const swap = (): void => {
+      this.#config = next
+      this.#routes = routes
+      this.#intake.configure(routes, next)
     }
+    if (this.#delivery === undefined) swap()
+    else await this.#delivery.apply(next, routesChanged(before, next), swap)
     this.#announceRoutes()
     return restartOnly(before, next)
   }
@@ -147,14 +145,26 @@ export class Gateway implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
+    this.#stopWatching?.()
     await this.#notifyServer?.close()
     await this.#delivery?.close()
+    await this.#senders.close()
     await this.#adminServer.close()
     await this.#store.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  async #sendFromThread(): Promise<void> {
+    const { log } = this.#parts
+    try {
+      await this.#senders.moveToThread(async () => this.#delivery?.reopen())
+      log.info('There is much to do: from now on a thread of its own sends the pushes')
+    } catch (error) {
+      log.error('The thread that sends could not be used; pushes are sent as before', error)
+    }
   }
 
   #createNotifyServer(): Server {

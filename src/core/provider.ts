@@ -27,15 +27,19 @@ export interface ProviderContext {
 
 export type CheckResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
-export interface Sender {
+/** What the deliveries of a route are sent by. */
+export interface DeliverySender {
   /** Exactly one attempt; settles within 15 s whatever happens, never rejects for an answer or a network failure. When `signal` aborts, the attempt is cut off. `target`: the pushkey, or what `targetOf` made of it. */
   send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome>
-  /** A harmless question that proves or refutes our credential (`check --online`). */
-  check(signal: AbortSignal): Promise<CheckResult>
   /** When the credential itself runs out (epoch, ms), for those that do. */
   readonly credentialExpiresAtMs?: number | undefined
   /** Waits for what is in flight, then closes every connection. */
   close(): Promise<void>
+}
+
+export interface Sender extends DeliverySender {
+  /** A harmless question that proves or refutes our credential (`check --online`). */
+  check(signal: AbortSignal): Promise<CheckResult>
 }
 
 /** A mistake in an app's section that its schema cannot express, found by reading its files. */

@@ -1,22 +1,31 @@
 /** The routes that deliver: of each its sender and its worker. All senders are swapped in one step when the configuration changes. */
-import type { RouteConfig } from '../config/config.ts'
-import { kindOf, type ProviderKinds } from '../config/schema.ts'
-import type { ProviderContext, Sender } from '../core/provider.ts'
+import type { Config, ProxyConfig, RouteConfig } from '../config/config.ts'
+import type { DeliverySender } from '../core/provider.ts'
 import { Worker, type Delivering, type WorkerParts } from './worker.ts'
 
 export interface DeliveringRoutesParts extends WorkerParts {
-  readonly kinds: ProviderKinds
   /** Deliveries of one route in flight at once. */
   readonly concurrency: number
-  readonly contextFor: (route: RouteConfig) => ProviderContext
+  /** Rejects when the route's files cannot be used. */
+  readonly openSender: (route: RouteConfig, proxy: ProxyConfig | undefined) => Promise<DeliverySender>
+}
+
+/** What is configured of all routes: which there are, and how their push services are reached. */
+type Configured = Pick<Config, 'routes' | 'proxy'>
+
+interface RunningRoute extends Delivering {
+  readonly route: RouteConfig
 }
 
 const STOP_GRACE_MS = 20_000
 
 export class DeliveringRoutes {
   readonly #parts: DeliveringRoutesParts
-  #running: ReadonlyMap<string, Delivering> = new Map()
+  #running: ReadonlyMap<string, RunningRoute> = new Map()
   readonly #workers = new Map<string, Worker>()
+  #proxy: ProxyConfig | undefined
+  /** One change at a time. */
+  #changing: Promise<void> = Promise.resolve()
 
   constructor(parts: DeliveringRoutesParts) {
     this.#parts = parts
@@ -34,17 +43,31 @@ export class DeliveringRoutes {
    * Opens what is new first, so that a failure changes nothing; then swaps; then lets what was replaced finish. `changed` names the routes to open anew.
    * `onSwapped` is called in the step that swaps: what is accepted from then on has to be for the new routes, or it would wait for those that go.
    */
-  async apply(
-    configs: readonly RouteConfig[],
-    changed: ReadonlySet<string>,
-    onSwapped: () => void = () => {},
-  ): Promise<void> {
-    const next = new Map<string, Delivering>()
+  apply(configured: Configured, changed: ReadonlySet<string>, onSwapped: () => void = () => {}): Promise<void> {
+    return this.#inTurn(() => this.#apply(configured, changed, onSwapped))
+  }
+
+  /** Opens all senders anew. A failure changes nothing. */
+  reopen(): Promise<void> {
+    return this.#inTurn(() => {
+      const routes = [...this.#running.values()].map(({ route }) => route)
+      return this.#apply({ routes, proxy: this.#proxy }, new Set(this.#running.keys()), () => {})
+    })
+  }
+
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changing.then(change)
+    this.#changing = changed.catch(() => {})
+    return changed
+  }
+
+  async #apply({ routes, proxy }: Configured, changed: ReadonlySet<string>, onSwapped: () => void): Promise<void> {
+    const next = new Map<string, RunningRoute>()
     try {
-      for (const config of configs) {
-        const existing = this.#running.get(config.name)
-        const isKept = existing !== undefined && !changed.has(config.name)
-        next.set(config.name, isKept ? existing : { route: config, sender: await this.#openSender(config) })
+      for (const route of routes) {
+        const existing = this.#running.get(route.name)
+        const isKept = existing !== undefined && !changed.has(route.name)
+        next.set(route.name, isKept ? existing : { route, sender: await this.#parts.openSender(route, proxy) })
       }
     } catch (error) {
       await closeSenders([...next.values()].filter((opened) => this.#running.get(opened.route.name) !== opened))
@@ -52,6 +75,7 @@ export class DeliveringRoutes {
     }
     const replaced = [...this.#running.values()].filter((running) => next.get(running.route.name) !== running)
     this.#running = next
+    this.#proxy = proxy
     onSwapped()
     const removed = [...this.#workers.keys()].filter((name) => !next.has(name))
     this.#startWorkers()
@@ -61,12 +85,9 @@ export class DeliveringRoutes {
   }
 
   async close(): Promise<void> {
+    await this.#changing
     await Promise.all([...this.#workers.keys()].map((name) => this.#stopWorker(name)))
     await closeSenders([...this.#running.values()])
-  }
-
-  async #openSender(config: RouteConfig): Promise<Sender> {
-    return kindOf(this.#parts.kinds, config.provider).open(config.options, this.#parts.contextFor(config))
   }
 
   #startWorkers(): void {
@@ -84,6 +105,6 @@ export class DeliveringRoutes {
   }
 }
 
-async function closeSenders(routes: readonly Delivering[]): Promise<void> {
+async function closeSenders(routes: readonly RunningRoute[]): Promise<void> {
   await Promise.all(routes.map(({ sender }) => sender.close()))
 }

@@ -3,7 +3,7 @@ import type { Delivery } from '../core/delivery.ts'
 import { shortHash } from '../core/identities.ts'
 import type { Log } from '../core/log.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { Sender } from '../core/provider.ts'
+import type { DeliverySender } from '../core/provider.ts'
 import type { Route } from '../core/route.ts'
 import { Throttle } from '../core/throttle.ts'
 import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
@@ -28,7 +28,7 @@ export interface WorkerParts {
 /** A route that delivers, by a sender of its push service. */
 export interface Delivering {
   readonly route: Route
-  readonly sender: Sender
+  readonly sender: DeliverySender
 }
 
 /** After an error of our own, e.g. a store that does not answer. */

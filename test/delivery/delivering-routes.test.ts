@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { DeliveringRoutes } from '../../src/delivery/delivering-routes.ts'
+import { LocalSenders } from '../../src/sending/local-senders.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import { configFolder, type ConfigFolder } from '../helpers/config-folder.ts'
 import { Clock } from '../helpers/clock.ts'
@@ -31,8 +32,8 @@ beforeEach(async () => {
   folder = await configFolder(provider.kinds)
   ;[one, two] = [`one-${randomUUID()}`, `two-${randomUUID()}`]
   const log = new RecordedLog()
+  const senders = new LocalSenders({ ...provider, nowMs: clock.nowMs, warn: (_app, message) => log.warn(message) })
   running = new DeliveringRoutes({
-    kinds: provider.kinds,
     concurrency: 10,
     queue: store.queue,
     deadPushkeys: store.deadPushkeys,
@@ -41,12 +42,7 @@ beforeEach(async () => {
     log,
     nowMs: clock.nowMs,
     random: () => 0,
-    contextFor: ({ app }) => ({
-      app,
-      nowMs: clock.nowMs,
-      dial: () => Promise.reject(new Error('nobody dials here')),
-      warn: (message) => log.warn(message),
-    }),
+    openSender: (route, proxy) => senders.open(route, proxy),
   })
 })
 afterEach(async () => {
@@ -57,8 +53,8 @@ afterEach(async () => {
 /** Runs these apps from now on, each with the label of its sender; `changed` are opened anew. */
 async function apply(labels: Record<string, string>, changed: readonly string[] = []): Promise<void> {
   const apps = Object.entries(labels).map(([name, label]) => [name, { type: 'steered', label }] as const)
-  const { routes } = await folder.load(`apps: ${JSON.stringify(Object.fromEntries(apps))}`)
-  return running.apply(routes, new Set(changed))
+  const config = await folder.load(`apps: ${JSON.stringify(Object.fromEntries(apps))}`)
+  return running.apply(config, new Set(changed))
 }
 
 async function add(route: string, pushkey: string): Promise<void> {

@@ -22,7 +22,6 @@ class DatabaseThreadEndedError extends Error {
 /** These succeed only if deliveries can be stored. Others, which read or remove, may work on a full disk. */
 const PROVE_WRITABLE: ReadonlySet<OperationName> = new Set(['add', 'maintain'])
 
-const YOUNG_GENERATION_MB = 8
 /** How long what is not urgent waits for something that is. */
 const PATIENCE_MS = 5
 
@@ -68,8 +67,6 @@ export class DatabaseThread {
       name: 'hushgate-sqlite',
       workerData: settings,
       execArgv: [],
-      // It holds one message at a time. Left to itself its young generation would grow to a hundred times of that.
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     })
     const first = await new Promise<FromThread>((resolve, reject) => {
       worker.once('message', resolve).once('error', reject)

@@ -1,0 +1,165 @@
+/** The main thread's end of the thread that sends. What is sent in one turn of the event loop travels as one message, and so do the outcomes. */
+import { Worker } from 'node:worker_threads'
+import type { Message } from '../core/message.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { DeliverySender } from '../core/provider.ts'
+import type { Secret } from '../core/secret.ts'
+import type { Proxy } from '../network/dial.ts'
+import { Turn, type FromThread, type SendAnswer, type SendRequest, type ToThread } from './messages.ts'
+import type { Senders, SendingRoute, Warn } from './senders.ts'
+
+class SendingThreadEndedError extends Error {
+  override readonly name = 'SendingThreadEndedError'
+}
+
+type Waiting<T> = Pick<PromiseWithResolvers<T>, 'resolve' | 'reject'>
+
+export class ThreadSenders implements Senders {
+  readonly #worker: Worker
+  readonly #warn: Warn
+  readonly #requests = new Turn<SendRequest>((requests) => this.#send({ kind: 'send', requests }))
+  readonly #opening = new Map<number, Waiting<DeliverySender>>()
+  readonly #sending = new Map<number, Waiting<Outcome>>()
+  readonly #closing = new Map<number, () => void>()
+  #lastSender = 0
+  #lastRequest = 0
+  #isClosing = false
+
+  /** Starts the thread. */
+  constructor(warn: Warn) {
+    this.#warn = warn
+    this.#worker = new Worker(new URL('./thread.ts', import.meta.url), {
+      name: 'hushgate-sending',
+      execArgv: [],
+    })
+    this.#worker.on('message', (message: FromThread) => this.#onMessage(message))
+    // An exit follows; the error itself may quote what was being sent.
+    this.#worker.on('error', () => {})
+    this.#worker.once('exit', () => {
+      // Nobody catches it: what was handed over to it would stay without an outcome, so whoever runs the process starts it again.
+      if (!this.#isClosing) throw new SendingThreadEndedError()
+    })
+  }
+
+  open(route: SendingRoute, proxy: Proxy | undefined): Promise<DeliverySender> {
+    const { promise, resolve, reject } = Promise.withResolvers<DeliverySender>()
+    this.#lastSender += 1
+    this.#opening.set(this.#lastSender, { resolve, reject })
+    const { app, provider, options } = route
+    this.#post({
+      kind: 'open',
+      sender: this.#lastSender,
+      route: { app, provider, options },
+      proxy: proxy && {
+        host: proxy.host,
+        port: proxy.port,
+        credentials: proxy.credentials?.reveal(),
+        noProxy: proxy.noProxy,
+      },
+    })
+    return promise
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true
+    await this.#worker.terminate()
+  }
+
+  /** In the order in which it is called. */
+  #post(message: ToThread): void {
+    this.#requests.end()
+    this.#send(message)
+  }
+
+  #send(message: ToThread): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    this.#worker.postMessage(message)
+  }
+
+  #onMessage(message: FromThread): void {
+    switch (message.kind) {
+      case 'opened': {
+        const { sender, credentialExpiresAtMs } = message
+        return this.#take(this.#opening, sender)?.resolve(this.#senderOf(sender, credentialExpiresAtMs))
+      }
+      case 'refused':
+        return this.#take(this.#opening, message.sender)?.reject(new Error(message.reason))
+      case 'outcomes':
+        for (const answer of message.answers) this.#onAnswer(answer)
+        return
+      case 'closed':
+        return this.#take(this.#closing, message.sender)?.()
+      case 'warning':
+        return this.#warn(message.app, message.message)
+    }
+  }
+
+  #onAnswer(answer: SendAnswer): void {
+    const waiting = this.#take(this.#sending, answer.id)
+    if ('outcome' in answer) waiting?.resolve(answer.outcome)
+    else waiting?.reject(new Error(`the sender failed: ${answer.failure}`))
+  }
+
+  #take<T>(from: Map<number, T>, number: number): T | undefined {
+    const taken = from.get(number)
+    from.delete(number)
+    return taken
+  }
+
+  #senderOf(number: number, credentialExpiresAtMs: number | undefined): DeliverySender {
+    return new ThreadSender(credentialExpiresAtMs, {
+      send: (signal, message, target) =>
+        new Promise((resolve, reject) => {
+          this.#lastRequest += 1
+          this.#sending.set(this.#lastRequest, { resolve, reject })
+          this.#requests.add({ id: this.#lastRequest, sender: number, signal, message, target })
+        }),
+      abort: (signal) => this.#post({ kind: 'abort', sender: number, signal }),
+      close: () =>
+        new Promise((resolve) => {
+          this.#closing.set(number, resolve)
+          this.#post({ kind: 'close', sender: number })
+        }),
+    })
+  }
+}
+
+/** What a sender in the thread is told. */
+interface ThreadPort {
+  readonly send: (signal: number, message: Message, target: string) => Promise<Outcome>
+  readonly abort: (signal: number) => void
+  readonly close: () => Promise<void>
+}
+
+/** One sender in the thread, as the main thread has it. */
+class ThreadSender implements DeliverySender {
+  readonly credentialExpiresAtMs: number | undefined
+  readonly #port: ThreadPort
+  /** Its deliveries share a few signals. */
+  readonly #signals = new Map<AbortSignal, { readonly number: number; readonly onAbort: () => void }>()
+
+  constructor(credentialExpiresAtMs: number | undefined, port: ThreadPort) {
+    this.credentialExpiresAtMs = credentialExpiresAtMs
+    this.#port = port
+  }
+
+  async send({ headers, body }: Message, target: Secret, signal: AbortSignal): Promise<Outcome> {
+    return this.#port.send(this.#numberOf(signal), { headers, body }, target.reveal())
+  }
+
+  async close(): Promise<void> {
+    await this.#port.close()
+    for (const [signal, { onAbort }] of this.#signals) signal.removeEventListener('abort', onAbort)
+  }
+
+  #numberOf(signal: AbortSignal): number {
+    const known = this.#signals.get(signal)
+    if (known !== undefined) return known.number
+    const number = this.#signals.size + 1
+    const onAbort = (): void => this.#port.abort(number)
+    this.#signals.set(signal, { number, onAbort })
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    return number
+  }
+}

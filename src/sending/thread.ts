@@ -1,0 +1,85 @@
+/** The thread that sends: TLS, HTTP/2 and encryption for all push services, beside the main thread and not in it. */
+import { parentPort } from 'node:worker_threads'
+import type { Sender } from '../core/provider.ts'
+import { Secret } from '../core/secret.ts'
+import type { Proxy } from '../network/dial.ts'
+import { providers } from '../providers/index.ts'
+import { LocalSenders } from './local-senders.ts'
+import { Turn, type FromThread, type PlainProxy, type SendAnswer, type SendRequest, type ToThread } from './messages.ts'
+
+interface Opened {
+  readonly sender: Sender
+  /** By their numbers. */
+  readonly signals: Map<number, AbortController>
+}
+
+const senders = new LocalSenders({
+  kinds: providers,
+  nowMs: Date.now,
+  warn: (app, message) => post({ kind: 'warning', app, message }),
+})
+const opened = new Map<number, Opened>()
+const answers = new Turn<SendAnswer>((items) => post({ kind: 'outcomes', answers: items }))
+
+function onMessage(message: ToThread): void {
+  switch (message.kind) {
+    case 'open':
+      return void open(message)
+    case 'send':
+      for (const request of message.requests) void send(request)
+      return
+    case 'abort':
+      return controllerOf(message.sender, message.signal)?.abort()
+    case 'close':
+      return void close(message.sender)
+  }
+}
+
+async function open({ sender: number, route, proxy }: Extract<ToThread, { kind: 'open' }>): Promise<void> {
+  try {
+    const sender = await senders.open(route, proxyOf(proxy))
+    opened.set(number, { sender, signals: new Map() })
+    post({ kind: 'opened', sender: number, credentialExpiresAtMs: sender.credentialExpiresAtMs })
+  } catch (error) {
+    post({ kind: 'refused', sender: number, reason: error instanceof Error ? error.message : 'unknown' })
+  }
+}
+
+async function send({ id, sender, signal, message, target }: SendRequest): Promise<void> {
+  try {
+    const to = opened.get(sender)?.sender
+    const controller = controllerOf(sender, signal)
+    if (to === undefined || controller === undefined) throw new Error('the sender is closed')
+    answers.add({ id, outcome: await to.send(message, new Secret(target), controller.signal) })
+  } catch (error) {
+    answers.add({ id, failure: error instanceof Error ? error.name : 'unknown' })
+  }
+}
+
+function controllerOf(sender: number, signal: number): AbortController | undefined {
+  const signals = opened.get(sender)?.signals
+  const known = signals?.get(signal)
+  if (known !== undefined || signals === undefined) return known
+  const controller = new AbortController()
+  signals.set(signal, controller)
+  return controller
+}
+
+async function close(number: number): Promise<void> {
+  await opened.get(number)?.sender.close()
+  opened.delete(number)
+  answers.end()
+  post({ kind: 'closed', sender: number })
+}
+
+function proxyOf(proxy: PlainProxy | undefined): Proxy | undefined {
+  if (proxy?.credentials === undefined) return proxy && { ...proxy, credentials: undefined }
+  return { ...proxy, credentials: new Secret(proxy.credentials) }
+}
+
+function post(message: FromThread): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+  parentPort?.postMessage(message)
+}
+
+parentPort?.on('message', onMessage)
