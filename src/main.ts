@@ -1,4 +1,5 @@
 /** The process: the command line, signals and exit codes. */
+import { EventEmitter } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Config } from './config/config.ts'
@@ -187,6 +188,10 @@ try {
 
 /** Not with the configuration of the machine, unless it is named: that has a service of its own. */
 async function runGateway(role: Role): Promise<void> {
+  // Heard before anything is loaded: a signal that nobody hears ends the process. The configuration is read after that, so nothing is missed.
+  const reloads = new EventEmitter()
+  process.on('SIGHUP', () => reloads.emit('reload'))
+  const stop = stopRequested()
   const { serve } = await import('./commands/serve.ts')
   const version = readVersion()
   const { config = CONFIG_HERE, ...options } = program.opts<SourceOptions>()
@@ -195,8 +200,8 @@ async function runGateway(role: Role): Promise<void> {
     role,
     version,
     stdout,
-    stopRequested: stopRequested(),
-    onReloadRequested,
+    stopRequested: stop,
+    onReloadRequested: (reload) => reloads.on('reload', reload),
   })
 }
 
@@ -221,10 +226,6 @@ function stopRequested(): Promise<string> {
       })
     }
   })
-}
-
-function onReloadRequested(reload: () => void): void {
-  process.on('SIGHUP', reload)
 }
 
 function oneOf<const Choice extends string>(...choices: readonly Choice[]): (value: string) => Choice {

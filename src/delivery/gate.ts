@@ -1,9 +1,9 @@
 /**
  * Whether a route's deliveries are handed out: all, none, or one to see whether things work again. Closed by proof that our credential is refused
- * (`blocked`), by a push service that asks the whole route to wait, or where no connection comes about; opened by the first delivery that the push
- * service answers for good.
+ * (`blocked`), by a push service that asks the whole route to wait, where no connection comes about, or where a push service does nothing but fail; opened by
+ * the first delivery that the push service answers for good.
  */
-import type { Outcome } from '../core/outcome.ts'
+import type { Outcome, Retry } from '../core/outcome.ts'
 import type { GateState } from '../store/contract.ts'
 
 export interface GatePorts {
@@ -19,12 +19,20 @@ export interface GatePorts {
 export const PROBE_INTERVAL_MS = 30_000
 /** A push service that asks us to wait for hours is asked again after this. */
 const LONGEST_PAUSE_MS = 15 * 60_000
+/** A push service in good health fails now and then. So often in a row it has done nothing else, and more attempts would only burden it. */
+const FAILURES_IN_A_ROW = 10
+/** The first pause where it does not say how long; each further one is twice as long, up to that between probes. */
+const FIRST_PAUSE_MS = 1000
 
 export class Gate {
   readonly #ports: GatePorts
   #state: 'open' | 'paused' | 'blocked' = 'open'
   /** Between probes, as long as nothing else is asked for. */
   #intervalMs = PROBE_INTERVAL_MS
+  /** Of the push service, since it last answered for good. */
+  #failures = 0
+  /** That it did not ask for, since then. */
+  #pauses = 0
   /** Undefined when none is to come: it was handed out, and its outcome is awaited. */
   #cancelProbe: (() => void) | undefined
 
@@ -43,15 +51,8 @@ export class Gate {
       this.#close('blocked', PROBE_INTERVAL_MS)
       if (isNews) this.#ports.onBlocked(outcome.reason)
     } else if (outcome.kind === 'delivered' || outcome.kind === 'rejected') this.#open()
-    else if (
-      outcome.kind === 'retry' &&
-      outcome.scope === 'app' &&
-      outcome.afterMs !== undefined &&
-      outcome.afterMs > 0
-    ) {
-      if (this.#state === 'open') this.#ports.onPaused(outcome.reason)
-      this.#close(this.#state === 'blocked' ? 'blocked' : 'paused', Math.min(outcome.afterMs, LONGEST_PAUSE_MS))
-    } else this.onNothingLearnt()
+    else if (outcome.kind === 'retry' && outcome.scope === 'app') this.#onTrouble(outcome)
+    else this.onNothingLearnt()
   }
 
   /** An attempt ended without a word about the way there. It may have been on its way from before, so it does not put off a probe. */
@@ -73,7 +74,24 @@ export class Gate {
     this.#cancelProbe?.()
   }
 
+  #onTrouble({ reason, afterMs = 0, floorMs = 0 }: Retry): void {
+    if (afterMs > 0) return this.#pause(reason, afterMs)
+    this.#failures += 1
+    const isEnough = this.#state === 'open' ? this.#failures >= FAILURES_IN_A_ROW : this.#cancelProbe === undefined
+    if (this.#state === 'blocked' || !isEnough) return this.onNothingLearnt()
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** this.#pauses, PROBE_INTERVAL_MS)
+    this.#pauses += 1
+    this.#pause(reason, Math.max(pauseMs, floorMs))
+  }
+
+  #pause(reason: string, delayMs: number): void {
+    if (this.#state === 'open') this.#ports.onPaused(reason)
+    this.#close(this.#state === 'blocked' ? 'blocked' : 'paused', Math.min(delayMs, LONGEST_PAUSE_MS))
+  }
+
   #open(): void {
+    this.#failures = 0
+    this.#pauses = 0
     if (this.#state === 'open') return
     const wasBlocked = this.#state === 'blocked'
     this.#state = 'open'

@@ -84,6 +84,56 @@ describe('the gate of a route', () => {
     expect(log).toEqual(['waits for 503', 'closed', 'one', 'open'])
   })
 
+  describe('whose push service fails and does not say for how long', () => {
+    const FAILURE: Outcome = { kind: 'retry', reason: '503', scope: 'app', ambiguous: false }
+    const fail = (gate: Gate, times: number): void => {
+      for (let time = 0; time < times; time += 1) gate.onOutcome(FAILURE)
+    }
+
+    it('stays open while others are served', () => {
+      const { gate, log } = start()
+      for (let round = 0; round < 5; round += 1) {
+        fail(gate, 9)
+        gate.onOutcome({ kind: 'delivered' })
+      }
+      expect(log).toEqual([])
+    })
+
+    it('waits after ten failures in a row, and twice as long after each probe that fails, up to half a minute', () => {
+      const { gate, log, pending, fire } = start()
+      // The last ones had been on their way.
+      fail(gate, 15)
+      expect(log).toEqual(['waits for 503', 'closed'])
+      const pauses: number[] = []
+      for (let probe = 0; probe < 7; probe += 1) {
+        pauses.push(...pending())
+        fire()
+        fail(gate, 1)
+      }
+      expect(pauses).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
+    })
+
+    it('opens with the first push that is taken, and is as patient as before', () => {
+      const { gate, log, pending, fire } = start()
+      fail(gate, 10)
+      fire()
+      fail(gate, 1)
+      fire()
+      gate.onOutcome({ kind: 'delivered' })
+      expect(log.at(-1)).toBe('open')
+      fail(gate, 9)
+      expect(pending()).toEqual([])
+      fail(gate, 1)
+      expect(pending()).toEqual([1000])
+    })
+
+    it('waits as long as that push service wants at least', () => {
+      const { gate, pending } = start()
+      for (let time = 0; time < 10; time += 1) gate.onOutcome({ ...FAILURE, floorMs: 10_000 })
+      expect(pending()).toEqual([10_000])
+    })
+  })
+
   it('neither puts off nor hurries its probe for what had been on its way before', () => {
     const { gate, pending, fire } = start()
     gate.onOutcome(WAIT)
