@@ -68,12 +68,19 @@ export class Http1Connection implements Connection {
       this.#release(true)
       return { kind: 'lost', code: cutOffBy, written: false }
     }
-    const request = startRequest({
-      agent: this.#agent,
-      method: 'POST',
-      path,
-      headers: ['host', authority, ...headers, 'connection', 'keep-alive'],
-    })
+    let request: ClientRequest
+    try {
+      request = startRequest({
+        agent: this.#agent,
+        method: 'POST',
+        path,
+        headers: ['host', authority, ...headers, 'connection', 'keep-alive'],
+      })
+    } catch (error) {
+      // A path or a header that cannot be sent. The peer has not seen it, and the connection is as it was.
+      this.#release(true)
+      return { kind: 'lost', code: codeOf(error), written: false, isUnprocessed: true }
+    }
     request.once('close', () => this.#release(request.shouldKeepAlive))
     return this.#replyTo(request.end(body), attempt)
   }

@@ -160,6 +160,22 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('connections over %s', (protoco
     expect(front.requests[protocol]).toBe(0)
   })
 
+  it.each([
+    ['path', '/a b\u0100', []],
+    ['header', '/path', ['a header', 'text']],
+  ])(
+    'tell of a request with a %s that cannot be sent that it is lost, and serve the next',
+    async (_what, path, more) => {
+      const connections = opened()
+      const headers = ['content-length', '4', ...more]
+      const lost = await connections.post({ authority: 'push.fake.test', path, headers, body: 'body' }, new Attempt())
+      expect(lost).toMatchObject({ kind: 'lost' })
+      const next = post(connections)
+      await letAnswer(1)
+      expect(await next).toMatchObject(ok)
+    },
+  )
+
   it('read an answer as far as it counts', async () => {
     const cut: FrontAnswer = { status: 404, body: 'text', ending: 'cut' }
     const whole = post(opened())
