@@ -125,10 +125,15 @@ describe('what was just stored', () => {
     consumer.setGate('closed')
     const deliveries = createDeliveries(20)
     for (const each of deliveries.slice(0, 10)) await accept(each)
+    // They are handed over when the homeservers have their answers.
+    await nextTurn()
     consumer.setGate('open')
     for (const each of deliveries.slice(10)) await accept(each)
     await received.atLeast(20)
-    expect(received.ids).toEqual(deliveries.map(({ id }) => id))
+    const ids = deliveries.map(({ id }) => id)
+    // Those that came after it opened do not wait for all that waited (sqlite-order.test.ts).
+    for (const some of [ids.slice(0, 10), ids.slice(10)])
+      expect(received.ids.filter((id) => some.includes(id))).toEqual(some)
   })
 
   it('is handed out in the order in which it was stored, also where memory has no room for all of it', async () => {

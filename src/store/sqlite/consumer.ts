@@ -1,107 +1,81 @@
 /**
- * The consumer of one route. What has just been stored is handed over to it from memory; the database is read for what was there before a start, for what is
- * due later, and for what memory had no room for. Only this process knows what is in flight. So handing out writes nothing, and after a crash everything is
- * there again.
+ * The consumer of one route: hands out as far as its gate and its free slots allow. What has just been stored is handed over to it from memory
+ * (handed-over.ts); what else is due is read from the database (due-deliveries.ts). Only this process knows what is in flight. So handing out writes nothing, and
+ * after a crash everything is there again.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Alarm } from '../../core/alarm.ts'
-import type { Delivery } from '../../core/delivery.ts'
+import type { Delivery, Priority } from '../../core/delivery.ts'
 import { waitAtMost } from '../../core/time-limit.ts'
-import {
-  HANDLER_FAILURE_DELAY_MS,
-  type Consumer,
-  type Disposition,
-  type Fresh,
-  type GateState,
-  type HandedOut,
-  type Handler,
-} from '../contract.ts'
+import type { Consumer, Fresh, GateState, HandedOut } from '../contract.ts'
 import { Parked } from '../parked.ts'
-import type { DatabaseThread } from './database-thread.ts'
+import { DueDeliveries } from './due-deliveries.ts'
 import { HandedOver } from './handed-over.ts'
-import type { DueRow, Output, RowDisposition } from './operations.ts'
+import { Handling, type HandlingOptions } from './handling.ts'
+import type { DueRow, RowDisposition } from './operations.ts'
 import { unreadableRow } from './row-disposition.ts'
+import { Slots, type Origin } from './slots.ts'
 import type { Stored } from './writer.ts'
 
-/** A delivery may have become due without a sign of it: it was refused because its time limit was over, and was stored later; or the clock was set. */
-const LONGEST_SLEEP_MS = 5000
-/** After a failure of the store, until it is asked again. */
-const PAUSE_MS = 1000
 const RELEASED_AT_ONCE = 500
-/** Deliveries that are kept while the database is read, which takes some milliseconds. */
-const MAX_MEANWHILE = 1000
 
-export interface ConsumerOptions {
+export interface ConsumerOptions extends HandlingOptions {
   readonly route: string
   readonly concurrency: number
-  readonly handler: Handler
-  readonly thread: DatabaseThread
-  readonly nowMs: () => number
   /** Undefined when it cannot be opened. */
   readonly open: (row: DueRow) => Delivery | undefined
   /** Undefined when the memory has to be asked. */
   readonly freshnessOf: (stored: Stored) => Fresh | undefined
-  /** Resolves when the row is removed. */
-  readonly acknowledge: (order: number) => Promise<void>
-  /** A handler rejected, or returned no disposition: a bug. */
-  readonly onHandlerFailure: () => void
   readonly onStopped: () => void
 }
 
 export class SqliteConsumer implements Consumer {
   readonly #options: ConsumerOptions
-  readonly #inFlight = new Set<number>()
+  readonly #slots = new Slots()
   readonly #handedOver = new HandedOver()
-  /** The database holds deliveries that are due and not here. Until they are here nothing is handed over, as it would overtake them. */
-  #isBehind = true
-  /** The database may hold something that has become due. */
-  #isDue = false
-  #isReading = false
-  /** What was stored while the database is read; undefined when that is more than memory has room for. */
-  #storedMeanwhile: Stored[] | undefined
-  readonly #abort = new AbortController()
+  readonly #due: DueDeliveries
+  readonly #handling: Handling
   readonly #parked = new Parked<number>()
   #gate: GateState = 'open'
   #isWaking = false
-  /** When it looks into the database, if not before. */
-  readonly #alarm: Alarm
   #stopped: Promise<void> | undefined
   readonly #idle = Promise.withResolvers<void>()
 
   constructor(options: ConsumerOptions) {
     this.#options = options
-    this.#alarm = new Alarm(options.nowMs, () => {
-      this.#isDue = true
-      this.#wake()
+    this.#handling = new Handling(options)
+    this.#due = new DueDeliveries({
+      ...options,
+      taken: () => [...this.#slots.orders, ...this.#handedOver.orders],
+      onChange: () => this.#wake(),
     })
     this.#wake()
   }
 
   /** The orders of the deliveries that are handed out. */
   get inFlight(): readonly number[] {
-    return [...this.#inFlight]
+    return [...this.#slots.orders]
   }
 
   /** Also of those that wait here for a free slot. */
   get held(): readonly number[] {
-    return [...this.#inFlight, ...this.#handedOver.orders]
+    return [...this.inFlight, ...this.#handedOver.orders, ...this.#due.orders]
   }
 
   setGate(state: GateState): void {
     this.#gate = state
     // A probe is one delivery: the first in the database. And what was held is there.
-    this.#leaveToDatabase()
-    this.#wake()
+    this.readAgain()
   }
 
-  /** It has just become durable. Without effect where it was read from the database meanwhile. */
+  /** It has just become durable. Without effect where it was read from the database and handed out meanwhile. */
   handOver(stored: Stored): void {
-    if (this.#holds(stored.order)) return
-    const { dueAtMs = 0 } = stored.delivery
-    if (dueAtMs > this.#options.nowMs()) return this.#lookAt(dueAtMs)
-    if (this.#gate !== 'open' || this.#handedOver.isFull) this.#isBehind = true
-    if (!this.#isBehind) this.#handedOver.push(stored)
-    else if (this.#isReading) this.#keepMeanwhile(stored)
+    const { order, delivery } = stored
+    const { dueAtMs = 0, priority } = delivery
+    if (this.#slots.has(order)) return
+    if (dueAtMs > this.#options.nowMs()) return this.#due.expectAt(dueAtMs, priority)
+    if (this.#gate === 'open' && this.#handedOver.hasRoomFor(stored)) {
+      this.#due.remove(order)
+      this.#handedOver.push(stored)
+    } else this.#due.expectMore()
     this.#wake()
   }
 
@@ -109,9 +83,16 @@ export class SqliteConsumer implements Consumer {
     void this.#release(this.#parked.take(group))
   }
 
-  /** The database may hold something that is due and was not handed over. */
+  /** What waits here may not be in the database any more, or not be the first there. */
   readAgain(): void {
-    this.#leaveToDatabase()
+    this.#handedOver.clear()
+    this.#due.clear()
+    this.#wake()
+  }
+
+  /** The database may hold something that is due and was not handed over. */
+  readMore(): void {
+    this.#due.expectMore()
     this.#wake()
   }
 
@@ -122,11 +103,11 @@ export class SqliteConsumer implements Consumer {
 
   async #stop(graceMs: number): Promise<void> {
     this.#gate = 'closed'
-    this.#leaveToDatabase()
-    this.#alarm.clear()
-    if (this.#inFlight.size > 0) await waitAtMost(graceMs, this.#idle.promise)
-    if (this.#inFlight.size > 0) this.#abort.abort()
-    this.#inFlight.clear()
+    this.#handedOver.clear()
+    this.#due.stop()
+    if (this.#slots.size > 0) await waitAtMost(graceMs, this.#idle.promise)
+    if (this.#slots.size > 0) this.#handling.abort()
+    this.#slots.clear()
     this.#options.onStopped()
   }
 
@@ -136,26 +117,8 @@ export class SqliteConsumer implements Consumer {
     for (let start = 0; start < orders.length && this.#stopped === undefined; start += RELEASED_AT_ONCE) {
       const input = { orders: orders.slice(start, start + RELEASED_AT_ONCE), nowMs: nowMs() }
       await thread.run({ name: 'release', input }).catch(() => {})
-      // They are older than what is handed over meanwhile.
-      this.readAgain()
+      this.readMore()
     }
-  }
-
-  #leaveToDatabase(): void {
-    this.#handedOver.clear()
-    this.#storedMeanwhile = undefined
-    this.#isBehind = true
-  }
-
-  #keepMeanwhile(stored: Stored): void {
-    const kept = this.#storedMeanwhile
-    if (kept === undefined) return
-    if (kept.length < MAX_MEANWHILE) kept.push(stored)
-    else this.#storedMeanwhile = undefined
-  }
-
-  #holds(order: number): boolean {
-    return this.#inFlight.has(order) || this.#handedOver.orders.has(order)
   }
 
   /** Waits for the end of the turn, so that slots that become free together are filled together. */
@@ -170,115 +133,65 @@ export class SqliteConsumer implements Consumer {
 
   #freeSlots(): number {
     if (this.#stopped !== undefined || this.#gate === 'closed') return 0
-    const free = this.#options.concurrency - this.#inFlight.size
+    const free = this.#options.concurrency - this.#slots.size
     return this.#gate === 'one' ? Math.min(1, free) : free
   }
 
   #fillSlots(): void {
-    while (this.#freeSlots() > 0) {
-      const stored = this.#handedOver.shift()
-      if (stored === undefined) break
+    while (this.#freeSlots() > 0) if (!this.#fillSlot()) break
+    if (this.#stopped === undefined && this.#gate !== 'closed')
+      this.#due.readAhead(this.#gate === 'one' ? 1 : undefined)
+  }
+
+  /** False when nothing waits. */
+  #fillSlot(): boolean {
+    const [stored, row] = [this.#due.isKnown ? this.#handedOver.first : undefined, this.#due.first]
+    const origin = this.#slots.next(stored && { order: stored.order, priority: stored.delivery.priority }, row)
+    if (origin === 'fresh' && stored !== undefined) {
+      this.#handedOver.shift()
       const { delivery, order } = stored
-      this.#handOut({ delivery, order, attempt: 1, fresh: this.#options.freshnessOf(stored) })
+      this.#handOut({ delivery, order, attempt: 1, fresh: this.#options.freshnessOf(stored) }, origin)
+    } else if (row !== undefined) {
+      this.#due.shift()
+      this.#handOutRow(row)
     }
-    if ((this.#isBehind || this.#isDue) && !this.#isReading && this.#freeSlots() > 0) void this.#read(this.#freeSlots())
-  }
-
-  async #read(limit: number): Promise<void> {
-    const { route, nowMs, thread } = this.#options
-    this.#isReading = true
-    this.#isDue = false
-    this.#storedMeanwhile = []
-    this.#alarm.clear()
-    try {
-      this.#onRead(
-        await thread.run({ name: 'fetchDue', input: { route, limit, nowMs: nowMs(), inFlight: this.held } }),
-        limit,
-      )
-      this.#wake()
-    } catch {
-      this.#isBehind = true
-      this.#lookAt(nowMs() + PAUSE_MS)
-    }
-    this.#isReading = false
-  }
-
-  /** What was handed over while the database was read may be among the rows. */
-  #onRead({ rows, nextAtMs = Infinity }: Output<'fetchDue'>, limit: number): void {
-    const { nowMs } = this.#options
-    const meanwhile = this.#storedMeanwhile
-    let isAll = rows.length < limit
-    for (const row of rows) {
-      if (this.#holds(row.order)) continue
-      if (this.#freeSlots() === 0) isAll = false
-      else this.#handOutRow(row)
-    }
-    const isMissing = (stored: Stored): boolean => !this.#holds(stored.order)
-    this.#isBehind = !isAll || meanwhile === undefined || (this.#gate !== 'open' && meanwhile.some(isMissing))
-    if (!this.#isBehind) for (const stored of meanwhile ?? []) if (isMissing(stored)) this.#handedOver.push(stored)
-    if (isAll) this.#lookAt(Math.min(nextAtMs, nowMs() + LONGEST_SLEEP_MS))
+    return origin !== undefined
   }
 
   #handOutRow(row: DueRow): void {
     const { open, nowMs } = this.#options
     const delivery = open(row)
-    if (delivery !== undefined) return this.#handOut({ delivery, order: row.order, attempt: row.attempts + 1 })
-    this.#inFlight.add(row.order)
-    void this.#apply(unreadableRow(row, nowMs()))
+    if (delivery !== undefined) return this.#handOut({ delivery, order: row.order, attempt: row.attempts + 1 }, 'due')
+    this.#slots.take(row.order, 'due')
+    void this.#apply(unreadableRow(row, nowMs()), row.priority)
   }
 
-  #handOut(handedOut: HandedOut): void {
+  #handOut(handedOut: HandedOut, origin: Origin): void {
     if (this.#gate === 'one') this.#gate = 'closed'
-    this.#inFlight.add(handedOut.order)
+    this.#slots.take(handedOut.order, origin)
     this.#parked.delete(handedOut.order)
     void this.#send(handedOut)
   }
 
-  /** Into the database, if not before. */
-  #lookAt(atMs: number): void {
-    if (this.#stopped === undefined) this.#alarm.set(atMs)
-  }
-
   async #send(handedOut: HandedOut): Promise<void> {
     const { delivery, order, attempt } = handedOut
-    const disposition = await this.#callHandler(handedOut)
+    const disposition = await this.#handling.decide(handedOut)
     // Nothing was attempted.
     const attempts = disposition.kind === 'park' ? attempt - 1 : attempt
     if (disposition.kind === 'park') this.#parked.add(disposition.group, order)
-    await this.#apply({ order, id: delivery.id, attempts, disposition, nowMs: this.#options.nowMs() })
-  }
-
-  async #callHandler(handedOut: HandedOut): Promise<Disposition> {
-    try {
-      return await this.#options.handler(handedOut, this.#abort.signal)
-    } catch {
-      this.#options.onHandlerFailure()
-      return { kind: 'requeue', atMs: this.#options.nowMs() + HANDLER_FAILURE_DELAY_MS }
-    }
+    const nowMs = this.#options.nowMs()
+    await this.#apply({ order, id: delivery.id, attempts, disposition, nowMs }, delivery.priority)
   }
 
   /** The delivery keeps its slot until its disposition is durable: while nothing can be written, no more is sent than a crash may repeat. */
-  async #apply(row: RowDisposition): Promise<void> {
+  async #apply(row: RowDisposition, priority: Priority): Promise<void> {
     const { disposition } = row
-    if (disposition.kind !== 'hold') await this.#retryUntilStored(row)
-    if (this.#abort.signal.aborted) return
-    this.#inFlight.delete(row.order)
-    if (this.#inFlight.size === 0 && this.#stopped !== undefined) this.#idle.resolve()
-    if (disposition.kind === 'hold') this.#isBehind = true
-    if (disposition.kind === 'requeue' || disposition.kind === 'park') this.#lookAt(disposition.atMs)
+    await this.#handling.store(row)
+    if (this.#handling.isAborted) return
+    this.#slots.giveBack(row.order)
+    if (this.#slots.size === 0 && this.#stopped !== undefined) this.#idle.resolve()
+    if (disposition.kind === 'hold') this.#due.expectMore()
+    if (disposition.kind === 'requeue' || disposition.kind === 'park') this.#due.expectAt(disposition.atMs, priority)
     this.#wake()
-  }
-
-  async #retryUntilStored(row: RowDisposition): Promise<void> {
-    const { thread, acknowledge } = this.#options
-    const { signal } = this.#abort
-    while (!signal.aborted) {
-      try {
-        if (row.disposition.kind === 'acknowledge') return await acknowledge(row.order)
-        return await thread.run({ name: 'applyDisposition', input: row })
-      } catch {
-        await sleep(PAUSE_MS, undefined, { signal }).catch(() => {})
-      }
-    }
   }
 }

@@ -1,5 +1,6 @@
 /** Deliveries that are to be handed out, in SQL. The table does not know what is in flight: the main thread says so with each request. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
+import type { Priority } from '../../core/delivery.ts'
 import {
   type DueRow,
   type Input,
@@ -32,14 +33,14 @@ export class DeliveryTable {
       insert into delivery (app, priority, run_at, accepted_at, expires_at, sealed)
       values (?, ?, ?, ?, ?, ?)`)
     this.#due = database.prepare(`
-      select seq, attempts, accepted_at, expires_at, sealed from delivery
+      select seq, priority, attempts, accepted_at, expires_at, sealed from delivery
       where app = :route and priority = :priority and run_at <= :now and seq not in (select value from json_each(:inFlight))
       order by run_at, seq limit :limit`)
     this.#next = database.prepare(`
       select min(run_at) as run_at from delivery where app = :route and priority = :priority and run_at > :now`)
     this.#remove = database.prepare('delete from delivery where seq = ?')
     this.#overdue = database.prepare(`
-      select seq, app, attempts, accepted_at, expires_at, sealed from delivery
+      select seq, app, priority, attempts, accepted_at, expires_at, sealed from delivery
       where expires_at < :before and seq not in (select value from json_each(:inFlight)) order by expires_at limit :limit`)
     this.#requeue = database.prepare('update delivery set run_at = :runAt, attempts = :attempts where seq = :seq')
     this.#release = database.prepare('update delivery set run_at = accepted_at where seq = ? and run_at > ?')
@@ -60,12 +61,12 @@ export class DeliveryTable {
   fetchDue({ route, limit, nowMs, inFlight }: Input<'fetchDue'>): Output<'fetchDue'> {
     const rows: DueRow[] = []
     for (const priority of PRIORITIES.keys()) {
-      if (rows.length === limit) return { rows, nextAtMs: undefined }
       const left = limit - rows.length
+      if (left === 0) break
       const found = this.#due.all({ route, priority, now: nowMs, inFlight: JSON.stringify(inFlight), limit: left })
       rows.push(...found.map(readDue))
     }
-    return { rows, nextAtMs: this.#nextAtMs(route, nowMs) }
+    return { rows, nextAtMs: this.#nextAtMs(route, nowMs, rows.length < limit ? PRIORITIES : ['call']) }
   }
 
   fetchOverdue({ beforeMs, inFlight, limit }: Input<'fetchOverdue'>): Output<'fetchOverdue'> {
@@ -73,9 +74,10 @@ export class DeliveryTable {
     return found.map((row) => ({ ...readDue(row), route: text(row, 'app') }))
   }
 
-  #nextAtMs(route: string, nowMs: number): number | undefined {
-    const times = [...PRIORITIES.keys()]
-      .map((priority) => optionalInteger(this.#next.get({ route, priority, now: nowMs }), 'run_at'))
+  #nextAtMs(route: string, nowMs: number, among: readonly Priority[]): number | undefined {
+    const times = among
+      .map((priority) => ({ route, priority: PRIORITIES.indexOf(priority), now: nowMs }))
+      .map((input) => optionalInteger(this.#next.get(input), 'run_at'))
       .filter((time) => time !== undefined)
     return times.length === 0 ? undefined : Math.min(...times)
   }
@@ -116,6 +118,7 @@ export class DeliveryTable {
 function readDue(row: Record<string, SQLOutputValue>): DueRow {
   return {
     order: integer(row, 'seq'),
+    priority: PRIORITIES[integer(row, 'priority')] ?? 'event',
     attempts: integer(row, 'attempts'),
     acceptedAtMs: integer(row, 'accepted_at'),
     expiresAtMs: integer(row, 'expires_at'),

@@ -2,7 +2,7 @@
 import type { Stored } from './writer.ts'
 import { PRIORITIES } from './operations.ts'
 
-/** About 1,000 deliveries, which leave in a tenth of a second where nothing stands in their way. What is beyond is read from the database. */
+/** About 1,000 deliveries, which leave in a tenth of a second where nothing stands in their way. What is beyond waits in the database. */
 const MAX_BYTES = 2 * 1024 * 1024
 /** Of a delivery without its message. */
 const FIXED_BYTES = 1024
@@ -17,8 +17,13 @@ export class HandedOver {
     return this.#orders
   }
 
-  get isFull(): boolean {
-    return this.#bytes >= MAX_BYTES
+  get first(): Stored | undefined {
+    return this.#lists.find(({ length }) => length > 0)?.[0]
+  }
+
+  /** Calls have as much again, so that none waits because of what is less urgent. */
+  hasRoomFor({ delivery: { priority } }: Stored): boolean {
+    return this.#bytes < (priority === 'call' ? 2 * MAX_BYTES : MAX_BYTES)
   }
 
   push(stored: Stored): void {
@@ -27,12 +32,12 @@ export class HandedOver {
     this.#bytes += bytesOf(stored)
   }
 
-  shift(): Stored | undefined {
-    const next = this.#lists.find(({ length }) => length > 0)?.shift()
-    if (next === undefined) return undefined
-    this.#orders.delete(next.order)
-    this.#bytes -= bytesOf(next)
-    return next
+  /** The first is handed out. */
+  shift(): void {
+    const first = this.#lists.find(({ length }) => length > 0)?.shift()
+    if (first === undefined) return
+    this.#orders.delete(first.order)
+    this.#bytes -= bytesOf(first)
   }
 
   /** All is left to the database. */

@@ -13,6 +13,7 @@ export const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
 /** A stored delivery that may be handed out. */
 export interface DueRow {
   readonly order: number
+  readonly priority: Priority
   /** Attempts made so far. */
   readonly attempts: number
   readonly acceptedAtMs: number
@@ -71,7 +72,7 @@ export interface Operations {
     readonly input: AtTime & { readonly rows: NewRows }
     readonly output: readonly (number | readonly string[])[]
   }
-  /** At most `limit` deliveries that are due. When there are fewer: also the time when the next one will be. */
+  /** At most `limit` deliveries that are due, and the time when the next one will be; where there may be more that are due: when the next call will be. */
   readonly fetchDue: {
     readonly input: OfRoute & { readonly limit: number }
     readonly output: { readonly rows: readonly DueRow[]; readonly nextAtMs: number | undefined }

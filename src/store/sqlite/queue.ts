@@ -108,7 +108,7 @@ export class SqliteQueue implements DeliveryQueue {
   async retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number> {
     const input = { filter, expiresAtMs, nowMs: this.#parts.nowMs() }
     const retried = await this.#thread.run({ name: 'retryDead', input })
-    for (const consumer of this.#consumers.values()) consumer.readAgain()
+    for (const consumer of this.#consumers.values()) consumer.readMore()
     return retried
   }
 
@@ -116,10 +116,14 @@ export class SqliteQueue implements DeliveryQueue {
     return this.#thread.run({ name: 'dropDead', input: { filter, nowMs: this.#parts.nowMs() } })
   }
 
-  forget(route: string, deviceHash: string): Promise<Removed> {
-    // What waits in memory would be sent after it was removed.
+  async forget(route: string, deviceHash: string): Promise<Removed> {
+    // What waits in memory would be sent after it was removed; and so would what is read before it is removed.
     this.#consumers.get(route)?.readAgain()
-    return forgetDevice({ thread: this.#thread, keyring: this.#parts.keyring, route, deviceHash })
+    try {
+      return await forgetDevice({ thread: this.#thread, keyring: this.#parts.keyring, route, deviceHash })
+    } finally {
+      this.#consumers.get(route)?.readAgain()
+    }
   }
 
   /** Resolves with true when there may be more to do. */
