@@ -33,7 +33,7 @@ const layers = [
   { folder: 'src/privacy', ours: CORE, packages: ['typebox'] },
   { folder: 'src/config', ours: [...CORE, '../store/settings.ts'], packages: ['typebox', 'yaml', 'node:*'] },
   { folder: 'src/config/sygnal', ours: ['../../core/*', '../*.ts'], packages: ['yaml', 'node:*'] },
-  { folder: 'src/intake', ours: BELOW, packages: ['web-push', 'node:*'] },
+  { folder: 'src/intake', ours: BELOW, packages: ['node:*'] },
   { folder: 'src/delivery', ours: BELOW, packages: [] },
   { folder: 'src/operator', ours: [...STORE, '../config/*', '../memory/*'], packages: ['typebox', 'node:*'] },
   {

@@ -5,14 +5,13 @@ import type { Keys } from './config/keys.ts'
 import { restartOnly, routesChanged } from './config/reload.ts'
 import { openRoutes, type Routes } from './config/routes.ts'
 import type { ProviderKinds } from './config/schema.ts'
-import type { EncryptForDevice } from './core/device-key.ts'
 import { codeOf } from './core/error-code.ts'
 import { Identities } from './core/identities.ts'
 import type { Log } from './core/log.ts'
 import { DeliveringRoutes } from './delivery/delivering-routes.ts'
 import { createAdminServer, type Readiness } from './http/admin-server.ts'
 import { createNotifyServer } from './http/notify-server.ts'
-import { loadEncryptForDevice } from './intake/encrypt-for-device.ts'
+import { encryptForDevice } from './intake/encrypt-for-device.ts'
 import { Intake } from './intake/intake.ts'
 import { DeadPushkeys } from './memory/dead-pushkeys.ts'
 import { Deduplication } from './memory/deduplication.ts'
@@ -40,11 +39,10 @@ export interface GatewayParts extends Pick<Keys, 'keyring' | 'adminToken'> {
 /** Resolves when it listens. Rejects, with everything closed again, when it cannot. */
 export async function openGateway(config: Config, parts: GatewayParts): Promise<Gateway> {
   const routes = await openRoutes(config.routes, parts.kinds)
-  const encryptForDevice = await loadEncryptForDevice()
   let gateway: Gateway | undefined
   const store = await parts.openStore()
   try {
-    gateway = new Gateway(config, routes, store, encryptForDevice, parts)
+    gateway = new Gateway(config, routes, store, parts)
     await gateway.start()
     return gateway
   } catch (error) {
@@ -73,7 +71,7 @@ export class Gateway implements AsyncDisposable {
   #stopWatching: (() => void) | undefined
   #isClosing = false
 
-  constructor(config: Config, routes: Routes, store: Store, encryptForDevice: EncryptForDevice, parts: GatewayParts) {
+  constructor(config: Config, routes: Routes, store: Store, parts: GatewayParts) {
     const { role, keyring, log, kinds, nowMs = Date.now, random = Math.random } = parts
     this.#parts = parts
     this.#nowMs = nowMs

@@ -8,7 +8,7 @@ import type { Timing } from '../core/timing.ts'
 import type { Config } from '../config/config.ts'
 import { openRoutes, type Routes, type OpenRoute } from '../config/routes.ts'
 import type { ProviderKinds } from '../config/schema.ts'
-import { loadEncryptForDevice } from '../intake/encrypt-for-device.ts'
+import { encryptForDevice } from '../intake/encrypt-for-device.ts'
 import {
   preparePush,
   renderPush,
@@ -40,7 +40,6 @@ export async function render({ config, kinds, body, stdout, nowMs }: RenderOptio
     `The homeserver sent ${body.byteLength} bytes: all of it is in the gateway's memory until it is answered, then gone. What each party learns is said at most.\n`,
   )
   const { maxAgeMs, callMaxAgeMs } = config.queue
-  const encryptForDevice = await loadEncryptForDevice()
   const circumstances = { nowMs, maxAgeMs, callMaxAgeMs, encryptForDevice, randomBytes }
   const routes = await openRoutes(config.routes, kinds)
   for (const [index, device] of notification.devices.entries())

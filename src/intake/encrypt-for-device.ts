@@ -1,16 +1,8 @@
-/** Encrypts for a device's key: one RFC 8188 record keyed as RFC 8291. Beside the Web Push sender the only import of web-push, which does it there too. */
+/** Encrypts for the key of a device: one RFC 8188 record keyed as RFC 8291, as for a browser. */
 import type { EncryptForDevice } from '../core/device-key.ts'
+import { encrypt } from '../core/encrypt.ts'
 
-/** Loads the library. */
-export async function loadEncryptForDevice(): Promise<EncryptForDevice> {
-  const { default: webPush } = await import('web-push')
-  return ({ kid, p256dh, auth }, plaintext) => {
-    try {
-      const { cipherText } = webPush.encrypt(p256dh, auth, Buffer.from(plaintext), 'aes128gcm')
-      return { kid, record: cipherText.toString('base64url') }
-    } catch {
-      // Not a point of the curve, which is all that its checks leave open.
-      return undefined
-    }
-  }
+export const encryptForDevice: EncryptForDevice = ({ kid, p256dh, auth }, plaintext) => {
+  const record = encrypt(plaintext, { p256dh, auth })
+  return record === undefined ? undefined : { kid, record: record.toString('base64url') }
 }

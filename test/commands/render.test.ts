@@ -6,7 +6,7 @@ import type { Config } from '../../src/config/config.ts'
 import { openRoutes } from '../../src/config/routes.ts'
 import type { Message } from '../../src/core/message.ts'
 import { TEST_PUSH } from '../../src/core/push.ts'
-import { loadEncryptForDevice } from '../../src/intake/encrypt-for-device.ts'
+import { encryptForDevice } from '../../src/intake/encrypt-for-device.ts'
 import { Intake } from '../../src/intake/intake.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import { providers } from '../../src/providers/index.ts'
@@ -56,7 +56,6 @@ beforeAll(async () => {
   const apps = Object.entries(APPS).map(([app, options]) => `  ${app}: { ${options} }`)
   config = await folder.load(`queue: { call_max_age: ${CALL_MAX_AGE_S}s }\napps:\n${apps.join('\n')}\n`)
   const routes = await openRoutes(config.routes, providers)
-  const encryptForDevice = await loadEncryptForDevice()
   const [metrics, log] = [new Metrics('0.0.0-test'), new RecordedLog()]
   intake = new Intake({ ...store, encryptForDevice, metrics, log, nowMs: clock.nowMs }, routes, config)
 })

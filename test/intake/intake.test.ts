@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { Routes, type OpenRoute } from '../../src/config/routes.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
 import { TEST_PUSH } from '../../src/core/push.ts'
-import { loadEncryptForDevice } from '../../src/intake/encrypt-for-device.ts'
+import { encryptForDevice } from '../../src/intake/encrypt-for-device.ts'
 import { Intake, type IntakeParts, type IntakeSettings } from '../../src/intake/intake.ts'
 import { DeadPushkeys } from '../../src/memory/dead-pushkeys.ts'
 import { Deduplication } from '../../src/memory/deduplication.ts'
@@ -53,7 +53,7 @@ beforeAll(async () => {
     deadPushkeys,
     deduplication,
     identities,
-    encryptForDevice: await loadEncryptForDevice(),
+    encryptForDevice,
     metrics,
     log,
     nowMs: clock.nowMs,

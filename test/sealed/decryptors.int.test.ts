@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDeviceKeys, openSealed } from '../../config/examples/typescript/hushgate-sealed.ts'
 import { installPython } from '../../scripts/install-python.ts'
 import { apns } from '../../src/providers/apns/index.ts'
-import { loadEncryptForDevice } from '../../src/intake/encrypt-for-device.ts'
+import { encryptForDevice } from '../../src/intake/encrypt-for-device.ts'
 import {
   createSubscriptionSecrets,
   decrypt,
@@ -41,10 +41,9 @@ let records: readonly string[]
 let said: readonly unknown[]
 
 beforeAll(async () => {
-  const seal = await loadEncryptForDevice()
   const render = apns.renderer({})
   const random = fc.sample(fc.tuple(event, policy), NOTIFICATIONS)
-  records = random.map(([about, chosen]) => recordOf(sealed(about, chosen, seal, render)))
+  records = random.map(([about, chosen]) => recordOf(sealed(about, chosen, encryptForDevice, render)))
   said = records.map((record) => JSON.parse(decrypt(Buffer.from(record, 'base64url'), secrets)?.toString() ?? ''))
 }, TIMEOUT_MS)
 
@@ -73,9 +72,8 @@ describe('what is sealed for 1,000 random notifications opens', () => {
 
   it('with hushgate-sealed.ts, when it is for a key pair that was made by it', async () => {
     const keys = await createDeviceKeys()
-    const seal = await loadEncryptForDevice()
     const push = { v: 1, prio: 'high', ts: 1_790_000_000_000 }
-    const block = seal({ kid: 'x', ...keys }, Buffer.from(JSON.stringify(push).padEnd(1024)))
+    const block = encryptForDevice({ kid: 'x', ...keys }, Buffer.from(JSON.stringify(push).padEnd(1024)))
     expect(await openSealed(block?.record ?? '', keys)).toEqual(push)
   })
 
@@ -144,8 +142,9 @@ describe('what is sealed for 1,000 random notifications opens', () => {
 
     it('and a key pair made by it can be sealed to', { timeout: TIMEOUT_MS }, async () => {
       const [p256dh = ''] = openAll([], secrets)
-      const seal = await loadEncryptForDevice()
-      expect(seal({ kid: 'x', p256dh, auth: createSubscriptionSecrets().auth }, Buffer.alloc(1024))).toBeDefined()
+      expect(
+        encryptForDevice({ kid: 'x', p256dh, auth: createSubscriptionSecrets().auth }, Buffer.alloc(1024)),
+      ).toBeDefined()
     })
   })
 })

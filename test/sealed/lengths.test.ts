@@ -1,10 +1,9 @@
 /** That a sealed push tells its push service, and whoever counts its bytes, nothing of what it says. */
 import fc from 'fast-check'
-import { beforeAll, describe, expect, it } from 'vitest'
-import type { EncryptForDevice } from '../../src/core/device-key.ts'
+import { describe, expect, it } from 'vitest'
 import { apns } from '../../src/providers/apns/index.ts'
 import { fcm } from '../../src/providers/fcm/index.ts'
-import { loadEncryptForDevice } from '../../src/intake/encrypt-for-device.ts'
+import { encryptForDevice } from '../../src/intake/encrypt-for-device.ts'
 import { decrypt } from '../../src/simulators/webpush-encryption.ts'
 import { findCanaries } from '../canary/canary.ts'
 import { badge, event, KID, NOW_MS, policy, recordOf, sealed, secrets } from './random-pushes.ts'
@@ -21,11 +20,6 @@ const SERVICES = [
   { name: "FCM in Hedwig's shape", render: fcm.renderer({ ...FCM, payload_style: 'hedwig' }) },
 ]
 
-let seal: EncryptForDevice
-beforeAll(async () => {
-  seal = await loadEncryptForDevice()
-})
-
 describe.each(SERVICES)('of $name', ({ render }) => {
   it(
     'each of 1,000 random events has the same length as all others of its priority, and says nothing in clear',
@@ -34,7 +28,7 @@ describe.each(SERVICES)('of $name', ({ render }) => {
       const lengths = new Map<string, Set<number>>()
       fc.assert(
         fc.property(event, policy, (about, chosen) => {
-          const { rendered, push, notification } = sealed(about, chosen, seal, render)
+          const { rendered, push, notification } = sealed(about, chosen, encryptForDevice, render)
           if (rendered.kind === 'nothing') throw new Error(rendered.reason)
           const { headers, body } = rendered.message
           expect(findCanaries(Buffer.from(JSON.stringify(headers) + body))).toEqual([])
@@ -59,7 +53,7 @@ it(
     const render = apns.renderer({})
     fc.assert(
       fc.property(event, policy, (about, chosen) => {
-        const result = sealed(about, chosen, seal, render)
+        const result = sealed(about, chosen, encryptForDevice, render)
         const { eventId, roomId, prio } = result.notification
         const { unread } = chosen.counts === 'none' ? {} : (result.notification.counts ?? {})
         const plaintext = decrypt(Buffer.from(recordOf(result), 'base64url'), secrets)
@@ -83,7 +77,7 @@ it('each of 1,000 random badge updates of APNs has the same length', { timeout: 
   const lengths = new Set<number>()
   fc.assert(
     fc.property(badge, policy, (about, chosen) => {
-      const { rendered } = sealed(about, chosen, seal, render)
+      const { rendered } = sealed(about, chosen, encryptForDevice, render)
       if (rendered.kind === 'nothing') return
       expect(JSON.parse(rendered.message.body)).toEqual({ aps: { badge: expect.any(Number) } })
       lengths.add(Buffer.byteLength(rendered.message.body))
@@ -97,7 +91,7 @@ it('the block goes to APNs and FCM under the same two names', () => {
   const chosen = { privacy: 'full', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' } as const
   const about = { type: 'm.room.message', event_id: '$event', counts: { unread: 1 } }
   const bodies = [apns.renderer({}), fcm.renderer(FCM)].map((render) => {
-    const { rendered } = sealed(about, chosen, seal, render)
+    const { rendered } = sealed(about, chosen, encryptForDevice, render)
     return rendered.kind === 'message' ? JSON.parse(rendered.message.body) : undefined
   })
   const block = { hushgate_kid: KID, hushgate_sealed: expect.stringMatching(/^[\w-]{1503}$/) }
@@ -113,5 +107,5 @@ it('the block goes to APNs and FCM under the same two names', () => {
 
 it('a point that is not on the curve cannot be sealed to', () => {
   const key = { kid: KID, p256dh: Buffer.from([4, ...Array(64).fill(7)]).toString('base64url'), auth: secrets.auth }
-  expect(seal(key, Buffer.alloc(1024))).toBeUndefined()
+  expect(encryptForDevice(key, Buffer.alloc(1024))).toBeUndefined()
 })

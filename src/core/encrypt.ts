@@ -1,9 +1,14 @@
 /**
- * Encrypts a message for a browser: one record of RFC 8188, keyed as RFC 8291 says. Our own, because web-push takes twice the time for the same bytes
- * (docs/facts/web-push.md#library).
+ * Encrypts for whoever has the private key: one record of RFC 8188, keyed as RFC 8291 says. For browsers, and for the key of a device. Our own, because web-push
+ * takes twice the time for the same bytes (docs/facts/web-push.md#library).
  */
 import { createCipheriv, createECDH, createHmac, createSecretKey, randomBytes, type ECDH } from 'node:crypto'
-import type { SubscriptionKeys } from './target.ts'
+
+/** Base64url: the receiver's public key, and its shared secret (RFC 8291 §2). */
+export interface ReceiverKeys {
+  readonly p256dh: string
+  readonly auth: string
+}
 
 /** What must be new for each message. */
 interface Fresh {
@@ -30,7 +35,11 @@ const NONCE_INFO = Buffer.from('Content-Encoding: nonce\0\u0001')
 const FIRST_BLOCK = Buffer.of(1)
 
 /** Undefined when `p256dh` is not a point of the curve. */
-export function encrypt(plaintext: string, keys: SubscriptionKeys, { salt, pair } = createFresh()): Buffer | undefined {
+export function encrypt(
+  plaintext: string | Uint8Array,
+  keys: ReceiverKeys,
+  { salt, pair } = createFresh(),
+): Buffer | undefined {
   const theirs = Buffer.from(keys.p256dh, 'base64url')
   const ours = pair.getPublicKey()
   const shared = sharedSecret(pair, theirs)
@@ -43,7 +52,8 @@ export function encrypt(plaintext: string, keys: SubscriptionKeys, { salt, pair 
 
   const length = Buffer.byteLength(plaintext)
   const padded = Buffer.allocUnsafe(length + 1)
-  padded.write(plaintext)
+  if (typeof plaintext === 'string') padded.write(plaintext)
+  else padded.set(plaintext)
   padded[length] = LAST_RECORD
   const cipher = createCipheriv('aes-128-gcm', createSecretKey(key), nonce)
   const ciphertext = cipher.update(padded)

@@ -1,8 +1,8 @@
 import { createECDH, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import webPush from 'web-push'
-import { encrypt } from '../../../src/providers/webpush/encrypt.ts'
-import { createSubscriptionSecrets, decrypt } from '../../../src/simulators/webpush-encryption.ts'
+import { encrypt } from '../../src/core/encrypt.ts'
+import { createSubscriptionSecrets, decrypt } from '../../src/simulators/webpush-encryption.ts'
 
 const { p256dh, auth, privateKey } = createSubscriptionSecrets()
 
