@@ -17,6 +17,8 @@ import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, createGate, Received, until } from '../helpers/received.ts'
 
 const ROUTE = 'com.example.app'
+/** More than memory has room for. */
+const PUSHES = 5000
 
 let folder: string
 let keyFile: string
@@ -78,6 +80,23 @@ describe('what was just stored', () => {
     await until('all are handed out', () => received.all.length === 3)
     const isFresh = ({ id }: Delivery) => received.all.find(({ delivery }) => delivery.id === id)?.fresh !== undefined
     expect([isFresh(before), isFresh(after)]).toEqual([false, true])
+  })
+
+  it('does not pile up where it comes faster than it can be sent: acceptance waits for sending', async () => {
+    const received = new Received()
+    // No more than that many leave with one commit.
+    await consumeFromNowOn(received, 5)
+    let left = PUSHES
+    const homeserver = async (): Promise<void> => {
+      while (left > 0) {
+        left -= 1
+        await accept(createDelivery())
+      }
+    }
+    await Promise.all(Array.from({ length: 50 }, homeserver))
+    await until('all are removed', isEmpty)
+    const [, ...others] = received.all
+    expect([others.length, others.filter(({ fresh }) => fresh === undefined).length]).toEqual([PUSHES, 0])
   })
 
   it('is not lost when the process ends after the commit and before it was handed over', async () => {

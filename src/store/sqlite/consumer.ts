@@ -79,6 +79,11 @@ export class SqliteConsumer implements Consumer {
     this.#wake()
   }
 
+  /** Resolves when sending has caught up, or soon, if it does not; undefined when it is not behind. */
+  get crowd(): Promise<void> | undefined {
+    return this.#handedOver.crowd
+  }
+
   release(group?: string): void {
     void this.#release(this.#parked.take(group))
   }
