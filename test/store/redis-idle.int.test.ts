@@ -1,18 +1,13 @@
 /** What routes cost in which nothing happens, and that they are awake as soon as something does. */
 import { Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
-import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Keyring } from '../../src/core/keyring.ts'
-import type { Disposition, Store } from '../../src/store/contract.ts'
+import { describe, expect, it } from 'vitest'
+import type { Disposition } from '../../src/store/contract.ts'
 import { createBatch, JOB_NAME } from '../../src/store/redis/job.ts'
-import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
-import { shardsOf } from '../../src/store/redis/shard.ts'
-import { createDelivery, createKeyring } from '../helpers/delivery.ts'
+import { createDelivery } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, createGate, Received, until } from '../helpers/received.ts'
-import { startRedis, type TestRedis } from '../helpers/redis.ts'
 import { isInTime } from './in-time.ts'
+import { redisStores } from './redis-stores.ts'
 
 const ROUTES = Array.from({ length: 100 }, (_, index) => `com.example.app${index}`)
 const ROUTE = 'com.example.app'
@@ -21,41 +16,17 @@ const SHARDS_AT_ONCE = 32
 /** INFO is also asked for to know the health of the store. */
 const OURS = new Set(['config', 'info', 'client', 'pubsub', 'hlen'])
 
-let redis: TestRedis
-let raw: Redis
-let prefix: string
-let keyring: Keyring
-const opened: Store[] = []
-
-beforeAll(async () => {
-  redis = await startRedis()
-  raw = await redis.client()
-})
-afterAll(() => redis.stop())
-beforeEach(() => {
-  prefix = randomUUID()
-  keyring = createKeyring()
-})
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close()
-})
-
-async function open(options: Partial<RedisStoreOptions> = {}): Promise<Store> {
-  const { topology } = redis
-  const store = await openRedisStore({ topology, prefix, keyring, nowMs: Date.now, onError: () => {}, ...options })
-  opened.push(store)
-  return store
-}
+const stores = redisStores()
 
 async function connections(): Promise<number> {
-  return String(await raw.client('LIST'))
+  return String(await stores.raw.client('LIST'))
     .trim()
     .split('\n').length
 }
 
 /** How often each command was given since the statistics were reset, but for those of the test itself. */
 async function commandCounts(): Promise<ReadonlyMap<string, number>> {
-  const stats = await raw.info('commandstats')
+  const stats = await stores.raw.info('commandstats')
   const calls = [...stats.matchAll(/^cmdstat_([a-z]+)\S*:calls=(\d+)/gm)].map(
     ([, name = '', count]) => [name, Number(count)] as const,
   )
@@ -66,14 +37,17 @@ describe('a hundred routes that are consumed, and idle', () => {
   const received = new Received()
 
   it('cost one connection more than none, together, and four commands a look', async () => {
-    const store = await open({ timings: { lockMs: 8000, lookEveryMs: 50 } })
+    const store = await stores.open({ timings: { lockMs: 8000, lookEveryMs: 50 } })
     const before = await connections()
     for (const route of ROUTES) store.queue.consume(route, 10, received.handler)
-    await until('all are known', async () => (await raw.hlen(`{${prefix}}:routes`)) === ROUTES.length)
-    await until('it listens', async () => Number((await raw.pubsub('NUMSUB', `{${prefix}}:bell`))[1]) === 1)
+    await until('all are known', async () => (await stores.raw.hlen(`{${stores.prefix}}:routes`)) === ROUTES.length)
+    await until(
+      'it listens',
+      async () => Number((await stores.raw.pubsub('NUMSUB', `{${stores.prefix}}:bell`))[1]) === 1,
+    )
     expect((await connections()) - before).toBe(1)
     const perLook = Math.ceil(ROUTES.length / SHARDS_AT_ONCE)
-    await raw.config('RESETSTAT')
+    await stores.raw.config('RESETSTAT')
     let counts = await commandCounts()
     await until('it has looked often', async () => {
       counts = await commandCounts()
@@ -88,9 +62,9 @@ describe('a hundred routes that are consumed, and idle', () => {
   })
 
   it('are counted in four commands', async () => {
-    const { queue } = await open()
+    const { queue } = await stores.open()
     await queue.depth(ROUTE)
-    await raw.config('RESETSTAT')
+    await stores.raw.config('RESETSTAT')
     const depths = await Promise.all(ROUTES.map((route) => queue.depth(route)))
     const counts = await commandCounts()
     expect(depths.every(({ waiting, dead }) => waiting === 0 && dead === 0)).toBe(true)
@@ -101,7 +75,7 @@ describe('a hundred routes that are consumed, and idle', () => {
 describe('two processes', () => {
   it('share what one of them stores when it has much in flight, and only then', async () => {
     const timings = { lockMs: 8000, lookEveryMs: 60_000 }
-    const [storing, other] = [await open({ timings }), await open({ timings })]
+    const [storing, other] = [await stores.open({ timings }), await stores.open({ timings })]
     const never = createGate<Disposition>()
     const [own, helped] = [new Received(() => never.passed), new Received(() => never.passed)]
     storing.queue.consume(ROUTE, 1000, own.handler)
@@ -128,31 +102,34 @@ describe('two processes', () => {
 
 describe('a route that is idle', () => {
   it('is awake within five seconds also when nobody tells of what was stored', async () => {
-    const { queue } = await open()
+    const { queue } = await stores.open()
     const received = new Received()
     queue.consume(ROUTE, 10, received.handler)
     await queue.add([createDelivery({ route: ROUTE })])
     await received.atLeast(1)
     // As a process does that dies before it can tell.
-    const [shard] = shardsOf(prefix, ROUTE, 1)
-    const bull = new Queue(shard?.queueName ?? '', { connection: raw, prefix: shard?.prefix ?? '' })
-    await bull.add(JOB_NAME, createBatch(keyring, ROUTE, [createDelivery({ route: ROUTE })]), { priority: 1 })
+    const shard = stores.shardOf(ROUTE)
+    const bull = new Queue(shard.queueName, { connection: stores.raw, prefix: shard.prefix })
+    await bull.add(JOB_NAME, createBatch(stores.keyring, ROUTE, [createDelivery({ route: ROUTE })]), { priority: 1 })
     expect(await isInTime(received.atLeast(2), 5000)).toBe(true)
     await bull.close()
   })
 
   it('hears of it again after the connection by which it hears was cut', async () => {
     const timings = { lockMs: 8000, lookEveryMs: 60_000 }
-    const [storing, handing] = [await open({ timings }), await open({ timings })]
+    const [storing, handing] = [await stores.open({ timings }), await stores.open({ timings })]
     const received = new Received()
     handing.queue.consume(ROUTE, 10, received.handler)
     await storing.queue.add([createDelivery({ route: ROUTE })])
     await received.atLeast(1)
-    await raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await stores.raw.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
     // What is stored while it is deaf is found when it hears again.
     await storing.queue.add([createDelivery({ route: ROUTE })])
     await received.atLeast(2)
-    await until('it listens', async () => Number((await raw.pubsub('NUMSUB', `{${prefix}}:bell`))[1]) === 1)
+    await until(
+      'it listens',
+      async () => Number((await stores.raw.pubsub('NUMSUB', `{${stores.prefix}}:bell`))[1]) === 1,
+    )
     await storing.queue.add([createDelivery({ route: ROUTE })])
     await received.atLeast(3)
   })

@@ -1,96 +1,56 @@
 /** How the store on Redis uses BullMQ: what becomes a job, what a job shows, and what becomes of a job with which processes die, or that cannot be opened. */
 import { Queue, Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
-import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
-import type { Keyring } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { MAX_BATCH, MAX_STALLS, type Disposition, type Store } from '../../src/store/contract.ts'
-import { shardsOf, type Shard } from '../../src/store/redis/shard.ts'
-import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
+import { MAX_BATCH, MAX_STALLS, type Disposition } from '../../src/store/contract.ts'
+import type { Shard } from '../../src/store/redis/shard.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
-import { startRedis, type TestRedis } from '../helpers/redis.ts'
 import { isInTime } from './in-time.ts'
+import { redisStores } from './redis-stores.ts'
 
 const ROUTE = 'com.example.*'
 /** Locks last so long that no busy machine loses one. */
 const TIMINGS = { lockMs: 8000, lookEveryMs: 50 }
 
-let redis: TestRedis
-let raw: Redis
-let prefix: string
+const stores = redisStores()
 /** Where the route's jobs lie, and those of another. */
 let shard: Shard
 let otherShard: Shard
-let keyring: Keyring
-let warnings: string[]
-const opened: Store[] = []
 
-beforeAll(async () => {
-  redis = await startRedis()
-  raw = await redis.client()
-})
-afterAll(() => redis.stop())
 beforeEach(() => {
-  prefix = randomUUID()
-  shard = onlyShardOf(ROUTE)
-  otherShard = onlyShardOf('other')
-  keyring = createKeyring()
-  warnings = []
+  shard = stores.shardOf(ROUTE)
+  otherShard = stores.shardOf('other')
 })
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close()
-})
-
-function onlyShardOf(route: string): Shard {
-  const [only] = shardsOf(prefix, route, 1)
-  if (only === undefined) throw new Error('a route has a shard')
-  return only
-}
-
-async function open(options: Partial<RedisStoreOptions> = {}): Promise<Store> {
-  const onError = (message: string): void => void warnings.push(message)
-  const store = await openRedisStore({
-    topology: redis.topology,
-    keyring,
-    nowMs: Date.now,
-    prefix,
-    onError,
-    ...options,
-  })
-  opened.push(store)
-  return store
-}
 
 describe('adding', () => {
   it('makes one job of all that is added for a route in one turn', async () => {
-    const { queue } = await open()
+    const { queue } = await stores.open()
     const [first, second, third] = [createDeliveries(2), createDeliveries(3), createDeliveries(1)].map((deliveries) =>
       deliveries.map((delivery) => ({ ...delivery, route: ROUTE })),
     )
     await Promise.all([queue.add(first ?? []), queue.add(second ?? []), queue.add(third ?? [])])
-    expect(await raw.zcard(`${shard.id}:prioritized`)).toBe(1)
+    expect(await stores.raw.zcard(`${shard.id}:prioritized`)).toBe(1)
     expect((await queue.depth(ROUTE)).waiting).toBe(6)
   })
 
   it('never mixes routes or priorities in a job, and makes none too large', async () => {
-    const { queue } = await open()
+    const { queue } = await stores.open()
     await queue.add([
       ...createDeliveries(2 * MAX_BATCH + 1, { route: ROUTE }),
       ...createDeliveries(2, { route: ROUTE, priority: 'counts' }),
       ...createDeliveries(2, { route: ROUTE, priority: 'call' }),
       ...createDeliveries(2, { route: 'other' }),
     ])
-    expect(await raw.zcard(`${shard.id}:prioritized`)).toBe(4)
-    expect(await raw.llen(`${shard.id}:wait`)).toBe(1)
-    expect(await raw.zcard(`${otherShard.id}:prioritized`)).toBe(1)
+    expect(await stores.raw.zcard(`${shard.id}:prioritized`)).toBe(4)
+    expect(await stores.raw.llen(`${shard.id}:wait`)).toBe(1)
+    expect(await stores.raw.zcard(`${otherShard.id}:prioritized`)).toBe(1)
   })
 
   it('counts 2,000 jobs of different sizes to within a tenth', async () => {
-    const { queue } = await open()
+    const { queue } = await stores.open()
     let count = 0
     for (let turn = 0; turn < 40; turn += 1) {
       const sizes = Array.from({ length: 50 }, (_, index) => 1 + ((turn * 7 + index) % 5))
@@ -107,9 +67,9 @@ describe('adding', () => {
 describe('what can be seen in Redis', () => {
   it('is no pushkey, payload or key of a delivery, neither in a command nor in a file', async () => {
     const seen: string[] = []
-    const monitor = await raw.monitor()
+    const monitor = await stores.raw.monitor()
     monitor.on('monitor', (_time: string, words: string[]) => seen.push(words.join(' ')))
-    const { queue, memory } = await open()
+    const { queue, memory } = await stores.open()
     const dispositions: Disposition[] = [
       { kind: 'requeue', atMs: Date.now() + 50 },
       { kind: 'dead-letter', reason: 'gone' },
@@ -135,24 +95,33 @@ describe('what can be seen in Redis', () => {
     monitor.disconnect()
     expect(seen.some((line) => line.includes(shard.id))).toBe(true)
     expect(seen.filter((line) => line.includes(canary))).toEqual([])
-    expect((await redis.appendOnlyFiles()).includes(canary)).toBe(false)
+    expect((await stores.redis.appendOnlyFiles()).includes(canary)).toBe(false)
   })
 
   it('needs no more rights than are documented, and says so when INFO is refused', async () => {
     const rights = await documentedRights()
     const setUser = (name: string, ofUser: readonly string[]): Promise<unknown> =>
-      raw.acl('SETUSER', name, 'on', '>secret', ...ofUser.map((right) => right.replace('hushgate', prefix)))
+      stores.raw.acl(
+        'SETUSER',
+        name,
+        'on',
+        '>secret',
+        ...ofUser.map((right) => right.replace('hushgate', stores.prefix)),
+      )
     await setUser('informed', rights)
     await setUser(
       'uninformed',
       rights.filter((right) => right !== '+info'),
     )
-    await raw.acl('LOG', 'RESET')
-    await raw.config('RESETSTAT')
-    await raw.sadd(`{${prefix}}:apps`, 'old-route')
+    await stores.raw.acl('LOG', 'RESET')
+    await stores.raw.config('RESETSTAT')
+    await stores.raw.sadd(`{${stores.prefix}}:apps`, 'old-route')
     const shards = new Map([[ROUTE, 3]])
-    const store = await open({ username: 'informed', password: new Secret('secret'), shards })
-    await until('what an old version left is taken over', async () => (await raw.exists(`{${prefix}}:apps`)) === 0)
+    const store = await stores.open({ username: 'informed', password: new Secret('secret'), shards })
+    await until(
+      'what an old version left is taken over',
+      async () => (await stores.raw.exists(`{${stores.prefix}}:apps`)) === 0,
+    )
     const dispositions: Disposition[] = [
       { kind: 'requeue', atMs: Date.now() + 20 },
       { kind: 'dead-letter', reason: 'gone' },
@@ -174,13 +143,13 @@ describe('what can be seen in Redis', () => {
       createDelivery({ route: 'other', deviceHash: 'one' }),
       createDelivery({ route: 'other', deviceHash: 'two' }),
     ])
-    await open({ username: 'informed', password: new Secret('secret') })
-    await until('it is swept', async () => (await raw.info('commandstats')).includes('cmdstat_zscan'))
+    await stores.open({ username: 'informed', password: new Secret('secret') })
+    await until('it is swept', async () => (await stores.raw.info('commandstats')).includes('cmdstat_zscan'))
     await store.queue.forget('other', 'one')
     expect(store.health()).toEqual({ writable: true, dangers: [], fit: true })
-    expect(await raw.acl('LOG')).toEqual([])
+    expect(await stores.raw.acl('LOG')).toEqual([])
 
-    const uninformed = await open({ username: 'uninformed', password: new Secret('secret') })
+    const uninformed = await stores.open({ username: 'uninformed', password: new Secret('secret') })
     await uninformed.queue.add([createDelivery({ route: ROUTE })])
     expect(uninformed.health()).toMatchObject({ writable: true, fit: true })
     expect(uninformed.health().dangers).toHaveLength(2)
@@ -188,11 +157,17 @@ describe('what can be seen in Redis', () => {
 
   it('is not ready where it has only the rights of a version before 0.2', async () => {
     const rights = (await documentedRights()).filter((right) => right !== '~{hushgate:*')
-    await raw.acl('SETUSER', 'old', 'on', '>secret', ...rights.map((right) => right.replace('hushgate', prefix)))
-    const store = await open({ username: 'old', password: new Secret('secret') })
+    await stores.raw.acl(
+      'SETUSER',
+      'old',
+      'on',
+      '>secret',
+      ...rights.map((right) => right.replace('hushgate', stores.prefix)),
+    )
+    const store = await stores.open({ username: 'old', password: new Secret('secret') })
     expect(store.health().writable).toBe(false)
-    await until('the operator is told', () => warnings.length > 0)
-    expect(warnings).toEqual(['nothing can be stored: Redis does not allow its user what Hushgate needs'])
+    await until('the operator is told', () => stores.warnings.length > 0)
+    expect(stores.warnings).toEqual(['nothing can be stored: Redis does not allow its user what Hushgate needs'])
   })
 })
 
@@ -208,10 +183,10 @@ async function documentedRights(): Promise<readonly string[]> {
 describe('a process that dies', () => {
   /** Fetches the next job and dies with it, so many times. */
   async function dieWithIt(times: number): Promise<void> {
-    const worker = new Worker(shard.queueName, null, { connection: raw, prefix: shard.prefix, lockDuration: 20 })
+    const worker = new Worker(shard.queueName, null, { connection: stores.raw, prefix: shard.prefix, lockDuration: 20 })
     for (let died = 0; died < times; died += 1)
       await until('there is a job', async () => (await worker.getNextJob('dies', { block: false })) !== undefined)
-    await until('the last counts as stalled', async () => (await raw.llen(`${shard.id}:active`)) === 0)
+    await until('the last counts as stalled', async () => (await stores.raw.llen(`${shard.id}:active`)) === 0)
     await worker.close(true)
   }
 
@@ -221,7 +196,7 @@ describe('a process that dies', () => {
     { count: 1, stalls: MAX_STALLS - 1, becomes: 'handed out as it was', sizes: [1], dead: 0 },
     { count: 1, stalls: MAX_STALLS, becomes: 'a dead letter', sizes: [], dead: 1 },
   ])('leaves a job of $count, which after $stalls times is $becomes', async ({ count, stalls, sizes, dead }) => {
-    const { queue } = await open({ timings: TIMINGS })
+    const { queue } = await stores.open({ timings: TIMINGS })
     // Deliveries of one job share a signal.
     const handed = new Map<AbortSignal, number>()
     const received = new Received()
@@ -247,7 +222,7 @@ describe('a process that dies', () => {
   })
 
   it('or stops renewing a lock loses it, and its handler is aborted', async () => {
-    const { queue } = await open({ timings: { lockMs: 400, lookEveryMs: 50 } })
+    const { queue } = await stores.open({ timings: { lockMs: 400, lookEveryMs: 50 } })
     const never = createGate<Disposition>()
     let isFirst = true
     const received = new Received(() => {
@@ -262,8 +237,8 @@ describe('a process that dies', () => {
     })
     await queue.add([createDelivery({ route: ROUTE })])
     await received.atLeast(1)
-    const [lock = ''] = await raw.keys(`${shard.id}:*:lock`)
-    await raw.del(lock)
+    const [lock = ''] = await stores.raw.keys(`${shard.id}:*:lock`)
+    await stores.raw.del(lock)
     await received.atLeast(2)
     await until('the first is aborted', () => signals[0]?.aborted === true)
     // Too late: the job is another's.
@@ -275,7 +250,7 @@ describe('a process that dies', () => {
 })
 
 it('what this process has just stored and claimed is handed out as such; what it only stored is not', async () => {
-  const { queue } = await open()
+  const { queue } = await stores.open()
   const received = new Received()
   queue.consume(ROUTE, 10, received.handler)
   const [claimed, plain] = createDeliveries(2, { route: ROUTE })
@@ -290,28 +265,28 @@ it('what this process has just stored and claimed is handed out as such; what it
 describe('a job that cannot be opened', () => {
   it('waits for its key, and there is one warning', async () => {
     const deliveries = createDeliveries(2, { route: ROUTE })
-    await (await open()).queue.add(deliveries)
-    await (await open()).queue.add(createDeliveries(1, { route: ROUTE }))
-    const stranger = await open({ keyring: createKeyring() })
+    await (await stores.open()).queue.add(deliveries)
+    await (await stores.open()).queue.add(createDeliveries(1, { route: ROUTE }))
+    const stranger = await stores.open({ keyring: createKeyring() })
     const none = new Received()
     const consumer = stranger.queue.consume(ROUTE, 10, none.handler)
     await until('all are delayed', async () => (await stranger.queue.depth(ROUTE)).delayed === 3)
     expect(none.all).toEqual([])
-    expect(warnings).toHaveLength(1)
+    expect(stores.warnings).toHaveLength(1)
     await consumer.stop(1000)
-    const bull = new Queue(shard.queueName, { connection: raw, prefix: shard.prefix })
+    const bull = new Queue(shard.queueName, { connection: stores.raw, prefix: shard.prefix })
     await bull.promoteJobs()
     await bull.close()
     const received = new Received()
-    ;(await open()).queue.consume(ROUTE, 10, received.handler)
+    ;(await stores.open()).queue.consume(ROUTE, 10, received.handler)
     await received.atLeast(3)
     expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
   })
 
   it('becomes a dead letter when it has expired, and can be retried with the key', async () => {
-    const store = await open()
+    const store = await stores.open()
     await store.queue.add(createDeliveries(2, { route: ROUTE, expiresAtMs: Date.now() - 1 }))
-    const stranger = await open({ keyring: createKeyring() })
+    const stranger = await stores.open({ keyring: createKeyring() })
     stranger.queue.consume(ROUTE, 10, new Received().handler)
     await until('it is a dead letter', async () => (await stranger.queue.depth(ROUTE)).dead === 1)
     expect((await stranger.queue.listDead({}, 10)).map(({ reason }) => reason)).toEqual(['unreadable'])
@@ -322,7 +297,7 @@ describe('a job that cannot be opened', () => {
 
 describe('two processes', () => {
   it('hand over at once what one of them releases when it stops', async () => {
-    const [one, other] = [await open(), await open()]
+    const [one, other] = [await stores.open(), await stores.open()]
     const never = createGate<Disposition>()
     const stuck = new Received(() => never.passed)
     const stopping = one.queue.consume(ROUTE, 10, stuck.handler)
@@ -338,7 +313,7 @@ describe('two processes', () => {
   })
 
   it('leave each other the route whose gate one of them has closed', async () => {
-    const [closed, working] = [await open(), await open()]
+    const [closed, working] = [await stores.open(), await stores.open()]
     const none = new Received()
     closed.queue.consume(ROUTE, 10, none.handler).setGate('closed')
     const received = new Received()
@@ -351,8 +326,8 @@ describe('two processes', () => {
   })
 
   it('both pause when an operator pauses the queue with the tools of BullMQ', async () => {
-    const store = await open()
-    const bull = new Queue(shard.queueName, { connection: raw, prefix: shard.prefix })
+    const store = await stores.open()
+    const bull = new Queue(shard.queueName, { connection: stores.raw, prefix: shard.prefix })
     await bull.pause()
     const received = new Received()
     store.queue.consume(ROUTE, 10, received.handler)

@@ -1,17 +1,14 @@
 /** What was stored where keys had other names: by a version before 0.2, or with another number of shards. Nothing of it is lost, forgotten or sent out of turn. */
 import { Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
-import { randomUUID } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
-import type { Keyring } from '../../src/core/keyring.ts'
-import type { Disposition, Store } from '../../src/store/contract.ts'
+import type { Disposition } from '../../src/store/contract.ts'
 import { createBatch, JOB_NAME, jobOptions, readRecord } from '../../src/store/redis/job.ts'
-import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
+import type { RedisStoreOptions } from '../../src/store/redis/open.ts'
 import { oldShardOf, shardsOf, type Shard } from '../../src/store/redis/shard.ts'
-import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
+import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, createGate, Received, until } from '../helpers/received.ts'
-import { startRedis, type TestRedis } from '../helpers/redis.ts'
+import { redisStores } from './redis-stores.ts'
 
 const ROUTE = 'com.example.*'
 const HOUR_MS = 3600_000
@@ -19,43 +16,22 @@ const DEVICE = { route: ROUTE, deviceHash: 'device' }
 /** More than a test takes, so that nothing is found by looking again. */
 const SELDOM = { lockMs: 8000, lookEveryMs: 60_000 }
 
-let redis: TestRedis
-let raw: Redis
-let prefix: string
-let keyring: Keyring
+const stores = redisStores()
 let old: Shard
-const opened: Store[] = []
 
-beforeAll(async () => {
-  redis = await startRedis()
-  raw = await redis.client()
-})
-afterAll(() => redis.stop())
 beforeEach(() => {
-  prefix = randomUUID()
-  keyring = createKeyring()
-  old = oldShardOf(prefix, ROUTE)
+  old = oldShardOf(stores.prefix, ROUTE)
 })
-afterEach(async () => {
-  for (const store of opened.splice(0)) await store.close()
-})
-
-async function open(options: Partial<RedisStoreOptions> = {}): Promise<Store> {
-  const { topology } = redis
-  const store = await openRedisStore({ topology, prefix, keyring, nowMs: Date.now, onError: () => {}, ...options })
-  opened.push(store)
-  return store
-}
 
 const withShards = (count: number, more: Partial<RedisStoreOptions> = {}) =>
-  open({ shards: new Map([[ROUTE, count]]), ...more })
+  stores.open({ shards: new Map([[ROUTE, count]]), ...more })
 
 /** What a process of version 0.1 does when it stores deliveries, each as a job of its own. */
 async function storeAsBefore(...deliveries: readonly Delivery[]): Promise<void> {
-  await raw.sadd(`{${prefix}}:apps`, ROUTE)
-  const queue = new Queue(old.queueName, { connection: raw, prefix: old.prefix })
+  await stores.raw.sadd(`{${stores.prefix}}:apps`, ROUTE)
+  const queue = new Queue(old.queueName, { connection: stores.raw, prefix: old.prefix })
   for (const delivery of deliveries)
-    await queue.add(JOB_NAME, createBatch(keyring, ROUTE, [delivery]), {
+    await queue.add(JOB_NAME, createBatch(stores.keyring, ROUTE, [delivery]), {
       ...jobOptions(delivery.priority),
       removeOnComplete: true,
     })
@@ -64,24 +40,24 @@ async function storeAsBefore(...deliveries: readonly Delivery[]): Promise<void> 
 
 /** An old dead letter: the delivery dies in a store that has only this layout, and what is left of it gets its old name. */
 async function giveUpAsBefore(deliveries: readonly Delivery[]): Promise<void> {
-  const store = await open()
+  const store = await stores.open()
   await store.queue.add(deliveries)
   const dying = new Received(() => ({ kind: 'dead-letter', reason: 'gone' }))
   const consumer = store.queue.consume(ROUTE, 100, dying.handler)
   await until('all are dead', async () => (await store.queue.depth(ROUTE)).dead === deliveries.length)
   await consumer.stop(10_000)
   await store.close()
-  const [now] = shardsOf(prefix, ROUTE, 1)
+  const [now] = shardsOf(stores.prefix, ROUTE, 1)
   for (const part of ['deaths', 'facts', 'sealed'])
-    await raw.rename(`${now?.deadLetterKeys}${part}`, `${old.deadLetterKeys}${part}`)
-  await raw.sadd(`{${prefix}}:apps`, ROUTE)
+    await stores.raw.rename(`${now?.deadLetterKeys}${part}`, `${old.deadLetterKeys}${part}`)
+  await stores.raw.sadd(`{${stores.prefix}}:apps`, ROUTE)
 }
 
 describe('deliveries of a version before 0.2', () => {
   it('are counted, and handed out before what comes now, in their order', async () => {
     const before = createDeliveries(5, { route: ROUTE })
     await storeAsBefore(...before)
-    const { queue } = await open()
+    const { queue } = await stores.open()
     expect((await queue.depth(ROUTE)).waiting).toBe(5)
     const now = createDeliveries(5, { route: ROUTE })
     for (const delivery of now) await queue.add([delivery])
@@ -93,10 +69,10 @@ describe('deliveries of a version before 0.2', () => {
 
   it('do not hold up what comes now for longer than half a minute', async () => {
     await storeAsBefore(createDelivery({ route: ROUTE }))
-    const bull = new Queue(old.queueName, { connection: raw, prefix: old.prefix })
+    const bull = new Queue(old.queueName, { connection: stores.raw, prefix: old.prefix })
     await bull.pause()
-    await (await open()).close()
-    const { queue } = await open({ nowMs: () => Date.now() + 31_000 })
+    await (await stores.open()).close()
+    const { queue } = await stores.open({ nowMs: () => Date.now() + 31_000 })
     const received = new Received()
     queue.consume(ROUTE, 1, received.handler)
     const now = createDelivery({ route: ROUTE })
@@ -109,7 +85,7 @@ describe('deliveries of a version before 0.2', () => {
   })
 
   it('are handed out also where an old process stores them while a new one runs', async () => {
-    const { queue } = await open()
+    const { queue } = await stores.open()
     const received = new Received()
     queue.consume(ROUTE, 10, received.handler)
     await queue.add([createDelivery({ route: ROUTE })])
@@ -117,14 +93,14 @@ describe('deliveries of a version before 0.2', () => {
     await storeAsBefore(...createDeliveries(3, { route: ROUTE }))
     await received.atLeast(4)
     // It writes its name down again as long as it runs.
-    await until('its name is taken over', async () => (await raw.exists(`{${prefix}}:apps`)) === 0)
+    await until('its name is taken over', async () => (await stores.raw.exists(`{${stores.prefix}}:apps`)) === 0)
     await storeAsBefore(...createDeliveries(3, { route: ROUTE }))
     await received.atLeast(7)
   })
 
   it('that are tried again go on where they are, and leave nothing behind', async () => {
     await storeAsBefore(createDelivery({ route: ROUTE }))
-    const { queue } = await open()
+    const { queue } = await stores.open()
     const dispositions: Disposition[] = [
       { kind: 'requeue', atMs: Date.now() + 50 },
       { kind: 'dead-letter', reason: 'gone' },
@@ -135,17 +111,17 @@ describe('deliveries of a version before 0.2', () => {
     expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 2])
     expect(await queue.retryDead({ route: ROUTE }, Date.now() + HOUR_MS)).toBe(1)
     await received.atLeast(3)
-    await until('nothing is left', async () => (await raw.keys(`${old.id}:[0-9]*`)).length === 0)
+    await until('nothing is left', async () => (await stores.raw.keys(`${old.id}:[0-9]*`)).length === 0)
   })
 
   it('with which its process died are handed out again', async () => {
     await storeAsBefore(createDelivery({ route: ROUTE }))
-    const one = await open({ timings: { lockMs: 200, lookEveryMs: 50 } })
+    const one = await stores.open({ timings: { lockMs: 200, lookEveryMs: 50 } })
     const stuck = new Received(() => createGate<Disposition>().passed)
     one.queue.consume(ROUTE, 10, stuck.handler)
     await stuck.atLeast(1)
-    const [lock = ''] = await raw.keys(`${old.id}:*:lock`)
-    await raw.del(lock)
+    const [lock = ''] = await stores.raw.keys(`${old.id}:*:lock`)
+    await stores.raw.del(lock)
     await stuck.atLeast(2)
   })
 
@@ -154,7 +130,7 @@ describe('deliveries of a version before 0.2', () => {
     if (kept === undefined || gone === undefined) throw new Error('two deliveries')
     await giveUpAsBefore([kept, gone])
     await storeAsBefore({ ...kept, id: 'waiting-kept' }, { ...gone, id: 'waiting-gone' })
-    const { queue } = await open()
+    const { queue } = await stores.open()
     const removed = await queue.forget(ROUTE, 'gone')
     expect(removed.deliveries.map(({ id }) => id)).toEqual(['waiting-gone'])
     expect(removed.deadLetters.map(({ id }) => id)).toEqual([gone.id])
@@ -165,7 +141,7 @@ describe('deliveries of a version before 0.2', () => {
     const [first, second] = createDeliveries(2, { route: ROUTE })
     if (first === undefined || second === undefined) throw new Error('two deliveries')
     await giveUpAsBefore([first, second])
-    const { queue } = await open()
+    const { queue } = await stores.open()
     expect((await queue.listDead({}, 10)).map(({ id }) => id).toSorted()).toEqual([first.id, second.id].toSorted())
     expect(await queue.dropDead({ id: first.id })).toBe(1)
     expect(await queue.retryDead({}, Date.now() + HOUR_MS)).toBe(1)
@@ -177,20 +153,20 @@ describe('deliveries of a version before 0.2', () => {
 
   it('are swept when they have expired, also of a route that nobody consumes', async () => {
     await storeAsBefore(createDelivery({ route: ROUTE, expiresAtMs: Date.now() - HOUR_MS }))
-    const { queue } = await open()
+    const { queue } = await stores.open()
     await until('it is a dead letter', async () => (await queue.depth(ROUTE)).dead === 1)
   })
 })
 
 describe('what a version before 0.2 remembered', () => {
-  const asBefore = (key: string, value: string) => raw.set(`${old.memoryKeys}${key}`, value, 'PX', HOUR_MS)
+  const asBefore = (key: string, value: string) => stores.raw.set(`${old.memoryKeys}${key}`, value, 'PX', HOUR_MS)
 
   beforeEach(() => storeAsBefore(createDelivery({ route: ROUTE })))
 
   it('is found, until it is replaced or deleted', async () => {
     await asBefore('dead:device', 'before')
     await asBefore('breaker:windows:route', 'before')
-    const { memory } = await open()
+    const { memory } = await stores.open()
     expect(await memory.get(DEVICE, 'dead:device')).toBe('before')
     expect(await memory.get({ route: ROUTE }, 'breaker:windows:route')).toBe('before')
     await memory.set(DEVICE, 'dead:device', 'now', HOUR_MS)
@@ -201,7 +177,7 @@ describe('what a version before 0.2 remembered', () => {
 
   it('is what stands when something is set if absent, for all processes', async () => {
     await asBefore('event:1', 'before')
-    const [one, other] = [await open(), await open()]
+    const [one, other] = [await stores.open(), await stores.open()]
     expect(await one.memory.setIfAbsent(DEVICE, 'event:1', 'now', HOUR_MS)).toBe('before')
     expect(await other.memory.setIfAbsent(DEVICE, 'event:1', 'later', HOUR_MS)).toBe('before')
     expect(await other.memory.setIfAbsent(DEVICE, 'event:2', 'first', HOUR_MS)).toBe('first')
@@ -209,7 +185,7 @@ describe('what a version before 0.2 remembered', () => {
   })
 
   it('never overtakes what is stored now', async () => {
-    const { queue, memory } = await open()
+    const { queue, memory } = await stores.open()
     const [before] = await queueOrders()
     await asBefore('latest:badge', String(before))
     const [order = 0] = await queue.add([createDelivery(DEVICE)])
@@ -220,11 +196,11 @@ describe('what a version before 0.2 remembered', () => {
 
   it('is not asked for where there never was such a version, nor when its time is over', async () => {
     const seen: string[] = []
-    const monitor = await raw.monitor()
+    const monitor = await stores.raw.monitor()
     monitor.on('monitor', (_time: string, words: string[]) => seen.push(words.join(' ')))
-    prefix = randomUUID()
-    old = oldShardOf(prefix, ROUTE)
-    const { memory } = await open()
+    stores.begin()
+    old = oldShardOf(stores.prefix, ROUTE)
+    const { memory } = await stores.open()
     await memory.get(DEVICE, 'dead:device')
     await memory.setIfAbsent(DEVICE, 'event:1', 'now', HOUR_MS)
     await until('all is seen', () => seen.some((line) => line.includes('event:1')))
@@ -233,20 +209,20 @@ describe('what a version before 0.2 remembered', () => {
   })
 
   it('is asked for during thirty days after the last such process was there', async () => {
-    await open()
-    const leftMs = await raw.pttl(`{${prefix}}:old-shards`)
+    await stores.open()
+    const leftMs = await stores.raw.pttl(`{${stores.prefix}}:old-shards`)
     expect(leftMs).toBeGreaterThan(30 * 24 * HOUR_MS - 60_000)
     expect(leftMs).toBeLessThanOrEqual(30 * 24 * HOUR_MS)
     await asBefore('dead:device', 'before')
-    await raw.del(`{${prefix}}:old-shards`)
-    expect(await (await open()).memory.get(DEVICE, 'dead:device')).toBeUndefined()
+    await stores.raw.del(`{${stores.prefix}}:old-shards`)
+    expect(await (await stores.open()).memory.get(DEVICE, 'dead:device')).toBeUndefined()
   })
 })
 
 /** The orders of the jobs that wait under the old tag. */
 async function queueOrders(): Promise<readonly [number]> {
-  const [id = ''] = await raw.zrange(`${old.id}:prioritized`, '0', '0')
-  expect(readRecord(JSON.parse((await raw.hget(`${old.id}:${id}`, 'data')) ?? ''))).toBeDefined()
+  const [id = ''] = await stores.raw.zrange(`${old.id}:prioritized`, '0', '0')
+  expect(readRecord(JSON.parse((await stores.raw.hget(`${old.id}:${id}`, 'data')) ?? ''))).toBeDefined()
   return [Number(id) * 50]
 }
 
@@ -322,7 +298,7 @@ describe.each([
 
 describe('a store that has something to hand out', () => {
   it('is told of it at once, whoever has stored it', async () => {
-    const [storing, handing] = [await open({ timings: SELDOM }), await open({ timings: SELDOM })]
+    const [storing, handing] = [await stores.open({ timings: SELDOM }), await stores.open({ timings: SELDOM })]
     const received = new Received()
     handing.queue.consume(ROUTE, 10, received.handler)
     for (let count = 1; count <= 10; count += 1) {
