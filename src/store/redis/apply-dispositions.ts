@@ -12,7 +12,7 @@ export interface DispositionParts {
   /** Both store where the job lies that they follow. */
   readonly addJobs: (jobs: NewJob[]) => Promise<unknown>
   readonly addDeadLetters: (deadLetters: readonly NewDeadLetter[]) => Promise<unknown>
-  /** A delivery is parked in the job of this id. */
+  /** A delivery is going to be parked in the job of this id. */
   readonly onParked: (group: string, jobId: string) => void
 }
 

@@ -15,7 +15,7 @@ import { deadLetterOf, deadLetterOfJob } from './dead-letter.ts'
 import type { FetchedJob } from './fetched-job.ts'
 import type { FreshDeliveries } from './fresh-deliveries.ts'
 import { openRecord, type JobItem } from './job.ts'
-import { Parked } from '../parked.ts'
+import { Parking } from './parking.ts'
 import type { Shard } from './shard.ts'
 import { Source, type SourceOptions } from './source.ts'
 
@@ -37,13 +37,6 @@ export interface ConsumerOptions
 /** So long may handlers take that were told to abort. */
 const ABORT_GRACE_MS = 500
 
-/** Between the id of a shard and that of a job. */
-const SEPARATOR = '\n'
-
-function parkedId({ id }: Shard, jobId: string): string {
-  return `${id}${SEPARATOR}${jobId}`
-}
-
 const HOLD: Disposition = { kind: 'hold' }
 
 export class RedisConsumer implements Consumer {
@@ -51,7 +44,7 @@ export class RedisConsumer implements Consumer {
   readonly #allowance: Allowance
   readonly #sources = new Map<string, Source>()
   readonly #running = new Map<FetchedJob, Promise<void>>()
-  readonly #parked = new Parked<string>()
+  readonly #parking = new Parking((shardId, jobIds) => void this.#sources.get(shardId)?.promote(jobIds))
   /** Aborts the handlers when the grace is over. */
   readonly #abort = new AbortController()
   #stopped: Promise<void> | undefined
@@ -109,9 +102,7 @@ export class RedisConsumer implements Consumer {
   }
 
   release(group?: string): void {
-    const byShard = Map.groupBy(this.#parked.take(group), (parked) => parked.slice(0, parked.indexOf(SEPARATOR)))
-    for (const [shardId, parked] of byShard)
-      void this.#sources.get(shardId)?.promote(parked.map((each) => each.slice(shardId.length + SEPARATOR.length)))
+    this.#parking.release(group)
   }
 
   stop(graceMs: number): Promise<void> {
@@ -129,9 +120,9 @@ export class RedisConsumer implements Consumer {
     const isProbe = this.#allowance.gate === 'one'
     if (isProbe) this.#allowance.setGate('closed')
     this.#allowance.take(slots)
-    this.#parked.delete(parkedId(shard, job.id))
-    const onParked = (group: string, jobId: string): void => this.#parked.add(group, parkedId(shard, jobId))
+    const { park: onParked, end } = this.#parking.begin(shard, job.id)
     const running = this.#run(job, { ...this.#options.dispositionParts(shard), onParked }, isProbe).finally(() => {
+      end()
       this.#allowance.giveBack(slots)
       this.#running.delete(job)
     })
