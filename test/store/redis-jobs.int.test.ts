@@ -262,62 +262,6 @@ it('what this process has just stored and claimed is handed out as such; what it
   expect([isFresh(claimed), isFresh(plain)]).toEqual([true, false])
 })
 
-describe('what is released before its park is stored', () => {
-  const PARK: Disposition = { kind: 'park', group: 'host', atMs: Date.now() + 3600_000 }
-
-  it('leaves as soon as it is, where others of its job are in flight', async () => {
-    const { queue } = await stores.open()
-    const [parked, slow] = createDeliveries(2, { route: ROUTE })
-    if (parked === undefined || slow === undefined) throw new Error('two deliveries')
-    const gate = createGate<Disposition>()
-    let isAway = true
-    const received = new Received(({ delivery: { id } }) => {
-      if (id === slow.id) return gate.passed
-      return isAway ? PARK : ACKNOWLEDGE
-    })
-    const consumer = queue.consume(ROUTE, 10, received.handler)
-    await queue.add([parked, slow])
-    await until('one is parked, and the other in flight', () => received.all.length === 2 && received.inFlight === 1)
-    isAway = false
-    consumer.release('another')
-    consumer.release('host')
-    gate.open(ACKNOWLEDGE)
-    await received.atLeast(3)
-    expect(received.all.slice(2).map(({ delivery, attempt }) => [delivery.id, attempt])).toEqual([[parked.id, 1]])
-  })
-
-  it.each(['host', undefined])('leaves as soon as it is, where its handler has not answered (%s)', async (group) => {
-    const { queue } = await stores.open()
-    let isAway = true
-    const received = new Received(() => {
-      if (!isAway) return ACKNOWLEDGE
-      isAway = false
-      consumer.release(group)
-      return PARK
-    })
-    const consumer = queue.consume(ROUTE, 10, received.handler)
-    await queue.add(createDeliveries(1, { route: ROUTE }))
-    await received.atLeast(2)
-    expect(received.ids[0]).toBe(received.ids[1])
-  })
-
-  it('stays parked where another group is released', async () => {
-    const { queue } = await stores.open()
-    let isAway = true
-    const received = new Received(() => {
-      if (!isAway) return ACKNOWLEDGE
-      isAway = false
-      consumer.release('another')
-      return PARK
-    })
-    const consumer = queue.consume(ROUTE, 10, received.handler)
-    await queue.add(createDeliveries(1, { route: ROUTE }))
-    await until('it is parked', async () => (await queue.depth(ROUTE)).delayed === 1)
-    consumer.release('host')
-    await received.atLeast(2)
-  })
-})
-
 describe('a job that cannot be opened', () => {
   it('waits for its key, and there is one warning', async () => {
     const deliveries = createDeliveries(2, { route: ROUTE })

@@ -1,5 +1,6 @@
 /** What a BullMQ job holds: deliveries of one route and one priority, sealed as one, and in clear only what the store itself needs to know of them. */
 import type { JobsOptions } from 'bullmq'
+import { randomBytes } from 'node:crypto'
 import type { Delivery, Priority } from '../../core/delivery.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import type { Keyring } from '../../core/keyring.ts'
@@ -7,6 +8,7 @@ import { MAX_BATCH, type HandedOut } from '../contract.ts'
 import { openBase64, sealToBase64 } from './base64-envelope.ts'
 
 const VERSION = 1
+const NONCE_BYTES = 9
 
 /** Of a delivery that goes on alone: the job that it was first stored in, with its index there, and its order. */
 interface Origin extends JsonObject {
@@ -25,6 +27,8 @@ export interface JobRecord extends JsonObject {
   readonly expiresAtMs: number
   /** When the job could first be handed out, at this attempt. The script of depth.ts finds it by its name. */
   readonly dueAtMs: number
+  /** Random, of the job that deliveries were first stored in: part of the ids of those that go on alone. Absent where a version before 0.2 stored it. */
+  readonly nonce?: string | undefined
   /** Absent in the job that a delivery was first stored in. */
   readonly origin?: Origin | undefined
   /** The deliveries that are left, by the index that each had at first; absent while none was removed. */
@@ -61,7 +65,8 @@ export function createBatch(keyring: Keyring, route: string, deliveries: readonl
   const acceptedAtMs = Math.min(...deliveries.map((delivery) => delivery.acceptedAtMs))
   // A delivery with a time of its own is a batch of its own.
   const dueAtMs = deliveries[0]?.dueAtMs ?? acceptedAtMs
-  return { ...createRecord(keyring, route, deliveries), attempt: 1, acceptedAtMs, dueAtMs }
+  const nonce = randomBytes(NONCE_BYTES).toString('base64url')
+  return { ...createRecord(keyring, route, deliveries), attempt: 1, acceptedAtMs, dueAtMs, nonce }
 }
 
 /** What is left of a batch when only `kept` stay. They keep their ids and their order. */
@@ -71,7 +76,7 @@ export function createRest(
   items: readonly JobItem[],
   kept: readonly JobItem[],
 ): JobRecord {
-  const { attempt, dueAtMs, origin } = record
+  const { attempt, dueAtMs, nonce, origin } = record
   const [first] = kept
   if (first === undefined) throw new Error('a job holds at least one delivery')
   const deliveries = kept.map(({ delivery }) => delivery)
@@ -80,6 +85,7 @@ export function createRest(
     attempt,
     acceptedAtMs: Math.min(...deliveries.map(({ acceptedAtMs }) => acceptedAtMs)),
     dueAtMs,
+    nonce,
     origin,
     places: items.flatMap((item, index) => (kept.includes(item) ? (record.places?.[index] ?? index) : [])),
   }
@@ -110,7 +116,7 @@ function createRecord(keyring: Keyring, route: string, deliveries: readonly Deli
 /** Undefined when a newer Hushgate (or somebody else) wrote it. */
 export function readRecord(data: unknown): JobRecord | undefined {
   if (!isJsonObject(data) || data['version'] !== VERSION) return undefined
-  const { count, attempt, acceptedAtMs, expiresAtMs, dueAtMs, sealed, origin, places } = data
+  const { count, attempt, acceptedAtMs, expiresAtMs, dueAtMs, sealed, nonce, origin, places } = data
   if (typeof count !== 'number' || typeof attempt !== 'number' || typeof sealed !== 'string') return undefined
   if (typeof acceptedAtMs !== 'number' || typeof expiresAtMs !== 'number' || typeof dueAtMs !== 'number')
     return undefined
@@ -122,6 +128,7 @@ export function readRecord(data: unknown): JobRecord | undefined {
     expiresAtMs,
     dueAtMs,
     sealed,
+    nonce: typeof nonce === 'string' ? nonce : undefined,
     origin: readOrigin(origin),
     places: readPlaces(places),
   }
@@ -149,7 +156,7 @@ export function openRecord(
   kept?: readonly Delivery[],
 ): readonly JobItem[] | undefined {
   if (record === undefined) return undefined
-  const { attempt, origin, places } = record
+  const { attempt, nonce, origin, places } = record
   const deliveries = kept ?? openBase64(keyring, route, record.sealed)
   if (deliveries?.length !== record.count) return undefined
   return deliveries.map((delivery, index) => {
@@ -157,18 +164,21 @@ export function openRecord(
     return {
       delivery,
       attempt,
-      root: origin?.root ?? `${jobId}-${place}`,
+      root: origin?.root ?? [jobId, nonce ?? [], place].flat().join('-'),
       order: origin?.order ?? orderOf(jobId, place),
     }
   })
 }
 
-/** Redis counts the ids of a route's jobs, so this grows in the order of storing. */
+/** Redis counts the ids of a route's jobs, so this grows in the order of storing (shard-queues.ts). */
 export function orderOf(jobId: string, index: number): number {
   return Number(jobId) * MAX_BATCH + index
 }
 
-/** The id is derived: a batch that is handed out again after a crash stores the same jobs, and not more of them. Never a plain integer. */
+/**
+ * The id is derived: a batch that is handed out again after a crash stores the same jobs, and not more of them. BullMQ ignores a job whose id it has, so nothing
+ * else may ever come to the same id. Never a plain integer.
+ */
 export function singleId(item: JobItem, attempt: number): string {
   return `${item.root}-${attempt}`
 }

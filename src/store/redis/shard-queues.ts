@@ -1,9 +1,17 @@
 /** BullMQ's objects: a queue for each shard, opened when there is something to do in it, all on the connections that we set up and close. */
-import { Queue, QueueKeys, RedisConnection, RedisQueueBackend, Worker, type BackendFactory } from 'bullmq'
+import {
+  Queue,
+  QueueKeys,
+  RedisConnection,
+  RedisQueueBackend,
+  Worker,
+  type BackendFactory,
+  type JobsOptions,
+} from 'bullmq'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { NOT_CONNECTED } from './call-redis.ts'
 import { isReady, type Client, type Connections } from './connection.ts'
-import type { JobRecord } from './job.ts'
+import { JOB_NAME, type JobRecord } from './job.ts'
 import type { Layouts } from './layouts.ts'
 import type { Shard } from './shard.ts'
 
@@ -23,8 +31,9 @@ export const DEFAULT_TIMINGS: Timings = { lockMs: 8000, lookEveryMs: 4000 }
 /** BullMQ keeps a stream of 10,000 events for each queue, unless told otherwise. Nothing reads it. */
 const EVENTS_KEPT = 100
 /**
- * Ids of jobs begin at the time, in so many parts of a millisecond, and more jobs than that are never stored. So a later delivery has a greater order also
- * where it is stored in another shard than the one before. Lua writes numbers of more than 14 digits otherwise; that is reached in the year 2366.
+ * Ids of jobs are never behind the time, in so many parts of a millisecond, and more jobs than that are never stored. So a later delivery has a greater order
+ * also where it is stored in another shard than the one before, or where Redis has lost its latest writes, and with them its counter of ids: a replica that
+ * lagged took over, or it ended before they were on its disk. Lua writes numbers of more than 14 digits otherwise; that is reached in the year 2366.
  */
 const IDS_PER_MS = 8
 
@@ -77,15 +86,17 @@ export class ShardQueues {
     return queue
   }
 
-  /** Before the first job is added to a shard: sees to it that its ids are greater than all in the other shards of its route. */
-  async number(shard: Shard, layouts: Layouts): Promise<void> {
-    let numbered = this.#numbered.get(shard.id)
-    if (numbered === undefined) {
-      numbered = this.#number(shard, layouts)
-      this.#numbered.set(shard.id, numbered)
-      numbered.catch(() => this.#numbered.delete(shard.id))
-    }
-    await numbered
+  /**
+   * Resolves with the id of the job, greater than all before it in any shard of its route. Throws StoreUnavailableError when Redis is not connected.
+   */
+  async add(shard: Shard, layouts: Layouts, record: JobRecord, options: JobsOptions): Promise<string> {
+    await this.#number(shard, layouts)
+    const queue = this.queueOf(shard)
+    // On the connection on which the job follows, so that nothing comes between.
+    const raised = this.#connections.commands.eval(RAISE_IDS, 1, counterKeyOf(shard), this.#leastId)
+    const [{ id }] = await Promise.all([queue.add(JOB_NAME, record, options), raised])
+    if (id === undefined) throw new StoreUnavailableError('Redis gave a job no id')
+    return id
   }
 
   /**
@@ -112,14 +123,28 @@ export class ShardQueues {
     return worker
   }
 
+  /** Before this process adds its first job to a shard: ids in the others may be ahead of its clock. */
   async #number(shard: Shard, layouts: Layouts): Promise<void> {
+    let numbered = this.#numbered.get(shard.id)
+    if (numbered === undefined) {
+      numbered = this.#raiseAboveOthers(shard, layouts)
+      this.#numbered.set(shard.id, numbered)
+      numbered.catch(() => this.#numbered.delete(shard.id))
+    }
+    await numbered
+  }
+
+  async #raiseAboveOthers(shard: Shard, layouts: Layouts): Promise<void> {
     const { memory } = this.#connections
     if (!layouts.isLoaded) await layouts.load()
     const ids = await Promise.all(
-      layouts.allShardsOf(shard.route).map(({ id }) => memory.get(`${id}:id`).catch(() => null)),
+      layouts.allShardsOf(shard.route).map((each) => memory.get(counterKeyOf(each)).catch(() => null)),
     )
-    const least = Math.max(Math.trunc(this.#nowMs() * IDS_PER_MS), ...ids.map(Number))
-    await memory.eval(RAISE_IDS, 1, `${shard.id}:id`, least)
+    await memory.eval(RAISE_IDS, 1, counterKeyOf(shard), Math.max(this.#leastId, ...ids.map(Number)))
+  }
+
+  get #leastId(): number {
+    return Math.trunc(this.#nowMs() * IDS_PER_MS)
   }
 
   /** Only on a client that is connected: BullMQ remembers for ever that it could not use one. */
@@ -141,4 +166,8 @@ export class ShardQueues {
     this.#bullConnections.set(client, connection)
     return connection
   }
+}
+
+function counterKeyOf({ id }: Shard): string {
+  return `${id}:id`
 }

@@ -1,12 +1,11 @@
 /** Stores new deliveries: all of one event-loop turn, route and priority become one job (docs/facts/stores.md#batches: a third of the cost for Redis). */
 import type { Delivery } from '../../core/delivery.ts'
-import { StoreUnavailableError } from '../../core/errors.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import { MAX_BATCH } from '../contract.ts'
 import { callRedis, toUnavailableError } from './call-redis.ts'
 import { masterOf, type Client } from './connection.ts'
 import type { FreshDeliveries } from './fresh-deliveries.ts'
-import { createBatch, JOB_NAME, jobOptions, orderOf } from './job.ts'
+import { createBatch, jobOptions, orderOf } from './job.ts'
 import type { Layouts } from './layouts.ts'
 import type { MasterConditions } from './master-conditions.ts'
 import type { ReplicaWaits } from './replica-waits.ts'
@@ -118,11 +117,7 @@ export class Writer {
     const delay = dueAtMs === undefined ? 0 : Math.max(0, Math.ceil(dueAtMs - nowMs()))
     if (delay === 0) fresh.keep(record.sealed, deliveries)
     const options = { ...jobOptions(priority), ...(delay > 0 ? { delay } : {}) }
-    const { id } = await this.#write(shard.id, shard.slot, async () => {
-      await queues.number(shard, layouts)
-      return queues.queueOf(shard).add(JOB_NAME, record, options)
-    })
-    if (id === undefined) throw new StoreUnavailableError('Redis gave a job no id')
+    const id = await this.#write(shard.id, shard.slot, () => queues.add(shard, layouts, record, options))
     onStored(shard, delay)
     return id
   }
