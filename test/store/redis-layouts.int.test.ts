@@ -5,6 +5,7 @@ import type { Delivery } from '../../src/core/delivery.ts'
 import type { Disposition } from '../../src/store/contract.ts'
 import { createBatch, JOB_NAME, jobOptions, readRecord } from '../../src/store/redis/job.ts'
 import type { RedisStoreOptions } from '../../src/store/redis/open.ts'
+import { readLayout } from '../../src/store/redis/layout.ts'
 import { oldShardOf, shardsOf, type Shard } from '../../src/store/redis/shard.ts'
 import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, createGate, Received, until } from '../helpers/received.ts'
@@ -293,6 +294,18 @@ describe.each([
     other.queue.consume(ROUTE, 10, fromOther.handler)
     await one.queue.add(toAll())
     await until('both have handed out all', () => fromOne.all.length + fromOther.all.length === 2 * devices.length)
+  })
+})
+
+it('an app that many processes begin to use at once, each with another number of shards, has all of them', async () => {
+  const counts = [1, 2, 3, 4, 5, 6, 7, 8]
+  const all = await Promise.all(counts.map((count) => withShards(count, { timings: SELDOM })))
+  const addToAll = () => Promise.all(all.map(({ queue }) => queue.add([createDelivery({ route: ROUTE })])))
+  await until('each is known', async () => {
+    await addToAll()
+    const layout = readLayout((await stores.raw.hget(`{${stores.prefix}}:routes`, ROUTE)) ?? '')
+    const known = [layout?.shards, ...(layout?.former ?? []).map(({ shards }) => shards)]
+    return counts.every((count) => known.includes(count))
   })
 })
 

@@ -1,9 +1,11 @@
 /** Redis has lost its latest writes, or all: a replica that lagged took over, or it ended before they were on its disk. What is stored from then on is not lost. */
-import { beforeEach, describe, expect, it } from 'vitest'
+import type { Redis } from 'ioredis'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { Disposition } from '../../src/store/contract.ts'
 import type { Shard } from '../../src/store/redis/shard.ts'
 import { createDeliveries } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, createGate, Received, until } from '../helpers/received.ts'
+import { startRedis } from '../helpers/redis.ts'
 import { redisStores } from './redis-stores.ts'
 
 const ROUTE = 'com.example.app'
@@ -14,6 +16,46 @@ let shard: Shard
 
 beforeEach(() => {
   shard = stores.shardOf(ROUTE)
+})
+
+describe('an app', () => {
+  /** One that is not asked for its layouts again during a test. */
+  const SELDOM = { lockMs: 8000, lookEveryMs: 60_000 }
+  const spread = { shards: new Map([[ROUTE, 3]]) }
+  const isKnown = async (raw: Redis): Promise<boolean> => (await raw.hexists(`{${stores.prefix}}:routes`, ROUTE)) === 1
+
+  it('is found again where Redis was emptied, with all that is stored from then on', async () => {
+    const storing = await stores.open({ ...spread, timings: TIMINGS })
+    await storing.queue.add(createDeliveries(1, { route: ROUTE }))
+    await until('the app is known', () => isKnown(stores.raw))
+    const running = await stores.open({ timings: TIMINGS })
+    await stores.raw.flushall()
+    await until('the app is known again', () => isKnown(stores.raw))
+    await storing.queue.add(createDeliveries(5, { route: ROUTE }))
+    await until('a process that was there counts them', async () => (await running.queue.depth(ROUTE)).waiting === 5)
+    expect((await (await stores.open()).queue.depth(ROUTE)).waiting).toBe(5)
+  })
+
+  it('is found again where Redis came back without what it had', async () => {
+    const redis = await startRedis({ settings: { appendonly: 'no' } })
+    onTestFinished(() => redis.stop())
+    const { topology } = redis
+    const storing = await stores.open({ ...spread, topology, timings: SELDOM })
+    await storing.queue.add(createDeliveries(1, { route: ROUTE }))
+    const before = await redis.client()
+    await until('the app is known', () => isKnown(before))
+    await redis.kill()
+    await redis.start()
+    const after = await redis.client()
+    await until('the app is known again', () => isKnown(after))
+    await until('the rest can be stored', () =>
+      storing.queue.add(createDeliveries(5, { route: ROUTE })).then(
+        () => true,
+        () => false,
+      ),
+    )
+    expect((await (await stores.open({ topology })).queue.depth(ROUTE)).waiting).toBe(5)
+  })
 })
 
 describe.each([

@@ -29,6 +29,12 @@ export function shardCounts(own: number, layout: Layout | undefined, nowMs: numb
   return [...new Set([own, layout?.shards ?? own, ...former.map(({ shards }) => shards)])]
 }
 
+/** Whether what is stored under this number of shards is found by all. */
+export function isRemembered(layout: Layout | undefined, shards: number, nowMs: number): boolean {
+  if (layout === undefined) return false
+  return layout.shards === shards || layout.former.some((each) => each.shards === shards && isKept(each, nowMs))
+}
+
 function isKept({ untilMs }: FormerLayout, nowMs: number): boolean {
   return nowMs < untilMs + FORMER_LIFETIME_MS
 }

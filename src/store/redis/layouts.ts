@@ -3,11 +3,13 @@
  * by a version before 0.2, is still found. A process stores by its own configuration. While two differ, because one after the other is restarted, each finds
  * what the other stored.
  */
+import { StoreUnavailableError } from '../../core/errors.ts'
 import type { Owner } from '../contract.ts'
-import { compareAndSet } from './compare-and-set.ts'
 import { isReady, type Client } from './connection.ts'
-import { FORMER_LIFETIME_MS, readLayout, shardCounts, withShards, writeLayout } from './layout.ts'
-import { gatewayKey, oldShardOf, shardOf, shardsOf, type Shard } from './shard.ts'
+import { FORMER_LIFETIME_MS, isRemembered, readLayout, withShards, writeLayout, type Layout } from './layout.ts'
+import { registerLayout } from './register-layout.ts'
+import { routeShards, type RouteShards } from './route-shards.ts'
+import { gatewayKey, shardOf, type Shard } from './shard.ts'
 
 export interface LayoutsOptions {
   readonly client: Client
@@ -17,20 +19,6 @@ export interface LayoutsOptions {
   readonly nowMs: () => number
   /** How often it is asked whether another process has changed something. */
   readonly lookEveryMs: number
-}
-
-/** Where what belongs to a route lies. */
-interface RouteShards {
-  /** Its deliveries and what is about its devices, now. */
-  readonly own: readonly Shard[]
-  /** What is about the route itself, however many shards it has. */
-  readonly ofRoute: Shard
-  /** Where they were before, or are by another configuration: the latest layout first. */
-  readonly former: readonly (readonly Shard[])[]
-  /** Where all of it was before version 0.2, if something may be left there. */
-  readonly old: Shard | undefined
-  readonly all: readonly Shard[]
-  readonly newest: ReadonlySet<string>
 }
 
 /** A hash: the layout of each route, by its name. */
@@ -46,11 +34,14 @@ const LOOKS_PER_LOAD = 15
 /** Somebody else may change the layout of a route at the same time. */
 const REGISTER_ATTEMPTS = 3
 const NONE: readonly Shard[] = []
+const REGISTERED = Promise.resolve()
 
 export class Layouts {
   readonly #options: LayoutsOptions
   readonly #onChange = new Set<() => void>()
-  readonly #registered = new Map<string, Promise<void>>()
+  readonly #registering = new Map<string, Promise<void>>()
+  /** The routes that are registered: others find what this process stores for them. */
+  readonly #registered = new Set<string>()
   readonly #timer: NodeJS.Timeout
   readonly #onReady = (): void => void this.#tryToLoad()
   #cache = new Map<string, RouteShards>()
@@ -120,19 +111,18 @@ export class Layouts {
 
   /** When the number of a route's shards became what it is; epoch ms. */
   sinceMs(route: string): number | undefined {
-    const json = this.#stored.get(route)
-    return json === undefined ? undefined : readLayout(json)?.sinceMs
+    return this.#layoutOf(route)?.sinceMs
   }
 
   /** Sees to it that others find what is stored for the route by this process's configuration. */
   register(route: string): Promise<void> {
-    let registered = this.#registered.get(route)
-    if (registered === undefined) {
-      registered = this.#register(route)
-      this.#registered.set(route, registered)
-      registered.catch(() => this.#registered.delete(route))
+    if (this.#registered.has(route)) return REGISTERED
+    let registering = this.#registering.get(route)
+    if (registering === undefined) {
+      registering = this.#register(route).finally(() => this.#registering.delete(route))
+      this.#registering.set(route, registering)
     }
-    return registered
+    return registering
   }
 
   #shardsOf(route: string): RouteShards {
@@ -146,23 +136,13 @@ export class Layouts {
 
   #compute(route: string): RouteShards {
     const { prefix, nowMs } = this.#options
+    const [layout, ownCount, hasOld] = [this.#layoutOf(route), this.#countOf(route), this.#hasOldShards]
+    return routeShards({ prefix, route, layout, ownCount, hasOld }, nowMs())
+  }
+
+  #layoutOf(route: string): Layout | undefined {
     const json = this.#stored.get(route)
-    const layout = json === undefined ? undefined : readLayout(json)
-    const ownCount = this.#countOf(route)
-    const [own = NONE, ...former] = shardCounts(ownCount, layout, nowMs()).map((count) =>
-      shardsOf(prefix, route, count),
-    )
-    const newest = shardsOf(prefix, route, layout?.shards ?? ownCount)
-    const [ofRoute = oldShardOf(prefix, route)] = shardsOf(prefix, route, 1)
-    const old = this.#hasOldShards ? oldShardOf(prefix, route) : undefined
-    return {
-      own,
-      ofRoute,
-      former,
-      old,
-      all: [...own, ...former.flat(), ...(old === undefined ? [] : [old])],
-      newest: new Set(newest.map(({ id }) => id)),
-    }
+    return json === undefined ? undefined : readLayout(json)
   }
 
   #countOf(route: string): number {
@@ -170,24 +150,37 @@ export class Layouts {
   }
 
   async #register(route: string): Promise<void> {
-    const { client, nowMs } = this.#options
     for (let attempt = 1; attempt <= REGISTER_ATTEMPTS; attempt += 1) {
       // The next attempt: another process was faster.
       if (attempt > 1 || !this.#isLoaded) await this.load()
-      const before = this.#stored.get(route)
-      const layout = withShards(before === undefined ? undefined : readLayout(before), this.#countOf(route), nowMs())
-      if (layout === undefined) return
-      const after = writeLayout(layout)
-      const isOurs =
-        before === undefined
-          ? (await client.hsetnx(this.#key(ROUTES), route, after)) === 1
-          : await compareAndSet(client, { key: this.#key(ROUTES), field: route, before, after })
-      if (isOurs) {
-        this.#stored.set(route, after)
-        this.#cache.delete(route)
-        await client.incr(this.#key(VERSION))
+      const layout = withShards(this.#layoutOf(route), this.#countOf(route), this.#options.nowMs())
+      if (layout === undefined || (await this.#write(route, layout))) {
+        this.#registered.add(route)
         return
       }
+    }
+    throw new StoreUnavailableError('other processes register an app at the same time')
+  }
+
+  /** False where another process was faster. */
+  async #write(route: string, layout: Layout): Promise<boolean> {
+    const { client, nowMs } = this.#options
+    const [layoutsKey, versionKey, before] = [this.#key(ROUTES), this.#key(VERSION), this.#stored.get(route)]
+    const after = writeLayout(layout)
+    const change = { layoutsKey, versionKey, route, before, after, nowMs: nowMs() }
+    if (!(await registerLayout(client, change))) return false
+    this.#stored.set(route, after)
+    this.#cache.delete(route)
+    return true
+  }
+
+  /** What Redis has lost: it came back without what it had, or was emptied. */
+  #registerAgain(): void {
+    const nowMs = this.#options.nowMs()
+    for (const route of this.#registered) {
+      if (isRemembered(this.#layoutOf(route), this.#countOf(route), nowMs)) continue
+      this.#registered.delete(route)
+      this.register(route).catch(() => {})
     }
   }
 
@@ -212,19 +205,22 @@ export class Layouts {
       client.smembers(this.#key(OLD_ROUTES)),
       client.exists(this.#key(OLD_SEEN)),
     ])
-    const adopted = oldRoutes.filter((route) => !Object.hasOwn(stored, route)).map((route) => this.#layoutOf(route))
+    const adopted = oldRoutes
+      .filter((route) => !Object.hasOwn(stored, route))
+      .map((route) => this.#adoptedLayoutOf(route))
     this.#stored = new Map([...Object.entries(stored), ...adopted])
     this.#hasOldShards = oldRoutes.length > 0 || oldSeen === 1
     this.#version = version
     this.#cache = new Map()
     this.#isLoaded = true
+    this.#registerAgain()
     for (const listener of this.#onChange) listener()
     // What cannot be written down now, because Redis is full, is again there at the next load.
     if (oldRoutes.length > 0) await this.#adopt(oldRoutes, adopted).catch(() => {})
   }
 
   /** Of a route that has none yet. */
-  #layoutOf(route: string): readonly [string, string] {
+  #adoptedLayoutOf(route: string): readonly [string, string] {
     const layout = { shards: this.#countOf(route), sinceMs: this.#options.nowMs(), former: [] }
     return [route, writeLayout(layout)]
   }
