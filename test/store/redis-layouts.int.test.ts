@@ -1,12 +1,13 @@
 /** What was stored where keys had other names: by a version before 0.2, or with another number of shards. Nothing of it is lost, forgotten or sent out of turn. */
 import { Queue } from 'bullmq'
+import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
-import type { Disposition } from '../../src/store/contract.ts'
+import type { Disposition, Store } from '../../src/store/contract.ts'
 import { createBatch, JOB_NAME, jobOptions, readRecord } from '../../src/store/redis/job.ts'
 import type { RedisStoreOptions } from '../../src/store/redis/open.ts'
 import { readLayout } from '../../src/store/redis/layout.ts'
-import { oldShardOf, shardsOf, type Shard } from '../../src/store/redis/shard.ts'
+import { oldShardOf, shardOf, shardsOf, type Shard } from '../../src/store/redis/shard.ts'
 import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, createGate, Received, until } from '../helpers/received.ts'
 import { redisStores } from './redis-stores.ts'
@@ -294,6 +295,56 @@ describe.each([
     other.queue.consume(ROUTE, 10, fromOther.handler)
     await one.queue.add(toAll())
     await until('both have handed out all', () => fromOne.all.length + fromOther.all.length === 2 * devices.length)
+  })
+})
+
+describe.each([
+  [1, 3],
+  [3, 1],
+  [2, 3],
+])('while processes with %i shards and with %i run side by side', (before, after) => {
+  const isKnown = async (): Promise<boolean> => (await stores.raw.hexists(`{${stores.prefix}}:routes`, ROUTE)) === 1
+
+  it('an event that comes to both is stored once, whichever is first, and before they know of each other', async () => {
+    const one = await withShards(before, { timings: SELDOM })
+    await one.queue.add([createDelivery(DEVICE)])
+    await until('the app is known', isKnown)
+    const other = await withShards(after, { timings: SELDOM })
+    for (const [first, second] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const event = `event:${randomUUID()}`
+      const accept = ({ queue }: Store) =>
+        queue.accept([
+          { delivery: createDelivery(DEVICE), unless: [event], claims: event, raises: [], lifetimeMs: HOUR_MS },
+        ])
+      expect(await accept(first)).toMatchObject([{ order: expect.anything() }])
+      expect(await accept(second)).toEqual([{ found: [event] }])
+    }
+  })
+
+  it('all remember in the same place, which becomes that of the one that began last', async () => {
+    const timings = { lockMs: 8000, lookEveryMs: 50 }
+    const one = await withShards(before, { timings })
+    expect(await one.memory.setIfAbsent(DEVICE, 'event:0', 'one', HOUR_MS)).toBe('one')
+    const other = await withShards(after, { timings })
+    expect(await other.memory.setIfAbsent(DEVICE, 'event:0', 'other', HOUR_MS)).toBe('one')
+    await other.queue.add([createDelivery(DEVICE)])
+    const [ofRoute] = shardsOf(stores.prefix, ROUTE, 1)
+    if (ofRoute === undefined) throw new Error('a route has a shard')
+    const { memoryKeys } = shardOf(shardsOf(stores.prefix, ROUTE, after), ofRoute, DEVICE)
+    await until('both remember there', async () => {
+      const [key, otherKey] = [randomUUID(), randomUUID()]
+      await Promise.all([
+        one.memory.set(DEVICE, key, 'value', HOUR_MS),
+        other.memory.set(DEVICE, otherKey, 'value', HOUR_MS),
+      ])
+      return (await stores.raw.exists(memoryKeys + key, memoryKeys + otherKey)) === 2
+    })
+    expect(await other.memory.setIfAbsent(DEVICE, 'event:0', 'other', HOUR_MS)).toBe('one')
+    expect(await other.memory.setIfAbsent(DEVICE, 'event:1', 'other', HOUR_MS)).toBe('other')
+    expect(await one.memory.setIfAbsent(DEVICE, 'event:1', 'one', HOUR_MS)).toBe('other')
   })
 })
 

@@ -29,6 +29,30 @@ export function shardCounts(own: number, layout: Layout | undefined, nowMs: numb
   return [...new Set([own, layout?.shards ?? own, ...former.map(({ shards }) => shards)])]
 }
 
+/** In how many shards the facts about a route's devices lie, until something may change of that (epoch ms). */
+interface FactsLayout {
+  readonly shards: number
+  readonly untilMs: number
+}
+
+/**
+ * The latest layout that every process knows by now: `settleMs` after it was registered; until then, the one before it. It is the same in all processes, whatever
+ * they are configured with. So two that are handed the same event ask in the same place whether it is known.
+ */
+export function factsLayout({ shards, sinceMs, former }: Layout, settleMs: number, nowMs: number): FactsLayout {
+  const all = [
+    { shards, sinceMs },
+    ...former.map((each, index) => ({ shards: each.shards, sinceMs: former[index + 1]?.untilMs ?? -Infinity })),
+  ]
+  let untilMs = Infinity
+  for (const each of all) {
+    if (each.sinceMs + settleMs <= nowMs) return { shards: each.shards, untilMs }
+    untilMs = each.sinceMs + settleMs
+  }
+  // There was none before it.
+  return { shards, untilMs: Infinity }
+}
+
 /** Whether what is stored under this number of shards is found by all. */
 export function isRemembered(layout: Layout | undefined, shards: number, nowMs: number): boolean {
   if (layout === undefined) return false

@@ -1,15 +1,15 @@
 /**
  * In how many shards each route lies, now and before: remembered in Redis with the names of all routes, so that what was stored before that number changed, or
- * by a version before 0.2, is still found. A process stores by its own configuration. While two differ, because one after the other is restarted, each finds
- * what the other stored.
+ * by a version before 0.2, is still found. A process stores deliveries by its own configuration; facts, all processes store in the same place. While two differ,
+ * because one after the other is restarted, each finds what the other stored.
  */
 import { StoreUnavailableError } from '../../core/errors.ts'
 import type { Owner } from '../contract.ts'
 import { isReady, type Client } from './connection.ts'
-import { FORMER_LIFETIME_MS, isRemembered, readLayout, withShards, writeLayout, type Layout } from './layout.ts'
-import { registerLayout } from './register-layout.ts'
-import { routeShards, type RouteShards } from './route-shards.ts'
+import { isRemembered, readLayout, withShards, writeLayout, type Layout } from './layout.ts'
+import { elsewhereOf, routeShards, type RouteShards } from './route-shards.ts'
 import { gatewayKey, shardOf, type Shard } from './shard.ts'
+import { adoptRoutes, registerLayout } from './write-layouts.ts'
 
 export interface LayoutsOptions {
   readonly client: Client
@@ -31,9 +31,10 @@ const OLD_ROUTES = 'apps'
 const OLD_SEEN = 'old-shards'
 /** The layouts are read anew after so many looks, also if nothing seems to have changed: some may have passed their lifetime. */
 const LOOKS_PER_LOAD = 15
+/** After so many looks every process knows of a change: one may have failed. */
+const SETTLE_LOOKS = 2.5
 /** Somebody else may change the layout of a route at the same time. */
 const REGISTER_ATTEMPTS = 3
-const NONE: readonly Shard[] = []
 const REGISTERED = Promise.resolve()
 
 export class Layouts {
@@ -85,18 +86,31 @@ export class Layouts {
     return [...this.#stored.keys()]
   }
 
-  /** Where something about the owner is stored. */
+  /** Where a delivery to the owner is stored. */
   shardOf(owner: Owner): Shard {
     const { own, ofRoute } = this.#shardsOf(owner.route)
     return shardOf(own, ofRoute, owner)
   }
 
-  /** Where something about the owner may have been stored before: the latest first. */
+  /** Where deliveries to the owner may have been stored before: the latest first. */
   formerShardsOf(owner: Owner): readonly Shard[] {
-    const { former, old, ofRoute } = this.#shardsOf(owner.route)
-    if (former.length === 0 && old === undefined) return NONE
-    const shards = owner.deviceHash === undefined ? NONE : former.map((each) => shardOf(each, ofRoute, owner))
-    return old === undefined ? shards : [...shards, old]
+    return elsewhereOf(this.#shardsOf(owner.route), 'former', owner)
+  }
+
+  /** Where it is remembered what is about the owner: the same for all processes, once the route is known. */
+  factShardOf(owner: Owner): Shard {
+    const { facts, ofRoute } = this.#shardsOf(owner.route)
+    return shardOf(facts, ofRoute, owner)
+  }
+
+  /** Where else that may be: the latest first. */
+  otherFactShardsOf(owner: Owner): readonly Shard[] {
+    return elsewhereOf(this.#shardsOf(owner.route), 'otherFacts', owner)
+  }
+
+  /** Whether it is registered, by whichever process. */
+  isKnown(route: string): boolean {
+    return this.#stored.has(route)
   }
 
   /** Where anything of the route may lie. */
@@ -126,18 +140,18 @@ export class Layouts {
   }
 
   #shardsOf(route: string): RouteShards {
-    let shards = this.#cache.get(route)
-    if (shards === undefined) {
-      shards = this.#compute(route)
-      this.#cache.set(route, shards)
-    }
+    const cached = this.#cache.get(route)
+    if (cached !== undefined && this.#options.nowMs() < cached.untilMs) return cached
+    const shards = this.#compute(route)
+    this.#cache.set(route, shards)
     return shards
   }
 
   #compute(route: string): RouteShards {
-    const { prefix, nowMs } = this.#options
+    const { prefix, lookEveryMs, nowMs } = this.#options
     const [layout, ownCount, hasOld] = [this.#layoutOf(route), this.#countOf(route), this.#hasOldShards]
-    return routeShards({ prefix, route, layout, ownCount, hasOld }, nowMs())
+    const settleMs = SETTLE_LOOKS * lookEveryMs
+    return routeShards({ prefix, route, layout, ownCount, hasOld, settleMs }, nowMs())
   }
 
   #layoutOf(route: string): Layout | undefined {
@@ -225,15 +239,9 @@ export class Layouts {
     return [route, writeLayout(layout)]
   }
 
-  /**
-   * A process of a version before 0.2 has been here; it adds the names of its routes again as long as it runs. Their removal comes last, so that a crash in
-   * between loses none.
-   */
   async #adopt(oldRoutes: readonly string[], layouts: readonly (readonly [string, string])[]): Promise<void> {
-    const { client } = this.#options
-    for (const [route, layout] of layouts) await client.hsetnx(this.#key(ROUTES), route, layout)
-    await client.set(this.#key(OLD_SEEN), '', 'PX', FORMER_LIFETIME_MS)
-    await client.srem(this.#key(OLD_ROUTES), ...oldRoutes)
+    const [layoutsKey, oldRoutesKey, oldSeenKey] = [this.#key(ROUTES), this.#key(OLD_ROUTES), this.#key(OLD_SEEN)]
+    await adoptRoutes(this.#options.client, { layoutsKey, oldRoutesKey, oldSeenKey, oldRoutes, layouts })
   }
 
   #key(name: string): string {

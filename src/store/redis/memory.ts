@@ -33,15 +33,15 @@ interface NewEntry {
 export function createMemory(client: Client, layouts: Layouts): Memory {
   const gets = new Together((keys: readonly string[]) => callRedis(client, () => client.mget(...keys)))
   const claims = new Together((entries: readonly NewEntry[]) => callRedis(client, () => setIfAbsent(client, entries)))
-  const keyOf = (owner: Owner, key: string): string => layouts.shardOf(owner).memoryKeys + key
+  const keyOf = (owner: Owner, key: string): string => layouts.factShardOf(owner).memoryKeys + key
   /** Where it may still be from before: written to no more. */
   const formerKeysOf = (owner: Owner, key: string): readonly string[] =>
-    layouts.formerShardsOf(owner).map(({ memoryKeys }) => memoryKeys + key)
+    layouts.otherFactShardsOf(owner).map(({ memoryKeys }) => memoryKeys + key)
   const valueIn = async ({ memoryKeys }: Shard, key: string): Promise<string | undefined> =>
     (await gets.add(memoryKeys, memoryKeys + key)) ?? undefined
   /** A master that is away must not stand in the way of what lies on another by now. */
   const formerOf = async (owner: Owner, key: string): Promise<string | undefined> => {
-    const former = layouts.formerShardsOf(owner)
+    const former = layouts.otherFactShardsOf(owner)
     if (former.length === 0) return undefined
     const values = await Promise.all(former.map((shard) => valueIn(shard, key).catch(() => undefined)))
     return values.find((value) => value !== undefined)
@@ -54,7 +54,7 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
   return {
     get: (owner, key) =>
       loaded(async () => {
-        const [value, former] = await Promise.all([valueIn(layouts.shardOf(owner), key), formerOf(owner, key)])
+        const [value, former] = await Promise.all([valueIn(layouts.factShardOf(owner), key), formerOf(owner, key)])
         return value ?? former
       }),
     async set(owner, key, value, lifetimeMs) {
@@ -62,9 +62,11 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
     },
     setIfAbsent: (owner, key, value, lifetimeMs) =>
       loaded(async () => {
+        // All processes must mean the same place.
+        if (!layouts.isKnown(owner.route)) await callRedis(client, () => layouts.register(owner.route))
         // What was there first is taken over, so that from then on there is one place to ask.
         const ours = (await formerOf(owner, key)) ?? value
-        const { memoryKeys } = layouts.shardOf(owner)
+        const { memoryKeys } = layouts.factShardOf(owner)
         return claims.add(memoryKeys, { key: memoryKeys + key, value: ours, lifetimeMs })
       }),
     async raise(owner, key, value, lifetimeMs) {
