@@ -53,13 +53,10 @@ export class Connections {
     this.memory = this.#open({ ...timeouts, enableAutoPipelining: true })
   }
 
-  /** Hears what other processes publish. A connection that does can do nothing else; a client of a Cluster has one for it by itself. */
+  /** Hears what other processes publish, and does nothing else. */
   get listening(): Client {
-    this.#listening ??=
-      this.work instanceof Cluster
-        ? this.work
-        : // The bell subscribes again by itself; what ioredis does about it by itself, it does not catch.
-          this.#open({ commandTimeout: STORE_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS, autoResubscribe: false })
+    // The bell subscribes again by itself; what ioredis does about it by itself, it does not catch.
+    this.#listening ??= this.#open({ socketTimeout: SILENCE_TIMEOUT_MS, autoResubscribe: false })
     return this.#listening
   }
 

@@ -98,6 +98,7 @@ class RedisStore implements Store {
 
   async #close(): Promise<void> {
     this.#health.stop()
+    this.#bell.stop()
     this.#layouts.stop()
     this.#sweep.stop()
     await Promise.all([this.#consumers.stop(), this.#writer.flushed()])
