@@ -77,17 +77,18 @@ export class Sweep {
     return sleep(durationMs, true, { signal: this.#stopping.signal, ref: false }).catch(() => false)
   }
 
-  /** False when another process has the lease. */
+  /** False when another process has the lease, or not all was swept. */
   async #sweepWithLease(): Promise<boolean> {
     const { connections, layouts } = this.#options
     if (!layouts.isLoaded) await layouts.load()
     if ((await this.#client.set(this.#leaseKey, '', 'PX', LEASE_MS, 'NX')) === null) return false
     const shards = layouts.routes.flatMap((route) => layouts.allShardsOf(route))
+    let isAll = true
     for (const shard of await occupiedShards(connections.memory, shards, storedKeysOf))
-      // Its master is away: the others are swept all the same.
-      await this.#sweepShard(shard).catch(() => {})
+      // Its master is away, or busy: the others are swept all the same.
+      await this.#sweepShard(shard).catch(() => (isAll = false))
     await this.#client.del(this.#leaseKey)
-    return true
+    return isAll
   }
 
   async #sweepShard(shard: Shard): Promise<void> {
