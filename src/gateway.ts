@@ -10,6 +10,7 @@ import { Identities } from './core/identities.ts'
 import type { Log } from './core/log.ts'
 import { DeliveringRoutes } from './delivery/delivering-routes.ts'
 import { createAdminServer, type Readiness } from './http/admin-server.ts'
+import { createDoors, type Doors } from './http/doors.ts'
 import { createNotifyServer } from './http/notify-server.ts'
 import { encryptForDevice } from './intake/encrypt-for-device.ts'
 import { Intake } from './intake/intake.ts'
@@ -65,6 +66,7 @@ export class Gateway implements AsyncDisposable {
   readonly #notifyServer: Server | undefined
   readonly #adminServer: Server
   #config: Config
+  #doors: Doors
   #routes: Routes
   #notifyUrl: string | undefined
   #adminUrl = ''
@@ -76,6 +78,7 @@ export class Gateway implements AsyncDisposable {
     this.#parts = parts
     this.#nowMs = nowMs
     this.#config = config
+    this.#doors = createDoors(config.http.doors)
     this.#routes = routes
     this.#store = store
     this.#senders = new MovableSenders({ kinds, nowMs, warn: (app, message) => log.warn(message, { app }) })
@@ -125,6 +128,7 @@ export class Gateway implements AsyncDisposable {
     const routes = await openRoutes(next.routes, this.#parts.kinds)
     const swap = (): void => {
       this.#config = next
+      this.#doors = createDoors(next.http.doors)
       this.#routes = routes
       this.#intake.configure(routes, next)
     }
@@ -166,8 +170,11 @@ export class Gateway implements AsyncDisposable {
   }
 
   #createNotifyServer(): Server {
+    const { http } = this.#config
     return createNotifyServer({
-      bodyLimitBytes: this.#config.http.bodyLimitBytes,
+      limits: http,
+      trustProxy: http.trustProxy,
+      doors: () => this.#doors,
       intake: this.#intake,
       publicKeyFor: (appId) => this.#routes.routeFor(appId)?.publicKey,
       stated: () => ({ routes: this.#routes.all, ...this.#config.queue }),
@@ -181,6 +188,8 @@ export class Gateway implements AsyncDisposable {
     const { adminToken, keyring, log } = this.#parts
     return createAdminServer({
       token: adminToken,
+      ownHost: this.#config.admin.host,
+      allowedHosts: this.#config.admin.allowedHosts,
       readiness: () => this.#readiness(),
       metrics: () => this.#exposeMetrics(),
       operator: new StoreOperator({

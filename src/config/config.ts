@@ -42,6 +42,27 @@ export interface HttpConfig {
   readonly host: string
   readonly port: number
   readonly bodyLimitBytes: number
+  /** Of the bodies of all requests together. */
+  readonly bodyMemoryBytes: number
+  /** In one request. */
+  readonly maxDevices: number
+  readonly maxConnections: number
+  /** Ranges of addresses (core/address-ranges.ts) of proxies that say where a request came from. */
+  readonly trustProxy: readonly string[]
+  readonly doors: DoorsConfig
+}
+
+/** Who may post a notification; each is off where it is absent. */
+export interface DoorsConfig {
+  readonly secrets?: UrlSecrets | undefined
+  /** Ranges of addresses. */
+  readonly allowFrom?: readonly string[] | undefined
+}
+
+export interface UrlSecrets {
+  readonly mode: 'enforce' | 'observe'
+  /** One of these is asked for. */
+  readonly any: readonly Secret[]
 }
 
 export interface AdminConfig {
@@ -49,6 +70,8 @@ export interface AdminConfig {
   readonly port: number
   /** Without one, nothing that needs the token is answered. */
   readonly tokenFile?: KeyFile | undefined
+  /** Globs of names in the header Host. */
+  readonly allowedHosts: readonly string[]
 }
 
 export interface KeyFile {

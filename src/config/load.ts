@@ -7,15 +7,16 @@ import type { PrivacyMode } from '../core/privacy-policy.ts'
 import { readApps } from './apps.ts'
 import { checkValue } from './check-value.ts'
 import type { StoreSettings } from '../store/settings.ts'
-import type { AdminConfig, Config, HttpConfig, KeyFile, QueueConfig } from './config.ts'
+import type { AdminConfig, Config, KeyFile, QueueConfig } from './config.ts'
 import type { SettingPath } from './config-error.ts'
 import { exists } from './files.ts'
+import { readHttp } from './http.ts'
 import { DEFAULT_KEY_FILE, DEFAULT_TOKEN_FILE, parseToken } from './keys.ts'
 import { startLoading, type Loading } from './loading.ts'
 import { fileSchema, type FileSection, type ProviderKinds } from './schema.ts'
 import { readProxy } from './proxy.ts'
 import { readStore } from './store.ts'
-import { parseDurationMs, parseSizeBytes } from './units.ts'
+import { parseDurationMs } from './units.ts'
 import { readSource, type Environment, type SourceReader } from './yaml-source.ts'
 
 export interface LoadOptions {
@@ -51,11 +52,11 @@ export async function loadConfig({
     proxy_file: proxyFile,
     log,
   } = sections
-  const storeConfig = Value.Check(properties.store, store)
-    ? await readStore(store, isJsonObject(written) ? written : {}, loading)
-    : undefined
+  const whole = isJsonObject(written) ? written : {}
+  const storeConfig = Value.Check(properties.store, store) ? await readStore(store, whole, loading) : undefined
   const adminConfig = Value.Check(properties.admin, admin) ? await readAdmin(admin, storeConfig, loading) : undefined
   if (Value.Check(properties.http, http) && Value.Check(properties.admin, admin)) checkPorts(http, admin, loading)
+  const httpConfig = Value.Check(properties.http, http) ? await readHttp(http, loading) : undefined
   const queueConfig = Value.Check(properties.queue, queue) ? await readQueue(queue, storeConfig, loading) : undefined
   const rules = {
     privacy: privacyOf(privacy, loading),
@@ -66,17 +67,17 @@ export async function loadConfig({
   const proxyConfig = await readProxy({ proxy, file: proxyFile }, env, loading)
   loading.throwMistakes()
   if (
+    httpConfig === undefined ||
     storeConfig === undefined ||
     adminConfig === undefined ||
     queueConfig === undefined ||
-    !Value.Check(properties.http, http) ||
     !Value.Check(properties.unknown_app, unknownApp) ||
     !Value.Check(properties.log, log)
   )
     throw new Error('the configuration is refused, but no mistake was found in it')
   return {
     file: loading.file,
-    http: readHttp(http),
+    http: httpConfig,
     admin: adminConfig,
     store: storeConfig,
     queue: queueConfig,
@@ -115,22 +116,18 @@ function checkPorts(http: FileSection<'http'>, admin: FileSection<'admin'>, load
   loading.report(['admin', 'port'], `is the port of http, too; give another than ${http.port}`)
 }
 
-function readHttp({ host, port, body_limit: bodyLimit }: FileSection<'http'>): HttpConfig {
-  return { host, port, bodyLimitBytes: parseSizeBytes(bodyLimit) ?? 0 }
-}
-
 async function readAdmin(
   section: FileSection<'admin'>,
   store: StoreSettings | undefined,
   loading: Loading,
 ): Promise<AdminConfig> {
-  const { host, port, token_file: given } = section
+  const { host, port, token_file: given, allowed_hosts: allowedHosts } = section
   const path = ['admin', 'token_file']
   const tokenFile = keyFile(given, DEFAULT_TOKEN_FILE, store, loading)
   const text = tokenFile && (await readKey(tokenFile, path, loading))
   const token = text === undefined ? undefined : parseToken(text)
   if (typeof token === 'string') loading.report(path, token)
-  return { host, port, tokenFile }
+  return { host, port, tokenFile, allowedHosts }
 }
 
 async function readQueue(

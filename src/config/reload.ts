@@ -13,8 +13,13 @@ export function restartOnly(before: Config, after: Config): string[] {
     ['http.host', before.http.host !== after.http.host],
     ['http.port', before.http.port !== after.http.port],
     ['http.body_limit', before.http.bodyLimitBytes !== after.http.bodyLimitBytes],
+    ['http.body_memory', before.http.bodyMemoryBytes !== after.http.bodyMemoryBytes],
+    ['http.max_devices', before.http.maxDevices !== after.http.maxDevices],
+    ['http.max_connections', before.http.maxConnections !== after.http.maxConnections],
+    ['http.trust_proxy', !isDeepStrictEqual(before.http.trustProxy, after.http.trustProxy)],
     ['admin.host', before.admin.host !== after.admin.host],
     ['admin.port', before.admin.port !== after.admin.port],
+    ['admin.allowed_hosts', !isDeepStrictEqual(before.admin.allowedHosts, after.admin.allowedHosts)],
     [
       'admin.token_file',
       before.admin.tokenFile?.path !== after.admin.tokenFile?.path || changedFile(before.admin.tokenFile?.path),

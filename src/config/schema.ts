@@ -2,6 +2,8 @@
 import Type, { type Static, type TObject, type TProperties } from 'typebox'
 import { COUNTS, PRIVACY_MODES } from '../core/privacy-policy.ts'
 import type { ProviderKind } from '../core/provider.ts'
+import { isAddressRange } from '../core/address-ranges.ts'
+import { DEFAULT_MAX_DEVICES } from '../core/notification.ts'
 import { DURATION_PATTERN, parseDurationMs, parseSizeBytes, SIZE_PATTERN } from './units.ts'
 
 /** The push services by the name that `type` has in an app's section. */
@@ -54,10 +56,51 @@ function isBetween(measure: (text: string) => number | undefined, minimum: strin
   }
 }
 
+function addressRanges(description: string) {
+  const range = Type.Refine(
+    Type.String({ description: 'An address, or a range such as 192.0.2.0/24.' }),
+    isAddressRange,
+    () => 'an address, or a range such as 192.0.2.0/24',
+  )
+  return Type.Optional(Type.Array(range, { description, minItems: 1 }))
+}
+
 const http = section('The port that homeservers post to.', {
   host: Type.String({ description: 'Address to listen on.', default: '0.0.0.0', minLength: 1 }),
   port: wholeNumber(5000, 0, 65_535, 'Port to listen on; 0 takes any free one.'),
   body_limit: size('512KiB', '16KiB', '16MiB', 'Largest request body; a larger one is answered with 413.'),
+  body_memory: size(
+    '32MiB',
+    '1MiB',
+    '16GiB',
+    'Bytes of request bodies in memory at once, of all requests together; beyond it those that hold the most are answered with 503. At least body_limit.',
+  ),
+  max_devices: wholeNumber(
+    DEFAULT_MAX_DEVICES,
+    1,
+    1000,
+    'Devices in one request; with more it is answered with 413. Homeservers send one.',
+  ),
+  max_connections: wholeNumber(
+    5000,
+    1,
+    1_000_000,
+    'Connections at once; one that is opened beyond that is closed without an answer.',
+  ),
+  url_secrets_file: filePath(
+    'File with secrets, one a line, one of which the URL of a pusher must end with: https://host/_matrix/push/v1/notify?k=SECRET (hushgate keygen token). Default: none is asked for.',
+  ),
+  url_secrets_mode: choice(
+    ['enforce', 'observe'],
+    'A request without one of them: answer it with 403 and store nothing, or only count it (hushgate_door_total).',
+    'enforce',
+  ),
+  allow_from: addressRanges(
+    'Addresses from which notifications are taken, as single ones or ranges; from any other they are answered with 403. Default: any.',
+  ),
+  trust_proxy: addressRanges(
+    'Addresses of your own reverse proxies: of a request from one of them, X-Forwarded-For says where it came from. Default: none.',
+  ),
 })
 
 const admin = section(
@@ -68,6 +111,11 @@ const admin = section(
     token_file: filePath(
       'File with the token that this API asks for (hushgate keygen token). Default: admin-token beside the SQLite file, made on first start; with Redis there is no default, and without it only health and metrics answer.',
     ),
+    allowed_hosts: Type.Array(Type.String({ minLength: 1 }), {
+      description:
+        'Names by which this port may be asked, as globs (hushgate.monitoring.svc*), beside addresses, names without a dot, and the host above. Any other is answered with 403: a web page can give its own name this address.',
+      default: [],
+    }),
   },
 )
 

@@ -26,6 +26,7 @@ function text(schema: TSchema): string {
   const rule = Type.IsRefine(schema) ? schema['~refine'][0]?.error('') : undefined
   const described = PATTERNS.get(pattern)
   if (described !== undefined) return rule === undefined ? described : `${described}, ${rule}`
+  if (rule !== undefined) return rule
   if (typeof pattern === 'string') return `text that matches ${pattern}`
   const maxLength = keywordOf(schema, 'maxLength')
   return maxLength === undefined ? 'text' : `text of at most ${maxLength} characters`

@@ -2,8 +2,9 @@
  * What a homeserver posts to `/_matrix/push/v1/notify` (push gateway API v1), read leniently: a homeserver that is answered 400 stops pushing to
  * that device for a day (docs/facts/homeservers.md#what-an-answer-does), so only what makes the request meaningless is refused; any other wrong type counts as absent.
  */
+import { boundedContent, boundedEntries, boundedText } from './bounds.ts'
 import { shapeOf } from './json-shape.ts'
-import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
+import { isJsonObject, type JsonObject, type JsonValue } from './json.ts'
 import type { Counts, EncryptedPush } from './push.ts'
 import { DEVICE_KEY, hasDeviceKey } from './device-key.ts'
 import { Secret } from './secret.ts'
@@ -42,20 +43,15 @@ export interface BadNotification {
   readonly error: string
 }
 
-const MAX_DEVICES = 1000
-/**
- * No push service takes more than about 5 KiB, so what is beyond this never goes anywhere; cut off here, once, it costs nothing for each of a
- * thousand devices either.
- */
-const MAX_TEXT_UNITS = 8192
-const MAX_ENTRIES = 512
+/** Homeservers send one. */
+export const DEFAULT_MAX_DEVICES = 100
 /** Whatever is larger is no count; and it would be written with an exponent one day. */
 const LARGEST_COUNT = 2 ** 63
 /** Deeper than any real event; keeps everything that walks or writes JSON off the end of the stack. */
 const MAX_DEPTH = 100
 /**
  * What has many members or elements takes long to parse, and while it is parsed nobody else is served. An event of 64 KiB, the largest that there is, has at
- * most 11,000 members and 33,000 elements; a thousand devices have about 12,000 members.
+ * most 11,000 members and 33,000 elements; a hundred devices have about 1,200 members.
  */
 const MAX_MEMBERS = 24_000
 const MAX_COMMAS = 80_000
@@ -66,7 +62,8 @@ const MILLISECONDS_FROM = 1e11
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-export function parseNotification(body: Uint8Array): Notification | BadNotification {
+/** `maxDevices`: how many one request may be for. */
+export function parseNotification(body: Uint8Array, maxDevices = DEFAULT_MAX_DEVICES): Notification | BadNotification {
   // Of a small body it is not worth looking: it is walked when it is read.
   const shape = body.length > SMALL_BYTES ? shapeOf(body) : undefined
   if (shape !== undefined && (shape.members > MAX_MEMBERS || shape.commas > MAX_COMMAS))
@@ -82,7 +79,8 @@ export function parseNotification(body: Uint8Array): Notification | BadNotificat
   const list = notification['devices']
   if (!Array.isArray(list) || list.length === 0)
     return badJson('"notification.devices" is not a list of at least one device')
-  if (list.length > MAX_DEVICES) return badJson(`"notification.devices" has more than ${MAX_DEVICES} devices`)
+  if (list.length > maxDevices)
+    return { errcode: 'M_TOO_LARGE', error: `"notification.devices" has more than ${maxDevices} devices` }
   const isShallow = shape !== undefined && shape.depth <= MAX_DEPTH
   const devices: Device[] = []
   for (const item of list) {
@@ -90,7 +88,7 @@ export function parseNotification(body: Uint8Array): Notification | BadNotificat
     if (device === undefined) return badJson('A device has no string "app_id" or no string "pushkey"')
     devices.push(device)
   }
-  return readNotification(notification, devices, isShallow)
+  return readNotification(notification, devices, { isShallow, bodyBytes: body.length })
 }
 
 function badJson(error: string): BadNotification {
@@ -116,7 +114,7 @@ function readDevice(value: unknown, isShallow: boolean): Device | undefined {
 function readData(value: JsonValue | undefined, isShallow: boolean): JsonObject {
   const data = shallowObject(value, isShallow) ?? withoutDepth(value)
   const { default_payload: payload } = data
-  return isJsonObject(payload) ? { ...data, default_payload: bounded(payload) } : data
+  return isJsonObject(payload) ? { ...data, default_payload: boundedEntries(payload) } : data
 }
 
 /** Whatever is beyond all reason counts as absent; but that there was a key for the device must not be forgotten (`core/device-key.ts`). */
@@ -124,14 +122,24 @@ function withoutDepth(value: JsonValue | undefined): JsonObject {
   return isJsonObject(value) && hasDeviceKey(value) ? { [DEVICE_KEY]: null } : {}
 }
 
-function readNotification(json: JsonObject, devices: readonly Device[], isShallow: boolean): Notification {
+interface Measured {
+  readonly isShallow: boolean
+  readonly bodyBytes: number
+}
+
+function readNotification(
+  json: JsonObject,
+  devices: readonly Device[],
+  { isShallow, bodyBytes }: Measured,
+): Notification {
   const encrypted = readEncrypted(json)
   const common = { devices, counts: readCounts(json['counts']), prio: json['prio'] === 'low' ? 'low' : 'high' } as const
   // MSC3013: whatever stands in clear beside the sealed fields is ignored.
   if (encrypted !== undefined) return { ...common, kind: 'event', encrypted }
   const eventId = text(json['event_id'])
   const type = text(json['type'])
-  const content = bounded(shallowObject(json['content'], isShallow))
+  const givenContent = shallowObject(json['content'], isShallow)
+  const content = givenContent && boundedContent(givenContent, bodyBytes)
   const isEvent = eventId !== undefined || type !== undefined || content !== undefined
   return {
     ...common,
@@ -168,22 +176,7 @@ function count(value: JsonValue | undefined): number | undefined {
 
 /** Synapse writes `""` for what it leaves out (docs/facts/push-gateway-api.md#empty-values). Lone surrogates, which no push service takes, become U+FFFD. */
 function text(value: JsonValue | undefined): string | undefined {
-  return typeof value === 'string' && value !== '' ? value.slice(0, MAX_TEXT_UNITS).toWellFormed() : undefined
-}
-
-function bounded<T extends JsonObject | undefined>(object: T): T | JsonObject {
-  if (object === undefined) return object
-  const keys = Object.keys(object)
-  if (keys.length <= MAX_ENTRIES && !keys.some((key) => isLong(object[key]))) return object
-  return jsonObject(keys.slice(0, MAX_ENTRIES).map((key) => [key, shortened(object[key])] as const))
-}
-
-function shortened(value: JsonValue | undefined): JsonValue | undefined {
-  return isLong(value) ? value.slice(0, MAX_TEXT_UNITS).toWellFormed() : value
-}
-
-function isLong(value: JsonValue | undefined): value is string {
-  return typeof value === 'string' && value.length > MAX_TEXT_UNITS
+  return typeof value === 'string' && value !== '' ? boundedText(value).toWellFormed() : undefined
 }
 
 /** The object, unless it is none or nested beyond all reason. */

@@ -1,11 +1,12 @@
 /** The admin port: health, metrics, and the operator's API behind a bearer token. Never to be reached from outside. */
 import { timingSafeEqual, createHash } from 'node:crypto'
-import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { StoreUnavailableError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import { Secret } from '../core/secret.ts'
+import { createHostCheck, isFromPage } from './browser-checks.ts'
 import { deadLetterFilterSchema, verdictSchema, type DeadLetterFilter } from '../operator/operator.ts'
 import type { StoreOperator } from '../operator/store-operator.ts'
 
@@ -18,14 +19,34 @@ export interface Readiness {
 export interface AdminServerParts {
   /** The API is closed without a token. */
   readonly token: Secret | undefined
+  /** Where it listens, which is also a name by which it may be asked. */
+  readonly ownHost: string
+  /** Globs of further names. */
+  readonly allowedHosts: readonly string[]
   readonly readiness: () => Readiness
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   readonly operator: StoreOperator
   readonly log: Log
 }
 
-export function createAdminServer({ token, readiness, metrics, operator, log }: AdminServerParts): FastifyInstance {
-  const server = fastify({ logger: false })
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 20_000
+const TIMEOUTS_CHECKED_MS = 500
+const BODY_LIMIT_BYTES = 65_536
+/** A scraper, probes, a few commands. */
+const MAX_CONNECTIONS = 200
+
+export function createAdminServer(parts: AdminServerParts): FastifyInstance {
+  const { token, readiness, metrics, operator, log } = parts
+  const server = fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUTS_CHECKED_MS },
+    frameworkErrors: (_error, _request, reply): void => void refuse(reply, 400, 'The path cannot be read'),
+  })
+  server.server.maxConnections = MAX_CONNECTIONS
+  refuseBrowsers(server, parts)
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
     const statusCode = error instanceof StoreUnavailableError ? 503 : (error.statusCode ?? 500)
     if (statusCode >= 500) log.error('A request on the admin port failed', error)
@@ -47,6 +68,20 @@ export function createAdminServer({ token, readiness, metrics, operator, log }: 
     done()
   })
   return server
+}
+
+function refuse(reply: FastifyReply, statusCode: number, error: string): FastifyReply {
+  return reply.code(statusCode).send({ error })
+}
+
+/** A web page in the operator's browser can ask any address that the browser reaches, under a name that it has given to that address. */
+function refuseBrowsers(server: FastifyInstance, { ownHost, allowedHosts }: AdminServerParts): void {
+  const isOurs = createHostCheck([ownHost, ...allowedHosts])
+  server.addHook('onRequest', async (request, reply) => {
+    const refusal = isOurs(request.headers.host) ? undefined : 'The header Host is not in admin.allowed_hosts'
+    const error = refusal ?? (isFromPage(request.headers) ? 'This is not for web pages' : undefined)
+    if (error !== undefined) await refuse(reply, 403, error)
+  })
 }
 
 const releaseSchema = Type.Object({ app: Type.String(), verdict: verdictSchema }, { additionalProperties: false })

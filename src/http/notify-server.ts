@@ -1,5 +1,6 @@
 /** The notify port: Fastify with its limits, the Matrix routes, and the one place where errors become answers. */
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Readable } from 'node:stream'
 import { StoreUnavailableError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { parseNotification } from '../core/notification.ts'
@@ -8,20 +9,39 @@ import type { Intake } from '../intake/intake.ts'
 import type { IntakeMetrics } from '../metrics/intake-metrics.ts'
 import { PAGE_HEADERS, privacyPage } from '../privacy/page.ts'
 import { privacyStatement, type StatementInput } from '../privacy/statement.ts'
+import { answerError, refuseOnSocket } from './answers.ts'
+import { Bodies, BodyError, type BodyLimits } from './bodies.ts'
+import type { Doors } from './doors.ts'
 
 export interface NotifyServerParts {
-  readonly bodyLimitBytes: number
+  readonly limits: NotifyLimits
+  /** Ranges of addresses of proxies that say where a request came from. */
+  readonly trustProxy: readonly string[]
+  /** As they are now. */
+  readonly doors: () => Doors
   readonly intake: Pick<Intake, 'accept'>
   /** The key that a web app subscribes with; undefined for an app that is unknown or needs none. */
   readonly publicKeyFor: (appId: string) => string | undefined
   /** What is to be told about privacy, as the gateway is configured now. */
   readonly stated: () => StatementInput
-  readonly metrics: Pick<IntakeMetrics, 'requestAnswered'>
+  readonly metrics: Pick<IntakeMetrics, 'requestAnswered' | 'stoppedAtDoor'>
   readonly log: Log
   readonly nowMs: () => number
 }
 
+export interface NotifyLimits extends BodyLimits {
+  /** Of one request. */
+  readonly maxDevices: number
+  readonly maxConnections: number
+}
+
 export const NOTIFY_PATH = '/_matrix/push/v1/notify'
+const NOTHING_HERE = 'There is nothing at this path'
+const ERRCODES = { 400: 'M_NOT_JSON', 413: 'M_TOO_LARGE', 503: 'M_UNKNOWN' } as const
+const DOOR_SENTENCES = {
+  url_secret: 'The URL of the pusher lacks the secret that this gateway asks for',
+  source: 'This gateway takes nothing from this address',
+} as const
 const NONE_REJECTED = JSON.stringify({ rejected: [] })
 const NONE_REJECTED_HEADERS = { 'content-type': 'application/json', 'content-length': NONE_REJECTED.length }
 /** The app ID follows. */
@@ -33,22 +53,36 @@ const PRIVACY_CACHED_SECONDS = 60
 
 /** Synapse keeps idle connections for 120 s and does not repeat a POST on one that was closed under it (docs/facts/homeservers.md#idle-connections). */
 const KEEP_ALIVE_TIMEOUT_MS = 130_000
-const REQUEST_TIMEOUT_MS = 30_000
+/** A homeserver sends a few KiB at once. */
+const HEADERS_TIMEOUT_MS = 10_000
+/** From the first byte to the last. */
+const REQUEST_TIMEOUT_MS = 20_000
+/** Else Node looks every 30 s for what has taken too long. */
+const TIMEOUTS_CHECKED_MS = 500
 /** What has arrived is answered within a second. */
 const STOP_GRACE_MS = 2000
 const REFUSED_WARNING_MS = 1000
+const FULL_WARNING_MS = 60_000
 
 export function createNotifyServer(parts: NotifyServerParts): FastifyInstance {
+  const { limits, trustProxy } = parts
   const server = fastify({
-    bodyLimit: parts.bodyLimitBytes,
+    bodyLimit: limits.bodyLimitBytes,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { headersTimeout: REQUEST_TIMEOUT_MS },
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUTS_CHECKED_MS },
+    trustProxy: trustProxy.length > 0 ? [...trustProxy] : false,
     logger: false,
     exposeHeadRoutes: false,
     routerOptions: { ignoreTrailingSlash: false },
+    clientErrorHandler: refuseOnSocket,
+    frameworkErrors: (error, _request, reply): void => {
+      if (error.code === 'FST_ERR_BAD_URL') answerError(reply, 400, 'M_UNRECOGNIZED', 'The path cannot be read')
+      else answerError(reply, 404, 'M_UNRECOGNIZED', NOTHING_HERE)
+    },
   })
-  readBodiesAsBytes(server)
+  limitConnections(server, parts)
+  readBodiesAsBytes(server, parts)
   answerErrors(server, parts)
   addNotifyRoutes(server, parts)
   addPublicRoutes(server, parts)
@@ -56,10 +90,24 @@ export function createNotifyServer(parts: NotifyServerParts): FastifyInstance {
   return server
 }
 
+function limitConnections({ server }: FastifyInstance, { limits, log, nowMs }: NotifyServerParts): void {
+  const warnings = new Throttle(FULL_WARNING_MS, nowMs)
+  server.maxConnections = limits.maxConnections
+  server.on('drop', () => {
+    if (warnings.allows()) log.warn('Connections are closed at once: there are as many as http.max_connections allows')
+  })
+}
+
 /** Whatever a client calls it (also what is no media type at all), the body is read as JSON, and only by us. */
-function readBodiesAsBytes(server: FastifyInstance): void {
+function readBodiesAsBytes(server: FastifyInstance, { limits, log, nowMs }: NotifyServerParts): void {
+  const warnings = new Throttle(FULL_WARNING_MS, nowMs)
+  const bodies = new Bodies(limits, () => {
+    if (warnings.allows()) log.warn('Requests are refused with 503: what is being sent takes all of http.body_memory')
+  })
   server.removeAllContentTypeParsers()
-  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  server.addContentTypeParser('application/json', (request: FastifyRequest, stream: Readable) =>
+    bodies.read(stream, Number(request.headers['content-length'])),
+  )
   server.addHook('onRequest', (request, _reply, done) => {
     request.raw.headers['content-type'] = 'application/json'
     done()
@@ -67,16 +115,16 @@ function readBodiesAsBytes(server: FastifyInstance): void {
 }
 
 /** What is logged of an error never carries a request. */
-function answerErrors(server: FastifyInstance, { bodyLimitBytes, log, nowMs }: NotifyServerParts): void {
+function answerErrors(server: FastifyInstance, { log, nowMs }: NotifyServerParts): void {
   const refusals = new Throttle(REFUSED_WARNING_MS, nowMs)
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
     if (error instanceof StoreUnavailableError) {
       if (refusals.allows()) log.error(`Notifications are refused with 503: ${error.message}`)
       return answerError(reply, 503, 'M_UNKNOWN', 'The notification cannot be stored at the moment')
     }
+    if (error instanceof BodyError)
+      return answerError(reply, error.statusCode, ERRCODES[error.statusCode], error.message)
     const statusCode = error.statusCode ?? 500
-    if (statusCode === 413)
-      return answerError(reply, 413, 'M_TOO_LARGE', `The body is larger than ${bodyLimitBytes} bytes`)
     if (statusCode >= 400 && statusCode < 500)
       return answerError(reply, statusCode, 'M_NOT_JSON', 'The body could not be read')
     log.error('A request failed', error)
@@ -87,23 +135,38 @@ function answerErrors(server: FastifyInstance, { bodyLimitBytes, log, nowMs }: N
     const isKnownPath = [NOTIFY_PATH, '/health', '/', PRIVACY_PATH].includes(path) || path.startsWith(VAPID_PATH)
     if (isKnownPath && request.method !== 'GET')
       return answerError(reply, 405, 'M_UNRECOGNIZED', 'This method is not allowed here')
-    return answerError(reply, 404, 'M_UNRECOGNIZED', 'There is nothing at this path')
+    return answerError(reply, 404, 'M_UNRECOGNIZED', NOTHING_HERE)
   })
 }
 
-function addNotifyRoutes(server: FastifyInstance, { intake, metrics }: NotifyServerParts): void {
+/** Before the body is read. */
+function askAtDoor({ doors, metrics }: NotifyServerParts) {
+  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    const stopped = doors()(request)
+    if (stopped !== undefined) metrics.stoppedAtDoor(stopped.door, stopped.result)
+    if (stopped?.result === 'refused') answerError(reply, 403, 'M_FORBIDDEN', DOOR_SENTENCES[stopped.door])
+    else done()
+  }
+}
+
+function addNotifyRoutes(server: FastifyInstance, parts: NotifyServerParts): void {
+  const { intake, metrics, limits } = parts
   // Not async, and most answers go past Fastify: to wait for a reply costs it as much as to send it, and to send it more than Node.
-  server.post(NOTIFY_PATH, (request, reply) => {
-    const notification = parseNotification(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0))
+  server.post(NOTIFY_PATH, { onRequest: askAtDoor(parts) }, (request, reply) => {
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    const notification = parseNotification(body, limits.maxDevices)
     if ('errcode' in notification) {
       const { errcode, error } = notification
       answerError(reply, errcode === 'M_TOO_LARGE' ? 413 : 400, errcode, error)
       return
     }
-    intake.accept(notification).then(
-      (rejected) => answerRejected(reply, rejected),
-      (error: unknown) => reply.send(error),
-    )
+    const { socket } = request.raw
+    intake
+      .accept(notification, () => socket.destroyed)
+      .then(
+        (rejected) => answerRejected(reply, rejected),
+        (error: unknown) => reply.send(error),
+      )
   })
   server.addHook('onResponse', (request, reply, done) => {
     if (request.routeOptions.url === NOTIFY_PATH && request.method === 'POST')
@@ -126,7 +189,7 @@ function addPublicRoutes(server: FastifyInstance, { publicKeyFor, stated }: Noti
   server.get<{ Params: { appId: string } }>(`${VAPID_PATH}:appId`, (request, reply) => {
     reply.header('access-control-allow-origin', '*')
     const vapid = publicKeyFor(request.params.appId)
-    if (vapid === undefined) return answerError(reply, 404, 'M_UNRECOGNIZED', 'There is nothing at this path')
+    if (vapid === undefined) return answerError(reply, 404, 'M_UNRECOGNIZED', NOTHING_HERE)
     return reply.header('cache-control', `public, max-age=${VAPID_CACHED_SECONDS}`).send({ vapid })
   })
   server.get(PRIVACY_PATH, (_request, reply) =>
@@ -153,8 +216,4 @@ function closeInTime(server: FastifyInstance): void {
     server.server.once('close', () => clearTimeout(timer))
     done()
   })
-}
-
-function answerError(reply: FastifyReply, statusCode: number, errcode: string, error: string): FastifyReply {
-  return reply.code(statusCode).type('application/json').send(JSON.stringify({ errcode, error }))
 }

@@ -1,6 +1,5 @@
 /** The way in: from a parsed notification to stored deliveries, and the pushkeys to reject. */
 import { randomUUID } from 'node:crypto'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import type { Routes } from '../config/routes.ts'
 import { Deadlines } from '../core/deadlines.ts'
@@ -18,6 +17,7 @@ import { STORE_TIMEOUT_MS, type Accepted, type NewDelivery, type Owner, type Sto
 import { Candidates, type Addressee, type Candidate } from './candidate.ts'
 import { HighWaterMark } from './high-water-mark.ts'
 import { Scheduler } from './schedule.ts'
+import { Slices } from './slices.ts'
 
 /** What of the configuration decides about what comes in. */
 export type IntakeSettings = Pick<Config, 'unknownApp' | 'queue'>
@@ -38,8 +38,8 @@ export interface IntakeParts {
   readonly nowMs: () => number
 }
 
-/** Homeservers send one. */
-const DEVICES_AT_ONCE = 20
+/** Homeservers send one. What is for more is done in slices of time. */
+const DEVICES_AT_ONCE = 4
 /** Under a second in all, whatever the store is doing: a homeserver waits no longer for a 503 than for a 200. */
 const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
 const UNKNOWN_APP_WARNING_MS = 60_000
@@ -52,6 +52,7 @@ export class Intake {
   readonly #candidates: Candidates
   readonly #highWaterMark: HighWaterMark
   readonly #unknownAppWarnings: Throttle
+  readonly #slices = new Slices()
   readonly #timeLimits = new Deadlines(ACCEPT_TIMEOUT_MS)
   #configured: Configured
 
@@ -70,31 +71,47 @@ export class Intake {
     this.#configured = { routes, settings }
   }
 
-  /** Resolves with the pushkeys to reject once everything else is durable; rejects with StoreUnavailableError within a second. */
-  async accept(notification: Notification): Promise<readonly string[]> {
+  /**
+   * Resolves with the pushkeys to reject once everything else is durable; rejects with StoreUnavailableError within a second. What was stored of a notification
+   * that is refused is known again when it is repeated. `isGone`: whether nobody waits for the answer any more; then no more is done for it.
+   */
+  async accept(notification: Notification, isGone: () => boolean = () => false): Promise<readonly string[]> {
     if (!this.#parts.store.health().writable) throw new StoreUnavailableError('the store is not writable')
+    const { devices } = notification
     return new Promise((resolve, reject) => {
-      const limit = this.#timeLimits.add(() => reject(new StoreUnavailableError('the store does not answer')))
-      this.#acceptAll(notification, this.#configured)
-        .then(resolve, reject)
-        .finally(() => limit.cancel())
+      let isAnswered = false
+      const limit = this.#timeLimits.add(() => {
+        isAnswered = true
+        reject(new StoreUnavailableError('the store does not answer'))
+      })
+      const results =
+        devices.length <= DEVICES_AT_ONCE
+          ? this.#acceptSome(notification, devices, this.#configured)
+          : this.#acceptMany(notification, this.#configured, () => !isAnswered && !isGone())
+      results.then((each) => resolve(rejectedOf(devices, each)), reject).finally(() => limit.cancel())
     })
   }
 
-  async #acceptAll(notification: Notification, configured: Configured): Promise<readonly string[]> {
+  async #acceptMany(
+    notification: Notification,
+    configured: Configured,
+    isAwaited: () => boolean,
+  ): Promise<readonly DeviceResult[]> {
     const { devices } = notification
-    if (devices.length <= DEVICES_AT_ONCE)
-      return rejectedOf(devices, await this.#acceptSome(notification, devices, configured))
     const parts: Promise<readonly DeviceResult[]>[] = []
-    for (let start = 0; start < devices.length; start += DEVICES_AT_ONCE) {
-      // A thousand devices of one request must not hold up everybody else's.
-      if (start > 0) await nextTurn()
-      const part = this.#acceptSome(notification, devices.slice(start, start + DEVICES_AT_ONCE), configured)
-      // It may fail before all have begun; it is heard of below.
-      part.catch(() => {})
-      parts.push(part)
-    }
-    return rejectedOf(devices, (await Promise.all(parts)).flat())
+    await this.#slices.run(async () => {
+      for (let start = 0; start < devices.length; start += DEVICES_AT_ONCE) {
+        await this.#slices.rest()
+        if (!isAwaited()) throw new StoreUnavailableError('nobody waits for the answer any more')
+        const some = devices.slice(start, start + DEVICES_AT_ONCE)
+        const prepared = await Promise.all(some.map((device) => this.#prepare(notification, device, configured)))
+        const part = this.#storeAll(prepared, configured)
+        // It may fail before all have begun; it is heard of below.
+        part.catch(() => {})
+        parts.push(part)
+      }
+    })
+    return (await Promise.all(parts)).flat()
   }
 
   async #acceptSome(
@@ -102,7 +119,17 @@ export class Intake {
     devices: readonly Device[],
     configured: Configured,
   ): Promise<readonly DeviceResult[]> {
-    const prepared = await Promise.all(devices.map((device) => this.#prepare(notification, device, configured)))
+    return this.#storeAll(
+      await Promise.all(devices.map((device) => this.#prepare(notification, device, configured))),
+      configured,
+    )
+  }
+
+  /** Results in the order of the devices. */
+  async #storeAll(
+    prepared: readonly (Prepared | DeviceResult)[],
+    configured: Configured,
+  ): Promise<readonly DeviceResult[]> {
     const results = await this.#store(
       prepared.filter((each) => typeof each === 'object'),
       configured.settings,

@@ -7,6 +7,11 @@ const INTAKES = ['queued', 'rejected', 'duplicate', 'nothing_to_send'] as const
 /** What event pushes find in the pusher's data (`hushgate_key`). */
 const DEVICE_KEYS = ['valid', 'invalid', 'missing'] as const
 const PAYLOAD_BYTES = [128, 256, 512, 1024, 2048, 3072, 4096]
+const DOORS = [
+  { door: 'url_secret', result: 'refused' },
+  { door: 'url_secret', result: 'observed' },
+  { door: 'source', result: 'refused' },
+] as const
 /** The app of an app_id that is not configured: whose it is never becomes a label, as anybody can make one up. */
 const UNKNOWN = '_unknown'
 
@@ -16,6 +21,7 @@ export class IntakeMetrics {
   readonly #payload
   readonly #truncated
   readonly #deviceKeys
+  readonly #door
 
   constructor(instruments: Instruments) {
     this.#requests = instruments.histogram(
@@ -45,6 +51,12 @@ export class IntakeMetrics {
       'Event pushes of apps that can have them sealed to the device, by what its pusher holds as hushgate_key.',
       ['app', 'key'],
     )
+    this.#door = instruments.counter(
+      'hushgate_door_total',
+      'Notify requests without a secret of http.url_secrets_file, or from an address that is not in http.allow_from.',
+      ['door', 'result'],
+    )
+    for (const { door, result } of DOORS) this.#door.inc({ door, result }, 0)
     this.#received.inc({ app: UNKNOWN, intake: 'unknown_app' }, 0)
   }
 
@@ -57,6 +69,11 @@ export class IntakeMetrics {
 
   requestAnswered(statusCode: number, seconds: number): void {
     this.#requests.observe({ code: String(statusCode) }, seconds)
+  }
+
+  /** `observed`: it was let in all the same. */
+  stoppedAtDoor(door: 'url_secret' | 'source', result: 'refused' | 'observed'): void {
+    this.#door.inc({ door, result })
   }
 
   /** A device of a notification for which nothing is stored. */

@@ -12,8 +12,22 @@ describe('loadConfig', () => {
     const config = await folder.load(APPS)
     expect(config).toEqual({
       file: folder.at('hushgate.yaml'),
-      http: { host: '0.0.0.0', port: 5000, bodyLimitBytes: 524_288 },
-      admin: { host: '127.0.0.1', port: 5001, tokenFile: { path: folder.at('data/admin-token'), isOurs: true } },
+      http: {
+        host: '0.0.0.0',
+        port: 5000,
+        bodyLimitBytes: 524_288,
+        bodyMemoryBytes: 33_554_432,
+        maxDevices: 100,
+        maxConnections: 5000,
+        trustProxy: [],
+        doors: {},
+      },
+      admin: {
+        host: '127.0.0.1',
+        port: 5001,
+        tokenFile: { path: folder.at('data/admin-token'), isOurs: true },
+        allowedHosts: [],
+      },
       store: { kind: 'sqlite', file: folder.at('data/hushgate.db'), synchronous: 'full' },
       queue: {
         maxAgeMs: 86_400_000,

@@ -16,13 +16,20 @@ describe('restartOnly', () => {
   it.each([
     ['', []],
     ['http: { port: 5002, body_limit: 1MiB }\n', ['http.port', 'http.body_limit']],
+    [
+      'http: { body_memory: 1MiB, max_devices: 1, max_connections: 9, trust_proxy: [192.0.2.1] }\n',
+      ['http.body_memory', 'http.max_devices', 'http.max_connections', 'http.trust_proxy'],
+    ],
+    ['http: { allow_from: [192.0.2.1], url_secrets_file: secrets, url_secrets_mode: observe }\n', []],
     ['admin: { host: "::1" }\n', ['admin.host']],
+    ['admin: { allowed_hosts: [hushgate.example.org] }\n', ['admin.allowed_hosts']],
     ['store: { synchronous: normal }\n', ['store']],
     ['log: { level: debug, format: text }\n', ['log.level', 'log.format']],
     ['queue: { concurrency: 5 }\n', ['queue.concurrency']],
     ['queue: { high_water: 5, max_age: 1h }\nunknown_app: reject\nprivacy: full\n', []],
   ])('from nothing to %j are %j', async (yaml, settings) => {
     await using folder = await configFolder()
+    await folder.write('secrets', 'a-secret-of-enough-characters\n')
     expect(restartOnly(await folder.load(APPS), await folder.load(yaml + APPS))).toEqual(settings)
   })
 

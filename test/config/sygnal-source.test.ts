@@ -9,7 +9,7 @@ describe('a sygnal.yaml as the configuration', () => {
     await using folder = await sygnalFolder()
     const config = await folder.load(SAMPLE)
     expect(config.unknownApp).toBe('reject')
-    expect(config.http).toEqual({ host: '127.0.0.1', port: 5000, bodyLimitBytes: 512 * 1024 })
+    expect(config.http).toMatchObject({ host: '127.0.0.1', port: 5000, bodyLimitBytes: 512 * 1024 })
     expect(config.routes.map(({ app, provider, policy }) => [app, provider, policy.privacy])).toEqual([
       ['com.example.myapp.ios', 'apns', 'full'],
       ['im.example.app', 'fcm', 'full'],

@@ -30,11 +30,11 @@ describe('a request that means nothing is refused', () => {
     ['a device whose pushkey is a number', '{"notification":{"devices":[{"app_id":"a","pushkey":1}]}}', 'M_BAD_JSON'],
     ['a good and a bad device', '{"notification":{"devices":[{"app_id":"a","pushkey":"p"},{}]}}', 'M_BAD_JSON'],
     [
-      'a thousand and one devices',
-      { notification: { devices: Array.from({ length: 1001 }, () => ({ app_id: 'a', pushkey: 'p' })) } },
-      'M_BAD_JSON',
+      'more devices than one request may be for',
+      { notification: { devices: Array.from({ length: 101 }, () => ({ app_id: 'a', pushkey: 'p' })) } },
+      'M_TOO_LARGE',
     ],
-  ])('%s → 400 with an errcode', (_what, body, errcode) => {
+  ])('%s → an errcode', (_what, body, errcode) => {
     expect(parse(body)).toMatchObject({ errcode })
   })
 
@@ -198,7 +198,7 @@ describe('values', () => {
 })
 
 describe('what no push service could take', () => {
-  it('is cut off once, so that a thousand devices do not cost a thousand times as much', () => {
+  it('is cut off once, so that a hundred devices do not cost a hundred times as much', () => {
     const content = {
       body: 'x'.repeat(400_000),
       ...Object.fromEntries(Array.from({ length: 2000 }, (_, index) => [`k${index}`, 'v'])),
@@ -218,6 +218,30 @@ describe('what no push service could take', () => {
     expect(Object.keys(parsed.content ?? {})).toHaveLength(512)
     expect(parsed.roomName).toHaveLength(8192)
     expect(parsed.devices[0]?.data).toEqual({ default_payload: { text: 'y'.repeat(8192) }, other: 'z'.repeat(9000) })
+  })
+
+  const contentOf = (content: object) => accepted({ content }).content ?? {}
+  const large = (more: object) => ({ body: 'hello', msgtype: 'm.text', ...more })
+  it.each([
+    [
+      'many texts',
+      large(Object.fromEntries(Array.from({ length: 440 }, (_, index) => [`k${index}`, 'x'.repeat(1030)]))),
+    ],
+    ['nested texts', large({ info: { list: Array.from({ length: 100 }, () => ['x'.repeat(1030)]) } })],
+    ['long keys', large({ ['k'.repeat(70_000)]: 1 })],
+  ])('is no larger than an event, however it is made: %s', (_, content) => {
+    const kept = contentOf(content)
+    expect(Buffer.byteLength(JSON.stringify(kept))).toBeLessThanOrEqual(65_536)
+    expect(kept).toMatchObject({ body: 'hello', msgtype: 'm.text' })
+  })
+
+  it('is passed on as it is, where it is as large as an event may be', () => {
+    const content = { nested: { text: ['x'.repeat(60_000)] }, body: 'ü'.repeat(2000) }
+    expect(contentOf(content)).toEqual(content)
+  })
+
+  it('is an event, also where nothing of its content can be one', () => {
+    expect(accepted({ content: { nested: ['x'.repeat(70_000)] } })).toMatchObject({ kind: 'event', content: {} })
   })
 
   it('leaves no half a character behind', () => {

@@ -95,13 +95,18 @@ describe('a body that means nothing is refused:', () => {
     '[{"app_id":"a","pushkey":null}]',
     '[{"app_id":{"toString":"a"},"pushkey":["a"]}]',
     '[{"__proto__":{"app_id":"a","pushkey":"a"}}]',
-    JSON.stringify(Array.from({ length: 1001 }, () => ({ app_id: 'a', pushkey: 'a' }))),
   ])('devices: %.60s', async (list) => {
     expect(await post(`{"notification":{"event_id":"$x","devices":${list}}}`)).toBe(400)
   })
 
   it.each([
     ['600 KiB of blanks', good + ' '.repeat(600 * 1024)],
+    [
+      'more devices than a hundred',
+      JSON.stringify({
+        notification: { event_id: '$x', devices: Array.from({ length: 101 }, () => ({ app_id: 'a', pushkey: 'a' })) },
+      }),
+    ],
     ['600 KiB of text', bodyText({ about: `,"content":{"body":"${'x'.repeat(600 * 1024)}"}` })],
   ])('%s, as too large', async (_, body) => {
     expect(await post(body)).toBe(413)
@@ -156,9 +161,9 @@ describe('whatever type it has, a request is accepted for all that:', () => {
     expect(await services.waitFor(token, 1)).toMatchObject([{ body: { data: { room_id: '!b' } } }])
   })
 
-  it('a thousand devices', async () => {
-    const list = Array.from({ length: 1000 }, () => device())
-    expect(await post(JSON.stringify({ notification: { event_id: '$thousand', devices: list } }))).toBe(200)
+  it('a hundred devices', async () => {
+    const list = Array.from({ length: 100 }, () => device())
+    expect(await post(JSON.stringify({ notification: { event_id: '$hundred', devices: list } }))).toBe(200)
   })
 
   it('thousands of requests made up at random, or else they are refused', async () => {
@@ -256,7 +261,7 @@ describe('512 KiB', () => {
     ['of default_payload', () => withData({ x: fill('\u0301') })],
     ['of loc-args in it', () => withData({ aps: aps() })],
     ['of keys in it', () => withData(manyKeys())],
-    ['of devices', () => ({ devices: Array.from({ length: 1000 }, () => withData({ x: fill('x', 250) }).devices[0]) })],
+    ['of devices', () => ({ devices: Array.from({ length: 100 }, () => withData({ x: fill('x', 2500) }).devices[0]) })],
   ] as const)('%s are taken, and take little time', async ([what, about], { annotate }) => {
     const devicesOfBoth = [device(), device()]
     const notification = { event_id: `$${what}`, type: 'm.room.message', devices: devicesOfBoth, ...about() }

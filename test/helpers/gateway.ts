@@ -17,6 +17,9 @@ export interface TestGatewayOptions {
   /** The `store` section as flow YAML, e.g. `{ url: "redis://…" }`; default: SQLite in the test's folder. */
   readonly store?: string
   readonly appsYaml: string
+  /** Further settings of the sections `http` and `admin`, as flow YAML that begins with a comma. */
+  readonly httpYaml?: string
+  readonly adminYaml?: string
   /** Further lines of the configuration. */
   readonly settings?: string
   readonly role?: Role
@@ -55,7 +58,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const configPath = join(folder, 'hushgate.yaml')
   const { kinds = providers } = options
   let { appsYaml, settings = '' } = options
-  const write = (): Promise<void> => writeFile(configPath, configText(options.store, settings, appsYaml))
+  const write = (): Promise<void> => writeFile(configPath, configText(options, settings, appsYaml))
   await writeFile(join(folder, 'keys'), createKeyFile(), { flag: 'wx' }).catch(() => {})
   await writeFile(join(folder, 'token'), createEncryptionLine().replaceAll(' ', '-'), { flag: 'wx' }).catch(() => {})
   await write()
@@ -113,9 +116,13 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   }
 }
 
-function configText(store: string | undefined, settings: string, appsYaml: string): string {
-  return `http: { host: 127.0.0.1, port: 0 }
-admin: { host: 127.0.0.1, port: 0, token_file: token }
+function configText(
+  { store, httpYaml = '', adminYaml = '' }: TestGatewayOptions,
+  settings: string,
+  appsYaml: string,
+): string {
+  return `http: { host: 127.0.0.1, port: 0${httpYaml} }
+admin: { host: 127.0.0.1, port: 0, token_file: token${adminYaml} }
 store: ${store ?? '{ url: "sqlite:./hushgate.db" }'}
 ${settings.includes('queue:') ? settings : `queue: { encryption_key_file: keys }\n${settings}`}
 ${appsYaml}`

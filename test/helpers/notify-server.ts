@@ -5,11 +5,13 @@ import { RecordedLog } from './recorded-log.ts'
 
 export function createTestNotifyServer(parts: Partial<NotifyServerParts>): FastifyInstance {
   return createNotifyServer({
-    bodyLimitBytes: 512 * 1024,
+    limits: { bodyLimitBytes: 512 * 1024, bodyMemoryBytes: 64 * 1024 ** 2, maxDevices: 100, maxConnections: 5000 },
+    trustProxy: [],
+    doors: () => () => undefined,
     intake: { accept: async () => [] },
     publicKeyFor: () => undefined,
     stated: () => ({ routes: [], maxAgeMs: 1000, callMaxAgeMs: 1000 }),
-    metrics: { requestAnswered: () => {} },
+    metrics: { requestAnswered: () => {}, stoppedAtDoor: () => {} },
     log: new RecordedLog(),
     nowMs: Date.now,
     ...parts,

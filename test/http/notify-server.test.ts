@@ -27,7 +27,7 @@ beforeEach(async () => {
   server = createTestNotifyServer({
     intake: { accept: (notification) => notify(notification) },
     publicKeyFor: (appId) => (appId === 'com.example.web' ? 'public-key' : undefined),
-    metrics: { requestAnswered: (code) => answers.push(code) },
+    metrics: { requestAnswered: (code) => answers.push(code), stoppedAtDoor: () => {} },
     log,
   })
   url = await server.listen({ host: '127.0.0.1', port: 0 })
@@ -132,12 +132,29 @@ describe('a wrong request', () => {
   })
 
   it.each([
+    ['/%zz', 400],
+    ['/_matrix/push/v1/notify%', 400],
+    ['/%E0%A4%A', 400],
+    [`/_hushgate/vapid/${'x'.repeat(101)}`, 404],
+  ])('whose path cannot be read is answered as any other, and not repeated: %.40s', async (path, status) => {
+    const answer = await sendRaw(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+    const [head = '', body = ''] = answer.split('\r\n\r\n')
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*\r\ncontent-type: application/json`))
+    expect(JSON.parse(body)).toEqual({ errcode: 'M_UNRECOGNIZED', error: expect.any(String) })
+    expect(answer).not.toContain(path.slice(1))
+  })
+
+  it.each([
     'GARBAGE\r\n\r\n',
     'POST /_matrix/push/v1/notify HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n',
     'GET /%ff%fe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
   ])('that is not HTTP (%j) never gets a 5xx, and the server lives on', async (bytes) => {
     const answer = await sendRaw(bytes)
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d/)
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toEqual({
+      errcode: 'M_UNRECOGNIZED',
+      error: expect.any(String),
+    })
     expect((await post(BODY)).status).toBe(200)
   })
 
@@ -156,8 +173,8 @@ describe('the connection', () => {
     expect(server.server.keepAliveTimeout).toBeGreaterThan(120_000)
   })
 
-  it('is given up when a request takes longer than 30 s to arrive', () => {
-    expect([server.server.requestTimeout, server.server.headersTimeout]).toEqual([30_000, 30_000])
+  it('is given up when a request takes longer than 20 s to arrive, or its headers longer than 10 s', () => {
+    expect([server.server.requestTimeout, server.server.headersTimeout]).toEqual([20_000, 10_000])
   })
 
   it('does not keep the process from stopping by a request that never ends', async () => {

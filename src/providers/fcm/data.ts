@@ -1,7 +1,9 @@
 /** The `data` of a message: strings by key, fitted into what FCM takes. */
 import type { EncryptedPush } from '../../core/push.ts'
 import { truncate, utf8Bytes } from '../../core/text.ts'
-import { defaultPayloadRank, shed, type Field, type Measure, type Rank } from '../shared/shed.ts'
+import { oncePer } from '../../core/once-per.ts'
+import type { JsonObject } from '../../core/json.ts'
+import { defaultPayloadRank, leaveOutHopeless, shed, type Field, type Measure, type Rank } from '../shared/shed.ts'
 
 /** Keys plus values: firebase.google.com/docs/cloud-messaging/customize-messages/set-message-type */
 export const MAX_DATA_BYTES = 4096
@@ -42,6 +44,39 @@ const RESERVED_KEY = /^(?:(?:from|message_type|notification|collapse_key)$|gcm|g
 /** firebase-admin leaves these out of every object it copies. */
 const UNCOPIED_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 
+/** Fields of one kind for all devices of a notification, and whether something of them is cut already. */
+interface Shaped {
+  readonly fields: readonly DataField[]
+  readonly isCut: boolean
+}
+
+/** The texts of an event's content, shaped once for all devices. `maxBytes`: of the data. */
+export function contentShaper(maxBytes: number): (content: JsonObject) => Shaped {
+  return oncePer((content) => {
+    const shaped = Object.entries(content).flatMap(([key, value]) =>
+      typeof value === 'string' ? [textField(`content_${key}`, value)] : [],
+    )
+    const { fields, isCut } = leaveOutHopeless(
+      shaped.map(({ field }) => field),
+      maxBytes,
+      MEASURE,
+    )
+    return { fields, isCut: isCut || shaped.some((each) => each.isCut) }
+  })
+}
+
+/** A field of the event. */
+function textField(key: string, text: string): { readonly field: DataField; readonly isCut: boolean } {
+  const value = truncate(text, MAX_VALUE_BYTES)
+  const rank = RANKS[key] ?? 'content'
+  return { field: wellFormed({ key, value, rank, isText: rank !== 'ids' }), isCut: value !== text }
+}
+
+/** A lone surrogate has no UTF-8; its replacement has the same three bytes by which it was counted. */
+function wellFormed(field: DataField): DataField {
+  return { ...field, key: field.key.toWellFormed(), value: field.value.toWellFormed() }
+}
+
 /** Collects the data of one message; a key set again keeps its place and takes the new value, as in Sygnal. */
 export class DataBuilder {
   readonly #fields = new Map<string, DataField>()
@@ -61,10 +96,13 @@ export class DataBuilder {
   /** A field of the event. */
   addText(key: string, text: string | undefined): void {
     if (text === undefined) return
-    const value = truncate(text, MAX_VALUE_BYTES)
-    if (value !== text) this.#cut = true
-    const rank = RANKS[key] ?? 'content'
-    this.#set({ key, value, rank, isText: rank !== 'ids' })
+    const { field, isCut } = textField(key, text)
+    this.addShaped({ fields: [field], isCut })
+  }
+
+  addShaped({ fields, isCut }: Shaped): void {
+    this.#cut ||= isCut
+    for (const field of fields) this.#fields.set(field.key, field)
   }
 
   /** Something of ours: short, and never left out. */
@@ -91,8 +129,7 @@ export class DataBuilder {
   }
 
   #set(field: DataField): void {
-    // A lone surrogate has no UTF-8; its replacement has the same three bytes by which it was counted.
-    const key = field.key.toWellFormed()
-    this.#fields.set(key, { ...field, key, value: field.value.toWellFormed() })
+    const fixed = wellFormed(field)
+    this.#fields.set(fixed.key, fixed)
   }
 }

@@ -4,6 +4,7 @@
  */
 import { jsonObject, type JsonObject } from '../../core/json.ts'
 import type { Rendered } from '../../core/message.ts'
+import { oncePer } from '../../core/once-per.ts'
 import type { Push } from '../../core/push.ts'
 import { DataBuilder, MAX_DATA_BYTES } from './data.ts'
 import { HEDWIG_DEFAULTS, type HedwigOptions } from './hedwig-options.ts'
@@ -20,6 +21,8 @@ interface Fixed {
 }
 
 type Visible = ReturnType<typeof visibleOf>
+
+const jsonOf = oncePer((content: JsonObject) => JSON.stringify(content))
 
 export function hedwigRenderer(options: HedwigOptions, fixed: Fixed): (push: Push) => Rendered {
   const visible = visibleOf(options)
@@ -143,5 +146,5 @@ function addNotification(data: DataBuilder, push: Push): void {
   data.addText('room_alias', push.roomAlias)
   if (push.userIsTarget !== undefined) data.addKept('user_is_target', JSON.stringify(push.userIsTarget))
   // As JSON it is of use only whole; the apps fetch the event anyway.
-  if (push.content !== undefined) data.addDefault('content', push.content)
+  if (push.content !== undefined) data.addDefault('content', jsonOf(push.content))
 }

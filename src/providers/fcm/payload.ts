@@ -2,7 +2,7 @@
 import { isJsonObject } from '../../core/json.ts'
 import type { Rendered } from '../../core/message.ts'
 import { type Counts, type EventIdOnlyPush, type FullPush, type Push } from '../../core/push.ts'
-import { DataBuilder, MAX_DATA_BYTES } from './data.ts'
+import { contentShaper, DataBuilder, MAX_DATA_BYTES } from './data.ts'
 import { hedwigRenderer } from './hedwig.ts'
 import type { FcmOptions } from './options.ts'
 import { staticBytes } from './static-options.ts'
@@ -18,13 +18,14 @@ export function renderer(options: FcmOptions): (push: Push) => Rendered {
   const maxBytes = MAX_DATA_BYTES - staticBytes(fixed)
   const hedwig =
     options.payload_style === 'hedwig' ? hedwigRenderer(options.hedwig ?? {}, { message: fixed, android }) : undefined
+  const shapeContent = contentShaper(maxBytes)
   const dropsBadges = options.badge_pushes !== 'send'
 
   return (push) => {
     if (push.kind === 'counts' && dropsBadges) return { kind: 'nothing', reason: 'badge pushes are off' }
     if (push.kind === 'counts' && !hasCounts(push)) return { kind: 'nothing', reason: 'no counts' }
     if (hedwig !== undefined) return hedwig(push)
-    const { data, truncated } = dataOf(push, maxBytes)
+    const { data, truncated } = dataOf(push, maxBytes, shapeContent)
     const priority = push.prio === 'low' ? 'normal' : 'high'
     const body = JSON.stringify({ ...fixed, android: { ...android, priority }, data })
     return { kind: 'message', message: { headers: {}, body }, truncated }
@@ -37,8 +38,9 @@ function hasCounts(push: Push): boolean {
 }
 
 type Data = ReturnType<DataBuilder['build']>
+type ShapeContent = ReturnType<typeof contentShaper>
 
-function dataOf(push: Push, maxBytes: number): Data {
+function dataOf(push: Push, maxBytes: number, shapeContent: ShapeContent): Data {
   const data = new DataBuilder()
   addDefaults(data, push)
   // MSC3013: nothing that is readable beside it.
@@ -46,17 +48,15 @@ function dataOf(push: Push, maxBytes: number): Data {
   else if (push.detail === 'minimal') {
     addWakeUp(data, push)
     addCounts(data, push.counts, true)
-  } else addOpen(data, push)
+  } else addOpen(data, push, shapeContent)
   return data.build(maxBytes)
 }
 
-function addOpen(data: DataBuilder, push: EventIdOnlyPush | FullPush): void {
+function addOpen(data: DataBuilder, push: EventIdOnlyPush | FullPush, shapeContent: ShapeContent): void {
   data.addText('event_id', push.eventId)
   if (push.detail === 'full') addEvent(data, push)
   data.addText('room_id', push.roomId)
-  if (push.detail === 'full')
-    for (const [key, value] of Object.entries(push.content ?? {}))
-      if (typeof value === 'string') data.addText(`content_${key}`, value)
+  if (push.detail === 'full' && push.content !== undefined) data.addShaped(shapeContent(push.content))
   data.addKept('prio', push.prio === 'low' ? 'normal' : 'high')
   // Sygnal leaves out a zero (golden: fcm-full-badge-zero); where the count is all there is, 0 is what clears the badge.
   addCounts(data, push.counts, push.kind === 'counts')

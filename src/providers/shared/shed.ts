@@ -62,6 +62,30 @@ export function shed<F extends Field>(fields: readonly F[], excessBytes: number,
   return fields.flatMap((field) => (left.has(field) ? (left.get(field) ?? []) : field))
 }
 
+/**
+ * Of an event's content, the same for all its devices: what `shed` might leave of it where the limit is `maxBytes`, so that what it drops in any case need not
+ * be looked at for each device. `isCut`: something is dropped.
+ */
+export function leaveOutHopeless<F extends Field>(
+  fields: readonly F[],
+  maxBytes: number,
+  measure: Measure<F>,
+): { readonly fields: readonly F[]; readonly isCut: boolean } {
+  const shortestFirst = fields
+    .filter(({ rank }) => rank === 'content')
+    .map((field) => ({ field, length: measure.lengthOf(field) }))
+    .sort((a, b) => b.length - a.length)
+    .toReversed()
+  const hopeless = new Set<F>()
+  let bytes = 0
+  for (const { field } of shortestFirst) {
+    // The first that does not fit may still be shortened.
+    if (bytes > maxBytes) hopeless.add(field)
+    bytes += measure.bytesOf(field)
+  }
+  return { fields: fields.filter((field) => !hopeless.has(field)), isCut: hopeless.size > 0 }
+}
+
 /** Undefined where nothing worth its key would be left. */
 function shortened<F extends Field>(field: F, excess: number, { textBytes, mayShorten }: Measure<F>): F | undefined {
   const { value } = field

@@ -1,7 +1,7 @@
 /** A payload's fields, fitted into what a push service takes, and padded so that its length says little. */
 import { jsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import { jsonBytes } from '../../core/text.ts'
-import { defaultPayloadRank, shed, type Field, type Measure, type Rank } from '../shared/shed.ts'
+import { defaultPayloadRank, leaveOutHopeless, shed, type Field, type Measure, type Rank } from '../shared/shed.ts'
 
 /** A push service must take 4096 bytes (RFC 8030 §7.2), of which encryption needs 103: header 86, padding delimiter 1, tag 16 (RFC 8291 §4). */
 export const MAX_PAYLOAD_BYTES = 3993
@@ -45,6 +45,12 @@ export function fit(fields: readonly PayloadField[]): Fitted {
     return { json: padded(whole), truncated: unique.some(({ isCut }) => isCut === true) }
   const excessBytes = unique.reduce((sum, field) => sum + bytesOf(field), AROUND_BYTES - MAX_PAYLOAD_BYTES)
   return { json: padded(JSON.stringify(toObject(shed(unique, excessBytes, MEASURE)))), truncated: true }
+}
+
+/** Fields of an event's content without those for which there is no room in any case. One that stays tells that something went. */
+export function withoutHopeless(content: readonly PayloadField[]): readonly PayloadField[] {
+  const { fields, isCut } = leaveOutHopeless(content, MAX_PAYLOAD_BYTES, MEASURE)
+  return isCut ? fields.map((field) => ({ ...field, isCut: true })) : fields
 }
 
 /** JSON may end in white space (RFC 8259 §2), which no parser hands on. */

@@ -1,9 +1,11 @@
 /** Push → headers and the JSON that is encrypted for the browser: what Sygnal 0.17 sends (docs/facts/peers.md#recorded-cases), fitted into RFC 8291's limit. */
+import type { JsonObject } from '../../core/json.ts'
 import type { PushIdentity, Rendered } from '../../core/message.ts'
+import { oncePer } from '../../core/once-per.ts'
 import type { Counts, EncryptedPush, EventIdOnlyPush, FullPush, MinimalPush, Push } from '../../core/push.ts'
 import { truncate } from '../../core/text.ts'
 import type { Rank } from '../shared/shed.ts'
-import { defaultField, fit, MAX_PAYLOAD_BYTES, type PayloadField } from './fit.ts'
+import { defaultField, fit, MAX_PAYLOAD_BYTES, withoutHopeless, type PayloadField } from './fit.ts'
 import { DEFAULT_TTL_SECONDS, type WebPushOptions } from './options.ts'
 
 /** Sygnal's limits for fields of the content (golden: web-body-1000, web-body-1001). */
@@ -67,8 +69,13 @@ function openFields(push: EventIdOnlyPush | FullPush): readonly PayloadField[] {
     ['type', type, 'kind'],
     ...countFields(counts),
   ])
-  return [...fields, ...Object.entries(content).flatMap(([key, value = null]) => contentField(key, value))]
+  return [...fields, ...contentFields(content)]
 }
+
+/** Once for all devices. */
+const contentFields = oncePer((content: JsonObject) =>
+  withoutHopeless(Object.entries(content).flatMap(([key, value = null]) => contentField(key, value))),
+)
 
 function contentField(key: string, value: PayloadField['value']): readonly PayloadField[] {
   // The body again, in markup that no notification shows.

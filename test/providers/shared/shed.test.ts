@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { utf8Bytes } from '../../../src/core/text.ts'
-import { defaultPayloadRank, shed, type Field, type Measure, type Rank } from '../../../src/providers/shared/shed.ts'
+import {
+  defaultPayloadRank,
+  leaveOutHopeless,
+  shed,
+  type Field,
+  type Measure,
+  type Rank,
+} from '../../../src/providers/shared/shed.ts'
 
 interface Text extends Field {
   readonly key: string
@@ -66,4 +73,41 @@ describe('fields that take too much', () => {
 
 it('a small value of default_payload is a constant that the app needs, a large one is content', () => {
   expect([128, 129].map(defaultPayloadRank)).toEqual(['constants', 'default payload'])
+})
+
+describe('content for which there is no room in any case', () => {
+  const field = fc.record({
+    key: fc.string({ maxLength: 5 }),
+    rank: fc.constantFrom<Rank>('content', 'content', 'content', 'body', 'markup', 'ciphertext'),
+    value: fc.string({ maxLength: 60, size: 'max' }),
+  })
+  const other = fc.record({
+    key: fc.constant('other'),
+    rank: fc.constantFrom<Rank>('names', 'ids', 'kept', 'default payload'),
+    value: fc.string({ maxLength: 60, size: 'max' }),
+  })
+
+  it.each([
+    ['is left whole or out', measure],
+    ['may be shortened', { ...measure, mayShorten: () => true }],
+  ])('makes no difference to what is sent, where it %s', (_, how) => {
+    fc.assert(
+      fc.property(
+        fc.array(field, { maxLength: 60 }),
+        fc.array(other, { maxLength: 3 }),
+        fc.integer({ min: 0, max: 400 }),
+        (content, others, maxBytes) => {
+          const fit = (fields: readonly Text[]) => shed(fields, bytesIn(fields) - maxBytes, how)
+          const { fields, isCut } = leaveOutHopeless(content, maxBytes, how)
+          expect(fit([...others, ...fields])).toEqual(fit([...others, ...content]))
+          expect(isCut).toBe(fields.length < content.length)
+        },
+      ),
+    )
+  })
+
+  it('is not looked at for each device: what is left is about as much as there is room for', () => {
+    const content = Array.from({ length: 500 }, (_, index) => text(`${index}`, 'content', 1000))
+    expect(leaveOutHopeless(content, 4096, measure).fields).toHaveLength(5)
+  })
 })

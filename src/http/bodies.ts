@@ -1,0 +1,124 @@
+/** Reads the bodies of requests, and keeps all of them together within a budget: whoever begins many and ends none must not fill the memory. */
+import type { Readable } from 'node:stream'
+
+/** `statusCode`: what the request is answered. */
+export class BodyError extends Error {
+  override readonly name = 'BodyError'
+  readonly statusCode: 400 | 413 | 503
+
+  constructor(statusCode: 400 | 413 | 503, message: string) {
+    super(message)
+    this.statusCode = statusCode
+  }
+}
+
+export interface BodyLimits {
+  /** Of one body. */
+  readonly bodyLimitBytes: number
+  /** Of all that are being read. */
+  readonly bodyMemoryBytes: number
+}
+
+const NOTHING = Buffer.alloc(0)
+/** A piece may be a byte, and would cost a hundred by itself. */
+const SMALL_BYTES = 4096
+const ROOM_BYTES = 8192
+
+export class Bodies {
+  readonly #limits: BodyLimits
+  readonly #onRefused: () => void
+  readonly #reading = new Set<Reading>()
+  #heldBytes = 0
+
+  /** `onRefused`: a request is refused because all of them together hold too much. */
+  constructor(limits: BodyLimits, onRefused: () => void) {
+    this.#limits = limits
+    this.#onRefused = onRefused
+  }
+
+  /** `declaredBytes`: Content-Length, or NaN. Rejects with a BodyError. */
+  read(stream: Readable, declaredBytes: number): Promise<Buffer> {
+    if (declaredBytes > this.#limits.bodyLimitBytes) return Promise.reject(this.#tooLarge())
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+    const reading = new Reading(reject)
+    const onData = (piece: Buffer): void => {
+      if (!this.#reading.has(reading)) return
+      const heldBefore = reading.heldBytes
+      if (reading.length + piece.length > this.#limits.bodyLimitBytes) return reject(this.#tooLarge())
+      reading.add(piece)
+      this.#heldBytes += reading.heldBytes - heldBefore
+      if (this.#heldBytes > this.#limits.bodyMemoryBytes) this.#refuseLargest()
+    }
+    const onEnd = (): void => resolve(reading.bytes)
+    const onBroken = (): void => reject(new BodyError(400, 'The body breaks off'))
+    this.#reading.add(reading)
+    stream.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
+    return promise.finally(() => {
+      stream.off('data', onData).off('end', onEnd).off('close', onBroken)
+      this.#forget(reading)
+      // What may still come is thrown away.
+      stream.resume()
+    })
+  }
+
+  /** Not the one that came last: a request of a homeserver is small, and must not pay for those that fill the memory. */
+  #refuseLargest(): void {
+    let largest: Reading | undefined
+    for (const reading of this.#reading)
+      if (largest === undefined || reading.heldBytes > largest.heldBytes) largest = reading
+    if (largest === undefined) return
+    this.#onRefused()
+    this.#forget(largest)
+    largest.refuse(new BodyError(503, 'More is being sent at the moment than there is memory for'))
+  }
+
+  #forget(reading: Reading): void {
+    if (this.#reading.delete(reading)) this.#heldBytes -= reading.heldBytes
+  }
+
+  #tooLarge(): BodyError {
+    return new BodyError(413, `The body is larger than ${this.#limits.bodyLimitBytes} bytes`)
+  }
+}
+
+/** A body on its way. */
+class Reading {
+  readonly refuse: (error: BodyError) => void
+  readonly #pieces: Buffer[] = []
+  /** Where small pieces come together; the last of the pieces is its beginning. */
+  #room = NOTHING
+  #roomUsed = 0
+  length = 0
+  heldBytes = 0
+
+  constructor(refuse: (error: BodyError) => void) {
+    this.refuse = refuse
+  }
+
+  get bytes(): Buffer {
+    const [only = NOTHING] = this.#pieces
+    return this.#pieces.length <= 1 ? only : Buffer.concat(this.#pieces, this.length)
+  }
+
+  add(piece: Buffer): void {
+    // Most bodies come in one piece.
+    if (this.length === 0 || piece.length > SMALL_BYTES) {
+      this.#pieces.push(piece)
+      this.#room = NOTHING
+      this.heldBytes += piece.length
+    } else this.#addSmall(piece)
+    this.length += piece.length
+  }
+
+  #addSmall(piece: Buffer): void {
+    if (this.#room === NOTHING || this.#roomUsed + piece.length > ROOM_BYTES) {
+      this.#room = Buffer.allocUnsafeSlow(ROOM_BYTES)
+      this.#roomUsed = 0
+      this.#pieces.push(NOTHING)
+      this.heldBytes += ROOM_BYTES
+    }
+    piece.copy(this.#room, this.#roomUsed)
+    this.#roomUsed += piece.length
+    this.#pieces[this.#pieces.length - 1] = this.#room.subarray(0, this.#roomUsed)
+  }
+}

@@ -1,0 +1,56 @@
+/** Who may post a notification, where the operator says so: by a secret in the URL, by where a request comes from. Both are off by default. */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import { createRangeMatch } from '../core/address-ranges.ts'
+import type { Secret } from '../core/secret.ts'
+
+/** Each is off where it is absent. */
+export interface DoorSettings {
+  /** One of these is asked for. */
+  readonly secrets?: { readonly mode: 'enforce' | 'observe'; readonly any: readonly Secret[] } | undefined
+  /** Ranges of addresses. */
+  readonly allowFrom?: readonly string[] | undefined
+}
+
+/** Which door: `url_secret`, `source`. What came of it: refused with 403, or let in and only counted. */
+export interface Stopped {
+  readonly door: 'url_secret' | 'source'
+  readonly result: 'refused' | 'observed'
+}
+
+/** The parameter of the URL. */
+const SECRET_PARAMETER = 'k'
+
+/** Undefined for whoever may come in without a word. */
+export type Doors = (request: Pick<FastifyRequest, 'ip' | 'query'>) => Stopped | undefined
+
+export function createDoors({ secrets, allowFrom }: DoorSettings): Doors {
+  const isAllowed = allowFrom === undefined ? () => true : createRangeMatch(allowFrom)
+  const hasSecret = secrets === undefined ? () => true : createSecretMatch(secrets.any)
+  return ({ ip, query }) => {
+    if (!isAllowed(ip)) return { door: 'source', result: 'refused' }
+    if (hasSecret(parameterOf(query))) return undefined
+    return { door: 'url_secret', result: secrets?.mode === 'observe' ? 'observed' : 'refused' }
+  }
+}
+
+function createSecretMatch(secrets: readonly Secret[]): (given: string | undefined) => boolean {
+  const wanted = secrets.map((secret) => digest(secret.reveal()))
+  return (given) => {
+    if (given === undefined) return false
+    const found = digest(given)
+    // All of them, so that it takes the same time whichever it is.
+    return wanted.filter((each) => timingSafeEqual(each, found)).length > 0
+  }
+}
+
+function parameterOf(query: unknown): string | undefined {
+  if (typeof query !== 'object' || query === null) return undefined
+  const value: unknown = Reflect.get(query, SECRET_PARAMETER)
+  return typeof value === 'string' ? value : undefined
+}
+
+/** Of equal length, for the comparison. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}

@@ -1,0 +1,107 @@
+import { PassThrough } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import { Bodies } from '../../src/http/bodies.ts'
+import { until } from '../helpers/received.ts'
+
+const KIB = 1024
+const LIMITS = { bodyLimitBytes: 64 * KIB, bodyMemoryBytes: 100 * KIB }
+
+let refusals = 0
+const createBodies = () => {
+  refusals = 0
+  return new Bodies(LIMITS, () => (refusals += 1))
+}
+
+/** A request that is being read. */
+function begin(bodies: Bodies, declaredBytes = Number.NaN) {
+  const stream = new PassThrough()
+  const reading = { stream, ended: '', done: bodies.read(stream, declaredBytes) }
+  reading.done.then(
+    () => (reading.ended = 'read'),
+    (error: { readonly statusCode: number }) => (reading.ended = String(error.statusCode)),
+  )
+  return reading
+}
+
+/** Writes this, and waits until it was taken. */
+const send = (stream: PassThrough, bytes: number, pieceBytes = bytes) =>
+  new Promise<void>((resolve) => {
+    for (let left = bytes; left > 0; left -= pieceBytes) stream.write(Buffer.alloc(Math.min(pieceBytes, left), 'x'))
+    stream.write('', () => setImmediate(resolve))
+  })
+
+describe('a body', () => {
+  it.each([
+    [['{"a":1}']],
+    [['{', '"a"', ':', '1', '}']],
+    [['x'.repeat(5000), 'y', 'z'.repeat(5000), 'ü'.repeat(3000), '!']],
+    [[]],
+  ])('is what came, in however many pieces (%#)', async (pieces) => {
+    const { stream, done } = begin(createBodies())
+    for (const piece of pieces) stream.write(piece)
+    stream.end()
+    expect((await done).toString()).toBe(pieces.join(''))
+  })
+
+  it('that came a byte at a time is whole', async () => {
+    const { stream, done } = begin(createBodies())
+    const text = Array.from({ length: 20_000 }, (_, index) => String.fromCodePoint(97 + (index % 26))).join('')
+    for (const letter of text) stream.write(letter)
+    stream.end()
+    expect((await done).toString()).toBe(text)
+  })
+
+  it('that is too large is refused with 413: at its beginning where it says so, else when it is', async () => {
+    const bodies = createBodies()
+    await expect(begin(bodies, 64 * KIB + 1).done).rejects.toMatchObject({ statusCode: 413 })
+    const { stream, done } = begin(bodies)
+    await send(stream, 64 * KIB)
+    stream.write('x')
+    await expect(done).rejects.toMatchObject({ statusCode: 413 })
+  })
+
+  it('that breaks off is refused with 400', async () => {
+    const { stream, done } = begin(createBodies())
+    stream.write('{')
+    stream.destroy()
+    await expect(done).rejects.toMatchObject({ statusCode: 400 })
+  })
+})
+
+describe('bodies that together take more memory than there is for them', () => {
+  it('lose the one that holds most, not the one that came last', async () => {
+    const bodies = createBodies()
+    const [small, large, last] = [begin(bodies), begin(bodies), begin(bodies)]
+    await send(small.stream, 30 * KIB)
+    await send(large.stream, 60 * KIB)
+    await send(last.stream, 20 * KIB)
+    await until('one is refused', () => large.ended === '503')
+    expect([small.ended, last.ended, refusals]).toEqual(['', '', 1])
+    small.stream.end()
+    last.stream.end()
+    expect([(await small.done).length, (await last.done).length]).toEqual([30 * KIB, 20 * KIB])
+  })
+
+  it('give their memory back, whatever became of them', async () => {
+    const bodies = createBodies()
+    for (let round = 0; round < 10; round += 1) {
+      const [read, broken, refused, other] = [begin(bodies), begin(bodies), begin(bodies), begin(bodies)]
+      await send(refused.stream, 50 * KIB)
+      await send(read.stream, 30 * KIB, 100)
+      await send(broken.stream, 10 * KIB)
+      await send(other.stream, 20 * KIB)
+      read.stream.end()
+      other.stream.end()
+      broken.stream.destroy()
+      await until('all are over', () => [read, broken, refused, other].every(({ ended }) => ended !== ''))
+      expect([read.ended, broken.ended, refused.ended, other.ended]).toEqual(['read', '400', '503', 'read'])
+    }
+  })
+
+  it('cannot hide what they take by coming in small pieces', async () => {
+    const bodies = createBodies()
+    const readings = Array.from({ length: 20 }, () => begin(bodies))
+    for (const { stream } of readings) await send(stream, 8 * KIB, 1)
+    expect(readings.filter(({ ended }) => ended === '503').length).toBeGreaterThanOrEqual(7)
+  })
+})
