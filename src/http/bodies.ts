@@ -36,29 +36,28 @@ export class Bodies {
     this.#onRefused = onRefused
   }
 
-  /** `declaredBytes`: Content-Length, or NaN. Rejects with a BodyError. */
-  read(stream: Readable, declaredBytes: number): Promise<Buffer> {
-    if (declaredBytes > this.#limits.bodyLimitBytes) return Promise.reject(this.#tooLarge())
-    const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-    const reading = new Reading(reject)
+  /** `declaredBytes`: Content-Length, or NaN. Calls back once, with the body or a BodyError. No promise: it would cost more than all else here. */
+  read(stream: Readable, declaredBytes: number, done: (error: BodyError | null, body?: Buffer) => void): void {
+    if (declaredBytes > this.#limits.bodyLimitBytes) return done(this.#tooLarge())
+    const reading = new Reading((error) => {
+      if (!this.#forget(reading)) return
+      // What may still come is thrown away.
+      stream.off('data', onData).resume()
+      done(error)
+    })
     const onData = (piece: Buffer): void => {
-      if (!this.#reading.has(reading)) return
-      const heldBefore = reading.heldBytes
-      if (reading.length + piece.length > this.#limits.bodyLimitBytes) return reject(this.#tooLarge())
-      reading.add(piece)
-      this.#heldBytes += reading.heldBytes - heldBefore
+      if (reading.length + piece.length > this.#limits.bodyLimitBytes) return reading.refuse(this.#tooLarge())
+      this.#heldBytes += reading.add(piece)
       if (this.#heldBytes > this.#limits.bodyMemoryBytes) this.#refuseLargest()
     }
-    const onEnd = (): void => resolve(reading.bytes)
-    const onBroken = (): void => reject(new BodyError(400, 'The body breaks off'))
     this.#reading.add(reading)
-    stream.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
-    return promise.finally(() => {
-      stream.off('data', onData).off('end', onEnd).off('close', onBroken)
-      this.#forget(reading)
-      // What may still come is thrown away.
-      stream.resume()
-    })
+    stream
+      .on('data', onData)
+      .on('end', () => {
+        if (this.#forget(reading)) done(null, reading.bytes)
+      })
+      // Also after the end, when nothing is left to be done.
+      .on('close', () => reading.refuse(new BodyError(400, 'The body breaks off')))
   }
 
   /** Not the one that came last: a request of a homeserver is small, and must not pay for those that fill the memory. */
@@ -68,12 +67,14 @@ export class Bodies {
       if (largest === undefined || reading.heldBytes > largest.heldBytes) largest = reading
     if (largest === undefined) return
     this.#onRefused()
-    this.#forget(largest)
     largest.refuse(new BodyError(503, 'More is being sent at the moment than there is memory for'))
   }
 
-  #forget(reading: Reading): void {
-    if (this.#reading.delete(reading)) this.#heldBytes -= reading.heldBytes
+  /** Whether it was being read. */
+  #forget(reading: Reading): boolean {
+    const isRead = this.#reading.delete(reading)
+    if (isRead) this.#heldBytes -= reading.heldBytes
+    return isRead
   }
 
   #tooLarge(): BodyError {
@@ -100,7 +101,9 @@ class Reading {
     return this.#pieces.length <= 1 ? only : Buffer.concat(this.#pieces, this.length)
   }
 
-  add(piece: Buffer): void {
+  /** Returns by how much more it holds. */
+  add(piece: Buffer): number {
+    const heldBefore = this.heldBytes
     // Most bodies come in one piece.
     if (this.length === 0 || piece.length > SMALL_BYTES) {
       this.#pieces.push(piece)
@@ -108,6 +111,7 @@ class Reading {
       this.heldBytes += piece.length
     } else this.#addSmall(piece)
     this.length += piece.length
+    return this.heldBytes - heldBefore
   }
 
   #addSmall(piece: Buffer): void {

@@ -105,8 +105,8 @@ function readBodiesAsBytes(server: FastifyInstance, { limits, log, nowMs }: Noti
     if (warnings.allows()) log.warn('Requests are refused with 503: what is being sent takes all of http.body_memory')
   })
   server.removeAllContentTypeParsers()
-  server.addContentTypeParser('application/json', (request: FastifyRequest, stream: Readable) =>
-    bodies.read(stream, Number(request.headers['content-length'])),
+  server.addContentTypeParser('application/json', (request: FastifyRequest, stream: Readable, done) =>
+    bodies.read(stream, Number(request.headers['content-length']), done),
   )
   server.addHook('onRequest', (request, _reply, done) => {
     request.raw.headers['content-type'] = 'application/json'

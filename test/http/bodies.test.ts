@@ -15,7 +15,10 @@ const createBodies = () => {
 /** A request that is being read. */
 function begin(bodies: Bodies, declaredBytes = Number.NaN) {
   const stream = new PassThrough()
-  const reading = { stream, ended: '', done: bodies.read(stream, declaredBytes) }
+  const done = new Promise<Buffer>((resolve, reject) => {
+    bodies.read(stream, declaredBytes, (error, body) => (body === undefined ? reject(error) : resolve(body)))
+  })
+  const reading = { stream, ended: '', done }
   reading.done.then(
     () => (reading.ended = 'read'),
     (error: { readonly statusCode: number }) => (reading.ended = String(error.statusCode)),
