@@ -56,8 +56,10 @@ export class Bodies {
       .on('end', () => {
         if (this.#forget(reading)) done(null, reading.bytes)
       })
-      // Also after the end, when nothing is left to be done.
-      .on('close', () => reading.refuse(new BodyError(400, 'The body breaks off')))
+      .on('close', () => {
+        // It comes after each end, too, and an error costs more than to read the body.
+        if (this.#reading.has(reading)) reading.refuse(new BodyError(400, 'The body breaks off'))
+      })
   }
 
   /** Not the one that came last: a request of a homeserver is small, and must not pay for those that fill the memory. */
