@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Routes, type OpenRoute } from '../../src/config/routes.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
-import { loadEncryptForDevice } from '../../src/intake/encrypt-for-device.ts'
+import { encryptForDevice } from '../../src/intake/encrypt-for-device.ts'
 import { Intake, type IntakeParts, type IntakeSettings } from '../../src/intake/intake.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import type { DeliveryQueue } from '../../src/store/contract.ts'
@@ -39,7 +39,7 @@ beforeAll(async () => {
     deadPushkeys,
     deduplication,
     identities,
-    encryptForDevice: await loadEncryptForDevice(),
+    encryptForDevice,
     metrics: new Metrics('0.0.0-test'),
     log: new RecordedLog(),
     nowMs: clock.nowMs,
