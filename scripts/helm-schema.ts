@@ -10,7 +10,7 @@ export const helmSchemaFile = join(import.meta.dirname, '../helm/values.schema.j
 /** What the chart writes itself, by section; `true` for the whole section. */
 const WRITTEN_BY_THE_CHART: Readonly<Record<string, readonly string[] | true>> = {
   http: ['host', 'port'],
-  admin: true,
+  admin: ['host', 'port', 'token_file'],
   store: ['url', 'cluster', 'username', 'password', 'password_file', 'ca_file'],
   queue: ['encryption_key_file'],
   apps: true,

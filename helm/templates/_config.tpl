@@ -78,7 +78,9 @@ Returns JSON: options, and files as a list of path and from.
 {{- end -}}
 {{- $store := include "hushgate.store" . | fromJson -}}
 {{- $files = concat $files $store.files -}}
-{{- $admin := dict "host" .Values.listenHost "port" 5001 -}}
+{{- $adminService := printf "%s-admin.%s.svc" (include "hushgate.fullname" .) .Release.Namespace -}}
+{{- $adminNames := concat (list $adminService (printf "%s.cluster.local" $adminService)) (dig "allowed_hosts" list (default dict $config.admin)) -}}
+{{- $admin := dict "host" .Values.listenHost "port" 5001 "allowed_hosts" $adminNames -}}
 {{- with .Values.keys.adminToken -}}
   {{- $_ := set $admin "token_file" "keys/admin-token" -}}
   {{- $files = append $files (dict "path" "keys/admin-token" "from" .) -}}
