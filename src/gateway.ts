@@ -99,7 +99,7 @@ export class Gateway implements AsyncDisposable {
         metrics: this.#metrics.delivery,
         random,
         concurrency: config.queue.concurrency,
-        openSender: (route, proxy) => this.#senders.open(route, proxy),
+        openSender: (route, proxy) => this.#senders.open({ ...route, concurrency: config.queue.concurrency }, proxy),
       })
     if (role !== 'worker') this.#notifyServer = this.#createNotifyServer()
     this.#adminServer = this.#createAdminServer()

@@ -58,7 +58,7 @@ async function probeSender(
   const kind = kinds[route.provider]
   if (kind === undefined) return { ok: false, reason: `no push service is called ${route.provider}` }
   const warn = (message: string): void => void stderr.write(`${route.name}: ${message}\n`)
-  const sender = await kind.open(route.options, { app: route.app, nowMs: Date.now, dial, warn })
+  const sender = await kind.open(route.options, { app: route.app, nowMs: Date.now, dial, concurrency: 1, warn })
   try {
     return await sender.check(AbortSignal.timeout(PROBE_TIMEOUT_MS))
   } finally {

@@ -10,6 +10,9 @@ export class StoreRefusedError extends Error {
   override readonly name = 'StoreRefusedError'
 }
 
+/** The code of a DialError: the proxy was not asked for a host that a stranger named, as it is no public name. */
+export const NOT_FOR_PROXY = 'not for the proxy'
+
 /** No connection came about, so nothing was sent. */
 export class DialError extends Error {
   override readonly name: string = 'DialError'

@@ -11,6 +11,8 @@ type AttemptOutcome =
   /** The pushkey is dead. `sinceMs`: when the push service says it died (epoch, ms). */
   | { readonly kind: 'rejected'; readonly reason: string; readonly sinceMs?: number | undefined }
   | Retry
+  /** Our own configuration keeps it from this target: nothing is sent, nothing is remembered, and the pushkey lives. */
+  | { readonly kind: 'dropped'; readonly reason: string }
   /** This message will never go, but the pushkey may be fine. */
   | { readonly kind: 'failed'; readonly reason: string }
   /** Proof that our own credential or configuration is refused: the whole app waits (never given on what a stranger can cause). */

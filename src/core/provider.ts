@@ -9,11 +9,15 @@ import type { Outcome } from './outcome.ts'
 import type { Push } from './push.ts'
 import type { Secret } from './secret.ts'
 
-/**
- * Opens a TCP connection, directly or through the operator's proxy; rejects with a DialError, at the latest when `signal` aborts.
- * `lookup`: how a direct connection finds the addresses of the host. A proxy finds them itself.
- */
-export type Dial = (host: string, port: number, signal: AbortSignal, lookup?: LookupFunction) => Promise<Duplex>
+/** Opens a TCP connection, directly or through the operator's proxy; rejects with a DialError, at the latest when `signal` aborts. */
+export type Dial = (host: string, port: number, signal: AbortSignal, how?: DialOptions) => Promise<Duplex>
+
+export interface DialOptions {
+  /** How a direct connection finds the addresses of the host. A proxy finds them itself. */
+  readonly lookup?: LookupFunction | undefined
+  /** A stranger has named the host. A proxy stands in our own network, so it is asked for public names only. */
+  readonly isStranger?: boolean | undefined
+}
 
 /** What every provider gets from the gateway beside its own options. */
 export interface ProviderContext {
@@ -21,6 +25,8 @@ export interface ProviderContext {
   readonly app: string
   readonly nowMs: () => number
   readonly dial: Dial
+  /** How many deliveries of the app may be in flight at once. */
+  readonly concurrency: number
   /** Warnings an operator should see. Must not carry a pushkey, a payload, or an error object of an SDK. */
   readonly warn: (message: string) => void
 }

@@ -23,6 +23,7 @@ export function dispositionOf(outcome: Outcome, circumstances: Circumstances): D
   switch (outcome.kind) {
     case 'delivered':
     case 'rejected':
+    case 'dropped':
       return { kind: 'acknowledge' }
     case 'blocked':
       return { kind: 'hold' }

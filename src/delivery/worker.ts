@@ -131,7 +131,8 @@ export class Worker {
     const outcome = await this.#send(delivery, signal)
     const sendMs = performance.now() - startedMs
     if (outcome.revives !== undefined) this.#consumer.release(outcome.revives)
-    if (outcome.kind === 'waits') this.#gate.onNotAttempted()
+    const isAttempted = outcome.kind !== 'waits' && outcome.kind !== 'dropped'
+    if (!isAttempted) this.#gate.onNotAttempted()
     else this.#gate.onOutcome(outcome)
     await deadPushkeys.record(delivery, outcome)
     const { expiresAtMs } = delivery
@@ -141,7 +142,7 @@ export class Worker {
       reason: outcome.kind === 'delivered' ? undefined : outcome.reason,
       disposition:
         outcome.kind === 'retry' && next.kind === 'dead-letter' ? dispositionOfExpired(delivery, next.reason) : next,
-      sendMs: outcome.kind === 'waits' ? undefined : sendMs,
+      sendMs: isAttempted ? sendMs : undefined,
     }
   }
 

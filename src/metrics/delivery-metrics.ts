@@ -6,6 +6,7 @@ const RESULTS = [
   'delivered',
   'rejected',
   'failed',
+  'dropped',
   'expired',
   'duplicate',
   'superseded',

@@ -1,11 +1,12 @@
 /** Opens TCP connections: directly, or through the operator's HTTP proxy (CONNECT, RFC 9110 §9.3.6). Nobody else knows of a proxy. */
 import { request } from 'node:http'
-import { connect, isIPv6, type LookupFunction, type Socket } from 'node:net'
+import { connect, isIPv6, type Socket } from 'node:net'
 import { codeOf } from '../core/error-code.ts'
-import { DialError, ProxyRefusedError } from '../core/errors.ts'
-import type { Dial } from '../core/provider.ts'
+import { DialError, NOT_FOR_PROXY, ProxyRefusedError } from '../core/errors.ts'
+import type { Dial, DialOptions } from '../core/provider.ts'
 import type { Secret } from '../core/secret.ts'
 import { compileNoProxy } from './no-proxy.ts'
+import { isPublicName } from './public-name.ts'
 
 export interface Proxy {
   readonly host: string
@@ -24,11 +25,14 @@ const PASSING = new Set([408, 429])
 export function createDial(proxy: Proxy | undefined): Dial {
   if (proxy === undefined) return connectTcp
   const isExempt = compileNoProxy(proxy.noProxy ?? '')
-  return (host, port, signal, lookup) =>
-    isExempt(host, port) ? connectTcp(host, port, signal, lookup) : connectThrough(proxy, host, port, signal)
+  return async (host, port, signal, how) => {
+    if (isExempt(host, port)) return connectTcp(host, port, signal, how)
+    if (how?.isStranger === true && !isPublicName(host)) throw new DialError(NOT_FOR_PROXY)
+    return connectThrough(proxy, host, port, signal)
+  }
 }
 
-function connectTcp(host: string, port: number, signal: AbortSignal, lookup?: LookupFunction): Promise<Socket> {
+function connectTcp(host: string, port: number, signal: AbortSignal, { lookup }: DialOptions = {}): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       host,

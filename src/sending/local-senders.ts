@@ -17,9 +17,9 @@ export class LocalSenders implements Senders {
     this.#parts = parts
   }
 
-  async open({ app, provider, options }: SendingRoute, proxy: Proxy | undefined): Promise<Sender> {
+  async open({ app, provider, options, concurrency }: SendingRoute, proxy: Proxy | undefined): Promise<Sender> {
     const { kinds, nowMs, warn } = this.#parts
-    const context = { app, nowMs, dial: createDial(proxy), warn: (message: string) => warn(app, message) }
+    const context = { app, nowMs, dial: createDial(proxy), concurrency, warn: (message: string) => warn(app, message) }
     return kindOf(kinds, provider).open(options, context)
   }
 

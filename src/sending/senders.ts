@@ -4,7 +4,10 @@ import type { DeliverySender } from '../core/provider.ts'
 import type { Proxy } from '../network/dial.ts'
 
 /** What there is to know of a route to send for it. */
-export type SendingRoute = Pick<RouteConfig, 'app' | 'provider' | 'options'>
+export interface SendingRoute extends Pick<RouteConfig, 'app' | 'provider' | 'options'> {
+  /** How many deliveries may be in flight at once. */
+  readonly concurrency: number
+}
 
 /** Tells the operator of something about an app. */
 export type Warn = (app: string, message: string) => void

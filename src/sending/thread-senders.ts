@@ -45,11 +45,11 @@ export class ThreadSenders implements Senders {
     const { promise, resolve, reject } = Promise.withResolvers<DeliverySender>()
     this.#lastSender += 1
     this.#opening.set(this.#lastSender, { resolve, reject })
-    const { app, provider, options } = route
+    const { app, provider, options, concurrency } = route
     this.#post({
       kind: 'open',
       sender: this.#lastSender,
-      route: { app, provider, options },
+      route: { app, provider, options, concurrency },
       proxy: proxy && {
         host: proxy.host,
         port: proxy.port,

@@ -55,9 +55,9 @@ describe('dialling without a proxy', () => {
   })
 
   it('asks the given lookup for the addresses of a name', async () => {
-    const stream = await createDial(undefined)('push.example.org', port, never, (_host, _options, done) =>
-      done(null, [{ address: '127.0.0.1', family: 4 }]),
-    )
+    const stream = await createDial(undefined)('push.example.org', port, never, {
+      lookup: (_host, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]),
+    })
     stream.destroy()
   })
 

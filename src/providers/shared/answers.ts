@@ -48,7 +48,7 @@ export interface Finding {
 }
 
 /** An outcome but for what the finding says: its reason, and the wait that was asked for. */
-export type Verdict = 'delivered' | 'rejected' | 'failed' | 'blocked' | Omit<Retry, 'kind' | 'reason'>
+export type Verdict = 'delivered' | 'rejected' | 'failed' | 'dropped' | 'blocked' | Omit<Retry, 'kind' | 'reason'>
 
 /** Fits a finding of this status (or of one from … to), with this word, for which `when` holds; what is left out fits any. */
 export interface Row<F extends Finding = Finding> {
@@ -68,6 +68,7 @@ export function outcomeBy<F extends Finding>(rows: readonly Row<F>[], finding: F
     case 'rejected':
       return { kind: 'rejected', reason, sinceMs: finding.sinceMs }
     case 'failed':
+    case 'dropped':
     case 'blocked':
       return { kind: verdict, reason }
     default:

@@ -56,13 +56,33 @@ export function isPublicAddress(address: string): boolean {
   return unicastIpv6.check(address, 'ipv6') && !notPublic.check(address, 'ipv6')
 }
 
-/** Whether a host, as `URL` writes it, fits one of the globs: `*` any characters, `?` one. A stranger chooses the host, so no glob may take long for one. */
+/** What stands for addresses: digits, dots and wildcards, or an IPv6 address in brackets. */
+const ADDRESS_GLOB = /^(?:[.*?]*\d[\d.*?]*|\[.*\])$/
+
+/**
+ * Whether a host, as `URL` writes it, fits one of the globs: `*` any characters, `?` one. A glob of an address fits addresses only, for a stranger may call
+ * a host 192.168.1.evil.test. A stranger chooses the host, so no glob may take long for one.
+ */
 export function createHostMatch(globs: readonly string[]): (host: string) => boolean {
-  const patterns = globs.map((glob) => Array.from(glob.toLowerCase()))
+  const patterns = globs.map((glob) => ({ isOfAddress: ADDRESS_GLOB.test(glob), glob: Array.from(glob.toLowerCase()) }))
   return (host) => {
     const characters = Array.from(host)
-    return patterns.some((pattern) => matchesGlob(pattern, characters))
+    const isAddress = addressIn(host) !== undefined
+    return patterns.some(({ isOfAddress, glob }) => (isAddress || !isOfAddress) && matchesGlob(glob, characters))
   }
+}
+
+/** Whether a glob says whose hosts it means: `*` and `*.org` let anybody in, `*.example.org` does not. */
+export function isNameOfOwner(glob: string): boolean {
+  if (ADDRESS_GLOB.test(glob)) return true
+  const lastWildcard = Math.max(glob.lastIndexOf('*'), glob.lastIndexOf('?'))
+  return lastWildcard < 0 || glob.slice(lastWildcard + 1).split('.').length > 2
+}
+
+/** The address that a host of a `URL` is; undefined for a name. */
+export function addressIn(host: string): string | undefined {
+  const bare = host.replaceAll(/[[\]]/g, '')
+  return isIP(bare) === 0 ? undefined : bare
 }
 
 function split(range: string): readonly [network: string, prefix: number] {

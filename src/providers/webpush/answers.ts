@@ -1,4 +1,5 @@
 /** What a push service answers → Outcome. By the status alone, for any stranger may have written the rest. */
+import { NOT_FOR_PROXY } from '../../core/errors.ts'
 import { parseRetryAfter, RECONNECT_MS, type Outcome } from '../../core/outcome.ts'
 import {
   OPERATOR_FLOOR_MS,
@@ -14,7 +15,7 @@ export const PRIVATE_ADDRESS = 'private_address'
 
 /** Overloaded; the least pause that FCM asks for (docs/facts/fcm.md#pauses). */
 const QUOTA_FLOOR_MS = 60_000
-/** The proxy does not know us; tinyproxy says it with 401. Any other refusal may be about the host, which a stranger chose. */
+/** The proxy does not know us; tinyproxy says it with 401. Any other refusal is about the host, which a stranger chose. Whether this one is: proxy-refusals.ts. */
 const UNKNOWN_TO_PROXY = new Set<number | undefined>([401, 407])
 
 /** Every retry concerns this endpoint alone: a stranger names the host, so nothing that it says may stop the app. */
@@ -41,6 +42,7 @@ const ANSWERS: readonly Row[] = [
 
 const NO_ANSWER: readonly Row<Finding & LostRequest>[] = [
   { when: isUnknownToProxy, is: 'blocked' },
+  { when: ({ code }) => code === NOT_FOR_PROXY, is: 'dropped' },
   {
     when: ({ isProxyAway }) => isProxyAway === true,
     is: { scope: 'app', ambiguous: false, afterMs: RECONNECT_MS },

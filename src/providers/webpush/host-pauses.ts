@@ -1,4 +1,7 @@
-/** Leaves a host alone that cannot be reached, or does not answer, so that its pushes do not each wait for it and hold up those of other hosts. */
+/**
+ * Leaves a host alone that cannot be reached, does not answer or answers 5xx, so that its pushes do not each wait for it and hold up those of other hosts,
+ * and so that nobody is hit with what somebody else sends there through us. A host here is whatever fails together (destinations.ts).
+ */
 
 import { forgetOldest } from '../../core/forget-oldest.ts'
 import type { Waits } from '../../core/outcome.ts'
@@ -15,6 +18,8 @@ const MAX_HOSTS = 10_000
 /** So many pushes may wait for this long for a host's answers; then it gets no more until some are there. */
 const MAX_SLOW = 20
 const SLOW_MS = 2000
+/** By then each of them has its answer, or has been given up. */
+const SLOW_PAUSE_MS = 10_000
 
 /** A push on its way to a host. */
 interface UnderWay {
@@ -26,12 +31,16 @@ interface Trouble {
   pausedUntilMs: number
   /** Somebody was told to come when the pause is over. */
   isProbePlanned: boolean
+  /** Somebody is trying it. */
+  isProbed: boolean
   readonly last: object
 }
 
 export class HostPauses {
   readonly #nowMs: () => number
   readonly #hosts = new Map<string, Trouble>()
+  /** What waits because a host is slow, and since when somebody is to come who sees whether it still is. */
+  readonly #slow = new Map<string, number>()
   /** In the order in which they began. */
   readonly #underWay = new Map<string, Set<UnderWay>>()
 
@@ -40,18 +49,31 @@ export class HostPauses {
   }
 
   /** Undefined: the host may be tried. Else it is left alone, and `afterMs` says when the one that is told so is to try it; the others wait for that. */
-  pauseOf(host: string): Pick<Waits, 'afterMs'> | undefined {
+  pauseOf(host: string): Pick<Waits, 'afterMs' | 'reason'> | undefined {
+    return this.#pauseOf(host) ?? (this.#isSlow(host) ? this.#slowPauseOf(host) : undefined)
+  }
+
+  #pauseOf(host: string): Pick<Waits, 'afterMs' | 'reason'> | undefined {
     const trouble = this.#hosts.get(host)
     if (trouble === undefined || trouble.failures < FAILURES) return undefined
     const pauseMs = trouble.pausedUntilMs - this.#nowMs()
     if (pauseMs <= 0) return undefined
-    if (trouble.isProbePlanned) return { afterMs: undefined }
+    const afterMs = trouble.isProbePlanned ? undefined : pauseMs
     trouble.isProbePlanned = true
-    return { afterMs: pauseMs }
+    return { reason: 'host_paused', afterMs }
+  }
+
+  #slowPauseOf(host: string): Pick<Waits, 'afterMs' | 'reason'> {
+    const nowMs = this.#nowMs()
+    const plannedAtMs = this.#slow.get(host)
+    const isPlanned = plannedAtMs !== undefined && nowMs < plannedAtMs
+    if (!isPlanned) this.#slow.set(host, nowMs + SLOW_PAUSE_MS)
+    forgetOldest(this.#slow, MAX_HOSTS)
+    return { reason: 'host_slow', afterMs: isPlanned ? undefined : SLOW_PAUSE_MS }
   }
 
   /** Whether many pushes wait for its answers already. */
-  isSlow(host: string): boolean {
+  #isSlow(host: string): boolean {
     const underWay = this.#underWay.get(host)
     if (underWay === undefined || underWay.size < MAX_SLOW) return false
     let younger = MAX_SLOW
@@ -62,12 +84,18 @@ export class HostPauses {
     return false
   }
 
+  /** Whether it has been left alone, and whoever goes there now sees whether it is back. */
+  isToBeProbed(host: string): boolean {
+    return (this.#hosts.get(host)?.failures ?? 0) >= FAILURES
+  }
+
   /** A push goes to this host: how that went, `answered` or `lost` must be told. What is returned is called when it has ended. */
   begin(host: string): () => void {
     const trouble = this.#hosts.get(host)
     if (trouble !== undefined && trouble.failures >= FAILURES) {
       trouble.pausedUntilMs = this.#nowMs() + PROBE_MS
       trouble.isProbePlanned = false
+      trouble.isProbed = true
     }
     const underWay = this.#underWay.get(host) ?? new Set()
     this.#underWay.set(host, underWay)
@@ -79,23 +107,36 @@ export class HostPauses {
     }
   }
 
-  /** True when it had been left alone: others wait for it. */
+  /** True when others wait for it. */
   answered(host: string): boolean {
     const { failures = 0 } = this.#hosts.get(host) ?? {}
     this.#hosts.delete(host)
-    return failures >= FAILURES
+    const wasSlow = this.#slow.delete(host)
+    return failures >= FAILURES || wasSlow
   }
 
   /** `loss`: what happened. Many pushes may wait for one connection, and when it does not come about, all have lost the same: that is one failure. */
   lost(host: string, loss: object): void {
-    const { failures = 0, last } = this.#hosts.get(host) ?? {}
-    if (last === loss) return
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.max(0, failures + 1 - FAILURES), LONGEST_PAUSE_MS)
+    const { failures = 0, last, isProbed = false } = this.#hosts.get(host) ?? {}
+    // What was on its way when the host was left alone says nothing new.
+    const isKnown = failures >= FAILURES && !isProbed
+    if (last !== loss && !isKnown) this.#fail(host, failures + 1, loss)
+  }
+
+  /** One failure is enough. */
+  leaveAlone(host: string): void {
+    const { failures = 0 } = this.#hosts.get(host) ?? {}
+    this.#fail(host, Math.max(failures + 1, FAILURES), {})
+  }
+
+  #fail(host: string, failures: number, loss: object): void {
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.max(0, failures - FAILURES), LONGEST_PAUSE_MS)
     this.#hosts.delete(host)
     this.#hosts.set(host, {
-      failures: failures + 1,
+      failures,
       pausedUntilMs: this.#nowMs() + pauseMs,
       isProbePlanned: false,
+      isProbed: false,
       last: loss,
     })
     forgetOldest(this.#hosts, MAX_HOSTS)

@@ -1,9 +1,11 @@
 /** Sends to whatever push services the browsers use. The only import of web-push, which signs; encryption and connections are ours. */
 import webPush from 'web-push'
+import { Deadlines } from '../../core/deadlines.ts'
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
+import { Throttle } from '../../core/throttle.ts'
 import type { LostRequest } from '../shared/answers.ts'
 import { Attempts } from '../shared/attempts.ts'
 import type { Attempt } from '../shared/connections/attempt.ts'
@@ -13,32 +15,32 @@ import { hostAndPort } from '../shared/host-and-port.ts'
 import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
 import { isUnknownToProxy, outcomeOf } from './answers.ts'
 import { encrypt } from '../../core/encrypt.ts'
-import { HostPauses } from './host-pauses.ts'
+import { Destinations, type Visit } from './destinations.ts'
 import { createDnsResolve, createLookup, createPublicLookup, resolveLocally } from './lookup.ts'
 import { DEFAULT_CONNECTIONS, type WebPushOptions } from './options.ts'
 import { Origins } from './origins.ts'
+import { ProxyRefusals } from './proxy-refusals.ts'
 import { createTargetReader, type BadTarget, type Target } from './target.ts'
 import { unifiedPushBody } from './unified-push.ts'
 import { readVapidKey, type VapidKey } from './vapid-key.ts'
 import { VapidHeaders } from './vapid.ts'
 
 const DEADLINE_MS = 10_000
-/** For a push to a host that keeps many others waiting. */
-const SLOW_FLOOR_MS = 2000
-const HOST_SLOW: Outcome = {
-  kind: 'retry',
-  reason: 'host_slow',
-  scope: 'target',
-  ambiguous: false,
-  floorMs: SLOW_FLOOR_MS,
-}
+/** For a host that has never taken a push. */
+const FIRST_DEADLINE_MS = 3000
+const WARNING_INTERVAL_MS = 3600_000
+const BAD_KEYS: Outcome = { kind: 'rejected', reason: 'bad_keys' }
+const DROPPED =
+  'Pushes are dropped whose endpoint is at a host that allowed_endpoints does not name; if it is one of a push service that your users have, add it there'
+const REFUSED_BY_PROXY =
+  'The proxy answers 401 or 407 for a host that an endpoint names; its pushes wait, and those of other hosts go on'
 /** For a check: nobody's push service. */
 const EXAMPLE_ORIGIN = 'https://push.example.org'
 
 /** `resolve`: how names of hosts become addresses, before these are checked. */
 export async function openSender(
   options: WebPushOptions,
-  { nowMs, dial }: ProviderContext,
+  context: ProviderContext,
   resolve = createDnsResolve(),
 ): Promise<Sender> {
   const key = await readOrFail((report) => readVapidKey(options, report))
@@ -47,12 +49,18 @@ export async function openSender(
   // Behind a proxy names are the proxy's business: it must not lead into our network.
   const toPublic = createPublicLookup(resolve)
   const toAny = createLookup(resolveLocally)
-  const targetFor = ({ endpoint, mayBePrivate }: Target): ConnectionTarget => {
+  const targetFor = ({ endpoint, mayBePrivate, isNamed }: Target): ConnectionTarget => {
     const { host: name, port } = hostAndPort(endpoint)
     const lookup = mayBePrivate || way !== undefined ? toAny : toPublic
-    return { ...(way ?? { host: name, port }), name, dial, lookup, authorities }
+    const isStranger = !isNamed && way === undefined
+    return { ...(way ?? { host: name, port }), name, dial: context.dial, lookup, isStranger, authorities }
   }
-  return new WebPushSender(key, options, targetFor, nowMs)
+  return new WebPushSender(key, options, targetFor, context)
+}
+
+/** A message as it goes out. */
+interface Sealed extends Pick<Message, 'headers'> {
+  readonly body: Buffer
 }
 
 class WebPushSender implements Sender {
@@ -60,35 +68,47 @@ class WebPushSender implements Sender {
   readonly #targetFor: (target: Target) => ConnectionTarget
   readonly #origins: Origins
   readonly #nowMs: () => number
-  readonly #pauses: HostPauses
+  readonly #destinations: Destinations
+  readonly #proxyRefusals = new ProxyRefusals()
   readonly #readTarget: (target: string) => Target | BadTarget
+  readonly #warn: (message: string) => void
+  readonly #warnings: Throttle
   readonly #attempts = new Attempts(DEADLINE_MS)
+  readonly #firstDeadlines = new Deadlines(FIRST_DEADLINE_MS)
 
   constructor(
     key: VapidKey,
     options: WebPushOptions,
     targetFor: (target: Target) => ConnectionTarget,
-    nowMs: () => number,
+    { nowMs, concurrency, warn }: ProviderContext,
   ) {
     this.#vapid = new VapidHeaders(key, options.vapid_subject, webPush.getVapidHeaders, nowMs)
     this.#targetFor = targetFor
     this.#origins = new Origins(options.max_connections ?? DEFAULT_CONNECTIONS)
     this.#nowMs = nowMs
-    this.#pauses = new HostPauses(nowMs)
+    this.#destinations = new Destinations(concurrency, nowMs)
     this.#readTarget = createTargetReader(options)
+    this.#warn = warn
+    this.#warnings = new Throttle(WARNING_INTERVAL_MS, nowMs)
   }
 
-  send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome> {
-    return this.#attempts.run(signal, async (attempt) => {
+  async send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome> {
+    const outcome = await this.#attempts.run(signal, async (attempt) => {
       const found = this.#readTarget(target.reveal())
-      if (found.kind === 'rejected') return found
-      const { host } = found.endpoint
-      if (this.#pauses.isSlow(host)) return HOST_SLOW
-      const pause = this.#pauses.pauseOf(host)
-      if (pause !== undefined) return { kind: 'waits', reason: 'host_paused', group: host, ...pause }
-      const body = bodyFor(message.body, found)
-      return body === undefined ? { kind: 'rejected', reason: 'bad_keys' } : this.#send(message, body, found, attempt)
+      if (found.kind !== 'target') return found
+      const visit = this.#destinations.admit(found)
+      if ('kind' in visit) return visit
+      const first = visit.isFirst ? this.#firstDeadlines.add(() => attempt.cutOff('deadline')) : undefined
+      try {
+        const body = bodyFor(message.body, found)
+        return body === undefined ? BAD_KEYS : await this.#send({ ...message, body }, found, visit, attempt)
+      } finally {
+        first?.cancel()
+        visit.end()
+      }
     })
+    if (outcome.kind === 'dropped') this.#warnOf(DROPPED)
+    return outcome
   }
 
   /** There is no push service to ask: each browser has its own. */
@@ -106,9 +126,9 @@ class WebPushSender implements Sender {
     await this.#origins.close()
   }
 
-  async #send(message: Message, body: Buffer, target: Target, attempt: Attempt): Promise<Outcome> {
+  async #send({ headers, body }: Sealed, target: Target, visit: Visit, attempt: Attempt): Promise<Outcome> {
     const { host, origin, pathname, search } = target.endpoint
-    const headers = [
+    const fields = [
       'authorization',
       this.#vapid.get(origin),
       'content-encoding',
@@ -118,17 +138,28 @@ class WebPushSender implements Sender {
       'content-length',
       String(body.length),
     ]
-    for (const [name, value] of Object.entries(message.headers)) headers.push(name, value)
+    for (const [name, value] of Object.entries(headers)) fields.push(name, value)
     const connections = this.#origins.of(origin, () => this.#targetFor(target))
-    const end = this.#pauses.begin(host)
-    const answer = await connections
-      .post({ authority: host, path: pathname + search, headers, body }, attempt)
-      .finally(end)
-    const isBack = answer.kind === 'answer' && this.#pauses.answered(host)
-    if (answer.kind === 'lost' && attempt.cutOffBy !== 'aborted' && isAway(answer)) this.#pauses.lost(host, answer)
-    if (answer.kind === 'answer' && (answer.status === 401 || answer.status === 403)) this.#vapid.drop(origin)
+    const answer = await connections.post({ authority: host, path: pathname + search, headers: fields, body }, attempt)
+    if (answer.kind === 'lost') return this.#outcomeOfLost(answer, target, visit, attempt)
+    this.#proxyRefusals.letThrough()
+    if (answer.status === 401 || answer.status === 403) this.#vapid.drop(origin)
+    const revives = visit.answered(answer)
     const outcome = outcomeOf(answer, this.#nowMs())
-    return isBack ? { ...outcome, revives: host } : outcome
+    return revives === undefined ? outcome : { ...outcome, revives }
+  }
+
+  #outcomeOfLost(lost: LostRequest, { endpoint, isNamed }: Target, visit: Visit, attempt: Attempt): Outcome {
+    if (isUnknownToProxy(lost) && !this.#proxyRefusals.isProof(endpoint.hostname, isNamed)) {
+      this.#warnOf(REFUSED_BY_PROXY)
+      return visit.leaveAlone()
+    }
+    if (attempt.cutOffBy !== 'aborted' && isAway(lost)) visit.lost(lost)
+    return outcomeOf(lost, this.#nowMs())
+  }
+
+  #warnOf(message: string): void {
+    if (this.#warnings.allows(message)) this.#warn(message)
   }
 }
 

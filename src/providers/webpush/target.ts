@@ -1,8 +1,9 @@
 /** Where a push goes and for whom it is encrypted: from what the pusher registered to an endpoint that may be connected to. Pure. */
-import { isIP } from 'node:net'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { jsonObjectOf } from '../shared/json-text.ts'
-import { createHostMatch, isPublicAddress } from './addresses.ts'
+import { addressIn, createHostMatch, isNameOfOwner, isPublicAddress } from './addresses.ts'
+import { PRIVATE_ADDRESS } from './answers.ts'
+import { KNOWN_SERVICES } from './known-services.ts'
 import type { WebPushOptions } from './options.ts'
 
 /** Base64url: the browser's public key, and its shared secret (RFC 8291 §2). */
@@ -18,11 +19,13 @@ export interface Target {
   readonly keys?: SubscriptionKeys | undefined
   /** The operator allows this host an address in a private network. */
   readonly mayBePrivate: boolean
+  /** The operator has named the host, or it is a known push service's. Else a stranger has chosen it. */
+  readonly isNamed: boolean
 }
 
-/** There is no way to this device, and there will not be one: its pushkey is rejected. */
+/** `rejected`: there is no way to this device, and there will not be one. `dropped`: only our configuration is against it, which may change. */
 export interface BadTarget {
-  readonly kind: 'rejected'
+  readonly kind: 'rejected' | 'dropped'
   readonly reason: string
 }
 
@@ -53,8 +56,13 @@ export function targetOf(pushkey: string, data: JsonObject): string {
 
 /** Reads what `targetOf` wrote, by the rules of these options. */
 export function createTargetReader(options: WebPushOptions): (target: string) => Target | BadTarget {
-  const isAllowed = options.allowed_endpoints === undefined ? () => true : createHostMatch(options.allowed_endpoints)
-  const mayBePrivate = createHostMatch(options.allow_private_endpoints ?? [])
+  const { allowed_endpoints: allowed, allow_private_endpoints: privateOnes = [] } = options
+  const mayBePrivate = createHostMatch(privateOnes)
+  const isListed = createHostMatch(allowed ?? privateOnes)
+  const hasOwner = createHostMatch([...(allowed ?? []), ...privateOnes].filter(isNameOfOwner))
+  const isNamed = (endpoint: URL): boolean => hasOwner(endpoint.hostname) || isOfKnownService(endpoint)
+  const isAllowed = (endpoint: URL): boolean =>
+    isListed(endpoint.hostname) || (allowed === undefined && isOfKnownService(endpoint))
 
   return (target) => {
     // What is left in the queue of an app that had another type before is no target of ours.
@@ -63,24 +71,31 @@ export function createTargetReader(options: WebPushOptions): (target: string) =>
     if (!URL.canParse(endpoint)) return rejected('bad_endpoint')
     const url = new URL(endpoint)
     if (url.protocol !== 'https:' || url.username !== '' || url.password !== '') return rejected('bad_endpoint')
-    if (!isAllowed(url.hostname)) return rejected('endpoint_not_allowed')
     // `URL` has brought every spelling of an IPv4 address (0x7f.1, 2130706433) to four numbers. A name is checked where it is resolved.
     const isPrivateAllowed = mayBePrivate(url.hostname)
     const address = addressIn(url.hostname)
-    if (address !== undefined && !isPrivateAllowed && !isPublicAddress(address)) return rejected('endpoint_not_allowed')
-    const found = { kind: 'target', endpoint: url, mayBePrivate: isPrivateAllowed } as const
-    if (unifiedPush === true && p256dh === undefined && auth === undefined)
-      return options.allow_unencrypted === true ? found : rejected('no_keys')
-    if (typeof p256dh !== 'string' || typeof auth !== 'string') return rejected('no_keys')
-    const keys = { p256dh: base64Url(p256dh), auth: base64Url(auth) }
-    return areKeys(keys) ? { ...found, keys } : rejected('bad_keys')
+    if (address !== undefined && !isPrivateAllowed && !isPublicAddress(address)) return rejected(PRIVATE_ADDRESS)
+    const isPlain = unifiedPush === true && p256dh === undefined && auth === undefined
+    if (isPlain && options.allow_unencrypted !== true) return rejected('no_keys')
+    const keys = isPlain ? undefined : keysOf(p256dh, auth)
+    if (keys !== undefined && 'reason' in keys) return keys
+    if (!isAllowed(url)) return { kind: 'dropped', reason: 'endpoint_not_allowed' }
+    const found = { kind: 'target', endpoint: url, mayBePrivate: isPrivateAllowed, isNamed: isNamed(url) } as const
+    return keys === undefined ? found : { ...found, keys }
   }
 }
 
-/** The address that a host of a `URL` is; undefined for a name. */
-export function addressIn(host: string): string | undefined {
-  const bare = host.replaceAll(/[[\]]/g, '')
-  return isIP(bare) === 0 ? undefined : bare
+const isKnownHost = createHostMatch(KNOWN_SERVICES)
+
+/** Behind any other port of theirs nobody is known. */
+function isOfKnownService({ hostname, port }: URL): boolean {
+  return port === '' && isKnownHost(hostname)
+}
+
+function keysOf(p256dh: JsonValue | undefined, auth: JsonValue | undefined): SubscriptionKeys | BadTarget {
+  if (typeof p256dh !== 'string' || typeof auth !== 'string') return rejected('no_keys')
+  const keys = { p256dh: base64Url(p256dh), auth: base64Url(auth) }
+  return areKeys(keys) ? keys : rejected('bad_keys')
 }
 
 /** Whether the point is one of the curve shows when it is used. */

@@ -12,7 +12,7 @@ describe('a process that has closed its APNs sender', () => {
       import { createDial } from './src/network/dial.ts'
       import { Secret } from './src/core/secret.ts'
       const options = ${JSON.stringify({ ...rig.options, endpoint: simulator.url })}
-      const sender = await apns.open(options, { app: 'test', nowMs: Date.now, dial: createDial(undefined), warn() {} })
+      const sender = await apns.open(options, { app: 'test', nowMs: Date.now, dial: createDial(undefined), concurrency: 100, warn() {} })
       const headers = { 'apns-topic': options.topic }
       const outcome = await sender.send({ headers, body: '{"aps":{}}' }, new Secret('ZGV2aWNl'), AbortSignal.timeout(5000))
       await sender.close()

@@ -82,6 +82,7 @@ export function createRig(): Rig {
         app: 'test',
         nowMs: () => rig.nowMs(),
         dial: createDial(undefined),
+        concurrency: 100,
         warn: (text: string) => rig.warnings.push(text),
       }
       const endpoint = simulators[0] === undefined ? {} : { endpoint: simulators[0].url }

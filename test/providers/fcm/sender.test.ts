@@ -59,7 +59,13 @@ async function startSimulator(options: Partial<FcmSimulatorOptions>): Promise<vo
 
 async function openSender(options: Partial<FcmOptions> = {}): Promise<Sender> {
   const files = { service_account_file: join(folder, 'account.json'), ca_file: join(folder, 'ca.pem') }
-  const context = { app: 'com.example.android', nowMs: () => nowMs, dial: createDial(undefined), warn: () => undefined }
+  const context = {
+    app: 'com.example.android',
+    nowMs: () => nowMs,
+    dial: createDial(undefined),
+    concurrency: 100,
+    warn: () => undefined,
+  }
   const sender = await fcm.open({ ...files, endpoint: simulator.url, ...options }, context)
   open.push(sender)
   return sender

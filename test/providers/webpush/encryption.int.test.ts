@@ -52,6 +52,7 @@ beforeAll(async () => {
     app: 'com.example.web',
     nowMs: Date.now,
     dial: createDial(undefined),
+    concurrency: 100,
     warn: () => undefined,
   })
 }, INSTALL_MS)

@@ -70,6 +70,7 @@ function optionsWith(options: Partial<WebPushOptions>): WebPushOptions {
   return {
     vapid_private_key_file: join(folder, 'vapid.pem'),
     vapid_subject: 'mailto:ops@example.org',
+    allowed_endpoints: ['*'],
     ca_file: join(folder, 'ca.pem'),
     ...options,
   }
@@ -81,7 +82,7 @@ async function openSender(
   resolve?: Resolve,
   dial = createDial(proxy),
 ): Promise<Sender> {
-  const context = { app: 'com.example.web', nowMs: () => nowMs, dial, warn: () => undefined }
+  const context = { app: 'com.example.web', nowMs: () => nowMs, dial, concurrency: 1000, warn: () => undefined }
   const section = optionsWith(options)
   const sender =
     resolve === undefined ? await webpush.open(section, context) : await openWith(section, context, resolve)
@@ -413,7 +414,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
     /** Looks the host up as whoever connects would, and goes no further. */
     function recordingDial() {
       const found: unknown[] = []
-      const dial: Dial = (host, _port, _signal, lookup) =>
+      const dial: Dial = (host, _port, _signal, { lookup } = {}) =>
         new Promise((_resolve, reject) => {
           lookup?.(host, { all: true }, (error, addresses) => {
             found.push(error === null ? addresses : error.code)

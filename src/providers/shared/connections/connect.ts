@@ -13,6 +13,8 @@ export interface Target {
   readonly dial: Dial
   /** How the addresses of the host are found; default: as the machine does. */
   readonly lookup?: LookupFunction | undefined
+  /** A stranger has named the host. */
+  readonly isStranger?: boolean | undefined
   /** Whom the certificate must be for; default: `host`. */
   readonly name?: string | undefined
   /** PEM of the authorities to trust instead of the public ones. */
@@ -55,8 +57,8 @@ export async function connect(
   protocols: readonly Protocol[],
   signal: AbortSignal,
 ): Promise<{ readonly socket: TLSSocket; readonly protocol: Protocol }> {
-  const { host, port, dial, lookup } = target
-  const stream = await dial(host, port, signal, lookup).catch((error: unknown) => {
+  const { host, port, dial, lookup, isStranger } = target
+  const stream = await dial(host, port, signal, { lookup, isStranger }).catch((error: unknown) => {
     throw connectErrorOf(error)
   })
   const { name = host, authorities, identity } = target
