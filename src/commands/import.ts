@@ -40,6 +40,7 @@ function headerOf(file: string, workingDirectory: string): readonly string[] {
     `The same as ${file}, with paths that begin in ${workingDirectory}.`,
     'Check it with: hushgate check --config hushgate.yaml',
     'differs: means something else here. obsolete: is not needed, or has no effect. safer: could be set to something safer.',
+    'risky: could be set to something safer, and as it is strangers can do harm.',
     'cannot: is not carried over. The store is SQLite in the folder data beside this file, unless store.url says otherwise.',
     '',
   ]

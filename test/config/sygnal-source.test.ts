@@ -70,6 +70,19 @@ describe('a sygnal.yaml as the configuration', () => {
     ])
   })
 
+  it('lets Web Push go to every public host, and warns of it; behind a proxy to the push services of browsers alone', async () => {
+    await using folder = await sygnalFolder()
+    const apps = `apps:
+  com.example.web: { type: webpush, vapid_private_key: keys/vapid.pem, vapid_contact_email: ops@example.org }
+`
+    const open = await folder.load(apps)
+    expect(open.routes[0]?.options).toMatchObject({ allowed_endpoints: ['*'] })
+    const proxied = await folder.load(`proxy: http://proxy:1\n${apps}`)
+    expect(proxied.routes[0]?.options).not.toHaveProperty('allowed_endpoints')
+    for (const { warnings } of [open, proxied])
+      expect(warnings.map(({ path }) => path)).toEqual(['apps["com.example.web"].allowed_endpoints'])
+  })
+
   it('starts with globs that overlap, and tells of them', async () => {
     await using folder = await sygnalFolder()
     const { warnings } = await folder.load(`apps:\n  a.*: { ${APNS} }\n  "*.b": { ${APNS} }\n`)

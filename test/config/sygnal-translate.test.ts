@@ -267,11 +267,12 @@ describe('translateSygnal, apps', () => {
       vapid_subject: 'mailto:ops@example.org',
       ttl: 900,
     }
+    const open = { ...ours, allowed_endpoints: ['*'] }
     expect(app(WEBPUSH)).toEqual({
-      options: ours,
-      notes: ['safer apps.a.allowed_endpoints', 'differs apps.a.allowed_endpoints'],
+      options: open,
+      notes: ['risky apps.a.allowed_endpoints', 'differs apps.a.allowed_endpoints'],
     })
-    expect(app({ ...WEBPUSH, allowed_endpoints: [] }).options).toEqual(ours)
+    expect(app({ ...WEBPUSH, allowed_endpoints: [] }).options).toEqual(open)
     expect(app({ ...WEBPUSH, allowed_endpoints: ['*.x'], ttl: 1, max_connections: 2 }).options).toEqual({
       ...ours,
       allowed_endpoints: ['*.x'],

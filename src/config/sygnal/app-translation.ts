@@ -22,6 +22,11 @@ export class AppTranslation {
     return Object.hasOwn(this.options, key) && this.options[key] !== ''
   }
 
+  /** Whether push services are reached through a proxy. */
+  get isProxied(): boolean {
+    return this.#translation.has('proxy')
+  }
+
   set(name: string, value: JsonValue | undefined, from: string): void {
     this.#translation.set([...this.#path, name], value, [...this.#path, from])
   }

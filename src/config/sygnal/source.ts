@@ -3,6 +3,7 @@ import { jsonObject } from '../../core/json.ts'
 import { formatPath } from '../config-error.ts'
 import type { SourceReader } from '../yaml-source.ts'
 import { readSygnal } from './read.ts'
+import { WARNINGS } from './translation.ts'
 
 /** What no sygnal.yaml can say. */
 export interface SygnalExtras {
@@ -27,7 +28,7 @@ export function sygnalReader({ workingDirectory, storeUrl, encryptionKeyFile }: 
     const { config, notes, mistakes, originOf, lineOf } = file
     const isEmpty = !Object.hasOwn(config, 'apps')
     for (const { path, message } of mistakes) report(path, lineOf(path), message)
-    for (const { kind, path, sentence } of notes) if (kind === 'cannot') warn(path, lineOf(path), sentence)
+    for (const { kind, path, sentence } of notes) if (WARNINGS.has(kind)) warn(path, lineOf(path), sentence)
     if (storeUrl?.startsWith('redis') === true && encryptionKeyFile === undefined)
       report(['queue', 'encryption_key_file'], 1, NEEDS_KEYS)
     const fromEnvironment = new Set(['store.url', file.isProxyFromEnvironment ? 'proxy' : ''])

@@ -2,8 +2,12 @@
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { SettingPath } from '../config-error.ts'
 
-/** `differs`: means something else here. `obsolete`: has no effect. `safer`: could be set to something safer. `cannot`: is not carried over. */
-export type NoteKind = 'differs' | 'obsolete' | 'safer' | 'cannot'
+/** `differs`: means something else here. `obsolete`: has no effect. `safer`: could be set to something safer. `risky`: the same, where strangers can do harm.
+ * `cannot`: is not carried over. */
+export type NoteKind = 'differs' | 'obsolete' | 'safer' | 'risky' | 'cannot'
+
+/** What an operator is told at each start with `--sygnal`. */
+export const WARNINGS: ReadonlySet<NoteKind> = new Set(['risky', 'cannot'])
 
 export interface Note {
   readonly kind: NoteKind
@@ -48,6 +52,11 @@ export class Translation {
       tree = branch
     }
     tree.set(at.at(-1) ?? '', value)
+  }
+
+  /** Whether a setting of the file's own level has been carried over. */
+  has(name: string): boolean {
+    return this.#settings.has(name)
   }
 
   note(kind: NoteKind, path: SettingPath, at: SettingPath, sentence: string): void {

@@ -1,4 +1,5 @@
 /** Sygnal's `type: webpush`. Pure. */
+import type { JsonValue } from '../../core/json.ts'
 import type { AppTranslation } from './app-translation.ts'
 
 const DEFAULT_TTL_SECONDS = 900
@@ -11,18 +12,29 @@ export function translateWebpush(app: AppTranslation): void {
   const isBare = typeof email === 'string' && email !== '' && !email.startsWith('mailto:')
   app.set('vapid_subject', isBare ? `mailto:${email}` : email, 'vapid_contact_email')
   app.set('ttl', app.has('ttl') ? app.options['ttl'] : DEFAULT_TTL_SECONDS, 'ttl')
+  translateEndpoints(app, endpoints)
+  app.copy('max_connections', 'max_connections')
+}
+
+function translateEndpoints(app: AppTranslation, endpoints: JsonValue | undefined): void {
   const isOpen = endpoints === undefined || (Array.isArray(endpoints) && endpoints.length === 0)
-  app.set('allowed_endpoints', isOpen ? undefined : endpoints, 'allowed_endpoints')
-  if (isOpen)
+  const open = app.isProxied ? undefined : ['*']
+  app.set('allowed_endpoints', isOpen ? open : endpoints, 'allowed_endpoints')
+  if (isOpen && app.isProxied)
     app.note(
-      'safer',
+      'cannot',
       'allowed_endpoints',
-      'pushes go to any public host that a pusher names; better name the hosts of the push services that browsers use',
+      'Sygnal asks the proxy for any host that a pusher names, and so also for those of the network that it stands in. Pushes go to the push services of browsers only; name others here',
+    )
+  else if (isOpen)
+    app.note(
+      'risky',
+      'allowed_endpoints',
+      'pushes go to any public host that a pusher names, so strangers can have this gateway post to whom they like; name the hosts of the push services that your users have, or delete the setting for those of browsers',
     )
   app.note(
     'differs',
     'allowed_endpoints',
-    'a pushkey whose endpoint is not allowed is rejected, which Sygnal keeps; endpoints must have https, and no address in a private network (allow_private_endpoints)',
+    'endpoints must have https, and no address in a private network (allow_private_endpoints)',
   )
-  app.copy('max_connections', 'max_connections')
 }

@@ -30,14 +30,14 @@ const options = {
   allowed_endpoints: Type.Optional(
     Type.Array(Type.String({ minLength: 1 }), {
       description:
-        'Hosts of push services that pushes may go to, as globs (*.push.apple.com). Default: every public host. A pushkey whose endpoint is elsewhere is rejected.',
+        'Hosts of push services that pushes may go to, as globs (*.push.apple.com); "*" lets strangers name any public one. Default: those of browsers, and allow_private_endpoints. A push to another host is dropped, and its pushkey stays.',
     }),
   ),
   allow_private_endpoints: Type.Optional(
     Type.Array(Type.String({ minLength: 1 }), {
       default: [],
       description:
-        'Hosts of push services, as globs, that may have addresses in private networks. All others must have public ones.',
+        'Hosts of push services, as globs, that may have addresses in private networks. All others must have public ones. A glob of addresses (192.168.1.*) fits addresses only, never a name.',
     }),
   ),
   allow_unencrypted: Type.Optional(

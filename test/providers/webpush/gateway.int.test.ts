@@ -24,6 +24,7 @@ beforeAll(async () => {
   const section = `type: webpush
     vapid_private_key_file: vapid.pem
     vapid_subject: mailto:ops@example.org
+    allowed_endpoints: [push.fake.test]
     endpoint: ${simulator.url}
     ca_file: ca.pem`
   const appsYaml = `apps:

@@ -27,7 +27,7 @@ it('a host is left alone after three failures in a row', () => {
   fail(2)
   expect(pauses.pauseOf(HOST)).toBeUndefined()
   fail(1)
-  expect(pauses.pauseOf(HOST)).toEqual({ afterMs: 30 * SECOND_MS })
+  expect(pauses.pauseOf(HOST)).toEqual({ reason: 'host_paused', afterMs: 30 * SECOND_MS })
   expect(pauses.pauseOf('other.example.org')).toBeUndefined()
 })
 
@@ -73,31 +73,47 @@ it('many pushes that lost the same connection are one failure', () => {
   expect(pauses.pauseOf(HOST)).toBeUndefined()
 })
 
+it('what was on its way when a host was left alone does not make the pause longer', () => {
+  fail(3)
+  for (let count = 0; count < 20; count += 1) pauses.lost(HOST, {})
+  expect(pauses.pauseOf(HOST)).toMatchObject({ afterMs: 30 * SECOND_MS })
+})
+
+it('one failure is enough where it is known to concern all', () => {
+  pauses.leaveAlone(HOST)
+  expect(pauses.pauseOf(HOST)).toMatchObject({ reason: 'host_paused', afterMs: 30 * SECOND_MS })
+  expect(pauses.isToBeProbed(HOST)).toBe(true)
+})
+
 describe('a host that keeps twenty pushes waiting', () => {
   const begin = (count: number) => Array.from({ length: count }, () => pauses.begin(HOST))
+  const slow = { reason: 'host_slow', afterMs: 10 * SECOND_MS }
 
   it('for more than two seconds gets no more', () => {
     begin(19)
     clock.pass(1000)
     begin(1)
     clock.pass(2000)
-    expect(pauses.isSlow(HOST)).toBe(false)
+    expect(pauses.pauseOf(HOST)).toBeUndefined()
     clock.pass(1)
-    expect([pauses.isSlow(HOST), pauses.isSlow('other.fake.test')]).toEqual([true, false])
+    expect([pauses.pauseOf(HOST), pauses.pauseOf('other.fake.test')]).toEqual([slow, undefined])
   })
 
-  it('gets more when one of them has ended', () => {
+  it('has one come back to see, and the others wait for an answer, after which all may come', () => {
     const [first] = begin(20)
     clock.pass(5000)
-    expect(pauses.isSlow(HOST)).toBe(true)
+    expect([pauses.pauseOf(HOST)?.afterMs, pauses.pauseOf(HOST)?.afterMs]).toEqual([10 * SECOND_MS, undefined])
+    clock.pass(10 * SECOND_MS)
+    expect(pauses.pauseOf(HOST)).toEqual(slow)
     first?.()
-    expect(pauses.isSlow(HOST)).toBe(false)
+    expect([pauses.answered(HOST), pauses.answered(HOST)]).toEqual([true, false])
+    expect(pauses.pauseOf(HOST)).toBeUndefined()
   })
 
   it('gets more when those that it keeps waiting have only begun, however many they are', () => {
     begin(19)
     clock.pass(60_000)
     begin(1000)
-    expect(pauses.isSlow(HOST)).toBe(false)
+    expect(pauses.pauseOf(HOST)).toBeUndefined()
   })
 })

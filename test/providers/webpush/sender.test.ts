@@ -128,7 +128,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       const target = new Secret(webpush.targetOf?.(p256dh, { endpoint, auth }) ?? '')
       const large = { ...message, body: JSON.stringify('x'.repeat(3991)) }
       const allowed = await openSender({ endpoint: simulator.url, allow_private_endpoints: ['127.0.0.1'] })
-      expect(await sender.send(large, target, never)).toEqual({ kind: 'rejected', reason: 'endpoint_not_allowed' })
+      expect(await sender.send(large, target, never)).toEqual({ kind: 'rejected', reason: 'private_address' })
       expect(await allowed.send(large, target, never)).toEqual({ kind: 'delivered' })
       expect(simulator.received[0]?.body.length).toBe(4096)
     })
@@ -274,12 +274,20 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       },
     )
 
-    it('that does not come is given up after 10 s', async () => {
+    it.each([
+      ['3 s by a host that has not taken a push before', 3000, []],
+      ['10 s by one that has', 10_000, ['phone']],
+    ])('that does not come is given up after %s', async (_what, limitMs, before) => {
+      const sender = await openSender()
+      for (const name of before) await send(sender, simulator.subscribe(name, atFakeHost))
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
       try {
-        const outcome = send(await openSender(), simulator.subscribe('xhang-phone', atFakeHost))
-        while (simulator.received.length === 0) await new Promise((resolve) => setImmediate(resolve))
-        await vi.advanceTimersByTimeAsync(10_000)
+        let isOver = false
+        const outcome = send(sender, simulator.subscribe('xhang-phone', atFakeHost)).finally(() => (isOver = true))
+        while (simulator.received.length === before.length) await new Promise((resolve) => setImmediate(resolve))
+        await vi.advanceTimersByTimeAsync(limitMs - 1000)
+        expect(isOver).toBe(false)
+        await vi.advanceTimersByTimeAsync(1000)
         expect(await outcome).toMatchObject({ kind: 'retry', reason: 'deadline', scope: 'target', ambiguous: true })
       } finally {
         vi.useRealTimers()
@@ -372,25 +380,38 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
   })
 
   describe('a host that does not answer', () => {
-    it('gets twenty pushes, and others go on', async () => {
+    const silent = (sender: Sender, count: number, signal: AbortSignal) =>
+      Array.from({ length: count }, (_, index) =>
+        send(sender, simulator.subscribe(`xhang-${index}`, atFakeHost), signal),
+      )
+
+    it('gets four pushes if it has never taken one, and others go on', async () => {
       const sender = await openSender()
       const stop = new AbortController()
-      const silent = Array.from({ length: 20 }, (_, index) =>
-        send(sender, simulator.subscribe(`xhang-${index}`, atFakeHost), stop.signal),
-      )
-      await until('they have arrived', () => simulator.received.length === 20)
-      nowMs += 2001
-      expect(await send(sender, simulator.subscribe('phone', atFakeHost))).toEqual({
-        kind: 'retry',
-        reason: 'host_slow',
-        scope: 'target',
-        ambiguous: false,
-        floorMs: 2000,
-      })
+      const pushes = silent(sender, 4, stop.signal)
+      await until('they have arrived', () => simulator.received.length === 4)
+      const turn = { kind: 'waits', reason: 'host_busy', group: 'push.fake.test' }
+      expect(await send(sender, simulator.subscribe('phone', atFakeHost))).toEqual({ ...turn, afterMs: 250 })
+      expect(await send(sender, simulator.subscribe('phone', atFakeHost))).toEqual({ ...turn, afterMs: 500 })
       const other = simulator.subscribe('other', { origin: 'https://other.fake.test' })
       expect(await send(sender, other)).toEqual({ kind: 'delivered' })
       stop.abort()
-      await Promise.all(silent)
+      await Promise.all(pushes)
+    })
+
+    it('gets twenty if the operator has named it, and others go on', async () => {
+      const sender = await openSender({ endpoint: simulator.url, allowed_endpoints: ['*.fake.test'] })
+      const stop = new AbortController()
+      const pushes = silent(sender, 20, stop.signal)
+      await until('they have arrived', () => simulator.received.length === 20)
+      nowMs += 2001
+      const waits = { kind: 'waits', reason: 'host_slow', group: 'push.fake.test:443 unknown' }
+      expect(await send(sender, simulator.subscribe('phone', atFakeHost))).toEqual({ ...waits, afterMs: 10_000 })
+      expect(await send(sender, simulator.subscribe('phone', atFakeHost))).toEqual({ ...waits, afterMs: undefined })
+      const other = simulator.subscribe('other', { origin: 'https://other.fake.test' })
+      expect(await send(sender, other)).toEqual({ kind: 'delivered' })
+      stop.abort()
+      await Promise.all(pushes)
     })
   })
 
@@ -452,7 +473,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
         Promise.reject(new Error('the DNS was asked')),
       )
       expect(await send(sender, atHost('localhost'))).toEqual({ kind: 'delivered' })
-      expect(await send(sender, atHost('127.0.0.1'))).toEqual({ kind: 'rejected', reason: 'endpoint_not_allowed' })
+      expect(await send(sender, atHost('127.0.0.1'))).toEqual({ kind: 'rejected', reason: 'private_address' })
     })
   })
 
@@ -485,11 +506,20 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
     it.each([
       [403, { kind: 'retry', scope: 'target', ambiguous: false }], // it may be about this host, which a stranger named
       [502, { kind: 'retry', scope: 'target', ambiguous: false }],
-      [407, { kind: 'blocked' }], // it does not know us, whatever the host
-      [401, { kind: 'blocked' }], // the same, in the words of tinyproxy
-    ])('that answers %i', async (status, outcome) => {
+      [407, { kind: 'waits', reason: 'proxy_refused' }], // it may say so of this host alone
+    ])('that answers %i for a host that a stranger named', async (status, outcome) => {
       using _server = await startProxy(status)
       expect(await send(await openSender({}), simulator.subscribe('phone', atFakeHost))).toMatchObject(outcome)
+    })
+
+    it.each([
+      [403, { kind: 'retry', scope: 'target', ambiguous: false }],
+      [407, { kind: 'blocked' }], // it does not know us
+      [401, { kind: 'blocked' }], // the same, in the words of tinyproxy
+    ])('that answers %i for a host that the operator named', async (status, outcome) => {
+      using _server = await startProxy(status)
+      const sender = await openSender({ allowed_endpoints: ['push.fake.test'] })
+      expect(await send(sender, simulator.subscribe('phone', atFakeHost))).toMatchObject(outcome)
     })
 
     it('makes all wait while it is not there, and no host is held to be lost for it', async () => {

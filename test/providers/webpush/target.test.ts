@@ -12,6 +12,7 @@ function read(pushkey: string, data: JsonObject, options: Partial<WebPushOptions
   const reader = createTargetReader({
     vapid_private_key_file: '-',
     vapid_subject: 'mailto:ops@example.org',
+    allowed_endpoints: ['*'],
     ...options,
   })
   const found = reader(targetOf(pushkey, data))
@@ -28,6 +29,7 @@ describe('a subscription', () => {
       endpoint: ENDPOINT,
       keys: { p256dh: P256DH, auth: AUTH },
       mayBePrivate: false,
+      isNamed: false,
     })
   })
 
@@ -103,7 +105,7 @@ describe('an endpoint', () => {
     'https://224.0.0.1/',
     'https://203.0.113.1/',
   ])('%s is a private address, however it is spelled', (endpoint) => {
-    expect(subscribed(endpoint)).toEqual(rejected('endpoint_not_allowed'))
+    expect(subscribed(endpoint)).toEqual(rejected('private_address'))
   })
 
   it.each(['https://1.1.1.1/', 'https://[2606:4700:4700::1111]:8443/x'])('%s is a public address', (endpoint) => {
@@ -123,13 +125,46 @@ describe('an endpoint', () => {
     ['https://push.fake.test/', 'target'],
     ['https://PUSH.fake.test:8443/', 'target'],
     ['https://eu.push.fake.test/', 'target'], // golden: web-endpoint-sub
-    ['https://evil.test/', 'rejected'], // golden: web-endpoint-not-allowed
-    ['https://push.fake.test.evil.test/', 'rejected'],
-    ['https://evil.test/push.fake.test', 'rejected'],
-    ['https://evil.test#push.fake.test', 'rejected'],
+    ['https://evil.test/', 'dropped'], // golden: web-endpoint-not-allowed
+    ['https://push.fake.test.evil.test/', 'dropped'],
+    ['https://evil.test/push.fake.test', 'dropped'],
+    ['https://evil.test#push.fake.test', 'dropped'],
     ['https://push.fake.test\\@evil.test/', 'target'], // a path, as URL reads it, and as it is sent
   ])('%s with a list of allowed ones: %s', (endpoint, kind) => {
     expect(subscribed(endpoint, { allowed_endpoints: ['push.fake.test', '*.push.fake.test'] }).kind).toBe(kind)
+  })
+
+  it.each([
+    ['https://fcm.googleapis.com/fcm/send/x', 'target'],
+    ['https://updates.push.services.mozilla.com/wpush/v2/x', 'target'],
+    ['https://wns2-par02p.notify.windows.com/w/?token=x', 'target'],
+    ['https://web.push.apple.com/x', 'target'],
+    ['https://fcm.googleapis.com:8443/', 'dropped'],
+    ['https://notify.windows.com.evil.test/', 'dropped'],
+    ['https://evilpush.apple.com/', 'dropped'],
+    ['https://push.fake.test/', 'dropped'],
+    ['https://ntfy.internal/', 'target'],
+  ])('%s without a list: %s, as the push services of browsers are known', (endpoint, kind) => {
+    const options = { vapid_private_key_file: '-', vapid_subject: '-', allow_private_endpoints: ['ntfy.internal'] }
+    expect(createTargetReader(options)(targetOf(P256DH, { endpoint, auth: AUTH })).kind).toBe(kind)
+  })
+
+  it('that is not allowed, and nothing else wrong with it, is dropped and never rejected: the configuration may change', () => {
+    const none = { allowed_endpoints: [] }
+    expect(subscribed(ENDPOINT, none)).toEqual({ kind: 'dropped', reason: 'endpoint_not_allowed' })
+    expect(read('hello', { endpoint: ENDPOINT, auth: AUTH }, none)).toEqual(rejected('bad_keys'))
+    expect(subscribed('https://127.0.0.1/', none)).toEqual(rejected('private_address'))
+  })
+
+  it.each([
+    ['https://fcm.googleapis.com/', ['*'], true],
+    ['https://fcm.googleapis.com:8443/', ['*'], false],
+    ['https://push.fake.test/', ['*'], false],
+    ['https://push.fake.test/', ['*', '*.test'], false],
+    ['https://push.fake.test/', ['*', '*.fake.test'], true],
+    ['https://push.fake.test/', ['*', 'push.fake.test'], true],
+  ])('%s is named by the operator with %j: %s', (endpoint, globs, isNamed) => {
+    expect(subscribed(endpoint, { allowed_endpoints: globs })).toMatchObject({ kind: 'target', isNamed })
   })
 })
 
