@@ -20,7 +20,7 @@ interface Attack {
   /** Of those that have ended. */
   readonly outcomes: readonly Outcome[]
   /** Resolves when all have ended. */
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 function attack(sender: Sender, origins: readonly string[]): Attack {
@@ -30,7 +30,7 @@ function attack(sender: Sender, origins: readonly string[]): Attack {
   const sending = targets.map(async (target: Secret) => outcomes.push(await sendTo(sender, target, stopping.signal)))
   return {
     outcomes,
-    async stop() {
+    stop: async () => {
       stopping.abort()
       await Promise.all(sending)
     },
@@ -77,14 +77,14 @@ describe('attack 2: a thousand pushes for what accepts TLS and never answers', (
     await stop()
   })
 
-  it('have three seconds, and then all of the host waits for one that tries it', async () => {
+  it('have five seconds, and then all of the host waits for one that tries it', async () => {
     const sender = await rig.open()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     try {
       const { outcomes, stop } = attack(sender, names((index) => `https://evil.test:${1000 + index}`).slice(0, 4))
       while (rig.simulator.received.length < 4) await new Promise((resolve) => setImmediate(resolve))
-      rig.clock.pass(3000)
-      await vi.advanceTimersByTimeAsync(3000)
+      rig.clock.pass(5000)
+      await vi.advanceTimersByTimeAsync(5000)
       expect(outcomes.map((outcome) => 'reason' in outcome && outcome.reason)).toEqual(Array(4).fill('deadline'))
       const next = [
         sendTo(sender, targetAt(rig, 'a', 'https://evil.test:7')),
@@ -109,6 +109,19 @@ describe('attack 2: a thousand pushes for what accepts TLS and never answers', (
     // Each push that is taken gives it one more.
     await until('the rest waits', () => outcomes.length >= DEVICES - 14)
     expect(outcomes).toHaveLength(DEVICES - 14)
+    expect(await sendTo(sender, targetAt(rig, 'phone', GOOD))).toEqual({ kind: 'delivered' })
+    await stop()
+  })
+
+  it('at a host that the operator has named hold twenty slots for longer than two seconds, and then the rest waits', async () => {
+    const sender = await rig.open({ endpoint: rig.simulator.url, allowed_endpoints: ['evil.test', 'good.test'] })
+    const { stop } = attack(sender, Array<string>(20).fill('https://evil.test'))
+    await until('they have arrived', () => rig.simulator.received.length === 20)
+    rig.clock.pass(2001)
+    const waits = { kind: 'waits', reason: 'host_slow', group: 'evil.test:443 unknown' }
+    const phone = targetAt(rig, 'phone', 'https://evil.test')
+    expect(await sendTo(sender, phone)).toEqual({ ...waits, afterMs: 10_000 })
+    expect(await sendTo(sender, phone)).toEqual({ ...waits, afterMs: undefined })
     expect(await sendTo(sender, targetAt(rig, 'phone', GOOD))).toEqual({ kind: 'delivered' })
     await stop()
   })

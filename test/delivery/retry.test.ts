@@ -13,6 +13,7 @@ describe('what becomes of a delivery', () => {
   it.each<[Outcome, object]>([
     [{ kind: 'delivered' }, { kind: 'acknowledge' }],
     [{ kind: 'rejected', reason: 'Unregistered' }, { kind: 'acknowledge' }],
+    [{ kind: 'dropped', reason: 'endpoint_not_allowed' }, { kind: 'acknowledge' }],
     [{ kind: 'blocked', reason: 'InvalidProviderToken' }, { kind: 'hold' }],
     [
       { kind: 'failed', reason: 'PayloadTooLarge' },

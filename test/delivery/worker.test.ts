@@ -356,6 +356,16 @@ describe('a push service of some devices that is left alone', () => {
     expect(await store.queue.depth(route.name)).toMatchObject({ waiting: 0, delayed: 1 })
   })
 
+  it('is not asked for what our configuration keeps from it: that is done with, and counted', async () => {
+    work([{ kind: 'dropped', reason: 'endpoint_not_allowed' }])
+    const { deviceHash, pushkeyTs } = await add()
+    expect(await decided()).toEqual([{ kind: 'acknowledge' }])
+    expect(await value('hushgate_attempts_total')).toBe(0)
+    expect(await value('hushgate_outcomes_total', { outcome: 'dropped' })).toBe(1)
+    const admission = await store.deadPushkeys.admit({ route: route.name, deviceHash, pushkeyTs, kind: 'event' })
+    expect(admission).toBe('alive')
+  })
+
   it('is asked by one at its time, and not after that has expired', async () => {
     work([{ ...waits, afterMs: 60_000 }, waits])
     await add()

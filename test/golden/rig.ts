@@ -195,7 +195,7 @@ async function handled(name: string, gateway: Gateway): Promise<void> {
         .split('\n')
         .filter((line) => line.startsWith(`${metric}{`))
         .reduce((total, line) => total + (metricValue(line, metric, labels) ?? 0), 0)
-    const dropped = ['duplicate', 'superseded', 'pushkey_dead'].reduce(
+    const dropped = ['duplicate', 'superseded', 'pushkey_dead', 'dropped'].reduce(
       (total, outcome) => total + sum('hushgate_outcomes_total', { outcome }),
       0,
     )

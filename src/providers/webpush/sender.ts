@@ -26,8 +26,8 @@ import { readVapidKey, type VapidKey } from './vapid-key.ts'
 import { VapidHeaders } from './vapid.ts'
 
 const DEADLINE_MS = 10_000
-/** For a host that has never taken a push. */
-const FIRST_DEADLINE_MS = 3000
+/** For a host that has never taken a push. Longer than a connection may take to open, so that it is heard of why one did not. */
+const FIRST_DEADLINE_MS = 5000
 const WARNING_INTERVAL_MS = 3600_000
 const BAD_KEYS: Outcome = { kind: 'rejected', reason: 'bad_keys' }
 const DROPPED =
