@@ -42,7 +42,7 @@ beforeEach(async () => {
     log,
     nowMs: clock.nowMs,
     random: () => 0,
-    openSender: (route, proxy) => senders.open(route, proxy),
+    openSender: (route, proxy) => senders.open({ ...route, concurrency: 10 }, proxy),
   })
 })
 afterEach(async () => {

@@ -156,5 +156,5 @@ describe('senders that are moved to a thread', () => {
 
 function routeWith(rig: Rig, changes: Changes): SendingRoute {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- to the compiler the options of one kind fit every kind (config.ts)
-  return { app: 'test', provider: 'apns', options: changed(rig.options, changes) as never }
+  return { app: 'test', provider: 'apns', concurrency: 10, options: changed(rig.options, changes) as never }
 }
