@@ -14,7 +14,7 @@ import type { Target } from './target.ts'
 /** Ports that have taken a push, and devices, the one that did so longest ago first to be forgotten. */
 const MAX_PORTS = 10_000
 const MAX_DEVICES = 20_000
-/** Groups of pushes that wait for room. */
+/** Groups of pushes that wait for room at a new host, and all leave when it takes one. */
 const MAX_CROWDS = 10_000
 const TOO_MANY_REQUESTS = 429
 /** ntfy says so of a subscription that nobody listens to, not of itself (docs/facts/web-push.md#answers). */
@@ -89,8 +89,8 @@ export class Destinations {
     return this.#devices.has(device) ? port : `${port} unknown`
   }
 
-  #turnOf(lane: Lane, { group }: Place): Waits {
-    remember(this.#crowds, group, MAX_CROWDS)
+  #turnOf(lane: Lane, { group, isNew }: Place): Waits {
+    if (isNew) remember(this.#crowds, group, MAX_CROWDS)
     return { kind: 'waits', reason: 'host_busy', group, afterMs: lane.nextTurnMs(this.#nowMs()) }
   }
 

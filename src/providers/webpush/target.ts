@@ -55,7 +55,7 @@ export function targetOf(pushkey: string, data: JsonObject): string {
 }
 
 /** Reads what `targetOf` wrote, by the rules of these options. */
-export function createTargetReader(options: WebPushOptions): (target: string) => Target | BadTarget {
+export function createTargetReader(options: Partial<WebPushOptions>): (target: string) => Target | BadTarget {
   const { allowed_endpoints: allowed, allow_private_endpoints: privateOnes = [] } = options
   const mayBePrivate = createHostMatch(privateOnes)
   const isListed = createHostMatch(allowed ?? privateOnes)
