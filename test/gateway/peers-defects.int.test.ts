@@ -45,6 +45,7 @@ ${android}    privacy: full
     type: webpush
     vapid_private_key_file: ${JSON.stringify(join(folder, 'vapid.pem'))}
     vapid_subject: mailto:ops@example.org
+    allowed_endpoints: [push.fake.test]
     endpoint: ${browsers.url}
     ca_file: ${JSON.stringify(join(folder, 'ca.pem'))}
 `
