@@ -8,6 +8,7 @@ import type { ProviderKinds } from './config/schema.ts'
 import { codeOf } from './core/error-code.ts'
 import { Identities } from './core/identities.ts'
 import type { Log } from './core/log.ts'
+import { DeadLetterShare } from './delivery/dead-letter-share.ts'
 import { DeliveringRoutes } from './delivery/delivering-routes.ts'
 import { createAdminServer, type Readiness } from './http/admin-server.ts'
 import { createDoors, type Doors } from './http/doors.ts'
@@ -16,6 +17,7 @@ import { encryptForDevice } from './intake/encrypt-for-device.ts'
 import { Intake } from './intake/intake.ts'
 import { DeadPushkeys } from './memory/dead-pushkeys.ts'
 import { Deduplication } from './memory/deduplication.ts'
+import { KnownDevices } from './memory/known-devices.ts'
 import { areSuspected, RejectionGuard } from './memory/rejection-guard.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { StoreOperator } from './operator/store-operator.ts'
@@ -58,6 +60,7 @@ export class Gateway implements AsyncDisposable {
   readonly #store: Store
   readonly #metrics: Metrics
   readonly #guard: RejectionGuard
+  readonly #known: KnownDevices
   readonly #intake: Intake
   /** Absent where nothing is sent. */
   readonly #delivery: DeliveringRoutes | undefined
@@ -85,10 +88,13 @@ export class Gateway implements AsyncDisposable {
     this.#metrics = new Metrics(parts.version)
     this.#guard = new RejectionGuard(store.memory, nowMs, (route, isSuspected) => this.#onSuspected(route, isSuspected))
     const identities = new Identities(keyring)
-    const deadPushkeys = new DeadPushkeys(store.memory, this.#guard, identities, nowMs)
-    const common = { deadPushkeys, deduplication: new Deduplication(store.memory), log, nowMs }
+    const { memory } = store
+    const known = new KnownDevices(memory, nowMs)
+    this.#known = known
+    const deadPushkeys = new DeadPushkeys({ memory, guard: this.#guard, known, identities, nowMs })
+    const common = { deadPushkeys, deduplication: new Deduplication(memory), log, nowMs }
     this.#intake = new Intake(
-      { ...common, store, identities, encryptForDevice, metrics: this.#metrics },
+      { ...common, store, known, identities, encryptForDevice, metrics: this.#metrics },
       routes,
       config,
     )
@@ -96,6 +102,7 @@ export class Gateway implements AsyncDisposable {
       this.#delivery = new DeliveringRoutes({
         ...common,
         queue: store.queue,
+        deadLetterShare: new DeadLetterShare({ queue: store.queue, known, nowMs }),
         metrics: this.#metrics.delivery,
         random,
         concurrency: config.queue.concurrency,
@@ -152,6 +159,7 @@ export class Gateway implements AsyncDisposable {
     await this.#delivery?.close()
     await this.#senders.close()
     await this.#adminServer.close()
+    await this.#known.flush()
     await this.#store.close()
   }
 
@@ -195,6 +203,7 @@ export class Gateway implements AsyncDisposable {
       operator: new StoreOperator({
         store: this.#store,
         guard: this.#guard,
+        known: this.#known,
         keyring,
         nowMs: this.#nowMs,
         routes: () => this.#routes,

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import { openKeys } from '../config/keys.ts'
 import { openRoutes } from '../config/routes.ts'
 import { createLog } from '../log.ts'
+import { KnownDevices } from '../memory/known-devices.ts'
 import { RejectionGuard } from '../memory/rejection-guard.ts'
 import { OperatorError, type Operator } from '../operator/operator.ts'
 import { RemoteOperator } from '../operator/remote-operator.ts'
@@ -28,10 +29,19 @@ export async function withOperator<T>(
   const routes = await openRoutes(config.routes, providers)
   await using store = await openConfiguredStore(config, keyring, createLog({ level: 'error', format: 'text' }, stderr))
   const guard = new RejectionGuard(store.memory, Date.now, () => {})
+  const known = new KnownDevices(store.memory, Date.now)
   const { maxAgeMs } = config.queue
   // Awaited here: the store is closed when this function returns.
   return await action(
-    new StoreOperator({ store, guard, keyring, nowMs: Date.now, routes: () => routes, maxAgeMs: () => maxAgeMs }),
+    new StoreOperator({
+      store,
+      guard,
+      known,
+      keyring,
+      nowMs: Date.now,
+      routes: () => routes,
+      maxAgeMs: () => maxAgeMs,
+    }),
   )
 }
 

@@ -18,6 +18,8 @@ export interface OpenRoute extends Route, Pick<RouteConfig, 'policy' | 'timing'>
   readonly disclosures: ProviderDisclosures
   /** What the sender needs to reach a device. */
   readonly targetOf: (pushkey: string, data: JsonObject) => string
+  /** False: no such pushkey can exist. */
+  readonly isPossibleTarget: (target: string) => boolean
   readonly render: (push: Push, identity: PushIdentity) => Rendered
   /** What the app needs to register its pusher, where there is such a thing (Web Push). */
   readonly publicKey: string | undefined
@@ -60,6 +62,7 @@ async function openRoute(
     names: kind.names,
     disclosures: kind.disclosures(options),
     targetOf: (pushkey, data) => kind.targetOf?.(pushkey, data) ?? pushkey,
+    isPossibleTarget: (target) => kind.isPossibleTarget?.(target) ?? true,
     render: kind.renderer(options),
     publicKey: await kind.publicKey?.(options),
   }

@@ -8,8 +8,7 @@ export type Outcome = AttemptOutcome & {
 type AttemptOutcome =
   /** The push service took it. */
   | { readonly kind: 'delivered' }
-  /** The pushkey is dead. `sinceMs`: when the push service says it died (epoch, ms). */
-  | { readonly kind: 'rejected'; readonly reason: string; readonly sinceMs?: number | undefined }
+  | Rejected
   | Retry
   /** Our own configuration keeps it from this target: nothing is sent, nothing is remembered, and the pushkey lives. */
   | { readonly kind: 'dropped'; readonly reason: string }
@@ -18,6 +17,16 @@ type AttemptOutcome =
   /** Proof that our own credential or configuration is refused: the whole app waits (never given on what a stranger can cause). */
   | { readonly kind: 'blocked'; readonly reason: string }
   | Waits
+
+/** The pushkey is dead. */
+export interface Rejected {
+  readonly kind: 'rejected'
+  readonly reason: string
+  /** When the push service says it died (epoch, ms). */
+  readonly sinceMs?: number | undefined
+  /** By our own rules: no push service was asked, so nothing is learnt about our credential. */
+  readonly isLocal?: true | undefined
+}
 
 /**
  * `afterMs` of what was not sent because no connection came about: until then the app is left alone, and then one delivery tries. Short, so that

@@ -99,6 +99,11 @@ export interface ProviderKind<Options = never> {
   readonly isEndToEnd?: boolean | undefined
   /** What the sender needs to reach a device, as one text; default: the pushkey itself. */
   targetOf?(pushkey: string, data: JsonObject): string
+  /**
+   * False for what no configuration of the app could reach: no such pushkey can exist. It is rejected at the door, and nothing of it is stored. A target that
+   * only these options rule out is none of that: they may be a mistake.
+   */
+  isPossibleTarget?(target: string): boolean
   readonly names: PushServiceNames
   /** What its push service learns under these options. */
   disclosures(options: Options): ProviderDisclosures

@@ -50,7 +50,8 @@ export class Gate {
       const isNews = this.#state !== 'blocked'
       this.#close('blocked', PROBE_INTERVAL_MS)
       if (isNews) this.#ports.onBlocked(outcome.reason)
-    } else if (outcome.kind === 'delivered' || outcome.kind === 'rejected') this.#open()
+    } else if (outcome.kind === 'rejected' && outcome.isLocal === true) this.onNotAttempted()
+    else if (outcome.kind === 'delivered' || outcome.kind === 'rejected') this.#open()
     else if (outcome.kind === 'retry' && outcome.scope === 'app') this.#onTrouble(outcome)
     else this.onNothingLearnt()
   }
@@ -60,7 +61,7 @@ export class Gate {
     if (this.#state !== 'open' && this.#cancelProbe === undefined) this.#probeAfter(this.#intervalMs)
   }
 
-  /** What was handed out needed no attempt (superseded, expired) and so taught nothing: if it was the probe, the next one asks. */
+  /** What was handed out needed no attempt (superseded, expired, no possible pushkey) and so taught nothing: if it was the probe, the next one asks. */
   onNotAttempted(): void {
     if (this.#cancelProbe === undefined) this.probeNow()
   }

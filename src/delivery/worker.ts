@@ -11,6 +11,7 @@ import type { Deduplication } from '../memory/deduplication.ts'
 import type { DeliveryMetrics, HandledDelivery } from '../metrics/delivery-metrics.ts'
 import type { Consumer, DeliveryQueue, Disposition, HandedOut } from '../store/contract.ts'
 import { dispositionOfExpired } from '../store/expiry.ts'
+import type { DeadLetterShare } from './dead-letter-share.ts'
 import { Gate } from './gate.ts'
 import { dispositionOf } from './retry.ts'
 
@@ -18,6 +19,7 @@ export interface WorkerParts {
   readonly queue: Pick<DeliveryQueue, 'consume'>
   readonly deadPushkeys: DeadPushkeys
   readonly deduplication: Deduplication
+  readonly deadLetterShare: DeadLetterShare
   readonly metrics: DeliveryMetrics
   readonly log: Log
   readonly nowMs: () => number
@@ -34,6 +36,7 @@ export interface Delivering {
 /** After an error of our own, e.g. a store that does not answer. */
 const ERROR_DELAY_MS = 2000
 const PAUSE_WARNING_MS = 60_000
+const GIVEN_UP_WARNING_MS = 1000
 
 /** A handed-out delivery and what became of it. */
 interface Handled extends Pick<HandledDelivery, 'result' | 'reason'> {
@@ -48,6 +51,9 @@ export class Worker {
   /** Of a removed route, the last one. */
   #knownRoute: Route
   readonly #pauseWarnings: Throttle
+  readonly #givenUpWarnings: Throttle
+  /** Since the last warning. */
+  #givenUpUnsaid = 0
   readonly #gate: Gate
   readonly #consumer: Consumer
 
@@ -60,6 +66,7 @@ export class Worker {
     this.#delivering = delivering
     this.#parts = parts
     this.#pauseWarnings = new Throttle(PAUSE_WARNING_MS, parts.nowMs)
+    this.#givenUpWarnings = new Throttle(GIVEN_UP_WARNING_MS, parts.nowMs)
     this.#gate = new Gate({
       set: (state) => this.#consumer.setGate(state),
       after: (delayMs, action) => {
@@ -99,8 +106,9 @@ export class Worker {
     const { log, nowMs } = this.#parts
     try {
       const handled = (await this.#withoutSending(handedOut)) ?? (await this.#attempt(handedOut, signal))
-      this.#report(handedOut, handled)
-      return handled.disposition
+      const disposition = await this.#withinShare(handedOut, handled.disposition)
+      this.#report(handedOut, { ...handled, disposition })
+      return disposition
     } catch (error) {
       log.error('A delivery is tried again after an error of our own', error, { app: this.#route.app })
       this.#gate.onNothingLearnt()
@@ -146,6 +154,13 @@ export class Worker {
     }
   }
 
+  /** What is given up and has no place among the dead letters is counted, and goes. */
+  async #withinShare({ delivery }: HandedOut, disposition: Disposition): Promise<Disposition> {
+    if (disposition.kind !== 'dead-letter') return disposition
+    const isKept = await this.#parts.deadLetterShare.keeps(delivery).catch(() => true)
+    return isKept ? disposition : { kind: 'acknowledge' }
+  }
+
   async #send({ message, target }: Delivery, signal: AbortSignal): Promise<Outcome> {
     const sender = this.#delivering()?.sender
     if (sender === undefined) return { kind: 'retry', reason: 'app_removed', scope: 'delivery', ambiguous: false }
@@ -163,8 +178,18 @@ export class Worker {
     })
     const device = shortHash(delivery.deviceHash)
     const facts = { app: this.#route.app, device, attempt, result, reason, next: disposition.kind }
-    if (disposition.kind === 'dead-letter') log.warn('A delivery was given up', facts)
+    if (disposition.kind === 'dead-letter') this.#tellGivenUp(facts)
     else log.debug('A delivery was handled', facts)
+  }
+
+  /** Anybody can have thousands given up in a second; the metrics count them. */
+  #tellGivenUp(facts: object): void {
+    if (!this.#givenUpWarnings.allows()) this.#givenUpUnsaid += 1
+    else {
+      const others = this.#givenUpUnsaid === 0 ? {} : { others_since_the_last_of_these_lines: this.#givenUpUnsaid }
+      this.#givenUpUnsaid = 0
+      this.#parts.log.warn('A delivery was given up', { ...facts, ...others })
+    }
   }
 
   #tellPaused(reason: string): void {

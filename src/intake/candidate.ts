@@ -47,10 +47,11 @@ export class Candidates {
     this.#parts = parts
   }
 
-  addresseeOf(notification: Notification, device: Device, route: OpenRoute): Addressee {
+  /** `target`: what the route makes of the device's pushkey. */
+  addresseeOf(notification: Notification, device: Device, route: OpenRoute, target: string): Addressee {
     const { identities } = this.#parts
     const { appId, data } = device
-    const recipient = { route: route.name, appId, target: route.targetOf(device.pushkey.reveal(), data), data }
+    const recipient = { route: route.name, appId, target, data }
     const { kind, eventId } = notification
     // The apps' test push is sent anew each time it is asked for; without an event ID nothing says that two pushes are the same.
     const isOnce = kind === 'event' && eventId !== undefined && !isTestPush(notification)

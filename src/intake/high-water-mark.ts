@@ -1,29 +1,93 @@
-/** Whether a route has as much waiting as it may have: asked on every request, looked up once a second. */
+/**
+ * For whom a route has room: asked on every request, looked up once a second, and sooner where what was stored since might have filled it. The second half of
+ * the room is for devices that a push was delivered to: anybody can post for others.
+ */
 import { Throttle } from '../core/throttle.ts'
-import type { DeliveryQueue } from '../store/contract.ts'
+import type { KnownDevices } from '../memory/known-devices.ts'
+import type { DeliveryQueue, StoreHealth } from '../store/contract.ts'
+
+export interface HighWaterMarkParts {
+  readonly store: { readonly queue: Pick<DeliveryQueue, 'depth'>; health(): Pick<StoreHealth, 'fill'> }
+  readonly known: Pick<KnownDevices, 'isLearning'>
+  readonly nowMs: () => number
+}
+
+export type Room = 'for everybody' | 'for known devices' | 'for nobody'
 
 const LOOK_EVERY_MS = 1000
+/** Where the last look says less than that there may be by now. */
+const LOOK_AGAIN_MS = 250
+/** Of `high_water`, and of the store: so much may be taken by devices that nothing was delivered to. */
+const SHARE_OF_STRANGERS = 0.5
+
+interface Looked {
+  readonly depth: number
+  readonly atMs: number
+  /** The marks of its known devices are too new to tell who is a stranger. */
+  readonly isLearning: boolean
+}
+
+const NEVER: Looked = { depth: 0, atMs: -Infinity, isLearning: true }
 
 export class HighWaterMark {
-  readonly #queue: Pick<DeliveryQueue, 'depth'>
+  readonly #parts: HighWaterMarkParts
   readonly #looks: Throttle
-  readonly #full = new Set<string>()
+  readonly #looked = new Map<string, Looked>()
+  readonly #looking = new Map<string, Promise<void>>()
+  /** By this process, since the last look. */
+  readonly #added = new Map<string, number>()
 
-  constructor(queue: Pick<DeliveryQueue, 'depth'>, nowMs: () => number) {
-    this.#queue = queue
-    this.#looks = new Throttle(LOOK_EVERY_MS, nowMs)
+  constructor(parts: HighWaterMarkParts) {
+    this.#parts = parts
+    this.#looks = new Throttle(LOOK_EVERY_MS, parts.nowMs)
   }
 
-  isReached(route: string, highWater: number): boolean {
-    if (this.#looks.allows(route)) void this.#look(route, highWater)
-    return this.#full.has(route)
+  /** For so many deliveries more. */
+  async roomFor(route: string, count: number, highWater: number): Promise<Room> {
+    const room = this.#roomFor(route, count, highWater)
+    const { atMs } = this.#looked.get(route) ?? NEVER
+    if (room === 'for everybody' || this.#parts.nowMs() - atMs < LOOK_AGAIN_MS) {
+      if (this.#looks.allows(route)) void this.#look(route)
+      return room
+    }
+    await this.#look(route)
+    return this.#roomFor(route, count, highWater)
   }
 
-  async #look(route: string, highWater: number): Promise<void> {
+  /** So many more are being stored; or fewer, where some were not stored after all. */
+  count(route: string, difference: number): void {
+    if (difference !== 0) this.#added.set(route, Math.max(0, (this.#added.get(route) ?? 0) + difference))
+  }
+
+  #roomFor(route: string, count: number, highWater: number): Room {
+    const { depth, isLearning } = this.#looked.get(route) ?? NEVER
+    const filled = depth + (this.#added.get(route) ?? 0)
+    if (filled >= highWater) return 'for nobody'
+    if (isLearning) return 'for everybody'
+    const isShareTaken = filled + count > highWater * SHARE_OF_STRANGERS
+    return isShareTaken || this.#parts.store.health().fill > SHARE_OF_STRANGERS ? 'for known devices' : 'for everybody'
+  }
+
+  /** One at a time. */
+  #look(route: string): Promise<void> {
+    let looking = this.#looking.get(route)
+    if (looking === undefined) {
+      looking = this.#lookNow(route).finally(() => this.#looking.delete(route))
+      this.#looking.set(route, looking)
+    }
+    return looking
+  }
+
+  async #lookNow(route: string): Promise<void> {
+    const { store, known, nowMs } = this.#parts
+    const added = this.#added.get(route) ?? 0
     try {
-      const { waiting, delayed, active } = await this.#queue.depth(route)
-      if (waiting + delayed + active >= highWater) this.#full.add(route)
-      else this.#full.delete(route)
+      const [{ waiting, delayed, active }, isLearning] = await Promise.all([
+        store.queue.depth(route),
+        known.isLearning(route),
+      ])
+      this.#looked.set(route, { depth: waiting + delayed + active, atMs: nowMs(), isLearning })
+      this.count(route, -added)
     } catch {
       // The store says so itself when it is asked to keep something.
     }

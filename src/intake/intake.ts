@@ -11,6 +11,7 @@ import type { Device, Notification } from '../core/notification.ts'
 import { Throttle } from '../core/throttle.ts'
 import { tombstoneKey, type DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import { rememberedOf, type Deduplication } from '../memory/deduplication.ts'
+import { knownKey, type KnownDevices } from '../memory/known-devices.ts'
 import { WakeUps } from '../memory/wake-ups.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { STORE_TIMEOUT_MS, type Accepted, type NewDelivery, type Owner, type Store } from '../store/contract.ts'
@@ -31,6 +32,7 @@ export interface IntakeParts {
   readonly store: Store
   readonly deadPushkeys: DeadPushkeys
   readonly deduplication: Deduplication
+  readonly known: KnownDevices
   readonly identities: Identities
   readonly encryptForDevice: EncryptForDevice
   readonly metrics: Metrics
@@ -43,6 +45,8 @@ const DEVICES_AT_ONCE = 4
 /** Under a second in all, whatever the store is doing: a homeserver waits no longer for a 503 than for a 200. */
 const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
 const UNKNOWN_APP_WARNING_MS = 60_000
+const NO_ROOM_FOR_STRANGERS =
+  'half of queue.high_water, or of the store, is taken: the rest is for devices that a push was delivered to before'
 
 /** What became of one device of a notification. */
 type DeviceResult = 'stored' | 'rejected' | 'skipped'
@@ -57,12 +61,12 @@ export class Intake {
   #configured: Configured
 
   constructor(parts: IntakeParts, routes: Routes, settings: IntakeSettings) {
-    const { store, identities, encryptForDevice, nowMs } = parts
+    const { store, known, identities, encryptForDevice, nowMs } = parts
     this.#parts = parts
     this.#configured = { routes, settings }
     const scheduler = new Scheduler(new WakeUps(store.memory, randomUUID), identities)
     this.#candidates = new Candidates({ identities, scheduler, encryptForDevice })
-    this.#highWaterMark = new HighWaterMark(store.queue, nowMs)
+    this.#highWaterMark = new HighWaterMark({ store, known, nowMs })
     this.#unknownAppWarnings = new Throttle(UNKNOWN_APP_WARNING_MS, nowMs)
   }
 
@@ -150,7 +154,9 @@ export class Intake {
       metrics.intake.deviceSkipped(route, 'nothing_to_send')
       return 'skipped'
     }
-    const addressee = this.#candidates.addresseeOf(notification, device, route)
+    const target = route.targetOf(device.pushkey.reveal(), device.data)
+    if (!route.isPossibleTarget(target)) return this.#skip({ route }, 'rejected')
+    const addressee = this.#candidates.addresseeOf(notification, device, route, target)
     if (route.timing.coalesceMs !== undefined) return this.#prepareKnown(addressee, settings)
     const candidate = await this.#candidates.create(addressee, settings.queue, nowMs())
     if (candidate === undefined) return this.#skipNothing(addressee)
@@ -186,7 +192,7 @@ export class Intake {
     return this.#skip(addressee, (await this.#admit(addressee)) === 'dead' ? 'rejected' : 'nothing_to_send')
   }
 
-  #skip({ route }: Addressee, why: 'rejected' | 'duplicate' | 'nothing_to_send'): DeviceResult {
+  #skip({ route }: Pick<Addressee, 'route'>, why: 'rejected' | 'duplicate' | 'nothing_to_send'): DeviceResult {
     this.#parts.metrics.intake.deviceSkipped(route, why)
     return why === 'rejected' ? 'rejected' : 'skipped'
   }
@@ -206,13 +212,39 @@ export class Intake {
     { queue: { highWater } }: IntakeSettings,
   ): Promise<readonly DeviceResult[]> {
     if (prepared.length === 0) return []
-    if (prepared.some(({ delivery }) => this.#highWaterMark.isReached(delivery.route, highWater)))
-      throw new StoreUnavailableError('queue.high_water is reached')
-    const accepted = await this.#parts.store.queue.accept(prepared.map(newDeliveryOf))
+    const crowded = await this.#crowdedOf(prepared, highWater)
+    const news = prepared.map((each) =>
+      newDeliveryOf(each, crowded.has(each.delivery.route) && !this.#isRemembered(each)),
+    )
+    // One who may still be refused takes no room from others meanwhile.
+    for (const { delivery, requires } of news) if (requires === undefined) this.#highWaterMark.count(delivery.route, 1)
+    const accepted = await this.#parts.store.queue.accept(news)
+    for (const [index, { delivery, requires }] of news.entries()) {
+      const isStored = 'order' in (accepted[index] ?? {})
+      const wasCounted = requires === undefined
+      if (isStored !== wasCounted) this.#highWaterMark.count(delivery.route, isStored ? 1 : -1)
+    }
     return Promise.all(prepared.map(async (each, index) => this.#settle(each, accepted[index] ?? { found: [] })))
   }
 
+  /** Resolves with the routes that have room only for devices that a push was delivered to. */
+  async #crowdedOf(prepared: readonly Prepared[], highWater: number): Promise<ReadonlySet<string>> {
+    const crowded = new Set<string>()
+    const byRoute = Map.groupBy(prepared, ({ delivery }) => delivery.route)
+    for (const [route, { length }] of byRoute) {
+      const room = await this.#highWaterMark.roomFor(route, length, highWater)
+      if (room === 'for nobody') throw new StoreUnavailableError('queue.high_water is reached')
+      if (room === 'for known devices') crowded.add(route)
+    }
+    return crowded
+  }
+
+  #isRemembered({ delivery }: Prepared): boolean {
+    return this.#parts.known.isRemembered(delivery.deviceHash)
+  }
+
   #settle(prepared: Prepared, accepted: Accepted): DeviceResult | Promise<DeviceResult> {
+    if ('isRefused' in accepted) throw new StoreUnavailableError(NO_ROOM_FOR_STRANGERS)
     if ('found' in accepted) return this.#onFound(prepared, accepted.found)
     const { addressee, rendered, sealing } = prepared
     const { intake } = this.#parts.metrics
@@ -231,7 +263,7 @@ export class Intake {
     const admission = found.includes(tombstoneKey(delivery)) ? await this.#admit(addressee) : 'alive'
     if (admission === 'dead') return this.#skip(addressee, 'rejected')
     const again = admitted(prepared, admission)
-    const [accepted] = await this.#parts.store.queue.accept([newDeliveryOf(again)])
+    const [accepted] = await this.#parts.store.queue.accept([newDeliveryOf(again, false)])
     return accepted !== undefined && 'order' in accepted
       ? this.#settle(again, accepted)
       : this.#skip(addressee, 'duplicate')
@@ -256,8 +288,9 @@ function admitted(candidate: Candidate, admission: Admission): Prepared {
   return { ...candidate, delivery, unless: claims === undefined ? [] : [claims] }
 }
 
-function newDeliveryOf({ delivery, unless }: Prepared): NewDelivery {
-  return { delivery, unless, ...rememberedOf(delivery) }
+/** `isTried`: only if a push was ever delivered to the device. */
+function newDeliveryOf({ delivery, unless }: Prepared, isTried: boolean): NewDelivery {
+  return { delivery, unless, requires: isTried ? knownKey(delivery) : undefined, ...rememberedOf(delivery) }
 }
 
 function rejectedOf(devices: readonly Device[], results: readonly DeviceResult[]): readonly string[] {

@@ -1,23 +1,28 @@
 /** Remembers dead pushkeys by keyed hash, so that homeservers are told at their next request (as the spec recommends), and forgets those that live. */
 import type { Delivery } from '../core/delivery.ts'
-import type { Outcome } from '../core/outcome.ts'
+import type { Outcome, Rejected } from '../core/outcome.ts'
 import type { Identities } from '../core/identities.ts'
 import type { HandedOut, Memory } from '../store/contract.ts'
 import { forgetOldest } from '../core/forget-oldest.ts'
 import { opinionOf, type RejectionGuard } from './rejection-guard.ts'
+import { rememberedOf } from './deduplication.ts'
 import { forgetEntry } from './forget-entry.ts'
+import type { KnownDevices } from './known-devices.ts'
 import {
   bury,
   decodeTombstone,
   encodeTombstone,
   judge,
-  TOMBSTONE_LIFETIME_MS,
+  lifetimeMsOf,
   type Judgement,
   type Tombstone,
 } from './tombstone.ts'
 
 /** Deliveries that were stored before a device died are handed out soon after. */
 const MAX_RECENTLY_BURIED = 10_000
+/** Of one route, in an hour and by this process, while nobody needs to be asked whether more of them are made up: some megabytes. */
+const STRANGERS_BURIED_PER_HOUR = 10_000
+const HOUR_MS = 3600_000
 
 type Device = Pick<Delivery, 'route' | 'deviceHash'>
 
@@ -27,17 +32,29 @@ export interface KnownDevice extends Device {
   readonly kind: 'event' | 'counts'
 }
 
+export interface DeadPushkeysParts {
+  readonly memory: Memory
+  readonly guard: RejectionGuard
+  readonly known: KnownDevices
+  readonly identities: Identities
+  readonly nowMs: () => number
+}
+
 export class DeadPushkeys {
   readonly #memory: Memory
   readonly #guard: RejectionGuard
+  readonly #known: KnownDevices
   readonly #identities: Identities
   readonly #nowMs: () => number
   /** Devices that this process has called dead. */
   readonly #recentlyBuried = new Set<string>()
+  /** Strangers, of each route in this hour. */
+  readonly #strangersBuried = new Map<string, { readonly hour: number; count: number }>()
 
-  constructor(memory: Memory, guard: RejectionGuard, identities: Identities, nowMs: () => number) {
+  constructor({ memory, guard, known, identities, nowMs }: DeadPushkeysParts) {
     this.#memory = memory
     this.#guard = guard
+    this.#known = known
     this.#identities = identities
     this.#nowMs = nowMs
   }
@@ -72,19 +89,47 @@ export class DeadPushkeys {
   async record(delivery: Delivery, outcome: Outcome): Promise<void> {
     const { route, deviceHash } = delivery
     if (outcome.kind === 'delivered') {
+      this.#known.note(delivery)
       void this.#guard.record(route, this.#identities.counted(deviceHash, this.#nowMs()), false)
       // Only a push that was sent in spite of a tombstone can refute one.
       if (delivery.probesDead !== true) return
       // It has arrived: what cannot be written down of that is not worth sending it a second time.
       await this.#memory.delete(delivery, tombstoneKey(delivery)).catch(() => {})
-    } else if (outcome.kind === 'rejected') {
-      const existing = await this.#read(delivery)
-      const registration = this.#registrationOf(deviceHash, delivery.pushkeyTs)
-      this.#recentlyBuried.add(deviceHash)
-      forgetOldest(this.#recentlyBuried, MAX_RECENTLY_BURIED)
-      await this.#write(delivery, bury(existing, registration, outcome.sinceMs, this.#nowMs()))
+    } else if (outcome.kind === 'rejected') await this.#bury(delivery, outcome)
+  }
+
+  /** Of a device that nothing was ever delivered to, the verdict says little: anybody can make such devices up. */
+  async #bury(delivery: Delivery, { sinceMs }: Rejected): Promise<void> {
+    const { route, deviceHash, pushkeyTs } = delivery
+    const [existing, isKnown, isLearning] = await Promise.all([
+      this.#read(delivery),
+      this.#known.isKnown(delivery),
+      this.#known.isLearning(route),
+    ])
+    this.#recentlyBuried.add(deviceHash)
+    forgetOldest(this.#recentlyBuried, MAX_RECENTLY_BURIED)
+    const tombstone = bury(existing, this.#registrationOf(deviceHash, pushkeyTs), sinceMs, !isKnown, this.#nowMs())
+    if (isKnown || this.#hasRoomForStranger(route)) await this.#write(delivery, tombstone)
+    // The tombstone answers for its events, too.
+    if (!isKnown) await this.#forgetEvent(delivery)
+    if (isKnown || isLearning)
       await this.#guard.record(route, this.#identities.counted(deviceHash, this.#nowMs()), true)
+  }
+
+  #hasRoomForStranger(route: string): boolean {
+    const hour = Math.floor(this.#nowMs() / HOUR_MS)
+    let buried = this.#strangersBuried.get(route)
+    if (buried?.hour !== hour) {
+      buried = { hour, count: 0 }
+      this.#strangersBuried.set(route, buried)
     }
+    buried.count += 1
+    return buried.count <= STRANGERS_BURIED_PER_HOUR
+  }
+
+  async #forgetEvent(delivery: Delivery): Promise<void> {
+    const { claims } = rememberedOf(delivery)
+    if (claims !== undefined) await this.#memory.delete(delivery, claims)
   }
 
   async #judge(known: KnownDevice): Promise<Judgement> {
@@ -107,7 +152,7 @@ export class DeadPushkeys {
   }
 
   #write(device: Device, tombstone: Tombstone): Promise<void> {
-    return this.#memory.set(device, tombstoneKey(device), encodeTombstone(tombstone), TOMBSTONE_LIFETIME_MS)
+    return this.#memory.set(device, tombstoneKey(device), encodeTombstone(tombstone), lifetimeMsOf(tombstone))
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Does not believe a push service that suddenly calls most of a route's pushkeys dead: then it is the topic, project or environment that is wrong, and
  * telling homeservers would unregister every user. Counted over all replicas; the tombstones of such a window are *suspected* until the operator
- * says, or until a delivery to that pushkey succeeds.
+ * says, or until a delivery to that pushkey succeeds. Who asks leaves out devices that nothing was ever delivered to (dead-pushkeys.ts).
  */
 import type { Memory } from '../store/contract.ts'
 
@@ -22,6 +22,8 @@ const WRITE_EVERY_MS = 1000
 /** Devices that are noted before they are written. */
 const MAX_NOTED = 1000
 const LIFETIME_MS = 30 * 24 * 3600_000
+/** Of a route; the oldest two become one, as it is worse to believe a false rejection than to ask the operator about a true one. */
+const MAX_WINDOWS = 50
 
 export class RejectionGuard {
   readonly #memory: Memory
@@ -29,6 +31,9 @@ export class RejectionGuard {
   /** By the name of the set to which they are to be added. */
   readonly #attempted = new Map<string, { readonly route: string; readonly members: Set<string> }>()
   #timer: NodeJS.Timeout | undefined
+  /** Of each route the last evaluation that began, and the next one: one after the other, so that a window is opened, and told of, once. */
+  readonly #evaluating = new Map<string, Promise<void>>()
+  readonly #nextEvaluation = new Map<string, Promise<void>>()
   /** Told when the tombstones of a route become suspected, and when they are released. */
   readonly #onChange: (route: string, isSuspected: boolean) => void
 
@@ -50,7 +55,7 @@ export class RejectionGuard {
       this.#writeAttempted(),
       this.#memory.addMembers({ route }, setName('rejected', route, bucket), [countedAs], WINDOW_MS + BUCKET_MS),
     ])
-    await this.#evaluate(route, bucket)
+    await this.#evaluateSoon(route)
   }
 
   #noteAttempted(route: string, bucket: number, countedAs: string): void {
@@ -92,8 +97,26 @@ export class RejectionGuard {
     return suspected.length
   }
 
-  async #evaluate(route: string, bucket: number): Promise<void> {
+  /** What is asked while one runs is answered by the next one together. */
+  #evaluateSoon(route: string): Promise<void> {
+    let next = this.#nextEvaluation.get(route)
+    if (next === undefined) {
+      const before = this.#evaluating.get(route) ?? Promise.resolve()
+      next = before
+        .catch(() => {})
+        .then(() => {
+          this.#nextEvaluation.delete(route)
+          return this.#evaluate(route)
+        })
+      this.#nextEvaluation.set(route, next)
+      this.#evaluating.set(route, next)
+    }
+    return next
+  }
+
+  async #evaluate(route: string): Promise<void> {
     const owner = { route }
+    const bucket = Math.floor(this.#nowMs() / BUCKET_MS)
     const buckets = Array.from({ length: BUCKETS }, (_, age) => bucket - age)
     const [rejected, attempted, windows] = await Promise.all([
       this.#memory.countMembers(
@@ -110,8 +133,8 @@ export class RejectionGuard {
     const last = windows.at(-1)
     const isOpen = last !== undefined && last.untilMs === undefined
     if (isTripped && !isOpen) {
-      await this.#write(route, [...windows, { sinceMs: this.#nowMs() - WINDOW_MS }])
-      this.#onChange(route, true)
+      await this.#write(route, withOpened(windows, this.#nowMs() - WINDOW_MS))
+      if (!areSuspected(windows)) this.#onChange(route, true)
     } else if (!isTripped && isOpen)
       await this.#write(route, [...windows.slice(0, -1), { ...last, untilMs: this.#nowMs() }])
   }
@@ -124,6 +147,16 @@ export class RejectionGuard {
       ? this.#memory.delete({ route }, windowsKey(route))
       : this.#memory.set({ route }, windowsKey(route), JSON.stringify(fresh), LIFETIME_MS)
   }
+}
+
+/** One that begins before the last one ended goes on with it: a push service that changes its mind again and again must not fill the store. */
+function withOpened(windows: readonly SuspectedWindow[], sinceMs: number): readonly SuspectedWindow[] {
+  const last = windows.at(-1)
+  const isSame = last?.untilMs !== undefined && isSuspectedWindow(last) && last.untilMs >= sinceMs
+  const next = isSame ? [...windows.slice(0, -1), { sinceMs: last.sinceMs }] : [...windows, { sinceMs }]
+  if (next.length <= MAX_WINDOWS) return next
+  const [first, second, ...rest] = next
+  return first === undefined || second === undefined ? next : [{ ...second, sinceMs: first.sinceMs }, ...rest]
 }
 
 /** Whether the operator has still to say what becomes of the tombstones of any of them. */

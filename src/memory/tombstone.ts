@@ -15,6 +15,8 @@ export interface Tombstone {
   readonly isRevived: boolean
   /** The last probe of a pushkey without `pushkey_ts`. */
   readonly probedMs?: number | undefined
+  /** Of a device that nothing was ever delivered to: anybody can make such devices up. */
+  readonly isOfStranger?: boolean | undefined
 }
 
 export interface DeviceState {
@@ -33,7 +35,8 @@ export type Judgement =
   /** Send it although the pushkey is held to be dead; `next` is to be remembered first. */
   | { readonly kind: 'probe'; readonly next?: Tombstone }
 
-export const TOMBSTONE_LIFETIME_MS = 30 * 24 * 3600_000
+const LIFETIME_MS = 30 * 24 * 3600_000
+const STRANGER_LIFETIME_MS = 3600_000
 const MINUTE_MS = 60_000
 /** `pushkey_ts` is another machine's clock, in whole seconds. */
 const CLOCK_SLACK_MS = 60_000
@@ -59,18 +62,25 @@ export function bury(
   existing: Tombstone | undefined,
   registration: string | undefined,
   sinceMs: number | undefined,
+  isOfStranger: boolean,
   nowMs: number,
 ): Tombstone {
   // Dead again under the registration that revived it: the push service's own date would revive it for ever.
   const diedAgain = registration !== undefined && registration === existing?.revivedBy
   const deathMs = diedAgain ? nowMs : Math.min(sinceMs ?? nowMs, nowMs)
-  return { deathMs, recordedMs: nowMs, revivedBy: existing?.revivedBy, isRevived: false }
+  return { deathMs, recordedMs: nowMs, revivedBy: existing?.revivedBy, isRevived: false, isOfStranger }
+}
+
+export function lifetimeMsOf({ isOfStranger }: Tombstone): number {
+  return isOfStranger === true ? STRANGER_LIFETIME_MS : LIFETIME_MS
 }
 
 /** Times in whole minutes, rounded down: nothing here needs more, and who compares them with other records learns less. */
-export function encodeTombstone({ deathMs, recordedMs, revivedBy, isRevived, probedMs }: Tombstone): string {
+export function encodeTombstone(tombstone: Tombstone): string {
+  const { deathMs, recordedMs, revivedBy, isRevived, probedMs, isOfStranger } = tombstone
   const probed = probedMs === undefined ? null : minutes(probedMs)
-  return JSON.stringify([minutes(deathMs), minutes(recordedMs), revivedBy ?? null, isRevived, probed])
+  const all = [minutes(deathMs), minutes(recordedMs), revivedBy ?? null, isRevived, probed]
+  return JSON.stringify(isOfStranger === true ? [...all, true] : all)
 }
 
 function minutes(ms: number): number {
@@ -80,7 +90,7 @@ function minutes(ms: number): number {
 export function decodeTombstone(text: string): Tombstone | undefined {
   const value: unknown = JSON.parse(text)
   if (!Array.isArray(value)) return undefined
-  const [death, recorded, revivedBy, isRevived, probed]: unknown[] = value
+  const [death, recorded, revivedBy, isRevived, probed, isOfStranger]: unknown[] = value
   if (typeof death !== 'number' || typeof recorded !== 'number') return undefined
   return {
     deathMs: death * MINUTE_MS,
@@ -88,5 +98,6 @@ export function decodeTombstone(text: string): Tombstone | undefined {
     revivedBy: typeof revivedBy === 'string' ? revivedBy : undefined,
     isRevived: isRevived === true,
     probedMs: typeof probed === 'number' ? probed * MINUTE_MS : undefined,
+    isOfStranger: isOfStranger === true,
   }
 }

@@ -30,6 +30,8 @@ export type Verdict = Static<typeof verdictSchema>
 /** What there was of a device. */
 export const forgottenSchema = Type.Object({
   death: Type.Boolean(),
+  /** That a push was delivered to it. */
+  wasDelivered: Type.Boolean(),
   latestBadge: Type.Boolean(),
   /** When its latest push leaves. */
   departure: Type.Boolean(),

@@ -5,6 +5,7 @@ import { Identities } from '../core/identities.ts'
 import type { Keyring } from '../core/keyring.ts'
 import { DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import { Deduplication } from '../memory/deduplication.ts'
+import type { KnownDevices } from '../memory/known-devices.ts'
 import { areSuspected, type RejectionGuard } from '../memory/rejection-guard.ts'
 import { WakeUps } from '../memory/wake-ups.ts'
 import type * as contract from '../store/contract.ts'
@@ -21,6 +22,7 @@ import type {
 export interface StoreOperatorParts {
   readonly store: Pick<contract.Store, 'queue' | 'memory'>
   readonly guard: RejectionGuard
+  readonly known: KnownDevices
   readonly keyring: Keyring
   readonly nowMs: () => number
   /** As they are configured now. */
@@ -70,17 +72,19 @@ export class StoreOperator implements Operator {
 
   /** What waits for the device or was given up, and what is remembered under hashes that can be made from its pushkey or were found there. */
   async forget({ appId, pushkey, data }: ForgottenDevice): Promise<Forgotten | undefined> {
-    const { store, guard, nowMs } = this.#parts
+    const { store, guard, known, nowMs } = this.#parts
+    const { memory } = store
     const route = this.#parts.routes().routeFor(appId)
     if (route === undefined) return undefined
     const recipient = { route: route.name, appId, target: route.targetOf(pushkey.reveal(), data), data }
     const { device, badge, wakeUps } = this.#identities.ofDevice(recipient, route.countsPer)
     const owner = { route: route.name, deviceHash: device }
     const removed = await store.queue.forget(route.name, device)
-    const deduplication = new Deduplication(store.memory)
-    const remembered = new WakeUps(store.memory, randomUUID)
-    const [death, latestBadge, ...departures] = await Promise.all([
-      new DeadPushkeys(store.memory, guard, this.#identities, nowMs).forget(owner),
+    const deduplication = new Deduplication(memory)
+    const remembered = new WakeUps(memory, randomUUID)
+    const [death, wasDelivered, latestBadge, ...departures] = await Promise.all([
+      new DeadPushkeys({ memory, guard, known, identities: this.#identities, nowMs }).forget(owner),
+      known.forget(owner),
       deduplication.forgetLatest(owner, badge),
       ...wakeUps.map((wakeUp) => remembered.forget(owner, wakeUp)),
     ])
@@ -90,6 +94,7 @@ export class StoreOperator implements Operator {
       await Promise.all(all.slice(start, start + KEYS_AT_ONCE).map((delivery) => deduplication.forget(delivery)))
     return {
       death,
+      wasDelivered,
       latestBadge,
       departure: departures.includes(true),
       deliveries: deliveries.length,

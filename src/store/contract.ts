@@ -34,6 +34,8 @@ export interface NewDelivery {
   readonly delivery: Delivery
   /** Keys of the memory: if one of them has an entry, nothing is stored. */
   readonly unless: readonly string[]
+  /** A key of the memory: if it has no entry, nothing is stored. */
+  readonly requires?: string | undefined
   /** One of `unless`, which gets the delivery's id. */
   readonly claims: string | undefined
   /** Keys of the memory that are raised to the delivery's order. */
@@ -42,8 +44,8 @@ export interface NewDelivery {
   readonly lifetimeMs: number
 }
 
-/** It is durable; or which keys of `unless` have an entry. */
-export type Accepted = { readonly order: number } | { readonly found: readonly string[] }
+/** It is durable; or which keys of `unless` have an entry; or the key that it requires has none. */
+export type Accepted = { readonly order: number } | { readonly found: readonly string[] } | { readonly isRefused: true }
 
 /** What the store is to do with a delivery that was handed out. */
 export type Disposition =
@@ -157,6 +159,8 @@ export interface StoreHealth {
   readonly dangers: readonly string[]
   /** False when a danger is one that must take the process out of service. */
   readonly fit: boolean
+  /** How much of its room is in use, from 0 to 1; 0 where that is not known. */
+  readonly fill: number
 }
 
 export interface Store extends AsyncDisposable {

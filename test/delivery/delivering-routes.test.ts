@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { Secret } from '../../src/core/secret.ts'
+import { DeadLetterShare } from '../../src/delivery/dead-letter-share.ts'
 import { DeliveringRoutes } from '../../src/delivery/delivering-routes.ts'
 import { LocalSenders } from '../../src/sending/local-senders.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
@@ -38,6 +39,7 @@ beforeEach(async () => {
     queue: store.queue,
     deadPushkeys: store.deadPushkeys,
     deduplication: store.deduplication,
+    deadLetterShare: new DeadLetterShare({ ...store, nowMs: clock.nowMs }),
     metrics: new Metrics('0.0.0-test').delivery,
     log,
     nowMs: clock.nowMs,

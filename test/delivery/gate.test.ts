@@ -56,6 +56,15 @@ describe('the gate of a route', () => {
     expect(pending()).toEqual([0])
   })
 
+  it('asks with the next delivery when the probe was refused by our own rules: a garbage pushkey proves no credential', () => {
+    const { gate, log, pending, fire } = start()
+    gate.onOutcome(BLOCKED)
+    fire()
+    gate.onOutcome({ kind: 'rejected', reason: 'not a device token', isLocal: true })
+    expect(log).toEqual(['closed', 'blocked by InvalidProviderToken', 'one'])
+    expect(pending()).toEqual([0])
+  })
+
   it('resumes when the probe learns that its pushkey is dead: that answer needs a good credential', () => {
     const { gate, log, fire } = start()
     gate.onOutcome(BLOCKED)

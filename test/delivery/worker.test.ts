@@ -7,6 +7,7 @@ import { shortHash } from '../../src/core/identities.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import type { Sender } from '../../src/core/provider.ts'
 import type { Route } from '../../src/core/route.ts'
+import { DeadLetterShare } from '../../src/delivery/dead-letter-share.ts'
 import { Worker, type WorkerParts } from '../../src/delivery/worker.ts'
 import { Deduplication, rememberedOf } from '../../src/memory/deduplication.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
@@ -58,6 +59,7 @@ beforeEach(() => {
     },
     deadPushkeys: store.deadPushkeys,
     deduplication: store.deduplication,
+    deadLetterShare: new DeadLetterShare({ ...store, nowMs: clock.nowMs }),
     metrics: metrics.delivery,
     log,
     nowMs: clock.nowMs,

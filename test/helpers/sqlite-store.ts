@@ -9,6 +9,7 @@ import { Identities } from '../../src/core/identities.ts'
 import type { Keyring } from '../../src/core/keyring.ts'
 import { DeadPushkeys } from '../../src/memory/dead-pushkeys.ts'
 import { Deduplication } from '../../src/memory/deduplication.ts'
+import { KnownDevices } from '../../src/memory/known-devices.ts'
 import { RejectionGuard } from '../../src/memory/rejection-guard.ts'
 import type { Store } from '../../src/store/contract.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
@@ -19,6 +20,7 @@ export interface TestStore extends AsyncDisposable, Pick<Store, 'queue' | 'memor
   readonly keyring: Keyring
   readonly identities: Identities
   readonly guard: RejectionGuard
+  readonly known: KnownDevices
   readonly deadPushkeys: DeadPushkeys
   readonly deduplication: Deduplication
 }
@@ -38,6 +40,7 @@ export async function openTestStore(nowMs: () => number): Promise<TestStore> {
   const { queue, memory } = store
   const identities = new Identities(keyring)
   const guard = new RejectionGuard(memory, nowMs, () => {})
+  const known = new KnownDevices(memory, nowMs)
   return {
     store,
     queue,
@@ -45,7 +48,8 @@ export async function openTestStore(nowMs: () => number): Promise<TestStore> {
     keyring,
     identities,
     guard,
-    deadPushkeys: new DeadPushkeys(memory, guard, identities, nowMs),
+    known,
+    deadPushkeys: new DeadPushkeys({ memory, guard, known, identities, nowMs }),
     deduplication: new Deduplication(memory),
     async [Symbol.asyncDispose]() {
       await store.close()

@@ -79,18 +79,71 @@ describe('a device', () => {
 
   it('without pushkey_ts is probed once a day', async () => {
     const unnamed = { ...device, pushkeyTs: undefined }
+    await record({ kind: 'delivered' })
     await record(GONE, { pushkeyTs: undefined })
     expect(await deadPushkeys.admit(unnamed)).toBe('dead')
     clock.pass(DAY_MS)
     expect([await deadPushkeys.admit(unnamed), await deadPushkeys.admit(unnamed)]).toEqual(['probe', 'dead'])
   })
 
-  it('is forgotten after 30 days without a word of it', async () => {
+  it('that a push was delivered to is forgotten after 30 days without a word of it', async () => {
+    await record({ kind: 'delivered' })
     await record(GONE)
     clock.pass(29 * DAY_MS)
     expect(await deadPushkeys.admit(device)).toBe('dead')
     clock.pass(2 * DAY_MS)
     expect(await deadPushkeys.admit(device)).toBe('alive')
+  })
+})
+
+describe('a device that nothing was ever delivered to', () => {
+  const HOUR_MS = 3600_000
+
+  it('is forgotten after an hour, also where it is probed meanwhile', async () => {
+    await record(GONE)
+    clock.pass(HOUR_MS / 2)
+    expect(await deadPushkeys.admit({ ...device, pushkeyTs: clock.ms / 1000 + 5 })).toBe('probe')
+    clock.pass(HOUR_MS - 1)
+    expect(await deadPushkeys.admit(device)).toBe('dead')
+    clock.pass(1)
+    expect(await deadPushkeys.admit(device)).toBe('alive')
+  })
+
+  it('leaves nothing of its event: its death is the answer to that, too', async () => {
+    const deduplicationKey = randomUUID()
+    const dead = delivery({ deduplicationKey })
+    await store.deduplication.claim({ delivery: dead, attempt: 1, order: 1 })
+    await record(GONE, dead)
+    expect(await store.deduplication.isKnown(dead, deduplicationKey)).toBe(false)
+  })
+
+  it('has no place in the memory when 10,000 others of its app were called dead in this hour', async () => {
+    const others = Array.from({ length: 10_000 }, () => ({ deviceHash: randomUUID(), pushkeyTs: undefined }))
+    await Promise.all(others.map((other) => record(GONE, other)))
+    await record(GONE)
+    expect(await deadPushkeys.admit(device)).toBe('alive')
+    clock.pass(HOUR_MS)
+    await record(GONE)
+    expect(await deadPushkeys.admit(device)).not.toBe('alive')
+  })
+
+  it('has no say about its app, once that is known for a day by the devices that were delivered to', async () => {
+    const verdicts = async (count: number) => {
+      for (let index = 0; index < count; index += 1) await record(GONE, { deviceHash: randomUUID() })
+    }
+    await record({ kind: 'delivered' })
+    await store.known.flush()
+    clock.pass(DAY_MS)
+    await verdicts(40)
+    expect(await guard.windows(device.route)).toEqual([])
+  })
+
+  it('has a say in the first day, when nobody can be told from a stranger: a wrong topic must not unregister all', async () => {
+    await record({ kind: 'delivered' })
+    await store.known.flush()
+    clock.pass(DAY_MS - MINUTE_MS)
+    for (let index = 0; index < 40; index += 1) await record(GONE, { deviceHash: randomUUID() })
+    expect(await guard.windows(device.route)).toHaveLength(1)
   })
 })
 
@@ -159,7 +212,13 @@ describe('where the memory does not answer', () => {
   const away = () => Promise.reject(new StoreUnavailableError('away'))
   const broken = () => {
     const memory = instead(store.memory, { set: away, delete: away, addMembers: away })
-    return new DeadPushkeys(memory, new RejectionGuard(memory, clock.nowMs, () => {}), identities, clock.nowMs)
+    return new DeadPushkeys({
+      memory,
+      guard: new RejectionGuard(memory, clock.nowMs, () => {}),
+      known: store.known,
+      identities,
+      nowMs: clock.nowMs,
+    })
   }
 
   it('a delivered push stays delivered: that nobody wrote it down is not worth a second one', async () => {
@@ -179,7 +238,7 @@ it('nothing that is remembered holds a pushkey or the second of a registration',
       return store.memory.set(owner, key, value, lifetimeMs)
     },
   })
-  const watched = new DeadPushkeys(memory, guard, identities, clock.nowMs)
+  const watched = new DeadPushkeys({ memory, guard, known: store.known, identities, nowMs: clock.nowMs })
   const dead = delivery()
   await watched.record(dead, GONE)
   await watched.admit({ ...device, pushkeyTs: clock.ms / 1000 + 77 })

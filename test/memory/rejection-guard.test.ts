@@ -96,6 +96,39 @@ describe('the rejections of a route are suspected', () => {
     expect(await guard.windows(route)).toEqual([closed, { sinceMs: clock.ms - 5 * MINUTE_MS }])
   })
 
+  it('and told of once, however many verdicts come at the same time', async () => {
+    await Promise.all(Array.from({ length: 60 }, () => guard.record(route, randomUUID(), true)))
+    expect(told).toEqual([[route, true]])
+    expect(await guard.windows(route)).toHaveLength(1)
+  })
+
+  it('as one time when they end and begin again within five minutes, and told of once', async () => {
+    await verdicts(20, true)
+    const [{ sinceMs } = { sinceMs: 0 }] = await guard.windows(route)
+    for (let times = 0; times < 10; times += 1) {
+      await verdicts(25, false)
+      await verdicts(1, true)
+      clock.pass(MINUTE_MS)
+      await verdicts(30, true)
+    }
+    const windows = await guard.windows(route)
+    expect(windows.map((window) => window.sinceMs)).toEqual([sinceMs])
+    expect(told).toEqual([[route, true]])
+  })
+
+  it('in at most 50 times of a route: the first of them are then one', async () => {
+    for (let times = 0; times < 60; times += 1) {
+      await verdicts(20, true)
+      clock.pass(10 * MINUTE_MS)
+      await verdicts(1, true)
+      clock.pass(10 * MINUTE_MS)
+    }
+    const windows = await guard.windows(route)
+    expect(windows).toHaveLength(50)
+    expect(windows.every(({ untilMs }) => untilMs !== undefined)).toBe(true)
+    expect(windows[0]?.sinceMs).toBe(clock.ms - 60 * 20 * MINUTE_MS - 5 * MINUTE_MS)
+  })
+
   it('of that route alone', async () => {
     await verdicts(20, true)
     expect(await guard.windows(randomUUID())).toEqual([])

@@ -40,7 +40,7 @@ describe('a pushkey that died', () => {
   it('dead again under the same pushkey_ts, it died at that attempt: no second revival by the push service own date', () => {
     const pushkeyTs = DIED_SECONDS + 10
     const revived: Tombstone = { ...dead, revivedBy: registered(pushkeyTs).registration, isRevived: true }
-    const again = bury(revived, revived.revivedBy, DIED_MS, NOW_MS)
+    const again = bury(revived, revived.revivedBy, DIED_MS, false, NOW_MS)
     expect(again.deathMs).toBe(NOW_MS)
     expect(judge(again, { ...event, ...registered(pushkeyTs) }, NOW_MS).kind).toBe('dead')
     expect(judge(again, { ...event, ...registered(NOW_MS / 1000 + 5) }, NOW_MS).kind).toBe('probe')
@@ -52,6 +52,7 @@ describe('a pushkey that died', () => {
       { ...dead, revivedBy: registered(pushkeyTs).registration, isRevived: true },
       registered(pushkeyTs).registration,
       undefined,
+      false,
       NOW_MS,
     )
     expect(judge(again, { ...event, ...registered(pushkeyTs) }, NOW_MS).kind).toBe('dead')
@@ -86,19 +87,21 @@ describe('a pushkey that died', () => {
   })
 
   it('died when the push service says, and not in the future', () => {
-    expect(bury(undefined, 'registration 5', DIED_MS, NOW_MS).deathMs).toBe(DIED_MS)
-    expect(bury(undefined, 'registration 5', undefined, NOW_MS).deathMs).toBe(NOW_MS)
-    expect(bury(undefined, 'registration 5', NOW_MS + DAY_MS, NOW_MS).deathMs).toBe(NOW_MS)
+    expect(bury(undefined, 'registration 5', DIED_MS, false, NOW_MS).deathMs).toBe(DIED_MS)
+    expect(bury(undefined, 'registration 5', undefined, false, NOW_MS).deathMs).toBe(NOW_MS)
+    expect(bury(undefined, 'registration 5', NOW_MS + DAY_MS, false, NOW_MS).deathMs).toBe(NOW_MS)
   })
 
   it.each<Tombstone>([
     dead,
     { ...dead, revivedBy: 'registration 5', isRevived: true },
     { ...dead, probedMs: DIED_MS + DAY_MS },
+    { ...dead, isOfStranger: true },
   ])('is remembered as it was: %j', (tombstone) => {
     expect(decodeTombstone(encodeTombstone(tombstone))).toEqual({
       revivedBy: undefined,
       probedMs: undefined,
+      isOfStranger: false,
       ...tombstone,
     })
   })

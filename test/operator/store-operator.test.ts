@@ -42,6 +42,7 @@ beforeEach(() => {
   operator = new StoreOperator({
     store,
     guard,
+    known: store.known,
     keyring,
     nowMs: clock.nowMs,
     routes: () => routes,
@@ -134,7 +135,15 @@ describe('to forget a device', () => {
     await remember(store.memory, { delivery, unless: [], ...rememberedOf(delivery) }, order)
     return delivery
   }
-  const nothing = { death: false, latestBadge: false, departure: false, deliveries: 0, deadLetters: 0, unreadable: 0 }
+  const nothing = {
+    death: false,
+    wasDelivered: false,
+    latestBadge: false,
+    departure: false,
+    deliveries: 0,
+    deadLetters: 0,
+    unreadable: 0,
+  }
 
   it('of which nothing is known is said to have left nothing', async () => {
     expect(await forget()).toEqual(nothing)
@@ -145,10 +154,19 @@ describe('to forget a device', () => {
     const badgeKey = identities.badge(recipient, route.countsPer)
     const waiting = await add(recipient, { deduplicationKey })
     await add(recipient, { priority: 'counts', latestKey: badgeKey })
+    await deadPushkeys.record(waiting, { kind: 'delivered' })
+    await store.known.flush()
     await deadPushkeys.record(waiting, { kind: 'rejected', reason: 'Gone' })
     await wakeUps.plan(waiting, identities.wakeUp(recipient, 'low'), clock.ms, 60_000)
 
-    expect(await forget()).toEqual({ ...nothing, death: true, latestBadge: true, departure: true, deliveries: 2 })
+    expect(await forget()).toEqual({
+      ...nothing,
+      death: true,
+      wasDelivered: true,
+      latestBadge: true,
+      departure: true,
+      deliveries: 2,
+    })
     expect(await store.queue.depth(route.name)).toMatchObject({ waiting: 0 })
     expect(await deduplication.isKnown(waiting, deduplicationKey)).toBe(false)
     expect(await deadPushkeys.isDead({ delivery: waiting })).toBe(false)
@@ -174,6 +192,7 @@ describe('to forget a device', () => {
     const ofWeb = new StoreOperator({
       store,
       guard,
+      known: store.known,
       keyring,
       nowMs: clock.nowMs,
       routes: () => new Routes([web]),

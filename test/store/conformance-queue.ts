@@ -77,6 +77,29 @@ export function queueConformance(bench: () => Bench): void {
       expect((await queue.depth('a')).waiting).toBe(6)
     })
 
+    it('refuses what requires a key of the memory that has no entry, and stores what is beside it', async () => {
+      const { queue, memory } = bench().store
+      const deliveries = createDeliveries(3)
+      const [known = createDelivery(), stranger = known, plain = known] = deliveries
+      await memory.set(known, 'known:a', '1', 60_000)
+      await memory.set(stranger, 'event:b', '1', 60_000)
+      const common = { unless: ['event:b'], claims: undefined, raises: [], lifetimeMs: 60_000 }
+      const all = await queue.accept([
+        { ...common, unless: [], delivery: known, requires: 'known:a' },
+        { ...common, unless: [], delivery: stranger, requires: 'known:b' },
+        { ...common, unless: [], delivery: plain },
+        // What is there already is no news, whoever it is for.
+        { ...common, delivery: stranger, requires: 'known:b' },
+      ])
+      expect(all).toEqual([
+        { order: expect.any(Number) },
+        { isRefused: true },
+        { order: expect.any(Number) },
+        { found: ['event:b'] },
+      ])
+      expect((await queue.depth(ROUTE)).waiting).toBe(2)
+    })
+
     it('hands out what is added while it runs', async () => {
       const { queue } = bench().store
       const received = new Received()

@@ -17,6 +17,11 @@ export function deviceToken(pushkey: string, format: TokenFormat): string | unde
   return isToken && hex.length >= 2 * MIN_BYTES && hex.length <= 2 * MAX_BYTES ? hex : undefined
 }
 
+/** In some format: what is a token in another format than the configured one is the operator's mistake, and no stranger's. */
+export function isPossibleToken(pushkey: string): boolean {
+  return deviceToken(pushkey, 'base64') !== undefined || deviceToken(pushkey, 'hex') !== undefined
+}
+
 /** Both alphabets, padding or not, and the line breaks that some encoders add; '' when it is not base64. */
 function base64ToHex(text: string): string {
   const digits = text.replaceAll(/\s/g, '').replace(/={0,2}$/, '')

@@ -1,5 +1,6 @@
 /** Apple Push Notification service. */
 import type { ProviderKind, Ringing } from '../../core/provider.ts'
+import { isPossibleToken } from './device-token.ts'
 import { disclosures } from './disclosures.ts'
 import { inspect } from './inspect.ts'
 import { apnsOptions, type ApnsOptions } from './options.ts'
@@ -18,6 +19,7 @@ export const apns: ProviderKind<ApnsOptions> = {
   countsPer: 'pushkey',
   names: { through: 'Apple (APNs)', who: 'Apple' },
   disclosures,
+  isPossibleTarget: isPossibleToken,
   rings: ({ push_type: pushType }) => (pushType === 'voip' ? VOIP : undefined),
   inspect,
   renderer,

@@ -98,7 +98,7 @@ class ApnsSender implements Sender {
 
   async send(message: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {
     const device = deviceToken(pushkey.reveal(), this.#setup.format)
-    if (device === undefined) return { kind: 'rejected', reason: 'not a device token' }
+    if (device === undefined) return { kind: 'rejected', reason: 'not a device token', isLocal: true }
     const { headers, body } = message
     const whole = { headers: { ...this.#setup.headers, ...headers }, body }
     return this.#attempts.run(signal, (attempt) => this.#sendToEither(whole, device, attempt))

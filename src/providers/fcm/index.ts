@@ -4,6 +4,7 @@ import { disclosures } from './disclosures.ts'
 import { inspect } from './inspect.ts'
 import { fcmOptions, type FcmOptions } from './options.ts'
 import { renderer } from './payload.ts'
+import { isPossibleTarget } from './target.ts'
 
 export type { FcmOptions }
 
@@ -14,6 +15,7 @@ export const fcm: ProviderKind<FcmOptions> = {
   countsPer: 'pusher',
   names: { through: 'Google (FCM)', who: 'Google' },
   disclosures,
+  isPossibleTarget,
   inspect,
   renderer,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),

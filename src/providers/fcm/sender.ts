@@ -14,6 +14,7 @@ import { AccessTokens, type AccessToken } from './access-tokens.ts'
 import { outcomeOf, refusesAccessToken } from './answers.ts'
 import { DEFAULT_CONNECTIONS, type FcmOptions } from './options.ts'
 import { readServiceAccount, type ServiceAccount } from './service-account.ts'
+import { isPossibleTarget } from './target.ts'
 
 const FCM = 'https://fcm.googleapis.com'
 /** Google's least timeout for a send (docs/facts/fcm.md#pauses). */
@@ -38,8 +39,6 @@ const RULES: ConnectionRules = {
 const TOKEN_RULES: ConnectionRules = { ...RULES, reading: { ...READING, isEnough: () => false } }
 /** No device has it, so a dry run to it tells a good credential from a bad one and nothing else (docs/facts/fcm.md#dry-run). */
 const CHECK_TARGET = 'credential-check'
-/** Registration tokens and installation IDs are printable ASCII; what is not need not be asked about. */
-const POSSIBLE_TARGET = /^[\x21-\x7e]+$/
 
 export async function openSender(options: FcmOptions, context: ProviderContext): Promise<Sender> {
   const account = await readOrFail((report) => readServiceAccount(options, report))
@@ -80,7 +79,7 @@ class FcmSender implements Sender {
 
   async send({ body }: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {
     const key = pushkey.reveal()
-    if (!POSSIBLE_TARGET.test(key)) return { kind: 'rejected', reason: `not a ${this.#target}` }
+    if (!isPossibleTarget(key)) return { kind: 'rejected', reason: `not a ${this.#target}`, isLocal: true }
     const whole = withTarget(body, this.#target, key)
     if (whole === undefined) return { kind: 'failed', reason: 'not an FCM message' }
     return this.#attempts.run(signal, (attempt) => this.#attempt(`{"message":${whole}}`, attempt))

@@ -29,7 +29,7 @@ const DEADLINE_MS = 10_000
 /** For a host that has never taken a push. Longer than a connection may take to open, so that it is heard of why one did not. */
 const FIRST_DEADLINE_MS = 5000
 const WARNING_INTERVAL_MS = 3600_000
-const BAD_KEYS: Outcome = { kind: 'rejected', reason: 'bad_keys' }
+const BAD_KEYS: Outcome = { kind: 'rejected', reason: 'bad_keys', isLocal: true }
 const DROPPED =
   'Pushes are dropped whose endpoint is at a host that allowed_endpoints does not name; if it is one of a push service that your users have, add it there'
 const REFUSED_BY_PROXY =
@@ -95,6 +95,7 @@ class WebPushSender implements Sender {
   async send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome> {
     const outcome = await this.#attempts.run(signal, async (attempt) => {
       const found = this.#readTarget(target.reveal())
+      if (found.kind === 'rejected') return { ...found, isLocal: true }
       if (found.kind !== 'target') return found
       const visit = this.#destinations.admit(found)
       if ('kind' in visit) return visit

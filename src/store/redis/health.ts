@@ -36,6 +36,8 @@ export class Health {
   readonly #options: HealthOptions
   readonly #timer: NodeJS.Timeout
   readonly #onReady = (): void => void this.check()
+  /** How much of its room is in use, from 0 to 1, of each master that has answered. */
+  readonly #fills = new Map<string, number>()
   /** Of each master that has answered. */
   readonly #settings = new Map<string, Settings>()
   #checking: Promise<void> | undefined
@@ -54,6 +56,7 @@ export class Health {
       writable: this.#trouble()?.isEverywhere !== true,
       dangers: [...new Set(settings.flatMap(dangersOf))],
       fit: settings.every((each) => isFit(each, this.#options.requirePersistence)),
+      fill: Math.max(0, ...this.#fills.values()),
     }
   }
 
@@ -107,13 +110,16 @@ export class Health {
     const { work, conditions } = this.#options
     if (!isReady(work)) return
     const masters = mastersOf(work)
-    for (const master of this.#settings.keys()) if (!masters.has(master)) this.#settings.delete(master)
+    for (const known of [this.#settings, this.#fills])
+      for (const master of known.keys()) if (!masters.has(master)) known.delete(master)
     await Promise.all(
       [...masters].map(async ([master, node]) => {
         const infos = await Promise.all(sections.map((section) => infoOf(node, section))).catch(() => undefined)
         if (infos === undefined) return
         const [memory, persistence] = infos
-        conditions.measured(master, hasRoom(memory))
+        const fill = fillIn(memory)
+        this.#fills.set(master, fill)
+        conditions.measured(master, fill < 1)
         if (sections.includes('persistence')) this.#settings.set(master, settingsIn(memory, persistence))
       }),
     )
@@ -160,11 +166,12 @@ function isFit({ evictionPolicy, hasAppendOnlyFile }: Settings, requirePersisten
   return !mayEvict && (hasAppendOnlyFile === true || !requirePersistence)
 }
 
-/** True where Redis does not tell, or has no limit. */
-function hasRoom(memory: string | undefined): boolean {
+/** How much of what new deliveries may take is in use, from 0 to 1; 0 where Redis does not tell, or has no limit. */
+function fillIn(memory: string | undefined): number {
   const used = Number(fieldOf(memory, 'used_memory') ?? 0)
   const most = Number(fieldOf(memory, 'maxmemory') ?? 0)
-  return most === 0 || used < most - Math.min(RESERVED_BYTES, most * RESERVED_SHARE)
+  if (most === 0) return 0
+  return Math.min(1, used / (most - Math.min(RESERVED_BYTES, most * RESERVED_SHARE)))
 }
 
 function fieldOf(info: string | undefined, name: string): string | undefined {

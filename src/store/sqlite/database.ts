@@ -6,7 +6,7 @@ import { Sealer } from '../../core/keyring.ts'
 import { sealEnvelope } from '../envelope.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
 import { DeliveryTable } from './delivery-table.ts'
-import { assertRoom } from './disk-room.ts'
+import { assertRoom, fillOf } from './disk-room.ts'
 import { MemoryTable } from './memory-table.ts'
 import { readNewRows, type NewRow } from './new-rows.ts'
 import type {
@@ -67,7 +67,7 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, se
         probeRoom(database)
       }
       const steps = [deadLetters.purge(nowMs), memory.purge(nowMs), freePages(database)]
-      return { isMoreToDo: steps.includes(true) }
+      return { isMoreToDo: steps.includes(true), fill: fillOf(database, path, settings.maxBytes) }
     },
   }
 }
@@ -80,9 +80,10 @@ function add(
   memory: MemoryTable,
   nowMs: number,
 ): Output<'add'>[number] {
-  const { unless, claims, raises, lifetimeMs } = row
+  const { unless, requires, claims, raises, lifetimeMs } = row
   const found = unless.filter((key) => memory.has(key, nowMs))
   if (found.length > 0) return found
+  if (requires !== undefined && !memory.has(requires, nowMs)) return null
   const order = deliveries.add(row, sealEnvelope(sealer, row.route, row.envelope))
   if (claims !== undefined) memory.set({ key: claims, value: row.id, lifetimeMs, nowMs })
   for (const key of raises) memory.raise({ key, value: order, lifetimeMs, nowMs })

@@ -9,6 +9,14 @@ const RESERVED_BYTES = 32 * 1024 * 1024
 /** Of a disk so small that the reserve would be most of it. */
 const RESERVED_SHARE = 0.25
 
+/** How much of the room that there is for the file is in use, from 0 to 1: of the disk, or of `maxBytes`. Free pages of the file count as room. */
+export function fillOf(database: DatabaseSync, path: string, maxBytes = Infinity): number {
+  const pages = readNumber(database, 'pragma page_count') - readNumber(database, 'pragma freelist_count')
+  const used = pages * PAGE_BYTES
+  const { bavail, bsize } = statfsSync(dirname(path))
+  return Math.min(1, used / Math.min(maxBytes, used + Math.max(0, bavail * bsize - RESERVED_BYTES)))
+}
+
 /** Throws when nothing new must be stored. Free pages of the file count as room. */
 export function assertRoom(database: DatabaseSync, path: string): void {
   const { bavail, blocks, bsize } = statfsSync(dirname(path))

@@ -11,6 +11,7 @@ export interface NewRow {
   readonly envelope: string
   /** As of `NewDelivery` (store/contract.ts). */
   readonly unless: readonly string[]
+  readonly requires: string | undefined
   readonly claims: string | undefined
   readonly raises: readonly string[]
   readonly lifetimeMs: number
@@ -23,8 +24,8 @@ export interface NewRows {
   readonly numbers: readonly number[]
 }
 
-/** Route, id, `unless`, `claims`, `raises`, envelope. */
-const TEXTS = 6
+/** Route, id, `unless`, `claims`, `raises`, envelope, `requires`. */
+const TEXTS = 7
 /** Priority, three times, lifetime. */
 const NUMBERS = 5
 /** Between keys. No key holds it: they are made of hashes and fixed words. */
@@ -35,8 +36,8 @@ export class NewRowsWriter implements NewRows {
   readonly numbers: number[] = []
 
   append(row: NewRow): void {
-    const { route, id, unless, claims = '', raises, envelope } = row
-    this.texts.push(route, id, unless.join(SEPARATOR), claims, raises.join(SEPARATOR), envelope)
+    const { route, id, unless, claims = '', raises, envelope, requires = '' } = row
+    this.texts.push(route, id, unless.join(SEPARATOR), claims, raises.join(SEPARATOR), envelope, requires)
     this.numbers.push(row.priority, row.acceptedAtMs, row.dueAtMs, row.expiresAtMs, row.lifetimeMs)
   }
 }
@@ -46,10 +47,12 @@ export function readNewRows({ texts, numbers }: NewRows): readonly NewRow[] {
     const text = (index: number): string => texts[row * TEXTS + index] ?? ''
     const number = (index: number): number => numbers[row * NUMBERS + index] ?? 0
     const claims = text(3)
+    const requires = text(6)
     return {
       route: text(0),
       id: text(1),
       unless: keysIn(text(2)),
+      requires: requires === '' ? undefined : requires,
       claims: claims === '' ? undefined : claims,
       raises: keysIn(text(4)),
       envelope: text(5),

@@ -35,6 +35,7 @@ class SqliteStore implements Store {
   readonly #nowMs: () => number
   readonly #dangers: readonly string[]
   #timer: NodeJS.Timeout | undefined
+  #fill = 0
 
   constructor(thread: DatabaseThread, queue: SqliteQueue, nowMs: () => number, synchronous: 'FULL' | 'NORMAL') {
     this.#thread = thread
@@ -47,7 +48,7 @@ class SqliteStore implements Store {
   }
 
   health(): StoreHealth {
-    return { writable: this.#thread.isWritable, dangers: this.#dangers, fit: true }
+    return { writable: this.#thread.isWritable, dangers: this.#dangers, fit: true, fill: this.#fill }
   }
 
   #maintainAfter(delayMs: number): void {
@@ -58,7 +59,10 @@ class SqliteStore implements Store {
     this.memory.purgeSets()
     const input = { nowMs: this.#nowMs(), probe: !this.#thread.isWritable }
     const steps = await Promise.all([
-      this.#thread.run({ name: 'maintain', input }).then(({ isMoreToDo }) => isMoreToDo),
+      this.#thread.run({ name: 'maintain', input }).then(({ isMoreToDo, fill }) => {
+        this.#fill = fill
+        return isMoreToDo
+      }),
       this.queue.sweep(),
     ]).catch(() => [false])
     const isMoreToDo = steps.includes(true)

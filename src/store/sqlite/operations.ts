@@ -67,10 +67,10 @@ interface Entry extends AtTime {
 }
 
 export interface Operations {
-  /** Of each its order; or, where it was not stored, which keys of `unless` have an entry. */
+  /** Of each its order; or, where it was not stored, which keys of `unless` have an entry, or null because the key that it requires has none. */
   readonly add: {
     readonly input: AtTime & { readonly rows: NewRows }
-    readonly output: readonly (number | readonly string[])[]
+    readonly output: readonly (number | readonly string[] | null)[]
   }
   /** At most `limit` deliveries that are due, and the time when the next one will be; where there may be more that are due: when the next call will be. */
   readonly fetchDue: {
@@ -126,7 +126,8 @@ export interface Operations {
   /** One small step of removing what is past its lifetime. `probe`: fails unless a delivery could be stored. */
   readonly maintain: {
     readonly input: AtTime & { readonly probe: boolean }
-    readonly output: { readonly isMoreToDo: boolean }
+    /** `fill`: how much of its room is in use, from 0 to 1. */
+    readonly output: { readonly isMoreToDo: boolean; readonly fill: number }
   }
 }
 

@@ -52,9 +52,10 @@ export class Writer {
       turn.deliveries.push(each)
     }
     const results = await turn.results
-    return results
-      .slice(start, start + deliveries.length)
-      .map((result) => (typeof result === 'number' ? { order: result } : { found: result }))
+    return results.slice(start, start + deliveries.length).map((result) => {
+      if (result === null) return { isRefused: true }
+      return typeof result === 'number' ? { order: result } : { found: result }
+    })
   }
 
   /** The order of the last delivery that raised a key; undefined when it is not known here. */
@@ -100,7 +101,7 @@ export class Writer {
     forgetOldest(this.#lastOrders, MAX_KNOWN_ORDERS)
   }
 
-  #rowOf({ delivery, unless, claims, raises, lifetimeMs }: NewDelivery): NewRow {
+  #rowOf({ delivery, unless, requires, claims, raises, lifetimeMs }: NewDelivery): NewRow {
     const { id, route, priority, acceptedAtMs, dueAtMs = acceptedAtMs, expiresAtMs } = delivery
     return {
       id,
@@ -111,6 +112,7 @@ export class Writer {
       expiresAtMs: Math.trunc(expiresAtMs),
       envelope: envelopeOf([delivery]),
       unless,
+      requires,
       claims,
       raises,
       lifetimeMs,

@@ -129,7 +129,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       ['é', 'é'],
     ])('whose token holds %s is refused without asking', async (_what, token) => {
       const sender = await openSender()
-      expect(await send(sender, token)).toEqual({ kind: 'rejected', reason: 'not a token' })
+      expect(await send(sender, token)).toEqual({ kind: 'rejected', reason: 'not a token', isLocal: true })
       expect(simulator.received).toEqual([])
     })
 

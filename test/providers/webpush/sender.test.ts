@@ -96,6 +96,8 @@ function send(sender: Sender, { endpoint, p256dh, auth }: Subscription, signal =
 
 /** What is known of a request that the other side gave up. */
 const RESET = { h2: 'stream reset', 'http/1.1': 'ECONNRESET' } as const
+/** By our own rules. */
+const refused = (reason: string) => ({ kind: 'rejected', reason, isLocal: true })
 const atFakeHost = { origin: 'https://push.fake.test' }
 
 describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
@@ -128,7 +130,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       const target = new Secret(webpush.targetOf?.(p256dh, { endpoint, auth }) ?? '')
       const large = { ...message, body: JSON.stringify('x'.repeat(3991)) }
       const allowed = await openSender({ endpoint: simulator.url, allow_private_endpoints: ['127.0.0.1'] })
-      expect(await sender.send(large, target, never)).toEqual({ kind: 'rejected', reason: 'private_address' })
+      expect(await sender.send(large, target, never)).toEqual(refused('private_address'))
       expect(await allowed.send(large, target, never)).toEqual({ kind: 'delivered' })
       expect(simulator.received[0]?.body.length).toBe(4096)
     })
@@ -152,7 +154,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
     it('is rejected without asking when there is no way to the device', async () => {
       const sender = await openSender()
       const subscription = simulator.subscribe('phone', atFakeHost)
-      expect(await send(sender, { ...subscription, auth: 'x' })).toEqual({ kind: 'rejected', reason: 'bad_keys' })
+      expect(await send(sender, { ...subscription, auth: 'x' })).toEqual(refused('bad_keys'))
       expect(await sender.send(message, new Secret('left by another type of app'), never)).toMatchObject({
         kind: 'rejected',
       })
@@ -437,7 +439,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
         Promise.reject(new Error('the DNS was asked')),
       )
       expect(await send(sender, atHost('localhost'))).toEqual({ kind: 'delivered' })
-      expect(await send(sender, atHost('127.0.0.1'))).toEqual({ kind: 'rejected', reason: 'private_address' })
+      expect(await send(sender, atHost('127.0.0.1'))).toEqual(refused('private_address'))
     })
   })
 
