@@ -46,8 +46,20 @@ export const KEPT: readonly Kept[] = [
     what: "that a device's address (pushkey) is dead",
     readable:
       'a keyed hash of app and pushkey, and of its registration when it was registered again; times, in minutes',
-    lifetime: '30 days',
+    lifetime: '30 days; of a device that no push was delivered to an hour, at most 10,000 per app in an hour',
     why: 'The homeserver is told, so that it stops',
+  },
+  {
+    what: 'that a push was delivered to a device',
+    readable: 'a keyed hash of app and pushkey; the day',
+    lifetime: '30 days, renewed once a week at most; at most 2,000,000 per app',
+    why: 'Anybody can post for devices that nobody has: those get what these leave free',
+  },
+  {
+    what: 'since when it is noted to which devices of an app pushes were delivered',
+    readable: 'the name of the app, a time',
+    lifetime: '30 days after the last delivery',
+    why: 'Before, a new device could not be told from one that nobody has',
   },
   {
     what: 'how many addresses of devices were called dead in the last minutes',

@@ -13,6 +13,8 @@ export interface Script {
   readonly retryAfter?: string | undefined
   /** `n1`: only so many times, then accepted. */
   readonly times?: number | undefined
+  /** `o1`: so many times accepted, before all else. */
+  readonly acceptedFirst?: number | undefined
   /** `d50`: answered so much later. */
   readonly delayMs?: number | undefined
   /** `hang`: never answered. */
@@ -53,6 +55,7 @@ function parseValue(option: string): Script | undefined {
   if (/^\d+$/.test(value)) {
     if (letter === 's') return { status: Number(value) }
     if (letter === 'n') return { times: Number(value) }
+    if (letter === 'o') return { acceptedFirst: Number(value) }
     if (letter === 'd') return { delayMs: Number(value) }
   }
   if (letter === 'r' && value !== '') return { reason: value }
@@ -67,9 +70,10 @@ export class ScriptedAnswers {
   /** Counts one request; undefined when it is to be accepted as usual. */
   next(tokenText: string): Script | undefined {
     const script = parseScript(tokenText)
-    if (script?.times === undefined) return script
+    if (script?.times === undefined && script?.acceptedFirst === undefined) return script
+    const { acceptedFirst = 0, times = Infinity } = script
     const asked = (this.#asked.get(tokenText) ?? 0) + 1
     this.#asked.set(tokenText, asked)
-    return asked > script.times ? undefined : script
+    return asked <= acceptedFirst || asked > acceptedFirst + times ? undefined : script
   }
 }

@@ -22,7 +22,8 @@ import { startRedis, type TestRedis } from '../helpers/redis.ts'
 
 const IOS = 'com.example.ios'
 const ANDROID = 'com.example.android'
-const DAY_MS = 24 * 3600_000
+const HOUR_MS = 3600_000
+const DAY_MS = 24 * HOUR_MS
 const COALESCE_MS = 10 * 60_000
 
 /** As src/privacy/retention.ts has it in words. */
@@ -30,25 +31,36 @@ const LIFETIMES_MS: readonly (readonly [key: RegExp, lifetimeMs: number])[] = [
   [/:event:/, DAY_MS],
   [/:latest:/, DAY_MS],
   [/:wake:/, COALESCE_MS],
-  [/:memory:dead:/, 30 * DAY_MS],
+  // Nothing was ever delivered to them.
+  [/:memory:dead:/, HOUR_MS],
+  [/:memory:known:/, restOfDay() + 29 * DAY_MS],
+  [/:memory:known-since:/, 30 * DAY_MS],
   [/:breaker:(?:attempted|rejected):/, 6 * 60_000],
   [/:breaker:windows:/, 30 * DAY_MS],
   [/\}:dead:(?:deaths|facts|sealed)$/, 7 * DAY_MS],
 ]
 
-const ALL = ['breaker', 'dead', 'dead letter', 'delivery', 'event', 'latest', 'wake']
+const ALL = ['breaker', 'dead', 'dead letter', 'delivery', 'event', 'known', 'known-since', 'latest', 'wake']
 const WITHOUT_WAKE = ALL.filter((word) => word !== 'wake')
+const OF_DEVICES = ['breaker', 'known', 'known-since']
 /** After so many days this is left. What waits is given up when it has expired, and that is 7 days more. */
 const STAGES: readonly (readonly [days: number, left: readonly string[]])[] = [
   [0, ALL],
   [0.02, WITHOUT_WAKE],
-  [0.99, WITHOUT_WAKE],
-  [1.01, ['breaker', 'dead', 'dead letter']],
-  [7.99, ['breaker', 'dead', 'dead letter']],
-  [8.03, ['breaker', 'dead']],
-  [29.99, ['breaker', 'dead']],
+  [0.05, WITHOUT_WAKE.filter((word) => word !== 'dead')],
+  [0.99, WITHOUT_WAKE.filter((word) => word !== 'dead')],
+  [1.01, ['breaker', 'dead letter', 'known', 'known-since']],
+  [7.99, ['breaker', 'dead letter', 'known', 'known-since']],
+  [8.03, OF_DEVICES],
+  [28.99, OF_DEVICES],
+  // They end with a day: perhaps not yet.
+  [29.99, restOfDay() > 0.99 * DAY_MS ? OF_DEVICES : ['breaker', 'known-since']],
   [30.01, []],
 ]
+
+function restOfDay(): number {
+  return DAY_MS - (Date.now() % DAY_MS)
+}
 
 /** What stays in Redis as long as it: the names of apps, and of each app BullMQ's counters, settings, and the ids of its last jobs. */
 const OF_APPS = /^\{hushgate(?:\}:(?:routes|routes-version)|:[^}]*\}:queue:(?:id|meta|pc|marker|events))$/
@@ -150,6 +162,7 @@ describe('what is kept', () => {
         const store = `{ url: "redis://127.0.0.1:${redis.port}" }`
         await using gateway = await startGateway({ folder, store, appsYaml })
         await busyDay(gateway)
+        await until('it is noted who was delivered to', async () => (await client.keys('*:known:*')).length > 0)
         await expectLifetimes(client)
       }
       const keyring = await keyringOf()

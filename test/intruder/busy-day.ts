@@ -19,7 +19,7 @@ const HOMESERVERS = ['matrix.example.org', 'chat.example.net', 'example.com']
 const BLOCKED_APP = 'im.example.blocked'
 /** What each push service is told to answer, and how many in a hundred devices get it. */
 const FATES: readonly { readonly percent: number; readonly scripts: Readonly<Record<Service, string>> }[] = [
-  { percent: 8, scripts: { apns: 'xrUnregistered', fcm: 'xrUNREGISTERED', webpush: 'xs410' } },
+  { percent: 8, scripts: { apns: 'xo1.rUnregistered', fcm: 'xo1.rUNREGISTERED', webpush: 'xo1.s410' } },
   { percent: 5, scripts: { apns: 'xs400.rBadMessageId', fcm: 'xs400.rINVALID_ARGUMENT', webpush: 'xs400' } },
   { percent: 5, scripts: { apns: 'xs503.a1.n1', fcm: 'xs503.a1.n1', webpush: 'xs503.a1.n1' } },
 ]

@@ -46,6 +46,7 @@ describe.each(STORES)('of a busy day on %s', (store) => {
     expect(has(/\bevent:[\w-]{43}/)).toBeGreaterThan(500)
     expect(has(/\bdead:[\w-]{43}/)).toBeGreaterThan(5)
     expect(has(/\bdead:[\w-]{43}.*[\w-]{43}/)).toBeGreaterThan(1)
+    expect(has(/\bknown:[\w-]{43}/)).toBeGreaterThan(5)
     expect(has(/\blatest:[\w-]{43}/)).toBeGreaterThan(5)
     expect(has(/BadMessageId/)).toBeGreaterThan(2)
     expect(loot.sealed.length).toBeGreaterThan(30)

@@ -164,7 +164,7 @@ export class Intruder {
     for (const record of this.#loot.records) groups.join(namesIn(record))
     const logged = new Set(this.#loggedHashes().map((hash) => `short ${hash}`))
     const isOfEvent = (name: string) => name.startsWith('event:') || name.startsWith('latest:')
-    const isOfDevice = (name: string) => name.startsWith('dead:') || logged.has(name)
+    const isOfDevice = (name: string) => /^(?:dead|known):/.test(name) || logged.has(name)
     return groups.all().filter((names) => names.some(isOfEvent) && names.some(isOfDevice))
   }
 
@@ -247,7 +247,7 @@ const GUESSED_METHODS: readonly Method[] = [
 /** Everything in a record that names one thing and nothing else. */
 function namesIn(record: string): string[] {
   const short = (hash: string) => `short ${Buffer.from(hash, 'base64url').toString('hex', 0, LOGGED_BYTES)}`
-  const hashes = [...record.matchAll(/(?:\b(event|latest|dead):)?(?<![\w-])([\w-]{43})(?![\w-])/g)]
+  const hashes = [...record.matchAll(/(?:\b(event|latest|dead|known):)?(?<![\w-])([\w-]{43})(?![\w-])/g)]
   return [
     ...hashes.flatMap(([, kind, hash = '']) => [hash, short(hash), ...(kind === undefined ? [] : [`${kind}:${hash}`])]),
     ...[...record.matchAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g)].map(([uuid]) => uuid),

@@ -6,6 +6,7 @@ describe('an answer scripted by a device token', () => {
     ['xs503-phone', { status: 503 }],
     ['xrUnregistered-1', { reason: 'Unregistered' }],
     ['xs429.a2.n1-phone-1', { status: 429, retryAfter: '2', times: 1 }],
+    ['xo1.rUnregistered-1', { acceptedFirst: 1, reason: 'Unregistered' }],
     ['xaFri-1', { retryAfter: 'Fri' }],
     ['xd50-1', { delayMs: 50 }],
     ['xhang-1', { hang: true }],
@@ -30,5 +31,7 @@ describe('an answer scripted by a device token', () => {
     expect(statuses('xs503.n2-a')).toEqual([503, 503, undefined])
     expect(statuses('xs503.n1-b')).toEqual([503, undefined, undefined])
     expect(statuses('xs503-c')).toEqual([503, 503, 503])
+    expect(statuses('xo1.s410-d')).toEqual([undefined, 410, 410])
+    expect(statuses('xo1.s410.n1-e')).toEqual([undefined, 410, undefined])
   })
 })
