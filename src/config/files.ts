@@ -1,6 +1,6 @@
 /** Reading files so that a failure is a sentence, and a later change can be seen. */
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { constants, readFile, stat } from 'node:fs/promises'
 import { codeOf } from '../core/error-code.ts'
 import type { FileHashes } from './config-error.ts'
 
@@ -29,6 +29,12 @@ export async function readText(path: string): Promise<FileText> {
 
 export async function hashFiles(paths: Iterable<string>): Promise<FileHashes> {
   return new Map(await Promise.all([...paths].map(async (path) => [path, (await readText(path)).hash] as const)))
+}
+
+/** Whether any user of the machine may read or change it. */
+export async function isOpenToAll(path: string): Promise<boolean> {
+  const { mode } = await stat(path)
+  return (mode & (constants.S_IROTH | constants.S_IWOTH)) !== 0
 }
 
 export async function exists(path: string): Promise<boolean> {

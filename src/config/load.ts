@@ -9,7 +9,7 @@ import { checkValue } from './check-value.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { AdminConfig, Config, KeyFile, QueueConfig } from './config.ts'
 import type { SettingPath } from './config-error.ts'
-import { exists } from './files.ts'
+import { exists, isOpenToAll } from './files.ts'
 import { readHttp } from './http.ts'
 import { DEFAULT_KEY_FILE, DEFAULT_TOKEN_FILE, parseToken } from './keys.ts'
 import { startLoading, type Loading } from './loading.ts'
@@ -176,5 +176,8 @@ function keyFile(
 /** Undefined when it is not there; that is reported unless it is ours to make. */
 async function readKey(file: KeyFile, path: SettingPath, loading: Loading): Promise<string | undefined> {
   if (file.isOurs && !(await exists(file.path))) return undefined
-  return loading.read(file.path, path)
+  const text = await loading.read(file.path, path)
+  if (text !== undefined && (await isOpenToAll(file.path)))
+    loading.warn(path, 'every user of this machine can read the file, or change it; take that away with: chmod o= FILE')
+  return text
 }

@@ -28,13 +28,18 @@ export function startLoading(file: string): Loading {
   const mistakes: Mistake[] = []
   const lineOf = (path: SettingPath): number => loading.source?.lineOf(path) ?? 1
   const nameOf = (path: SettingPath): string => formatPath(loading.source?.nameOf?.(path) ?? path)
+  /** A file's name from an environment variable is shown as it is written: the variable may hold a secret that does not belong there. */
+  const shown = (path: SettingPath, message: string): string => {
+    const { written, filled } = loading.source?.filledIn?.(path) ?? { written: '', filled: '' }
+    return filled === '' ? message : message.replaceAll(loading.resolve(filled), written)
+  }
   const loading: Loading = {
     file,
     files,
     source: undefined,
     warnings: [],
     reportAt: (path, line, message) => mistakes.push({ path: nameOf(path), file, line, message }),
-    report: (path, message) => loading.reportAt(path, lineOf(path), message),
+    report: (path, message) => loading.reportAt(path, lineOf(path), shown(path, message)),
     warnAt: (path, line, message) => loading.warnings.push({ path: nameOf(path), file, line, message }),
     warn: (path, message) => loading.warnAt(path, lineOf(path), message),
     isReported: (path) => mistakes.some((mistake) => mistake.path === nameOf(path)),

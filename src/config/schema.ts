@@ -167,7 +167,7 @@ const queue = section('How long and how much is kept.', {
     1_000_000,
     1,
     1_000_000_000,
-    'Pushes one app may have waiting; beyond it homeservers are told to come back (503).',
+    'Pushes one app may have waiting; beyond it homeservers are told to come back (503). The second half is for devices that a push was delivered to before.',
   ),
   concurrency: wholeNumber(1000, 1, 10_000, 'Pushes of one app on their way at once, in each process.'),
   encryption_key_file: filePath(

@@ -14,6 +14,13 @@ export interface Source {
   lineOf(path: SettingPath): number
   /** It came from an environment variable: always text, and not to be shown. */
   isFromEnvironment(path: SettingPath): boolean
+  /** Of what came from one: as it is written, with the name of the variable, and what that made of it. */
+  filledIn?(path: SettingPath): FilledIn | undefined
+}
+
+export interface FilledIn {
+  readonly written: string
+  readonly filled: string
 }
 
 /** Not `yaml`'s own messages, which quote the file: it may hold secrets. */
@@ -57,6 +64,7 @@ export function readSource(text: string, env: Environment, report: Report): Sour
     value: problems.length === 0 ? reader.read(document.contents, []) : undefined,
     lineOf: (path) => reader.lineOf(path),
     isFromEnvironment: (path) => reader.isFromEnvironment(path),
+    filledIn: (path) => reader.filledIn(path),
   }
 }
 
@@ -66,7 +74,7 @@ class YamlReader {
   readonly #env: Environment
   readonly #report: Report
   readonly #lines = new Map<string, number>()
-  readonly #substituted = new Set<string>()
+  readonly #substituted = new Map<string, FilledIn>()
 
   constructor(counter: LineCounter, env: Environment, report: Report) {
     this.#counter = counter
@@ -87,7 +95,11 @@ class YamlReader {
   }
 
   isFromEnvironment(path: SettingPath): boolean {
-    return this.#substituted.has(JSON.stringify(path))
+    return this.filledIn(path) !== undefined
+  }
+
+  filledIn(path: SettingPath): FilledIn | undefined {
+    return this.#substituted.get(JSON.stringify(path))
   }
 
   read(node: ParsedNode | null, path: SettingPath): unknown {
@@ -122,9 +134,10 @@ class YamlReader {
   }
 
   #fillIn(value: string, path: SettingPath): string {
-    return value.replaceAll(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, name: string | undefined, end: string) => {
+    let isFromEnvironment = false
+    const text = value.replaceAll(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, name: string | undefined, end: string) => {
       if (name === undefined) return '${'
-      this.#substituted.add(JSON.stringify(path))
+      isFromEnvironment = true
       const isName = end !== '' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
       const filled = isName && Object.hasOwn(this.#env, name) ? this.#env[name] : undefined
       const report = (message: string): void => this.#report(path, this.lineOf(path), message)
@@ -132,6 +145,8 @@ class YamlReader {
       else if (filled === undefined) report(`the environment variable ${name} is not set`)
       return filled ?? whole
     })
+    if (isFromEnvironment) this.#substituted.set(JSON.stringify(path), { written: value, filled: text })
+    return text
   }
 }
 

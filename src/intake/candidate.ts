@@ -1,13 +1,14 @@
 /** From one device of a notification to the delivery that is to be stored for it. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { OpenRoute } from '../config/routes.ts'
-import type { Delivery } from '../core/delivery.ts'
+import type { Delivery, Priority } from '../core/delivery.ts'
 import type { EncryptForDevice } from '../core/device-key.ts'
 import type { Identities, Recipient } from '../core/identities.ts'
 import type { Rendered } from '../core/message.ts'
 import type { Device, Notification } from '../core/notification.ts'
 import { badgeOf, isTestPush, type Sealing } from '../core/privacy-policy.ts'
 import { Secret } from '../core/secret.ts'
+import type { KnownDevices } from '../memory/known-devices.ts'
 import { preparePush, renderPush, type PreparedPush, type PushNames } from './prepare-push.ts'
 import type { Schedule, Scheduler } from './schedule.ts'
 
@@ -32,6 +33,7 @@ export interface CandidateParts {
   readonly identities: Identities
   readonly scheduler: Scheduler
   readonly encryptForDevice: EncryptForDevice
+  readonly known: Pick<KnownDevices, 'isTrusted'>
 }
 
 /** How long a push is worth delivering, and a call. */
@@ -72,8 +74,15 @@ export class Candidates {
     const prepared = preparePush(notification, device, route, { ...maxAges, nowMs, encryptForDevice, randomBytes })
     if (prepared === undefined) return undefined
     const { push, timing } = prepared
+    const priority = await this.#priorityOf(addressee, prepared.priority)
     const departing = { push, timing, recipient, deviceHash, pushkeyTs: device.pushkeyTs }
-    return this.#render(addressee, prepared, await scheduler.schedule(departing, nowMs), nowMs)
+    return this.#render(addressee, { ...prepared, priority }, await scheduler.schedule(departing, nowMs), nowMs)
+  }
+
+  /** Anybody can call whom nobody has: that must not overtake others' pushes. */
+  async #priorityOf({ route, deviceHash }: Addressee, priority: Priority): Promise<Priority> {
+    if (priority !== 'call' || route.alwaysRings) return priority
+    return (await this.#parts.known.isTrusted({ route: route.name, deviceHash })) ? 'call' : 'event'
   }
 
   #render(

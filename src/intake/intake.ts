@@ -65,7 +65,7 @@ export class Intake {
     this.#parts = parts
     this.#configured = { routes, settings }
     const scheduler = new Scheduler(new WakeUps(store.memory, randomUUID), identities)
-    this.#candidates = new Candidates({ identities, scheduler, encryptForDevice })
+    this.#candidates = new Candidates({ identities, scheduler, encryptForDevice, known })
     this.#highWaterMark = new HighWaterMark({ store, known, nowMs })
     this.#unknownAppWarnings = new Throttle(UNKNOWN_APP_WARNING_MS, nowMs)
   }

@@ -70,6 +70,17 @@ export class KnownDevices {
     return since === undefined || this.#nowMs() - Number(since) < LEARNING_MS
   }
 
+  /** Not a stranger, as far as can be told. Never rejects: what cannot be told is nobody's fault. */
+  async isTrusted(device: Device): Promise<boolean> {
+    if (this.isRemembered(device.deviceHash)) return true
+    try {
+      const [isKnown, isLearning] = await Promise.all([this.isKnown(device), this.isLearning(device.route)])
+      return isKnown || isLearning
+    } catch {
+      return true
+    }
+  }
+
   /** Resolves with whether it was known. */
   forget(device: Device): Promise<boolean> {
     this.#remembered.delete(device.deviceHash)

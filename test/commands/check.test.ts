@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { check, type CheckOptions } from '../../src/commands/check.ts'
 import { configFolder, kinds, type ConfigFolder } from '../helpers/config-folder.ts'
@@ -35,6 +36,32 @@ describe('hushgate check', () => {
         '',
       ].join('\n'),
     })
+  })
+
+  it('shows no secret that an environment variable holds in the place of the name of a file', async () => {
+    await using folder = await configFolder()
+    const env = { SECRET: 'xoxb-super-secret', FOLDER: '/nowhere' }
+    const { stderr } = await run(
+      folder,
+      'admin: { token_file: "${SECRET}" }\napps:\n  a: { type: pigeon, key_file: "${SECRET}" }\n  b: { type: pigeon, key_file: "${FOLDER}/key" }\n',
+      { env },
+    )
+    expect(stderr).not.toContain('super-secret')
+    expect(stderr).toContain('admin.token_file: ${SECRET} does not exist')
+    expect(stderr).toContain('apps.a.key_file: ${SECRET} does not exist')
+    expect(stderr).toContain('apps.b.key_file: ${FOLDER}/key does not exist')
+  })
+
+  it('warns of keys that every user of the machine can read', async () => {
+    await using folder = await configFolder()
+    await folder.write('token', 'a token of more than 22 characters'.replaceAll(' ', '-'))
+    await chmod(folder.at('token'), 0o644)
+    const yaml = 'admin: { token_file: token }\napps:\n  a: { type: pigeon, key_file: key }\n'
+    const { code, stderr } = await run(folder, yaml)
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/:1: admin\.token_file: every user of this machine can read the file/)
+    await chmod(folder.at('token'), 0o640)
+    expect((await run(folder, yaml)).stderr).toBe('')
   })
 
   it('asks each push service with --online, and fails when one refuses', async () => {

@@ -31,7 +31,7 @@ async function onFreePorts(
 }
 
 async function rejected(url: string, appId: string): Promise<unknown> {
-  const notification = { event_id: '$event', devices: [{ app_id: appId, pushkey: 'a-pushkey' }] }
+  const notification = { event_id: '$event', devices: [{ app_id: appId, pushkey: 'some-pushkey' }] }
   return (await pushTo(url, notification)).json
 }
 
@@ -54,7 +54,7 @@ describe('hushgate serve --sygnal', () => {
       .toBe(200)
     const health = await fetch(`${url}/health`)
     expect([health.status, await health.text()]).toEqual([200, ''])
-    expect(await rejected(url, 'com.example.nobody')).toEqual({ rejected: ['a-pushkey'] })
+    expect(await rejected(url, 'com.example.nobody')).toEqual({ rejected: ['some-pushkey'] })
     gateway.signal('SIGTERM')
     expect(await gateway.ended).toMatchObject({ code: 0, stderr: '' })
   })
@@ -65,7 +65,7 @@ describe('hushgate serve --sygnal', () => {
     await using gateway = startHushgate(['serve', '--sygnal', 'sygnal.yaml'], { folder: folder.path })
     await gateway.printed('Hushgate is running')
     expect(gateway.stdout()).toContain('"a.*" and "*.b" both match "a.b"; such an app_id is treated as unknown')
-    expect(await rejected(url, 'a.b')).toEqual({ rejected: ['a-pushkey'] })
+    expect(await rejected(url, 'a.b')).toEqual({ rejected: ['some-pushkey'] })
     expect(await rejected(url, 'a.c')).toEqual({ rejected: [] })
   })
 

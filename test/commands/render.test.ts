@@ -87,8 +87,9 @@ async function queued(app: string, fields: object): Promise<Message | undefined>
 function deviceOf(app: string): object {
   return {
     app_id: app,
-    pushkey: Buffer.alloc(32, 7).toString('base64'),
-    data: { endpoint: 'https://push.example.org' },
+    // As long as a browser's key.
+    pushkey: Buffer.alloc(65, 7).toString('base64'),
+    data: { endpoint: 'https://push.example.org', auth: Buffer.alloc(16, 7).toString('base64') },
   }
 }
 

@@ -8,6 +8,7 @@ import { encryptForDevice } from '../../src/intake/encrypt-for-device.ts'
 import { Intake, type IntakeParts, type IntakeSettings } from '../../src/intake/intake.ts'
 import { DeadPushkeys } from '../../src/memory/dead-pushkeys.ts'
 import { Deduplication } from '../../src/memory/deduplication.ts'
+import { KnownDevices } from '../../src/memory/known-devices.ts'
 import { RejectionGuard } from '../../src/memory/rejection-guard.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import { createSubscriptionSecrets } from '../../src/simulators/webpush-encryption.ts'
@@ -105,6 +106,20 @@ describe('what is stored', () => {
     expect(delivery?.target.reveal()).toBe('key-1')
     expect(delivery && renderedFrom(delivery).push).toMatchObject({ detail: 'minimal', kind: 'event', prio: 'high' })
     expect(await received('queued')).toBe(1)
+  })
+
+  it('of a call goes before events, unless nothing was ever delivered to the device of an app that is not new', async () => {
+    const call = { type: 'm.call.invite' }
+    const priorities = async () => {
+      for (const pushkey of ['known', 'stranger']) await accept({ ...event(), ...call }, [device(pushkey)])
+      return Object.fromEntries((await taken()).map(({ target, priority }) => [target.reveal(), priority]))
+    }
+    await accept(event(), [device('known')])
+    for (const delivery of await taken()) await parts.deadPushkeys.record(delivery, { kind: 'delivered' })
+    await store.known.flush()
+    expect(await priorities()).toEqual({ known: 'call', stranger: 'call' })
+    clock.pass(24 * 3600_000)
+    expect(await priorities()).toEqual({ known: 'call', stranger: 'event' })
   })
 
   it('of a call expires as a call does', async () => {
@@ -340,6 +355,32 @@ describe('everything is refused', () => {
     expect(await accept(event())).toEqual([])
   })
 
+  it('while half of queue.high_water is taken, or of the store, for devices that nothing was delivered to', async () => {
+    const settings = { ...SETTINGS, queue: { ...SETTINGS.queue, highWater: 8 } }
+    await accept(event(), [device('known')])
+    for (const delivery of await taken()) await parts.deadPushkeys.record(delivery, { kind: 'delivered' })
+    await store.known.flush()
+    clock.pass(24 * 3600_000)
+    use(route, { settings })
+    const known = new KnownDevices(store.memory, clock.nowMs)
+    intake = new Intake({ ...parts, known }, new Routes([route]), settings)
+    await accept(event(), [device('one')])
+    await depth() // it was looked up beside that
+    for (const pushkey of ['two', 'three', 'four']) expect(await accept(event(), [device(pushkey)])).toEqual([])
+    clock.pass(1000)
+    await expect(accept(event(), [device('five')])).rejects.toThrow('half of queue.high_water')
+    for (let times = 0; times < 4; times += 1) expect(await accept(event(), [device('known')])).toEqual([])
+    await expect(accept(event(), [device('known')])).rejects.toThrow('queue.high_water is reached')
+    expect(await taken()).toHaveLength(8)
+
+    const full = instead(store.store, { health: () => ({ ...store.store.health(), fill: 0.6 }) })
+    intake = new Intake({ ...parts, known, store: full }, new Routes([route]), SETTINGS)
+    await accept(event(), [device('known')])
+    await depth()
+    await expect(accept(event(), [device('five')])).rejects.toThrow('half of queue.high_water')
+    expect(await accept(event(), [device('known')])).toEqual([])
+  })
+
   it('also for the devices of other routes, so that the homeserver repeats the whole request', async () => {
     const other = createRoute()
     const settings = { ...SETTINGS, queue: { ...SETTINGS.queue, highWater: 1 } }
@@ -370,12 +411,13 @@ describe('everything is refused', () => {
       const memory = { ...forgetful(), ...silentMemory }
       const silent = instead(store.store, { memory, queue: instead(store.queue, silentQueue) })
       const guard = new RejectionGuard(memory, clock.nowMs, () => {})
-      const { identities, known } = parts
+      const { identities } = parts
+      const known = new KnownDevices(memory, clock.nowMs)
       const deadPushkeys = new DeadPushkeys({ memory, guard, known, identities, nowMs: clock.nowMs })
       const deduplication = new Deduplication(memory)
       // Before a push is planned with others, the memory is asked.
       const routes = new Routes([createRoute({ app: route.app, timing: { coalesceMs: 1000 } })])
-      intake = new Intake({ ...parts, store: silent, deadPushkeys, deduplication }, routes, SETTINGS)
+      intake = new Intake({ ...parts, store: silent, known, deadPushkeys, deduplication }, routes, SETTINGS)
       let answer: unknown
       const answered = accept(event()).catch((error: unknown) => (answer = error))
       await vi.advanceTimersByTimeAsync(900)
