@@ -59,8 +59,11 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const { kinds = providers } = options
   let { appsYaml, settings = '' } = options
   const write = (): Promise<void> => writeFile(configPath, configText(options, settings, appsYaml))
-  await writeFile(join(folder, 'keys'), createKeyFile(), { flag: 'wx' }).catch(() => {})
-  await writeFile(join(folder, 'token'), createEncryptionLine().replaceAll(' ', '-'), { flag: 'wx' }).catch(() => {})
+  await writeFile(join(folder, 'keys'), createKeyFile(), { flag: 'wx', mode: 0o600 }).catch(() => {})
+  await writeFile(join(folder, 'token'), createEncryptionLine().replaceAll(' ', '-'), {
+    flag: 'wx',
+    mode: 0o600,
+  }).catch(() => {})
   await write()
   const load = () => loadConfig({ path: configPath, env: options.env ?? {}, kinds })
   const config = await load()

@@ -91,7 +91,7 @@ export interface HushgateFolder extends AsyncDisposable {
 export async function createHushgateFolder(): Promise<HushgateFolder> {
   const path = await mkdtemp(join(tmpdir(), 'hushgate-process-'))
   const at = (name: string): string => join(path, name)
-  const write = (name: string, text: string): Promise<void> => writeFile(at(name), text)
+  const write = (name: string, text: string): Promise<void> => writeFile(at(name), text, { mode: 0o600 })
   await write('keys', createKeyFile())
   await write('token', createToken())
   return {
