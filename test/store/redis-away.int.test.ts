@@ -57,7 +57,7 @@ describe.each(['single', 'cluster'] as const)('a store whose Redis (%s) goes awa
     await redis.start()
     await until('it is usable', isUsable)
     await received.atLeast(1)
-    expect(store.health()).toEqual({ writable: true, dangers: [], fit: true })
+    expect(store.health()).toEqual({ writable: true, dangers: [], fit: true, fill: 0 })
   })
 
   it('refuses what was under way when Redis dies and all after that, and works again with it', async () => {

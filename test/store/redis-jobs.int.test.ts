@@ -146,7 +146,7 @@ describe('what can be seen in Redis', () => {
     await stores.open({ username: 'informed', password: new Secret('secret') })
     await until('it is swept', async () => (await stores.raw.info('commandstats')).includes('cmdstat_zscan'))
     await store.queue.forget('other', 'one')
-    expect(store.health()).toEqual({ writable: true, dangers: [], fit: true })
+    expect(store.health()).toEqual({ writable: true, dangers: [], fit: true, fill: 0 })
     expect(await stores.raw.acl('LOG')).toEqual([])
 
     const uninformed = await stores.open({ username: 'uninformed', password: new Secret('secret') })
