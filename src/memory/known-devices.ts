@@ -18,7 +18,8 @@ const LEARNING_MS = DAY_MS
 /** Devices that this process need not ask about: some megabytes. */
 const MAX_REMEMBERED = 50_000
 const WRITE_EVERY_MS = 1000
-const MAX_NOTED = 1000
+/** Each takes the store some microseconds. */
+const MAX_NOTED = 200
 /** About 200 bytes each. Further devices stay strangers. */
 const MARKS_PER_ROUTE = 2_000_000
 
@@ -104,23 +105,17 @@ export class KnownDevices {
     this.#timer = undefined
     const devices = this.#noted
     this.#noted = []
+    if (devices.length === 0) return
     const today = this.#today()
     const lifetimeMs = (today + LIFETIME_DAYS) * DAY_MS - this.#nowMs()
     const routes = new Set(devices.map(({ route }) => route))
+    const entries = devices.map((device) => ({ owner: device, key: knownKey(device) }))
     await Promise.all([
       ...[...routes].map((route) => this.#begin(route, today).catch(() => this.#begun.delete(route))),
-      ...devices.map((device) => this.#mark(device, today, lifetimeMs)),
+      this.#memory.setMany(entries, String(today), lifetimeMs).catch(() => {
+        for (const { deviceHash } of devices) this.#remembered.delete(deviceHash)
+      }),
     ])
-  }
-
-  async #mark(device: Device, today: number, lifetimeMs: number): Promise<void> {
-    const key = knownKey(device)
-    try {
-      const standing = Number(await this.#memory.setIfAbsent(device, key, String(today), lifetimeMs))
-      if (today - standing >= RENEWED_AFTER_DAYS) await this.#memory.set(device, key, String(today), lifetimeMs)
-    } catch {
-      this.#remembered.delete(device.deviceHash)
-    }
   }
 
   /** Since when there are marks of the route: kept for as long as there are any. */

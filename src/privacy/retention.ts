@@ -52,7 +52,7 @@ export const KEPT: readonly Kept[] = [
   {
     what: 'that a push was delivered to a device',
     readable: 'a keyed hash of app and pushkey; the day',
-    lifetime: '30 days, renewed once a week at most; at most 2,000,000 per app',
+    lifetime: '30 days, renewed once a week, and by each process that starts; at most 2,000,000 per app',
     why: 'Anybody can post for devices that nobody has: those get what these leave free',
   },
   {

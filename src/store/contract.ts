@@ -136,10 +136,17 @@ export interface Owner {
   readonly deviceHash?: string | undefined
 }
 
+export interface OwnedKey {
+  readonly owner: Owner
+  readonly key: string
+}
+
 /** Keyed facts with a lifetime. A key is a keyed hash or a configured name; a value holds no data of users. Operations of one turn travel together. */
 export interface Memory {
   get(owner: Owner, key: string): Promise<string | undefined>
   set(owner: Owner, key: string, value: string, lifetimeMs: number): Promise<void>
+  /** The same value for many, with little effort for each; nobody waits for it, so it shares a commit with what comes soon. */
+  setMany(entries: readonly OwnedKey[], value: string, lifetimeMs: number): Promise<void>
   /** Resolves with the value that is stored afterwards: ours, or the one that was there first. */
   setIfAbsent(owner: Owner, key: string, value: string, lifetimeMs: number): Promise<string>
   /** Sets a number unless a greater one is there. */

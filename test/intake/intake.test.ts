@@ -455,6 +455,7 @@ function forgetful(): Memory {
   return {
     get: () => Promise.resolve(undefined),
     set: nothing,
+    setMany: nothing,
     setIfAbsent: (_owner, _key, value) => Promise.resolve(value),
     raise: nothing,
     delete: nothing,

@@ -64,13 +64,9 @@ describe('a device', () => {
   it('is written of once in a week, however many pushes it gets', async () => {
     const written: string[] = []
     const memory = instead(store.memory, {
-      set: (owner, key, value, lifetimeMs) => {
-        written.push(key)
-        return store.memory.set(owner, key, value, lifetimeMs)
-      },
-      setIfAbsent: (owner, key, value, lifetimeMs) => {
-        written.push(key)
-        return store.memory.setIfAbsent(owner, key, value, lifetimeMs)
+      setMany: (entries, value, lifetimeMs) => {
+        written.push(...entries.map(({ key }) => key))
+        return store.memory.setMany(entries, value, lifetimeMs)
       },
     })
     const known = another(memory)
@@ -96,7 +92,7 @@ describe('a device', () => {
     const away = () => Promise.reject(new StoreUnavailableError('away'))
     let isAway = true
     const memory = instead(store.memory, {
-      setIfAbsent: (...entry) => (isAway ? away() : store.memory.setIfAbsent(...entry)),
+      setMany: (...all) => (isAway ? away() : store.memory.setMany(...all)),
     })
     const known = another(memory)
     known.note(device)

@@ -23,6 +23,19 @@ export function memoryConformance(bench: () => Bench): void {
       expect(await memory.get(OWNER, 'other')).toBe('')
     })
 
+    it('sets one value for many keys of many owners, also where there is another', async () => {
+      const { memory } = bench().store
+      const owners = Array.from({ length: 450 }, (_, index) => ({ ...OWNER, deviceHash: `device ${index}` }))
+      const [first = OWNER] = owners
+      await memory.set(first, 'many', 'before', HOUR_MS)
+      const entries = owners.map((owner, index) => ({ owner, key: `many ${index}` }))
+      await memory.setMany([...entries, { owner: first, key: 'many' }], 'value', HOUR_MS)
+      expect(await memory.get(first, 'many')).toBe('value')
+      const values = await Promise.all(entries.map(({ owner, key }) => memory.get(owner, key)))
+      expect(new Set(values)).toEqual(new Set(['value']))
+      await memory.setMany([], 'value', HOUR_MS)
+    })
+
     it('forgets a key that is deleted, and ignores one that is not there', async () => {
       const { memory } = bench().store
       await memory.set(OWNER, 'key', 'value', HOUR_MS)

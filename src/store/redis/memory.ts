@@ -19,6 +19,12 @@ for index, key in ipairs(KEYS) do
 end
 return standing
 `
+/** KEYS; ARGV: value, lifetime. */
+const SET_MANY = `
+for _, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1], 'PX', ARGV[2]) end
+`
+/** Redis serves nobody else meanwhile. */
+const MANY = 200
 const RAISE = `
 local standing = tonumber(redis.call('GET', KEYS[1]))
 if not standing or standing <= tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
@@ -59,6 +65,17 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
       }),
     async set(owner, key, value, lifetimeMs) {
       await call(() => client.set(keyOf(owner, key), value, 'PX', milliseconds(lifetimeMs)))
+    },
+    async setMany(entries, value, lifetimeMs) {
+      await loaded(async () => {
+        // Those of one shard are in one slot.
+        const byShard = Map.groupBy(entries, ({ owner }) => layouts.shardOf(owner).memoryKeys)
+        for (const ofShard of byShard.values())
+          for (let start = 0; start < ofShard.length; start += MANY) {
+            const keys = ofShard.slice(start, start + MANY).map(({ owner, key }) => keyOf(owner, key))
+            await callRedis(client, () => client.eval(SET_MANY, keys.length, ...keys, value, milliseconds(lifetimeMs)))
+          }
+      })
     },
     setIfAbsent: (owner, key, value, lifetimeMs) =>
       loaded(async () => {

@@ -58,6 +58,9 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, se
     fetchOverdue: (input) => deliveries.fetchOverdue(input),
     get: (input) => memory.get(input),
     set: (input) => memory.set(input),
+    setMany: ({ keys, ...entry }) => {
+      for (const key of keys) memory.set({ key, ...entry })
+    },
     setIfAbsent: (input) => memory.setIfAbsent(input),
     raise: (input) => memory.raise(input),
     delete: (input) => memory.delete(input),

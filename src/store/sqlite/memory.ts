@@ -1,5 +1,5 @@
 /** The memory of the SQLite store: one table, for all owners. Sets whose members are counted exist only in this process, and are empty after a restart. */
-import type { Memory, Owner } from '../contract.ts'
+import type { Memory, OwnedKey, Owner } from '../contract.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import { DistinctMembers } from './distinct-members.ts'
 
@@ -19,6 +19,15 @@ export class SqliteMemory implements Memory {
 
   set(_owner: Owner, key: string, value: string, lifetimeMs: number): Promise<void> {
     return this.#thread.runWithTimeLimit({ name: 'set', input: { key, value, lifetimeMs, nowMs: this.#nowMs() } })
+  }
+
+  setMany(entries: readonly OwnedKey[], value: string, lifetimeMs: number): Promise<void> {
+    // In order, so that one page after the other is written.
+    const keys = entries.map(({ key }) => key).toSorted()
+    return this.#thread.collect('setMany', () => ({ keys, value, lifetimeMs, nowMs: this.#nowMs() }), {
+      hasTimeLimit: false,
+      isUrgent: false,
+    })
   }
 
   setIfAbsent(_owner: Owner, key: string, value: string, lifetimeMs: number): Promise<string> {

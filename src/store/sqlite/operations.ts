@@ -119,6 +119,10 @@ export interface Operations {
   }
   readonly get: { readonly input: AtTime & { readonly key: string }; readonly output: string | undefined }
   readonly set: { readonly input: Entry & { readonly value: string }; readonly output: void }
+  readonly setMany: {
+    readonly input: AtTime & { readonly keys: readonly string[]; readonly value: string; readonly lifetimeMs: number }
+    readonly output: void
+  }
   /** The value that is stored afterwards. */
   readonly setIfAbsent: { readonly input: Entry & { readonly value: string }; readonly output: string }
   readonly raise: { readonly input: Entry & { readonly value: number }; readonly output: void }
