@@ -1,5 +1,5 @@
 /** The memory, in plain keys with a lifetime. What most pushes ask is asked together for all of a turn of the event loop; all else, the connection pipelines. */
-import type { Memory, Owner } from '../contract.ts'
+import type { Memory, OwnedKey, Owner } from '../contract.ts'
 import type { Client } from './connection.ts'
 import { callRedis } from './call-redis.ts'
 import type { Layouts } from './layouts.ts'
@@ -66,17 +66,7 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
     async set(owner, key, value, lifetimeMs) {
       await call(() => client.set(keyOf(owner, key), value, 'PX', milliseconds(lifetimeMs)))
     },
-    async setMany(entries, value, lifetimeMs) {
-      await loaded(async () => {
-        // Those of one shard are in one slot.
-        const byShard = Map.groupBy(entries, ({ owner }) => layouts.shardOf(owner).memoryKeys)
-        for (const ofShard of byShard.values())
-          for (let start = 0; start < ofShard.length; start += MANY) {
-            const keys = ofShard.slice(start, start + MANY).map(({ owner, key }) => keyOf(owner, key))
-            await callRedis(client, () => client.eval(SET_MANY, keys.length, ...keys, value, milliseconds(lifetimeMs)))
-          }
-      })
-    },
+    setMany: (entries, value, lifetimeMs) => loaded(() => setMany(client, layouts, entries, [value, lifetimeMs])),
     setIfAbsent: (owner, key, value, lifetimeMs) =>
       loaded(async () => {
         // All processes must mean the same place.
@@ -105,6 +95,20 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
       return call(() => client.pfcount(...sets.map((set) => keyOf(owner, set))))
     },
   }
+}
+
+async function setMany(
+  client: Client,
+  layouts: Layouts,
+  entries: readonly OwnedKey[],
+  [value, lifetimeMs]: readonly [value: string, lifetimeMs: number],
+): Promise<void> {
+  // Those of one shard are in one slot.
+  for (const [prefix, ofShard] of Map.groupBy(entries, ({ owner }) => layouts.shardOf(owner).memoryKeys))
+    for (let start = 0; start < ofShard.length; start += MANY) {
+      const keys = ofShard.slice(start, start + MANY).map(({ key }) => prefix + key)
+      await callRedis(client, () => client.eval(SET_MANY, keys.length, ...keys, value, milliseconds(lifetimeMs)))
+    }
 }
 
 async function setIfAbsent(client: Client, entries: readonly NewEntry[]): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { deviceToken, type TokenFormat } from '../../../src/providers/apns/device-token.ts'
+import { deviceToken, isPossibleToken, type TokenFormat } from '../../../src/providers/apns/device-token.ts'
 
 const bytes = Buffer.from(Array.from({ length: 32 }, (_, index) => (255 - index * 7) & 255))
 const hex = bytes.toString('hex')
@@ -42,4 +42,15 @@ describe('a device token from a pushkey', () => {
   ])('cannot be made from %s (%s)', (_what, format, pushkey) => {
     expect(deviceToken(pushkey, format)).toBeUndefined()
   })
+})
+
+it.each([
+  [true, 'base64', base64],
+  [true, 'hex', hex],
+  [false, 'garbage', '!!!!'],
+  [false, 'nothing', ''],
+  [false, 'a path', '../../3/device/00'],
+  [false, 'three bytes', 'AAAA'],
+])('whatever the configuration says, it is %s that a token can be %s', (expected, _what, pushkey) => {
+  expect(isPossibleToken(pushkey)).toBe(expected)
 })

@@ -1,7 +1,7 @@
 import { createECDH } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../src/core/json.ts'
-import { createTargetReader, targetOf } from '../../../src/providers/webpush/target.ts'
+import { createTargetReader, isPossibleTarget, targetOf } from '../../../src/providers/webpush/target.ts'
 import type { WebPushOptions } from '../../../src/providers/webpush/options.ts'
 
 const P256DH = createECDH('prime256v1').generateKeys('base64url')
@@ -197,4 +197,16 @@ describe('a UnifiedPush endpoint as pushkey', () => {
   it('is not looked at where the data name an endpoint', () => {
     expect(read('https://evil.test/', { endpoint: ENDPOINT, auth: AUTH })).toEqual(rejected('bad_keys'))
   })
+})
+
+it.each([
+  [true, 'a subscription', P256DH, { endpoint: ENDPOINT, auth: AUTH }],
+  // What these options rule out may be a mistake in them.
+  [true, 'an endpoint without keys', ENDPOINT, {}],
+  [true, 'an endpoint in a private network', P256DH, { endpoint: 'https://10.0.0.1/', auth: AUTH }],
+  [false, 'text', 'hello', { endpoint: ENDPOINT, auth: AUTH }],
+  [false, 'no endpoint', P256DH, { auth: AUTH }],
+  [false, 'an endpoint without TLS', P256DH, { endpoint: 'http://push.example.org/', auth: AUTH }],
+])('whatever the configuration says, it is %s that %s can be reached', (expected, _what, pushkey, data) => {
+  expect(isPossibleTarget(targetOf(pushkey, data))).toBe(expected)
 })
