@@ -216,7 +216,7 @@ function wordsOf(keys: readonly string[]): string[] {
       const [, name = key] = /^\{hushgate:[^}]+\}:(.*)$/.exec(key) ?? []
       if (name.startsWith('memory:')) return name.split(':')[1] ?? ''
       if (name.startsWith('dead:')) return 'dead letter'
-      return /^queue:(?:[\d-]+|wait|prioritized|delayed)$/.test(name) ? 'delivery' : key
+      return /^queue:(?:\d[\w-]*|wait|prioritized|delayed)$/.test(name) ? 'delivery' : key
     })
   return [...new Set(words)].toSorted()
 }
