@@ -33,11 +33,12 @@ let store: TestStore
 let parts: IntakeParts
 beforeAll(async () => {
   store = await openTestStore(clock.nowMs)
-  const { deadPushkeys, deduplication, identities } = store
+  const { deadPushkeys, deduplication, known, identities } = store
   parts = {
     store: store.store,
     deadPushkeys,
     deduplication,
+    known,
     identities,
     encryptForDevice,
     metrics: new Metrics('0.0.0-test'),
