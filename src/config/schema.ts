@@ -148,7 +148,14 @@ const store = section('Where accepted pushes wait, and what is remembered of dea
     }),
   ),
   ca_file: filePath('PEM file of the authority that signed the certificate of Redis (rediss:// only).'),
-  replica_acks: wholeNumber(0, 0, 16, 'Redis replicas that must have a push before it is accepted (WAIT).'),
+  replica_acks: Type.Optional(
+    Type.Integer({
+      description:
+        'Redis replicas that must have a push before it is accepted (WAIT); too few lead to 503. Default: 1 with Sentinel and Cluster, 0 with a single Redis.',
+      minimum: 0,
+      maximum: 16,
+    }),
+  ),
   require_persistence: Type.Boolean({
     description: 'Be unready as long as Redis is not known to write to disk (appendonly).',
     default: false,

@@ -54,7 +54,8 @@ export async function readStore(
     password: password === undefined ? undefined : new Secret(password),
     prefix: section.prefix,
     shards: new Map(Object.entries(section.shards ?? {})),
-    replicaAcks: section.replica_acks,
+    // Where one takes over from another, what only the first one had would be lost.
+    replicaAcks: section.replica_acks ?? (url.topology.kind === 'single' ? 0 : 1),
     requirePersistence: section.require_persistence,
   }
 }

@@ -6,6 +6,7 @@
 import { hash as hashOf } from 'node:crypto'
 import type { JsonObject } from './json.ts'
 import type { Keyring } from './keyring.ts'
+import type { Counts } from './push.ts'
 
 /** A device as a pusher names it, on one route. */
 export interface Recipient {
@@ -26,6 +27,8 @@ const COLLAPSE_ID_CHARACTERS = 32
 const COLLAPSE_ID_BYTES = 24
 const UUID_BYTES = 16
 const HOUR_MS = 3600_000
+/** Homeservers that get no answer try again after seconds, then ever less often (docs/facts/homeservers.md#what-an-answer-does). */
+const REPEAT_MS = 10 * 60_000
 
 export class Identities {
   readonly #keyring: Pick<Keyring, 'hash' | 'derive'>
@@ -72,6 +75,14 @@ export class Identities {
   /** The device's badge: only the latest is sent. With the route's name: each has an order of its own. */
   badge({ route, appId, target, data }: Recipient, countsPer: CountsPer): string {
     return this.#hash('latest', route, appId, target, countsPer === 'pusher' ? JSON.stringify(data) : '')
+  }
+
+  /**
+   * Counts that were told to the device whose badge that is: what a homeserver repeats, because it got no answer, is the same push, and so is what it says again
+   * in the same ten minutes.
+   */
+  counts(badgeHash: string, { unread, missedCalls }: Counts, nowMs: number): string {
+    return this.#hash('counts', badgeHash, String(unread), String(missedCalls), String(Math.floor(nowMs / REPEAT_MS)))
   }
 
   /** When the next wake-up of a registration leaves (`coalesce`). With the route's name: what waits under another is not handed out. */

@@ -93,7 +93,7 @@ export class Candidates {
   ): Candidate | undefined {
     const { notification, device, route, recipient, deviceHash, deduplicationKey } = addressee
     const badgeKey = this.#badgeKeyOf(addressee)
-    const rendered = renderPush(prepared, route, this.#namesOf(addressee, badgeKey), { shownAtMs })
+    const rendered = renderPush(prepared, route, this.#namesOf(addressee, badgeKey, nowMs), { shownAtMs })
     if (rendered.kind === 'nothing') return undefined
     const isBadge = notification.kind === 'counts'
     const delivery: Delivery = {
@@ -126,14 +126,20 @@ export class Candidates {
     return isWanted ? this.#parts.identities.badge(recipient, route.countsPer) : undefined
   }
 
-  #namesOf({ notification, recipient, deduplicationKey }: Addressee, badgeKey: string | undefined): PushNames {
+  #namesOf(
+    { notification, recipient, deduplicationKey }: Addressee,
+    badgeKey: string | undefined,
+    nowMs: number,
+  ): PushNames {
     const { identities } = this.#parts
-    const { kind, roomId } = notification
+    const { kind, roomId, counts = {} } = notification
+    const badge = kind === 'counts' ? badgeKey : undefined
+    const countsKey = badge === undefined ? undefined : identities.counts(badge, counts, nowMs)
     // What nobody recognises again is named by chance, as if it were an event.
-    const ids = identities.push(deduplicationKey ?? randomUUID())
+    const ids = identities.push(deduplicationKey ?? countsKey ?? randomUUID())
     return {
       ...ids,
-      ...(kind === 'counts' && badgeKey !== undefined ? { collapseId: identities.collapse(badgeKey) } : {}),
+      ...(badge === undefined ? {} : { collapseId: identities.collapse(badge) }),
       roomCollapseId: () => (roomId === undefined ? undefined : identities.roomCollapse(recipient, roomId)),
     }
   }

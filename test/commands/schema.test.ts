@@ -81,7 +81,7 @@ describe('config/hushgate.sample.yaml', () => {
 
   it('shows the default of every setting of ours', async () => {
     const text = (await readFile(sample, 'utf8')).replaceAll(
-      /^( +)# (prefix|replica_acks|require_persistence): /gm,
+      /^( +)# (prefix|require_persistence): /gm,
       '$1$2: ',
     )
     const shown: unknown = parse(text)

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Identities, shortHash, type CountsPer, type Recipient } from '../../src/core/identities.ts'
 import { Keyring } from '../../src/core/keyring.ts'
+import type { Counts } from '../../src/core/push.ts'
 
 const HOUR_MS = 3600_000
 
@@ -14,6 +15,9 @@ interface Inputs extends Recipient {
   readonly atMs: number
   /** Hours since the epoch. */
   readonly hour: number
+  /** Tens of minutes since the epoch. */
+  readonly tenMinutes: number
+  readonly counts: Counts
 }
 
 const SOME: Inputs = {
@@ -27,6 +31,8 @@ const SOME: Inputs = {
   prio: 'high',
   atMs: 1_790_000_000_000,
   hour: 500_000,
+  tenMinutes: 2_983_333,
+  counts: { unread: 3 },
 }
 /** Each input as another one. */
 const OTHER: Inputs = {
@@ -40,6 +46,8 @@ const OTHER: Inputs = {
   prio: 'low',
   atMs: 1_790_000_000_001,
   hour: 500_001,
+  tenMinutes: 2_983_334,
+  counts: { unread: 3, missedCalls: 1 },
 }
 
 function identitiesOf(keyByte: number): Identities {
@@ -110,6 +118,13 @@ const TABLE: readonly (readonly [string, Hash, readonly (keyof Inputs)[], string
     badge('pusher'),
     OF_REGISTRATION,
     '7UIfYAlhDfx_jCsk0AL8rl-pjeFe7EJHyM-kuaI8FEE',
+  ],
+  [
+    'counts on a device, for ten minutes',
+    (inputs, by = identities) =>
+      by.counts(String(badge('pushkey')(inputs, by)), inputs.counts, inputs.tenMinutes * 600_000),
+    ['route', ...OF_DEVICE, 'counts', 'tenMinutes'],
+    'cw7LvIIaxGAJA45LIUxIfuh4xykv5PaBWgFRwCvGCr0',
   ],
   ['when the next wake-up leaves', wakeUp, [...OF_REGISTRATION, 'prio'], '9FdgaHPyc2p3i24gukMveOc1qEC734f1UfQ7wK-bQmQ'],
   [

@@ -372,6 +372,16 @@ describe.each(STORES)('on %s', (store) => {
       expect((await gateway.admin('/api/dead')).json).toEqual({ dead: [] })
     })
 
+    it('that a homeserver repeats has the same name at the push service', async () => {
+      const { token, apns } = newPushkey()
+      for (const [index, unread] of [4, 4, 5].entries()) {
+        await gateway.notify({ counts: { unread }, ...ios(apns) })
+        await services.waitFor(token, index + 1)
+      }
+      const [first, repeated, other] = services.of(token).map(({ headers }) => headers['apns-id'])
+      expect([repeated === first, other === first]).toEqual([true, false])
+    })
+
     // On Redis each configured name has a queue, and so an order, of its own.
     it('is sent after the operator gave its app another name', async () => {
       const { token, apns } = newPushkey()
