@@ -60,7 +60,8 @@ function checkLeaf(schema: TSchema, value: unknown, path: SettingPath, findings:
     if (Value.Check(schema, meant)) return meant
   }
   findings.report(path, `expected ${expected(schema)}, found ${found(schema, value, isHidden)}`)
-  return 'default' in schema ? schema.default : value
+  if ('default' in schema) return schema.default
+  return Type.IsOptional(schema) ? undefined : value
 }
 
 /** An environment variable can only hold text. */

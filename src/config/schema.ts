@@ -1,10 +1,9 @@
 /** The configuration file as a schema: types, defaults, limits and documentation from one source. */
-import Type, { type Static, type TObject, type TProperties } from 'typebox'
+import Type, { type Static, type TObject } from 'typebox'
 import { COUNTS, PRIVACY_MODES } from '../core/privacy-policy.ts'
 import type { ProviderKind } from '../core/provider.ts'
-import { isAddressRange } from '../core/address-ranges.ts'
 import { DEFAULT_MAX_DEVICES } from '../core/notification.ts'
-import { DURATION_PATTERN, parseDurationMs, parseSizeBytes, SIZE_PATTERN } from './units.ts'
+import { addressRanges, choice, closed, duration, filePath, section, size, wholeNumber } from './settings.ts'
 
 /** The push services by the name that `type` has in an app's section. */
 export type ProviderKinds = Readonly<Record<string, ProviderKind>>
@@ -14,55 +13,6 @@ export function kindOf(kinds: ProviderKinds, provider: string): ProviderKind {
   const kind = kinds[provider]
   if (kind === undefined) throw new TypeError(`no push service is called ${provider}`)
   return kind
-}
-
-const closed = { additionalProperties: false } as const
-
-function section<Properties extends TProperties>(description: string, properties: Properties): TObject<Properties> {
-  return Type.Object(properties, { ...closed, description, default: {} })
-}
-
-function choice<Values extends string[]>(values: readonly [...Values], description: string, fallback: Values[number]) {
-  return Type.Enum(values, { description, default: fallback })
-}
-
-function wholeNumber(fallback: number, minimum: number, maximum: number, description: string) {
-  return Type.Integer({ description, default: fallback, minimum, maximum })
-}
-
-function filePath(description: string) {
-  return Type.Optional(Type.String({ description, minLength: 1 }))
-}
-
-function duration(fallback: string | undefined, minimum: string, maximum: string, description: string) {
-  const text = Type.String({
-    description,
-    ...(fallback === undefined ? {} : { default: fallback }),
-    pattern: DURATION_PATTERN,
-  })
-  return Type.Refine(text, isBetween(parseDurationMs, minimum, maximum), () => `from ${minimum} to ${maximum}`)
-}
-
-function size(fallback: string, minimum: string, maximum: string, description: string) {
-  const text = Type.String({ description, default: fallback, pattern: SIZE_PATTERN })
-  return Type.Refine(text, isBetween(parseSizeBytes, minimum, maximum), () => `from ${minimum} to ${maximum}`)
-}
-
-function isBetween(measure: (text: string) => number | undefined, minimum: string, maximum: string) {
-  const [least = 0, most = 0] = [measure(minimum), measure(maximum)]
-  return (text: string): boolean => {
-    const value = measure(text) ?? Number.NaN
-    return value >= least && value <= most
-  }
-}
-
-function addressRanges(description: string) {
-  const range = Type.Refine(
-    Type.String({ description: 'An address, or a range such as 192.0.2.0/24.' }),
-    isAddressRange,
-    () => 'an address, or a range such as 192.0.2.0/24',
-  )
-  return Type.Optional(Type.Array(range, { description, minItems: 1 }))
 }
 
 const http = section('The port that homeservers post to.', {
@@ -149,12 +99,12 @@ const store = section('Where accepted pushes wait, and what is remembered of dea
   ),
   ca_file: filePath('PEM file of the authority that signed the certificate of Redis (rediss:// only).'),
   replica_acks: Type.Optional(
-    Type.Integer({
-      description:
-        'Redis replicas that must have a push before it is accepted (WAIT); too few lead to 503. Default: 1 with Sentinel and Cluster, 0 with a single Redis.',
-      minimum: 0,
-      maximum: 16,
-    }),
+    wholeNumber(
+      undefined,
+      0,
+      16,
+      'Redis replicas that must have a push before it is accepted (WAIT). Default: 1 with Sentinel and Cluster, else 0.',
+    ),
   ),
   require_persistence: Type.Boolean({
     description: 'Be unready as long as Redis is not known to write to disk (appendonly).',

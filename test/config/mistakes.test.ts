@@ -361,7 +361,7 @@ describe('a mistake in the configuration', () => {
     await using folder = await configFolder()
     const yaml = `store:\n  password: [canary]\n  url: redis://user:canary@/x\n  prefix: "canary canary"\n  username: "\${NAME}"\nlog: { format: "\${NAME}" }\n${APPS}`
     const mistakes = await folder.mistakes(yaml, { NAME: 'canary' })
-    expect(mistakes.length).toBe(3)
+    expect(mistakes.length).toBe(4)
     expect(mistakes.join('\n')).not.toContain('canary')
     const broken = await folder.mistakes('store: { password: "canary\n  x: canary\n')
     expect(broken.length).toBeGreaterThan(0)
