@@ -1,0 +1,134 @@
+/** The processes of Hushgate of a topology, which are killed, paused and told to read their configuration again. */
+import { copyFile } from 'node:fs/promises'
+import { freePort } from '../../test/helpers/free-port.ts'
+import { metricValue } from '../../test/helpers/gateway.ts'
+import { createHushgateFolder, startHushgate, type HushgateProcess } from '../../test/helpers/hushgate-process.ts'
+import { ANDROID, CALL_MAX_AGE_MS, IOS } from './notices.ts'
+import { PROCESSES, type Topology } from './schedule.ts'
+
+/** Pushes of an app on their way at once. */
+const CONCURRENCY = 50
+
+export interface Gateways extends AsyncDisposable {
+  /** The notify ports. */
+  readonly urls: readonly string[]
+  kill(name: string): Promise<void>
+  /** The same process again; resolves when it runs. */
+  start(name: string): Promise<void>
+  pause(name: string): void
+  resume(name: string): void
+  /** Of all that run. */
+  reload(appsYaml: string): Promise<void>
+  /** How many dead letters there are. */
+  deadLetters(): Promise<number>
+  /** How many pushes are waiting or on their way. */
+  queued(): Promise<number>
+  /** Processes that ended though nobody killed them. */
+  readonly unasked: readonly string[]
+  /** The end of each log. */
+  logs(): string
+}
+
+interface Member {
+  readonly name: string
+  readonly start: () => HushgateProcess
+  readonly configure: (appsYaml: string) => Promise<void>
+  readonly notifyPort: number
+  process: HushgateProcess | undefined
+}
+
+/** `redisUrl`: undefined for SQLite. */
+export async function startGateways(
+  topology: Topology,
+  appsYaml: string,
+  redisUrl: string | undefined,
+): Promise<Gateways> {
+  await using stack = new AsyncDisposableStack()
+  const members: Member[] = []
+  const unasked: string[] = []
+  const keys = stack.use(await createHushgateFolder()).at('keys')
+  for (const name of PROCESSES[topology]) members.push(await createMember(stack, name, appsYaml, keys, redisUrl))
+  const memberOf = (name: string): Member => {
+    const member = members.find((each) => each.name === name)
+    if (member === undefined) throw new Error(`there is no process ${name}`)
+    return member
+  }
+  const watch = async (member: Member, process: HushgateProcess): Promise<void> => {
+    const { code, signal } = await process.ended
+    if (member.process === process) unasked.push(`${member.name} ended with ${code ?? signal}`)
+  }
+  const start = async (name: string): Promise<void> => {
+    const member = memberOf(name)
+    const process = member.start()
+    member.process = process
+    void watch(member, process)
+    await process.running()
+  }
+  const end = async (name: string): Promise<void> => {
+    const { process } = memberOf(name)
+    memberOf(name).process = undefined
+    await process?.end('SIGKILL')
+  }
+  stack.defer(async () => void (await Promise.all(members.map(({ name }) => end(name)))))
+  await Promise.all(members.map(({ name }) => start(name)))
+  /** Each process counts the whole store. */
+  const countOf = async (states: readonly string[]): Promise<number> => {
+    const running = await members.at(-1)?.process?.running()
+    return queueDepth(await (await fetch(`${running?.admin}/metrics`)).text(), states)
+  }
+  const owned = stack.move()
+  return {
+    urls: members
+      .filter(({ name }) => !name.startsWith('worker'))
+      .map(({ notifyPort }) => `http://127.0.0.1:${notifyPort}`),
+    unasked,
+    kill: end,
+    start,
+    pause: (name) => memberOf(name).process?.signal('SIGSTOP'),
+    resume: (name) => memberOf(name).process?.signal('SIGCONT'),
+    async reload(text) {
+      await Promise.all(members.map(({ configure }) => configure(text)))
+      for (const { process } of members) process?.signal('SIGHUP')
+    },
+    deadLetters: () => countOf(['dead']),
+    queued: () => countOf(['waiting', 'delayed', 'active']),
+    logs: () => members.map(({ name, process }) => `--- ${name}\n${process?.log().slice(-4000)}`).join('\n'),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+function queueDepth(metrics: string, states: readonly string[]): number {
+  const counts = [IOS, ANDROID].flatMap((app) =>
+    states.map((state) => metricValue(metrics, 'hushgate_queue_deliveries', { app, state })),
+  )
+  // A count that is missing is not none.
+  return counts.reduce<number>((sum, count) => sum + (count ?? Number.NaN), 0)
+}
+
+async function createMember(
+  stack: AsyncDisposableStack,
+  name: string,
+  appsYaml: string,
+  keys: string,
+  redisUrl: string | undefined,
+): Promise<Member> {
+  const folder = stack.use(await createHushgateFolder())
+  await copyFile(keys, folder.at('keys'))
+  const notifyPort = await freePort()
+  const configure = (text: string): Promise<void> =>
+    folder.configure({
+      appsYaml: text,
+      store: redisUrl === undefined ? undefined : `{ url: "${redisUrl}" }`,
+      queue: `concurrency: ${CONCURRENCY}, call_max_age: ${CALL_MAX_AGE_MS}ms`,
+      notifyPort,
+    })
+  await configure(appsYaml)
+  const [role = 'all'] = name.split('-')
+  return {
+    name,
+    start: () => startHushgate(['serve', '--role', role], { folder: folder.path }),
+    configure,
+    notifyPort,
+    process: undefined,
+  }
+}
