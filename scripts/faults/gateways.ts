@@ -35,6 +35,7 @@ interface Member {
   readonly configure: (appsYaml: string) => Promise<void>
   readonly notifyPort: number
   process: HushgateProcess | undefined
+  isRunning: boolean
 }
 
 /** `redisUrl`: undefined for SQLite. */
@@ -63,10 +64,12 @@ export async function startGateways(
     member.process = process
     void watch(member, process)
     await process.running()
+    member.isRunning = member.process === process
   }
   const end = async (name: string): Promise<void> => {
-    const { process } = memberOf(name)
-    memberOf(name).process = undefined
+    const member = memberOf(name)
+    const { process } = member
+    Object.assign(member, { process: undefined, isRunning: false })
     await process?.end('SIGKILL')
   }
   stack.defer(async () => void (await Promise.all(members.map(({ name }) => end(name)))))
@@ -88,7 +91,8 @@ export async function startGateways(
     resume: (name) => memberOf(name).process?.signal('SIGCONT'),
     async reload(text) {
       await Promise.all(members.map(({ configure }) => configure(text)))
-      for (const { process } of members) process?.signal('SIGHUP')
+      // Until a program listens, any signal ends it. One that starts at this moment finds the change by itself: it watches the file.
+      for (const { process, isRunning } of members) if (isRunning) process?.signal('SIGHUP')
     },
     deadLetters: () => countOf(['dead']),
     queued: () => countOf(['waiting', 'delayed', 'active']),
@@ -130,5 +134,6 @@ async function createMember(
     configure,
     notifyPort,
     process: undefined,
+    isRunning: false,
   }
 }

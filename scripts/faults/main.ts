@@ -21,9 +21,15 @@ async function runAll({ seeds, topology }: Options): Promise<void> {
   const totals: Totals = { schedules: 0, faults: 0, acknowledged: 0, refused: 0, verdicts: new Map(), failed: [] }
   for (const seed of seeds) {
     const schedule = scheduleOf(seed, topology)
-    const result = await runSchedule(schedule)
-    add(totals, schedule, result)
-    tell(schedule, result)
+    try {
+      const result = await runSchedule(schedule)
+      add(totals, schedule, result)
+      tell(schedule, result)
+    } catch (error) {
+      totals.failed.push(commandOf(schedule))
+      console.log(`FAILED ${describeSchedule(schedule)}: it could not be run to its end`)
+      console.log(schedule.faults.map((fault) => `    ${describeFault(fault)}`).join('\n'), error)
+    }
   }
   const verdicts = VERDICTS.map((verdict) => `  ${totals.verdicts.get(verdict) ?? 0} ${verdict}`)
   console.log(`
@@ -56,20 +62,23 @@ function commandOf({ seed, topology }: Schedule): string {
 }
 
 function tell(schedule: Schedule, result: Result): void {
-  const { seed, topology, timing, faults } = schedule
   const { accounts, acknowledged, refused, seconds, mishaps, logs } = result
-  const what = `seed ${seed}, ${topology}, ${timing}: ${faults.length} faults, ${acknowledged} acknowledged, ${refused} refused, ${seconds.toFixed(0)} s`
+  const what = `${describeSchedule(schedule)}, ${acknowledged} acknowledged, ${refused} refused, ${seconds.toFixed(0)} s`
   console.log(`${isGood(result) ? 'good  ' : 'FAILED'} ${what}`)
   if (isGood(result)) return
   const wrong = accounts.filter((each) => !isRight(each))
   const lines = [
-    ...faults.map(describeFault),
+    ...schedule.faults.map(describeFault),
     ...mishaps,
     ...wrong.slice(0, SHOWN).map(describeAccount),
     ...(wrong.length > SHOWN ? [`… and ${wrong.length - SHOWN} more`] : []),
   ]
   console.log(lines.map((line) => `    ${line}`).join('\n'))
   console.log(logs)
+}
+
+function describeSchedule({ seed, topology, timing, faults }: Schedule): string {
+  return `seed ${seed}, ${topology}, ${timing}: ${faults.length} faults`
 }
 
 function describeAccount({ notice: { token, fate }, verdict, arrivals }: Account): string {
