@@ -37,8 +37,6 @@ export interface Evidence {
   readonly posted: ReadonlyMap<Notice, Posted>
   /** How many there are; nothing in one says whose it is. */
   readonly deadLetters: number
-  readonly callMaxAgeMs: number
-  readonly nowMs: number
 }
 
 export interface Account {
@@ -55,6 +53,8 @@ const RIGHT: Readonly<Record<Fate, readonly Verdict[]>> = {
   expired: ['expired'],
 }
 const GONE = 410
+/** With a Retry-After beyond the life of a call. */
+const LATER = 429
 /** What a push service says of the push itself: there is no other attempt. */
 const FINAL = [400, 404, 413]
 
@@ -87,9 +87,8 @@ function verdictOf(notice: Notice, arrivals: readonly Arrival[], evidence: Evide
   if (accepted.length > 0) return accepted.length === 1 ? 'delivered once' : 'delivered again'
   if (arrivals.some(({ status }) => status === GONE)) return 'rejected'
   if (arrivals.some(({ status = 0 }) => FINAL.includes(status))) return 'dead-lettered'
-  // Only what the push service was seen to refuse: a call that nobody tried to deliver in its time is lost.
-  const isOver = evidence.nowMs >= acknowledgedAtMs + evidence.callMaxAgeMs
-  return notice.fate === 'expired' && isOver && arrivals.length > 0 ? 'expired' : 'unknown'
+  // Only what was seen to be told a time after its end: a call that nobody tried to deliver is lost.
+  return notice.fate === 'expired' && arrivals.some(({ status }) => status === LATER) ? 'expired' : 'unknown'
 }
 
 export function countVerdicts(accounts: readonly Account[]): ReadonlyMap<Verdict, number> {

@@ -3,7 +3,7 @@ import { copyFile } from 'node:fs/promises'
 import { freePort } from '../../test/helpers/free-port.ts'
 import { metricValue } from '../../test/helpers/gateway.ts'
 import { createHushgateFolder, startHushgate, type HushgateProcess } from '../../test/helpers/hushgate-process.ts'
-import { ANDROID, CALL_MAX_AGE_MS, IOS } from './notices.ts'
+import { ANDROID, IOS } from './notices.ts'
 import { PROCESSES, type Topology } from './schedule.ts'
 
 /** Pushes of an app on their way at once. */
@@ -123,7 +123,7 @@ async function createMember(
     folder.configure({
       appsYaml: text,
       store: redisUrl === undefined ? undefined : `{ url: "${redisUrl}" }`,
-      queue: `concurrency: ${CONCURRENCY}, call_max_age: ${CALL_MAX_AGE_MS}ms`,
+      queue: `concurrency: ${CONCURRENCY}`,
       notifyPort,
     })
   await configure(appsYaml)

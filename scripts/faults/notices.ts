@@ -13,8 +13,6 @@ export interface Notice {
 
 /** Sent over the whole time of the load. */
 export const NOTICES = 480
-/** So long a call is worth delivering (`call_max_age`). */
-export const CALL_MAX_AGE_MS = 10_000
 /** Every fourth goes to FCM. */
 const FCM_SHARE = 4
 const SHARED_DEVICES = 4
@@ -38,6 +36,7 @@ const MANNERS: readonly Manner[] = [
   { share: 0.04, fate: 'delivered', script: 'goaway' },
   { share: 0.03, fate: 'rejected', script: 's410', onlyApns: true },
   { share: 0.03, fate: 'dead-lettered', script: 's400.rBadMessageId', onlyApns: true },
+  // A call is worth delivering for a minute (`call_max_age`), and these are told to come back in a quarter of an hour.
   { share: 0.02, fate: 'expired', script: 's429.a900', onlyApns: true },
   { share: 0.1, fate: 'merged', script: 'd10' },
 ]

@@ -7,7 +7,7 @@ import { startRedis, type TestRedis } from '../../test/helpers/redis.ts'
 import { account, isRight, type Account } from './accounting.ts'
 import { startGateways, type Gateways } from './gateways.ts'
 import { startLoad, type Load } from './load.ts'
-import { CALL_MAX_AGE_MS, noticesOf, type Notice } from './notices.ts'
+import { noticesOf, type Notice } from './notices.ts'
 import { startPushServices, type PushServices } from './push-services.ts'
 import { LOAD_MS, type Schedule } from './schedule.ts'
 import { strike } from './strike.ts'
@@ -84,17 +84,9 @@ interface Seen {
 async function settle(notices: readonly Notice[], { gateways, services, load }: Seen): Promise<readonly Account[]> {
   const deadlineMs = Date.now() + SETTLE_MS
   for (;;) {
-    const nowMs = Date.now()
     const deadLetters = await gateways.deadLetters()
-    const evidence = {
-      arrivals: services.arrivals,
-      posted: load.posted,
-      deadLetters,
-      callMaxAgeMs: CALL_MAX_AGE_MS,
-      nowMs,
-    }
-    const accounts = account(notices, evidence)
-    if (nowMs > deadlineMs || (accounts.every(isRight) && (await gateways.queued()) === 0)) return accounts
+    const accounts = account(notices, { arrivals: services.arrivals, posted: load.posted, deadLetters })
+    if (Date.now() > deadlineMs || (accounts.every(isRight) && (await gateways.queued()) === 0)) return accounts
     await sleep(LOOK_MS)
   }
 }

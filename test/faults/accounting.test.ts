@@ -4,17 +4,15 @@ import { account, countVerdicts, isRight, type Account, type Arrival } from '../
 import type { Fate, Notice } from '../../scripts/faults/notices.ts'
 
 const POSTED_MS = 1000
-const CALL_MAX_AGE_MS = 10_000
 
 interface Seen {
   readonly arrivals?: readonly Partial<Arrival>[]
   readonly isAcknowledged?: boolean
   readonly deadLetters?: number
-  readonly nowMs?: number
 }
 
 function accountOf(fate: Fate, seen: Seen): Account {
-  const { arrivals = [], isAcknowledged = true, deadLetters = 0, nowMs = 60_000 } = seen
+  const { arrivals = [], isAcknowledged = true, deadLetters = 0 } = seen
   const notice: Notice = { token: 'device', fate, body: '' }
   const posted = { firstAtMs: POSTED_MS, acknowledgedAtMs: isAcknowledged ? POSTED_MS + 10 : undefined }
   const [only] = account([notice], {
@@ -28,8 +26,6 @@ function accountOf(fate: Fate, seen: Seen): Account {
     })),
     posted: new Map([[notice, posted]]),
     deadLetters,
-    callMaxAgeMs: CALL_MAX_AGE_MS,
-    nowMs,
   })
   if (only === undefined) throw new Error('there is one')
   return only
@@ -55,7 +51,7 @@ const WRONG: readonly (readonly [string, string, Fate, Seen])[] = [
   ['merged with one that was refused', 'unknown', 'merged', { arrivals: [{ status: 503 }] }],
   ['given up, and in no dead letter', 'unknown', 'dead-lettered', { arrivals: [{ status: 400 }] }],
   ['a call that nobody tried to deliver', 'unknown', 'expired', {}],
-  ['a call that is not old enough', 'unknown', 'expired', { arrivals: [{ status: 429 }], nowMs: 5000 }],
+  ['a call that was tried and not told to wait', 'unknown', 'expired', { arrivals: [{ status: 503 }] }],
   ['never answered 200', 'never acknowledged', 'delivered', { arrivals: [{}], isAcknowledged: false }],
   // Known, and not what the push service would have had.
   ['rejected though its device is well', 'rejected', 'delivered', { arrivals: [{ status: 410 }] }],
@@ -87,8 +83,6 @@ describe('the account of a notification', () => {
       arrivals: notices.map(({ token }) => ({ token, id: token, collapseId: token, status: 400, atMs: 2000 })),
       posted: new Map(notices.map((notice) => [notice, { firstAtMs: POSTED_MS, acknowledgedAtMs: POSTED_MS }])),
       deadLetters: 2,
-      callMaxAgeMs: CALL_MAX_AGE_MS,
-      nowMs: 60_000,
     })
     expect(countVerdicts(accounts).get('dead-lettered')).toBe(2)
     expect(countVerdicts(accounts).get('unknown')).toBe(1)
