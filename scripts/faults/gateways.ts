@@ -63,7 +63,12 @@ export async function startGateways(
     const process = member.start()
     member.process = process
     void watch(member, process)
-    await process.running()
+    try {
+      await process.running()
+    } catch (error) {
+      // Another fault may have killed it before it ran.
+      if (member.process === process) throw error
+    }
     member.isRunning = member.process === process
   }
   const end = async (name: string): Promise<void> => {

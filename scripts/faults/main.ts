@@ -86,5 +86,7 @@ function describeAccount({ notice: { token, fate }, verdict, arrivals }: Account
   return `${token}: ${verdict}, and should be ${fate}; answers of the push service: ${answers === '' ? 'none' : answers}`
 }
 
+// So that nothing that was started stays: the processes of a run end with this one.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 if (process.argv.includes('--help')) process.stdout.write(USAGE)
 else await runAll(readOptions(process.argv.slice(2)))

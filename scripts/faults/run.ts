@@ -42,12 +42,18 @@ export async function runSchedule(schedule: Schedule): Promise<Result> {
   const notices = noticesOf(schedule)
   const giveUp = new AbortController()
   const load = startLoad(notices, gateways.urls, LOAD_MS, giveUp.signal)
+  stack.defer(async () => {
+    giveUp.abort()
+    await load.done
+  })
   const victims = { gateways, services, redis, timing }
   const faults = schedule.faults.map(async (fault) => {
     await sleep(fault.atMs)
     await strike(fault, victims)
   })
-  await Promise.all([...faults, sleep(LOAD_MS)])
+  // All of them, also where one cannot be ended: what is struck must still be there.
+  const ends = await Promise.allSettled([...faults, sleep(LOAD_MS)])
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   const accounts = await settle(notices, { gateways, services, load })
   giveUp.abort()
   await load.done
