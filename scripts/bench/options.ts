@@ -40,7 +40,7 @@ export const USAGE = `npm run bench -- [options]
   --store NAMES      sqlite, redis (default: both)
   --runs N           of each scenario on each gateway, in turns (default: 5)
   --seconds N        of load in each run (default: 10)
-  --pushkeys N       that the requests go round (default: 50000)
+  --pushkeys N       that the requests go round (default: 5000)
   --quick            one short run of a few, for CI
   --program NAME=MAIN.JS
                      another build of Hushgate to compare with; may be repeated
@@ -84,7 +84,7 @@ export function readOptions(args: readonly string[]): Options {
     // More would be answered 503 now and then where a machine is slow.
     maxConnections: quick ? 50 : Number.POSITIVE_INFINITY,
     warmUpSeconds: quick ? 0 : 2,
-    pushkeys: Number(values.pushkeys ?? (quick ? 2000 : 50_000)),
+    pushkeys: Number(values.pushkeys ?? (quick ? 2000 : 5000)),
     peers: values.peer,
     programs: [['hushgate', DIST], ...values.program.map(program)],
     growth: values.growth === '' ? [] : values.growth.split(',').map(growthKind),

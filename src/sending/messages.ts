@@ -44,6 +44,9 @@ export type FromThread =
   | { readonly kind: 'closed'; readonly sender: number }
   | { readonly kind: 'warning'; readonly app: string; readonly message: string }
 
+/** Where one turn brings hundreds, the other thread need not wait for its end. */
+const ENOUGH_FOR_MESSAGE = 32
+
 /** Collects what is to travel, and gives away together what came in one turn of the event loop. */
 export class Turn<T> {
   readonly #give: (items: readonly T[]) => void
@@ -56,6 +59,7 @@ export class Turn<T> {
   add(item: T): void {
     if (this.#items.length === 0) setImmediate(() => this.end())
     this.#items.push(item)
+    if (this.#items.length >= ENOUGH_FOR_MESSAGE) this.end()
   }
 
   /** Now, so that what is given away after it comes after it. */

@@ -22,6 +22,9 @@ class DatabaseThreadEndedError extends Error {
 /** These succeed only if deliveries can be stored. Others, which read or remove, may work on a full disk. */
 const PROVE_WRITABLE: ReadonlySet<OperationName> = new Set(['add', 'maintain'])
 
+const YOUNG_GENERATION_MB = 6
+/** So many messages are under way at most, so that a disk that stands still does not fill the memory. */
+const MOST_POSTED = 8
 /** How long what is not urgent waits for something that is. */
 const PATIENCE_MS = 5
 
@@ -53,8 +56,8 @@ export class DatabaseThread {
   /** When it ends otherwise. */
   #patience: NodeJS.Timeout | undefined
   #waiting: Turn[] = []
-  /** At most one message is under way. What comes meanwhile shares the next commit, so a slow disk leads to larger commits and not to more of them. */
-  #posted: Turn[] | undefined
+  /** Messages under way, with the turns in them. The thread does together what lies there, so a slow disk leads to larger commits and not to more of them. */
+  readonly #posted: Turn[][] = []
   /** A disk at its limit fails and works by turns. */
   readonly #warnings = new Throttle(WARNING_INTERVAL_MS, () => performance.now())
   #isWritable = true
@@ -67,6 +70,8 @@ export class DatabaseThread {
       name: 'hushgate-sqlite',
       workerData: settings,
       execArgv: [],
+      // It holds one message at a time. Left to itself its young generation would grow to a hundred times of that.
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     })
     const first = await new Promise<FromThread>((resolve, reject) => {
       worker.once('message', resolve).once('error', reject)
@@ -133,6 +138,11 @@ export class DatabaseThread {
     return promise
   }
 
+  /** What was asked for in this turn of the event loop goes now, so that it is done while the turn goes on. */
+  endTurn(): void {
+    this.#endTurn()
+  }
+
   #endTurnSoon(): void {
     if (this.#isEnding) return
     this.#isEnding = true
@@ -156,12 +166,13 @@ export class DatabaseThread {
   }
 
   #post(): void {
-    if (this.#posted !== undefined || this.#waiting.length === 0) return
-    this.#posted = this.#waiting
+    if (this.#posted.length === MOST_POSTED || this.#waiting.length === 0) return
+    const turns = this.#waiting
     this.#waiting = []
-    this.#send(this.#posted.flatMap(({ requests }) => requests))
+    this.#posted.push(turns)
+    this.#send(turns.flatMap(({ requests }) => requests))
     // They are on the other side now, and are not kept here until they are answered.
-    for (const turn of this.#posted) turn.requests = []
+    for (const turn of turns) turn.requests = []
   }
 
   #send(message: ToThread): void {
@@ -180,14 +191,13 @@ export class DatabaseThread {
   }
 
   #onAnswer(message: FromThread): void {
-    const turns = this.#posted ?? []
-    this.#posted = undefined
+    const turns = message.kind === 'answers' ? this.#posted.splice(0, message.messages).flat() : []
     for (const turn of turns) turn.answered.resolve()
     if (message.kind === 'answers')
       for (const [index, call] of turns.flatMap(({ calls }) => calls).entries())
         this.#answer(call, message.answers[index])
     if (this.#waiting.length > 0) this.#post()
-    else if (this.#isClosing) this.#send('close')
+    else if (this.#isClosing && this.#posted.length === 0) this.#send('close')
   }
 
   #answer({ name, resolve, reject }: Call, answer: Answer | undefined): void {
@@ -210,7 +220,7 @@ export class DatabaseThread {
   #onExit(): void {
     this.#isOver = true
     const over = new StoreUnavailableError('the store is closed')
-    for (const turn of [...(this.#posted ?? []), ...this.#waiting, ...(this.#collecting ? [this.#collecting] : [])]) {
+    for (const turn of [...this.#posted.flat(), ...this.#waiting, ...(this.#collecting ? [this.#collecting] : [])]) {
       turn.answered.resolve()
       for (const call of turn.calls) call.reject(over)
     }
@@ -225,7 +235,7 @@ export class DatabaseThread {
     if (!this.#isClosing) {
       this.#isClosing = true
       this.#endTurn()
-      if (this.#posted === undefined) this.#send('close')
+      if (this.#posted.length === 0) this.#send('close')
     }
     await this.#exited
   }

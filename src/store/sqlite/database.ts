@@ -1,6 +1,6 @@
-/** The thread that owns the database: one message is one transaction, so an fsync never holds the event loop of the gateway. */
+/** The thread that owns the database: what lies there together is one transaction, so an fsync never holds the event loop of the gateway. */
 import type { DatabaseSync } from 'node:sqlite'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import { StoreRefusedError } from '../../core/errors.ts'
 import { Sealer } from '../../core/keyring.ts'
 import { sealEnvelope } from '../envelope.ts'
@@ -154,12 +154,24 @@ function serve(settings: DatabaseSettings): void {
     }
   }
 
-  parentPort?.on('message', (message: ToThread) => {
-    if (message !== 'close') return post({ kind: 'answers', answers: transactAll(message) })
+  parentPort?.on('message', (first: ToThread) => {
+    const messages = parentPort === null ? [first] : [first, ...waitingAt(parentPort)]
+    const requests = messages.filter((message) => message !== 'close')
+    if (requests.length > 0) post({ kind: 'answers', messages: requests.length, answers: transactAll(requests.flat()) })
+    if (requests.length === messages.length) return
     database.close()
     parentPort?.close()
   })
   post({ kind: 'opened' })
+}
+
+function waitingAt(port: MessagePort): readonly ToThread[] {
+  const messages: ToThread[] = []
+  for (;;) {
+    const received: { readonly message: ToThread } | undefined = receiveMessageOnPort(port)
+    if (received === undefined) return messages
+    messages.push(received.message)
+  }
 }
 
 /**

@@ -149,12 +149,13 @@ export type ToThread = readonly Request[] | 'close'
 /** The output of a request that is durable, or why nothing of it was stored. */
 export type Answer = { readonly output: unknown } | { readonly failure: string }
 
-/** From the thread: first `opened` or `refused`, then the answers to each message. */
+/** From the thread: first `opened` or `refused`, then the answers to the messages. */
 export type FromThread =
   | { readonly kind: 'opened' }
   /** `reason`: a sentence for the operator. */
   | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
+  /** `messages`: how many messages they answer, in order. */
+  | { readonly kind: 'answers'; readonly messages: number; readonly answers: readonly Answer[] }
 
 export interface DatabaseSettings {
   readonly path: string

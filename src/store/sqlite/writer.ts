@@ -30,6 +30,8 @@ interface Turn {
   readonly results: Promise<Output<'add'>>
 }
 
+/** Deliveries of one turn that leave without waiting for its end. */
+const ENOUGH_FOR_MESSAGE = 32
 /** Of so many keys the last order is known here; for others the memory is asked. */
 const MAX_KNOWN_ORDERS = 10_000
 
@@ -51,6 +53,8 @@ export class Writer {
       turn.rows.append(this.#rowOf(each))
       turn.deliveries.push(each)
     }
+    // The database works side by side with us, also where one turn of the event loop brings hundreds.
+    if (turn.deliveries.length >= ENOUGH_FOR_MESSAGE) this.#parts.thread.endTurn()
     const results = await turn.results
     return results.slice(start, start + deliveries.length).map((result) => {
       if (result === null) return { isRefused: true }
