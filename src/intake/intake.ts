@@ -123,6 +123,12 @@ export class Intake {
     devices: readonly Device[],
     configured: Configured,
   ): Promise<readonly DeviceResult[]> {
+    const [first] = devices
+    // Homeservers send one.
+    if (first !== undefined && devices.length === 1) {
+      const prepared = await this.#prepare(notification, first, configured)
+      return typeof prepared === 'object' ? this.#store([prepared], configured.settings) : [prepared]
+    }
     return this.#storeAll(
       await Promise.all(devices.map((device) => this.#prepare(notification, device, configured))),
       configured,
@@ -224,15 +230,16 @@ export class Intake {
       const wasCounted = requires === undefined
       if (isStored !== wasCounted) this.#highWaterMark.count(delivery.route, isStored ? 1 : -1)
     }
-    return Promise.all(prepared.map(async (each, index) => this.#settle(each, accepted[index] ?? { found: [] })))
+    return Promise.all(prepared.map((each, index) => this.#settle(each, accepted[index] ?? { found: [] })))
   }
 
   /** Resolves with the routes that have room only for devices that a push was delivered to. */
   async #crowdedOf(prepared: readonly Prepared[], highWater: number): Promise<ReadonlySet<string>> {
     const crowded = new Set<string>()
-    const byRoute = Map.groupBy(prepared, ({ delivery }) => delivery.route)
-    for (const [route, { length }] of byRoute) {
-      const room = await this.#highWaterMark.roomFor(route, length, highWater)
+    const counts = new Map<string, number>()
+    for (const { delivery } of prepared) counts.set(delivery.route, (counts.get(delivery.route) ?? 0) + 1)
+    for (const [route, count] of counts) {
+      const room = await this.#highWaterMark.roomFor(route, count, highWater)
       if (room === 'for nobody') throw new StoreUnavailableError('queue.high_water is reached')
       if (room === 'for known devices') crowded.add(route)
     }
@@ -244,7 +251,7 @@ export class Intake {
   }
 
   #settle(prepared: Prepared, accepted: Accepted): DeviceResult | Promise<DeviceResult> {
-    if ('isRefused' in accepted) throw new StoreUnavailableError(NO_ROOM_FOR_STRANGERS)
+    if ('isRefused' in accepted) return Promise.reject(new StoreUnavailableError(NO_ROOM_FOR_STRANGERS))
     if ('found' in accepted) return this.#onFound(prepared, accepted.found)
     const { addressee, rendered, sealing } = prepared
     const { intake } = this.#parts.metrics

@@ -45,7 +45,7 @@ export type FromThread =
   | { readonly kind: 'warning'; readonly app: string; readonly message: string }
 
 /** Where one turn brings hundreds, the other thread need not wait for its end. */
-const ENOUGH_FOR_MESSAGE = 32
+const ENOUGH_FOR_MESSAGE = 16
 
 /** Collects what is to travel, and gives away together what came in one turn of the event loop. */
 export class Turn<T> {

@@ -31,7 +31,7 @@ interface Turn {
 }
 
 /** Deliveries of one turn that leave without waiting for its end. */
-const ENOUGH_FOR_MESSAGE = 32
+const ENOUGH_FOR_MESSAGE = 16
 /** Of so many keys the last order is known here; for others the memory is asked. */
 const MAX_KNOWN_ORDERS = 10_000
 
