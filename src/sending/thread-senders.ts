@@ -12,8 +12,8 @@ class SendingThreadEndedError extends Error {
   override readonly name = 'SendingThreadEndedError'
 }
 
-/** With less it is slower, with more not faster. */
-const YOUNG_GENERATION_MB = 24
+/** With more it is not faster. */
+const YOUNG_GENERATION_MB = 12
 
 type Waiting<T> = Pick<PromiseWithResolvers<T>, 'resolve' | 'reject'>
 
