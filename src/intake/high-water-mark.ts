@@ -2,6 +2,7 @@
  * For whom a route has room: asked on every request, looked up once a second, and sooner where what was stored since might have filled it. The second half of
  * the room is for devices that a push was delivered to: anybody can post for others.
  */
+import { StoreUnavailableError } from '../core/errors.ts'
 import { Throttle } from '../core/throttle.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
 import type { DeliveryQueue, StoreHealth } from '../store/contract.ts'
@@ -40,6 +41,22 @@ export class HighWaterMark {
   constructor(parts: HighWaterMarkParts) {
     this.#parts = parts
     this.#looks = new Throttle(LOOK_EVERY_MS, parts.nowMs)
+  }
+
+  /**
+   * `routes`: that of each delivery to be stored. Resolves with those that have room only for devices that a push was delivered to; rejects with
+   * StoreUnavailableError where one has none for anybody.
+   */
+  async crowdedOf(routes: readonly string[], highWater: number): Promise<ReadonlySet<string>> {
+    const crowded = new Set<string>()
+    const counts = new Map<string, number>()
+    for (const route of routes) counts.set(route, (counts.get(route) ?? 0) + 1)
+    for (const [route, count] of counts) {
+      const room = await this.roomFor(route, count, highWater)
+      if (room === 'for nobody') throw new StoreUnavailableError('queue.high_water is reached')
+      if (room === 'for known devices') crowded.add(route)
+    }
+    return crowded
   }
 
   /** For so many deliveries more. */

@@ -218,7 +218,10 @@ export class Intake {
     { queue: { highWater } }: IntakeSettings,
   ): Promise<readonly DeviceResult[]> {
     if (prepared.length === 0) return []
-    const crowded = await this.#crowdedOf(prepared, highWater)
+    const crowded = await this.#highWaterMark.crowdedOf(
+      prepared.map(({ delivery }) => delivery.route),
+      highWater,
+    )
     const news = prepared.map((each) =>
       newDeliveryOf(each, crowded.has(each.delivery.route) && !this.#isRemembered(each)),
     )
@@ -233,25 +236,12 @@ export class Intake {
     return Promise.all(prepared.map((each, index) => this.#settle(each, accepted[index] ?? { found: [] })))
   }
 
-  /** Resolves with the routes that have room only for devices that a push was delivered to. */
-  async #crowdedOf(prepared: readonly Prepared[], highWater: number): Promise<ReadonlySet<string>> {
-    const crowded = new Set<string>()
-    const counts = new Map<string, number>()
-    for (const { delivery } of prepared) counts.set(delivery.route, (counts.get(delivery.route) ?? 0) + 1)
-    for (const [route, count] of counts) {
-      const room = await this.#highWaterMark.roomFor(route, count, highWater)
-      if (room === 'for nobody') throw new StoreUnavailableError('queue.high_water is reached')
-      if (room === 'for known devices') crowded.add(route)
-    }
-    return crowded
-  }
-
   #isRemembered({ delivery }: Prepared): boolean {
     return this.#parts.known.isRemembered(delivery.deviceHash)
   }
 
-  #settle(prepared: Prepared, accepted: Accepted): DeviceResult | Promise<DeviceResult> {
-    if ('isRefused' in accepted) return Promise.reject(new StoreUnavailableError(NO_ROOM_FOR_STRANGERS))
+  async #settle(prepared: Prepared, accepted: Accepted): Promise<DeviceResult> {
+    if ('isRefused' in accepted) throw new StoreUnavailableError(NO_ROOM_FOR_STRANGERS)
     if ('found' in accepted) return this.#onFound(prepared, accepted.found)
     const { addressee, rendered, sealing } = prepared
     const { intake } = this.#parts.metrics
