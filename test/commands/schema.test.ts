@@ -80,10 +80,7 @@ describe('config/hushgate.sample.yaml', () => {
   })
 
   it('shows the default of every setting of ours', async () => {
-    const text = (await readFile(sample, 'utf8')).replaceAll(
-      /^( +)# (prefix|require_persistence): /gm,
-      '$1$2: ',
-    )
+    const text = (await readFile(sample, 'utf8')).replaceAll(/^( +)# (prefix|require_persistence): /gm, '$1$2: ')
     const shown: unknown = parse(text)
     const defaults = settingsOf(configSchema(providers), '').filter(
       ({ path, schema: one }) =>
