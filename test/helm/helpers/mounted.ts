@@ -50,12 +50,13 @@ export async function mountConfig(
   change: (text: string) => string = (text) => text,
 ): Promise<void> {
   const volume = pickList(podSpec, 'volumes').find((each) => pick(each, 'name') === 'config')
+  const mode = Number(pick(volume, 'projected', 'defaultMode'))
   for (const source of pickList(volume, 'projected', 'sources')) {
     const path = pickText(source, pick(source, 'configMap') === undefined ? 'secret' : 'configMap', 'items', 0, 'path')
     const make = CONTENTS[basename(path)]
     const text = make === undefined ? change(ownFile(objects, source)) : make()
     await mkdir(dirname(join(folder, path)), { recursive: true })
-    await writeFile(join(folder, path), text)
+    await writeFile(join(folder, path), text, { mode })
   }
 }
 
