@@ -46,14 +46,18 @@ const FLAGS = [
   '--remote-debugging-port=0',
 ]
 const START_MS = 60_000
+/** Chromium stood still once in some hundred runs, without a word. Then the error says at what it stood. */
+const ANSWER_MS = 60_000
 
 export async function startChromium(): Promise<Chromium> {
   const profile = await mkdtemp(join(tmpdir(), 'hushgate-chromium-'))
   const child = spawn('chromium', [...FLAGS, `--user-data-dir=${profile}`], {
     env: { PATH: process.env['PATH'], HOME: profile, LANG: 'C.UTF-8' },
     stdio: ['ignore', 'ignore', 'pipe'],
+    // A process group of its own: its helpers end with it.
+    detached: true,
   })
-  const kill = (): void => void child.kill('SIGKILL')
+  const kill = (): void => killGroup(child)
   process.once('exit', kill)
   const ended = new Promise((resolve) => child.once('close', resolve))
   const protocol = await connect(await addressOf(child))
@@ -64,7 +68,8 @@ export async function startChromium(): Promise<Chromium> {
     },
     open: (url, options) => openPage(protocol, url, options),
     async [Symbol.asyncDispose]() {
-      await protocol.send('Browser.close')
+      // Asked to close, Chromium at times never ends. Nothing of it is kept.
+      kill()
       await ended
       process.off('exit', kill)
       await rm(profile, { recursive: true, force: true, maxRetries: 5 })
@@ -82,6 +87,7 @@ async function openPage(protocol: Protocol, url: string, { width, height, script
   let registrationId = ''
   protocol.listen(sessionId, (method, parameters) => {
     if (method === 'Page.loadEventFired') loaded.resolve()
+    if (method === 'Inspector.targetCrashed') protocol.end(new Error('The page has crashed'))
     const { type, args, entry, exceptionDetails, request, registrations } = parameters
     if (method === 'Runtime.consoleAPICalled' && (type === 'error' || type === 'warning'))
       problems.push(JSON.stringify(args))
@@ -94,8 +100,9 @@ async function openPage(protocol: Protocol, url: string, { width, height, script
   for (const domain of ['Page', 'Runtime', 'Log', 'Network', 'ServiceWorker']) await send(`${domain}.enable`)
   await send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 2, mobile: true })
   if (script !== undefined) await send('Page.addScriptToEvaluateOnNewDocument', { source: script })
-  await send('Page.navigate', { url })
-  await loaded.promise
+  const { errorText } = await send('Page.navigate', { url })
+  if (errorText !== undefined) throw new Error(`Chromium cannot open ${url}: ${textOf(errorText)}`)
+  await answered(Promise.race([loaded.promise, protocol.ended]), 'Page.loadEventFired')
 
   return {
     problems,
@@ -123,6 +130,10 @@ interface Protocol {
   send(method: string, parameters?: JsonObject, sessionId?: string): Promise<JsonObject>
   /** Calls back for each event of this session. */
   listen(sessionId: string, listener: Listener): void
+  /** Rejects what waits for an answer, and what will. */
+  end(error: Error): void
+  /** Rejects when nothing will be answered any more. */
+  readonly ended: Promise<never>
 }
 
 async function connect(address: string): Promise<Protocol> {
@@ -130,7 +141,10 @@ async function connect(address: string): Promise<Protocol> {
   await once(socket, 'open')
   const waiting = new Map<number, PromiseWithResolvers<JsonObject>>()
   const listeners = new Map<string, Listener>()
+  const ended = Promise.withResolvers<never>()
+  ended.promise.catch(() => {})
   let lastId = 0
+  socket.addEventListener('close', () => ended.reject(new Error('Chromium has ended')))
   socket.addEventListener('message', ({ data }) => {
     const { id, method, params = {}, result = {}, error, sessionId = '' }: JsonObject = JSON.parse(String(data))
     const call = waiting.get(Number(id))
@@ -144,9 +158,30 @@ async function connect(address: string): Promise<Protocol> {
       const call = Promise.withResolvers<JsonObject>()
       waiting.set((lastId += 1), call)
       socket.send(JSON.stringify({ id: lastId, method, params, sessionId }))
-      return call.promise
+      return answered(Promise.race([call.promise, ended.promise]), method)
     },
     listen: (sessionId, listener) => void listeners.set(sessionId, listener),
+    end: (error) => ended.reject(error),
+    ended: ended.promise,
+  }
+}
+
+async function answered<T>(answer: Promise<T>, method: string): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`Chromium stands still at ${method}`)), ANSWER_MS)
+  try {
+    return await Promise.race([answer, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It has ended.
   }
 }
 
@@ -159,7 +194,7 @@ function addressOf(chromium: ChildProcess): Promise<string> {
   let text = ''
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      chromium.kill('SIGKILL')
+      killGroup(chromium)
       reject(new Error(`Chromium does not start:\n${text}`))
     }, START_MS)
     chromium.once('error', (cause) => {

@@ -48,7 +48,7 @@ beforeAll(async () => {
 }, TIMEOUT_MS)
 
 describe('what is sealed for 1,000 random notifications opens', () => {
-  it('with hushgate-sealed.ts in Chromium', { timeout: TIMEOUT_MS }, async () => {
+  it('with hushgate-sealed.ts in Chromium', { timeout: TIMEOUT_MS, retry: 1 }, async () => {
     const script = await typescriptExample()
     const server = createServer((request, response) => {
       const isScript = request.url === '/hushgate-sealed.js'
