@@ -15,7 +15,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier
 COPY scripts/build.ts ./scripts/
 COPY src ./src
 # There is no shell and no env in the image, so the command hushgate is a file for its Node. Modes: whatever they were in the checkout.
-RUN node scripts/build.ts \
+RUN node scripts/build.ts --image \
     && printf '#!/nodejs/bin/node\nimport("/app/dist/main.js")\n' > hushgate \
     && chmod 755 hushgate \
     && chmod -R a=rX,u+w dist package.json \

@@ -1,7 +1,8 @@
 /**
  * `npm run build`: the program as it is installed, in `dist`. One bundle of our sources and of what they use of other people's packages, because a
  * gateway that loads 200 files of ours and 1,000 of theirs takes a fifth more memory and half a second longer to start (scripts/measure-idle.ts). Beside
- * it: a list of the packages that are in it (CycloneDX, which scanners of images read), and their licences.
+ * it: a list of the packages that are in it (CycloneDX, which scanners of images read), and their licences. `--image`: without the Node that only the npm
+ * package brings.
  */
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,7 +31,26 @@ interface Package {
   readonly version: string
   readonly folder: string
   readonly license: string
+  readonly repository?: string | { readonly url: string }
 }
+
+/** Packages under MIT whose archive has no file with its text: whose copyright it is, by their README, or else by package.json. */
+const MIT_WITHOUT_FILE = new Map([
+  ['abstract-logging', 'James Sumners'],
+  ['assert-plus', '2012 Mark Cavage'],
+  ['data-uri-to-buffer', '2014 Nathan Rajlich'],
+  ['http_ece', 'Martin Thomson'],
+])
+/** https://spdx.org/licenses/MIT.html */
+const MIT = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS
+FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER
+IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`
 
 /** Resolves with the packages that are in it. */
 async function bundle(): Promise<readonly Package[]> {
@@ -61,33 +81,68 @@ async function bundle(): Promise<readonly Package[]> {
 }
 
 function readPackage(folder: string): Package {
-  const { name, version, license }: Package = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  return { name, version, folder, license }
+  const manifest: Package = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  return { ...manifest, folder }
 }
 
+/** The Node that npm installs with this package; the image has another one, that of its base. */
+function nodesBesideIt(): readonly Component[] {
+  const names = Object.keys(optionalDependencies)
+  return names.map((name) => ({
+    name,
+    version: locked(name).version,
+    license: locked(name).license,
+    scope: 'optional',
+  }))
+}
+
+type Component = Pick<Package, 'name' | 'version' | 'license'> & { readonly scope?: 'optional' }
+
 /** https://cyclonedx.org/docs/1.6/json/ */
-function billOfMaterials(packages: readonly Package[], version: string): JsonObject {
-  const components = packages.map((one) => ({
+function billOfMaterials(packages: readonly Component[], version: string): JsonObject {
+  const components = packages.map(({ name, version: itsVersion, license, scope }) => ({
     type: 'library',
-    name: one.name,
-    version: one.version,
-    purl: `pkg:npm/${one.name.replace('@', '%40')}@${one.version}`,
-    licenses: [/[ (]/.test(one.license) ? { expression: one.license } : { license: { id: one.license } }],
+    name,
+    version: itsVersion,
+    ...(scope === undefined ? {} : { scope }),
+    // Of the archive, as the lock file has it.
+    hashes: [
+      { alg: 'SHA-512', content: Buffer.from(locked(name, itsVersion).integrity.slice(7), 'base64').toString('hex') },
+    ],
+    licenses: [/[ (]/.test(license) ? { expression: license } : { license: { id: license } }],
+    purl: `pkg:npm/${name.replace('@', '%40')}@${itsVersion}`,
   }))
   const metadata = { component: { type: 'application', name: 'hushgate', version } }
   return { bomFormat: 'CycloneDX', specVersion: '1.6', version: 1, metadata, components }
 }
 
+/** Throws when there is a package whose licence has no text. */
 function licenses(packages: readonly Package[]): string {
-  const texts = packages.map(({ name, version, folder, license }) => {
-    const files = readdirSync(folder)
-    const named = files.filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
-    // A few packages have the text of their licence in their README alone.
-    const chosen = named.length > 0 ? named : files.filter((file) => /^readme/i.test(file))
-    const text = chosen.sort().map((file) => readFileSync(join(folder, file), 'utf8').trim())
-    return [`${name} ${version}: ${license}`, ...text].join('\n\n')
+  const texts = packages.map((one) => {
+    const { url } = typeof one.repository === 'object' ? one.repository : { url: one.repository }
+    // MPL-2.0 section 3.2 asks for it; others do not mind.
+    const source = url === undefined ? [] : [`Source: ${addressOf(url)}`]
+    return [`${one.name} ${one.version}: ${one.license}`, ...source, ...licenseTexts(one)].join('\n\n')
   })
   return `Hushgate holds parts of these packages, each under its own licence.\n\n${texts.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
+}
+
+/** For people: npm takes many forms, also OWNER/NAME for a repository on GitHub. */
+function addressOf(repository: string): string {
+  const address = repository.replace(/^git\+|\.git$/g, '')
+  const onGithub = /(?:^|github(?:\.com)?[:/])([\w.-]+\/[\w.-]+)$/.exec(address)?.[1]
+  return onGithub === undefined ? address : `https://github.com/${onGithub}`
+}
+
+function licenseTexts({ name, folder, license }: Package): readonly string[] {
+  const files = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
+  if (files.length > 0) return files.sort().map((file) => readFileSync(join(folder, file), 'utf8').trim())
+  const holder = MIT_WITHOUT_FILE.get(name)
+  if (holder === undefined || license !== 'MIT')
+    throw new Error(
+      `${name} has no file with its licence (${license}): see how it is meant, and say so in scripts/build.ts`,
+    )
+  return [`Copyright (c) ${holder}`, MIT]
 }
 
 /** What is started. An older Node does not even read the bundle, so it is asked for before. */
@@ -108,11 +163,38 @@ else {
 interface Manifest {
   readonly version: string
   readonly devEngines: { readonly runtime: { readonly version: string } }
+  readonly optionalDependencies: Readonly<Record<string, string>>
 }
 
-const { version, devEngines }: Manifest = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8'))
+interface Lock {
+  readonly packages: Readonly<Record<string, Locked>>
+}
+
+interface Locked {
+  readonly version: string
+  readonly integrity: string
+  readonly license: string
+}
+
+/** What the lock file says of a package, of which there may be several versions. Throws when there is no such package. */
+function locked(name: string, wanted?: string): Locked {
+  const found = Object.entries(lock.packages).find(
+    ([path, one]) => path.endsWith(`node_modules/${name}`) && (wanted === undefined || one.version === wanted),
+  )
+  if (found === undefined) throw new Error(`${name} ${wanted ?? ''} is not in package-lock.json: run npm ci`)
+  return found[1]
+}
+
+const { version, devEngines, optionalDependencies }: Manifest = JSON.parse(
+  readFileSync(join(CHECKOUT, 'package.json'), 'utf8'),
+)
+const lock: Lock = JSON.parse(readFileSync(join(CHECKOUT, 'package-lock.json'), 'utf8'))
 const packages = await bundle()
+const brought = process.argv.includes('--image') ? [] : nodesBesideIt()
 writeFileSync(join(DIST, 'main.js'), entry(devEngines.runtime.version.replace('>=', '')))
 chmodSync(join(DIST, 'main.js'), 0o755)
-writeFileSync(join(DIST, 'hushgate.cdx.json'), `${JSON.stringify(billOfMaterials(packages, version), null, 2)}\n`)
+writeFileSync(
+  join(DIST, 'hushgate.cdx.json'),
+  `${JSON.stringify(billOfMaterials([...packages, ...brought], version), null, 2)}\n`,
+)
 writeFileSync(join(DIST, 'LICENSES.txt'), licenses(packages))

@@ -64,6 +64,8 @@ describe('the image', () => {
     const listed: string[] = components.map(({ name, version }: Record<string, string>) => `${name} ${version}`)
     expect(listed.length).toBeGreaterThan(50)
     expect(listed.filter((name) => !versions.includes(name))).toEqual([])
+    // The image has the Node of its base, and not the one that the npm package brings.
+    expect(listed.filter((name) => name.startsWith('node-linux-'))).toEqual([])
     const licences = readFileSync(join(root, 'app/dist/LICENSES.txt'), 'utf8')
     expect(listed.filter((name) => !licences.includes(`\n${name}: `))).toEqual([])
     expect(licences.match(/permission|licen[cs]e/gi)?.length).toBeGreaterThan(200)

@@ -84,8 +84,23 @@ describe('the package', () => {
     expect(names).toEqual(
       expect.arrayContaining([expect.stringMatching(/^fastify /), expect.stringMatching(/^bullmq /)]),
     )
-    expect(names.filter((name) => !licences.includes(`\n${name}: `))).toEqual([])
+    // Node comes as a package of its own, which has its licence.
+    const bundled = names.filter((name) => !name.startsWith('node-linux-'))
+    expect(names.length - bundled.length).toBe(2)
+    expect(bundled.filter((name) => !licences.includes(`\n${name}: `))).toEqual([])
     expect(names).toEqual([...new Set(names)])
+    const hashes: string[] = components.map((one: { hashes: { content: string }[] }) => one.hashes[0]?.content)
+    expect(hashes.filter((hash) => !/^[0-9a-f]{128}$/.test(hash))).toEqual([])
+  })
+
+  it('has of each package the text of a licence, and says where its source is', async () => {
+    const [, ...parts] = (await readFile(join(installed, 'dist/LICENSES.txt'), 'utf8')).split(
+      /^(?=(?:@[\w.-]+\/)?[\w.-]+ \d+\.\d+\.\d+\S*: )/m,
+    )
+    expect(parts.length).toBeGreaterThan(50)
+    const text =
+      /Permission is hereby granted|Permission to use, copy|Apache License|Redistribution and use|Mozilla Public/
+    expect(parts.filter((part) => !text.test(part) || !part.includes('\nSource: https://'))).toEqual([])
   })
 })
 
