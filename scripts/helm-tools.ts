@@ -1,4 +1,4 @@
-/** The tools that `npm run test:helm` uses: their pinned versions and where they are. Shared by the installer and the tests. */
+/** The tools that `npm run test:helm` uses (also the linter of our workflows, which is a program in Go like the others): their pinned versions and where they are. Shared by the installer and the tests. */
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +15,7 @@ export const versions = {
   'prometheus-operator': '0.85.0',
   keda: '2.21.0',
   'gateway-api': '1.6.0',
+  actionlint: '1.7.12',
 } as const
 
 /** Outside the checkout, so that a fresh clone does not spend the half hour again. */
@@ -37,6 +38,8 @@ export const chartTools = {
   ),
   crds: join(toolsHome, `crds-${[versions['prometheus-operator'], versions.keda, versions['gateway-api']].join('-')}`),
 } as const
+
+export const actionlint = binary('actionlint', versions.actionlint)
 
 /** A Kubernetes control plane; its kubelets are pretended (test/helm/helpers/kubelet.ts). */
 export const clusterTools = {

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isJsonObject } from '../src/core/json.ts'
-import { chartTools, clusterTools, hasClusterTools, toolsHome, versions } from './helm-tools.ts'
+import { actionlint, chartTools, clusterTools, hasClusterTools, toolsHome, versions } from './helm-tools.ts'
 
 const { stdout, stderr, env } = process
 
@@ -157,6 +157,7 @@ installWrapped([chartTools.helmUnittest], {
 installKubernetesValidate()
 installCrds()
 installGo(chartTools.kubectlValidate, 'sigs.k8s.io/kubectl-validate', versions['kubectl-validate'])
+installGo(actionlint, 'github.com/rhysd/actionlint/cmd/actionlint', versions.actionlint)
 if (env['ACCEPTANCE'] === '1') {
   installWrapped([clusterTools.etcd], {
     packages: ['go.etcd.io/etcd/server/v3'],

@@ -1,4 +1,5 @@
 /** What an operator gets beside the gateway: documents that are not stale, examples that fit it and each other, workflows that download what is meant. */
+import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Value } from 'typebox/value'
@@ -123,14 +124,58 @@ describe('a release', () => {
 })
 
 describe('the workflows', () => {
-  it.each(globSync('.github/workflows/*.yml', { cwd: CHECKOUT }))(
-    '%s take actions by commit, with few rights',
-    (path) => {
-      const { permissions } = readYaml(path)
-      expect(permissions).toEqual({ contents: 'read' })
-      const uses = [...read(path).matchAll(/uses: (.*)/g)].map(([, action]) => action ?? '')
-      expect(uses.length).toBeGreaterThan(0)
-      expect(uses.filter((action) => !/^(\.\/.*|[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+.*)$/.test(action))).toEqual([])
-    },
-  )
+  const files = globSync('.github/workflows/*.yml', { cwd: CHECKOUT }).sort()
+  const jobs = files.flatMap((path) => Object.entries(recordOf(readYaml(path)['jobs'])))
+  const stepsOf = (job: unknown): readonly JsonObject[] => {
+    const steps = at(job, 'steps')
+    return Array.isArray(steps) ? steps.filter(isJsonObject) : []
+  }
+  const steps = jobs.flatMap(([, job]) => stepsOf(job))
+  const scripts = steps.flatMap((step) => (typeof step['run'] === 'string' ? [step['run']] : []))
+
+  it.each(files)('%s take actions by commit, with few rights', (path) => {
+    expect(readYaml(path)['permissions']).toEqual({ contents: 'read' })
+    const uses = [...read(path).matchAll(/uses: (.*)/g)].map(([, action]) => action ?? '')
+    expect(uses.length).toBeGreaterThan(0)
+    expect(uses.filter((action) => !/^(\.\/.*|[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+.*)$/.test(action))).toEqual([])
+  })
+
+  it('give more rights to these jobs only', () => {
+    const granted = jobs.flatMap(([name, job]) => {
+      const permissions = at(job, 'permissions')
+      return permissions === undefined ? [] : [[name, permissions]]
+    })
+    expect(Object.fromEntries(granted)).toEqual({
+      build: { contents: 'read', packages: 'write' },
+      try: { contents: 'read', packages: 'read' },
+      publish: { contents: 'write', packages: 'write', 'id-token': 'write', attestations: 'write' },
+    })
+  })
+
+  it('let nothing of the checkout or of a package run where something is signed', () => {
+    const publish = JSON.stringify(jobs.find(([name]) => name === 'publish')?.[1])
+    expect(publish).toContain('actions/attest@')
+    expect(publish).not.toMatch(/actions\/checkout|setup-node|\b(npm|npx|node|make)\b /)
+  })
+
+  it('attest the image, the chart, and each file of a release', () => {
+    const attested = steps.filter(({ uses }) => typeof uses === 'string' && uses.startsWith('actions/attest@'))
+    expect(attested.map((step) => step['with'])).toEqual([
+      expect.objectContaining({ 'subject-name': '${{ env.IMAGE }}', 'subject-digest': '${{ env.DIGEST }}' }),
+      expect.objectContaining({ 'subject-name': '${{ steps.push.outputs.chart }}', 'push-to-registry': true }),
+      { 'subject-path': 'release/*.tgz\nrelease/*.json\n' },
+    ])
+    expect(scripts.find((script) => script.includes('gh release create'))).toContain('release/*.tgz release/*.json')
+  })
+
+  it('have scripts that a shell can read, without anything that is put in from outside', () => {
+    expect(scripts.length).toBeGreaterThan(10)
+    expect(scripts.filter((script) => script.includes('${{'))).toEqual([])
+    const readable = scripts.map((input) => spawnSync('bash', ['-n'], { input, encoding: 'utf8' }).stderr)
+    expect(readable.filter((complaint) => complaint !== '')).toEqual([])
+  })
 })
+
+function recordOf(value: unknown): JsonObject {
+  return isJsonObject(value) ? value : {}
+}
