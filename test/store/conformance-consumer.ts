@@ -131,6 +131,25 @@ export function consumerConformance(bench: () => Bench): void {
       await received.atLeast(12)
     })
 
+    it.each([
+      ['its group', 'while its handler is asked', 'host', (release: () => void) => release()],
+      ['every group', 'while its handler is asked', undefined, (release: () => void) => release()],
+      ['its group', 'while that is being stored', 'host', (release: () => void) => void setImmediate(release)],
+    ])('leaves where %s is released %s', async (_what, _when, group, soon) => {
+      const { queue } = bench().store
+      let isAway = true
+      const received = new Received(() => {
+        if (!isAway) return ACKNOWLEDGE
+        isAway = false
+        soon(() => consumer.release(group))
+        return parkedFor('host')
+      })
+      const consumer = queue.consume(ROUTE, 10, received.handler)
+      await queue.add([createDelivery()])
+      await received.atLeast(2)
+      expect(received.ids[0]).toBe(received.ids[1])
+    })
+
     it('can be parked again, and is handed out at its time where nobody releases it, also after a restart', async () => {
       const delivery = createDelivery()
       let times = 0

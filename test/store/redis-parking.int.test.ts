@@ -33,21 +33,6 @@ describe('what is released before its park is stored', () => {
     expect(received.all.slice(2).map(({ delivery, attempt }) => [delivery.id, attempt])).toEqual([[parked.id, 1]])
   })
 
-  it.each(['host', undefined])('leaves as soon as it is, where its handler has not answered (%s)', async (group) => {
-    const { queue } = await stores.open()
-    let isAway = true
-    const received = new Received(() => {
-      if (!isAway) return ACKNOWLEDGE
-      isAway = false
-      consumer.release(group)
-      return PARK
-    })
-    const consumer = queue.consume(ROUTE, 10, received.handler)
-    await queue.add(createDeliveries(1, { route: ROUTE }))
-    await received.atLeast(2)
-    expect(received.ids[0]).toBe(received.ids[1])
-  })
-
   it('stays parked where another group is released', async () => {
     const { queue } = await stores.open()
     let isAway = true

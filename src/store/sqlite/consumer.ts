@@ -4,6 +4,7 @@
  * after a crash everything is there again.
  */
 import type { Delivery, Priority } from '../../core/delivery.ts'
+import { forgetOldest } from '../../core/forget-oldest.ts'
 import { waitAtMost } from '../../core/time-limit.ts'
 import type { Consumer, Fresh, GateState, HandedOut } from '../contract.ts'
 import { Parked } from '../parked.ts'
@@ -16,6 +17,8 @@ import { Slots, type Origin } from './slots.ts'
 import type { Stored } from './writer.ts'
 
 const RELEASED_AT_ONCE = 500
+/** More groups than that are not released while one handler is under way. */
+const MAX_RELEASED = 1000
 
 export interface ConsumerOptions extends HandlingOptions {
   readonly route: string
@@ -34,6 +37,9 @@ export class SqliteConsumer implements Consumer {
   readonly #due: DueDeliveries
   readonly #handling: Handling
   readonly #parked = new Parked<number>()
+  /** The number of the last release of each group, and of all groups. What was under way then may be parked only afterwards. */
+  readonly #released = new Map<string | undefined, number>()
+  #releases = 0
   #gate: GateState = 'open'
   #isWaking = false
   #stopped: Promise<void> | undefined
@@ -85,6 +91,10 @@ export class SqliteConsumer implements Consumer {
   }
 
   release(group?: string): void {
+    this.#releases += 1
+    this.#released.delete(group)
+    this.#released.set(group, this.#releases)
+    forgetOldest(this.#released, MAX_RELEASED)
     void this.#release(this.#parked.take(group))
   }
 
@@ -180,12 +190,21 @@ export class SqliteConsumer implements Consumer {
 
   async #send(handedOut: HandedOut): Promise<void> {
     const { delivery, order, attempt } = handedOut
+    const releases = this.#releases
     const disposition = await this.#handling.decide(handedOut)
     // Nothing was attempted.
     const attempts = disposition.kind === 'park' ? attempt - 1 : attempt
     if (disposition.kind === 'park') this.#parked.add(disposition.group, order)
     const nowMs = this.#options.nowMs()
     await this.#apply({ order, id: delivery.id, attempts, disposition, nowMs }, delivery.priority)
+    if (disposition.kind === 'park' && this.#isReleasedSince(releases, disposition.group)) {
+      this.#parked.delete(order)
+      await this.#release([order])
+    }
+  }
+
+  #isReleasedSince(releases: number, group: string): boolean {
+    return [group, undefined].some((each) => (this.#released.get(each) ?? 0) > releases)
   }
 
   /** The delivery keeps its slot until its disposition is durable: while nothing can be written, no more is sent than a crash may repeat. */
