@@ -6,6 +6,7 @@ import { StoreUnavailableError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import { Secret } from '../core/secret.ts'
+import { refuseExpectations } from './answers.ts'
 import { createHostCheck, isFromPage } from './browser-checks.ts'
 import { deadLetterFilterSchema, verdictSchema, type DeadLetterFilter } from '../operator/operator.ts'
 import type { StoreOperator } from '../operator/store-operator.ts'
@@ -42,10 +43,16 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUTS_CHECKED_MS },
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUTS_CHECKED_MS,
+      // It is refused below: Node's own refusal has no body.
+      requireHostHeader: false,
+    },
     frameworkErrors: (_error, _request, reply): void => void refuse(reply, 400, 'The path cannot be read'),
   })
   server.server.maxConnections = MAX_CONNECTIONS
+  refuseExpectations(server.server)
   refuseBrowsers(server, parts)
   server.setErrorHandler<FastifyError>((error, _request, reply) => {
     const statusCode = error instanceof StoreUnavailableError ? 503 : (error.statusCode ?? 500)
@@ -54,6 +61,8 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       error: statusCode >= 500 ? 'The store cannot be reached, or something is broken; see the log' : error.message,
     })
   })
+  // Fastify's own answer repeats the path.
+  server.setNotFoundHandler((_request, reply) => refuse(reply, 404, 'There is nothing at this path'))
   server.get('/healthz', () => ({ status: 'alive' }))
   server.get('/readyz', (_request, reply) => {
     const { isReady, reasons } = readiness()

@@ -1,4 +1,5 @@
 /** Errors as the Matrix specification has them, also where a request does not get as far as a route. An answer never repeats what was sent. */
+import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
 
@@ -21,4 +22,11 @@ export function refuseOnSocket(error: Error & { readonly code?: string }, socket
   const head = `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close`
   if (socket.writable) socket.write(`${head}\r\n\r\n${body}`)
   socket.destroy()
+}
+
+/** By itself Node answers without a body. */
+export function refuseExpectations(server: Server): void {
+  const body = JSON.stringify({ errcode: 'M_UNRECOGNIZED', error: 'What the header Expect asks for is not done here' })
+  const headers = { 'content-type': 'application/json', 'content-length': body.length, connection: 'close' }
+  server.on('checkExpectation', (_request, response) => void response.writeHead(417, headers).end(body))
 }

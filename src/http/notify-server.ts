@@ -9,7 +9,7 @@ import type { Intake } from '../intake/intake.ts'
 import type { IntakeMetrics } from '../metrics/intake-metrics.ts'
 import { PAGE_HEADERS, privacyPage } from '../privacy/page.ts'
 import { privacyStatement, type StatementInput } from '../privacy/statement.ts'
-import { answerError, refuseOnSocket } from './answers.ts'
+import { answerError, refuseExpectations, refuseOnSocket } from './answers.ts'
 import { Bodies, BodyError, type BodyLimits } from './bodies.ts'
 import type { Doors } from './doors.ts'
 
@@ -70,7 +70,12 @@ export function createNotifyServer(parts: NotifyServerParts): FastifyInstance {
     bodyLimit: limits.bodyLimitBytes,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUTS_CHECKED_MS },
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUTS_CHECKED_MS,
+      // It is refused below: Node's own refusal has no body.
+      requireHostHeader: false,
+    },
     trustProxy: trustProxy.length > 0 ? [...trustProxy] : false,
     logger: false,
     exposeHeadRoutes: false,
@@ -82,6 +87,7 @@ export function createNotifyServer(parts: NotifyServerParts): FastifyInstance {
     },
   })
   limitConnections(server, parts)
+  refuseExpectations(server.server)
   readBodiesAsBytes(server, parts)
   answerErrors(server, parts)
   addNotifyRoutes(server, parts)
@@ -108,9 +114,12 @@ function readBodiesAsBytes(server: FastifyInstance, { limits, log, nowMs }: Noti
   server.addContentTypeParser('application/json', (request: FastifyRequest, stream: Readable, done) =>
     bodies.read(stream, Number(request.headers['content-length']), done),
   )
-  server.addHook('onRequest', (request, _reply, done) => {
-    request.raw.headers['content-type'] = 'application/json'
-    done()
+  server.addHook('onRequest', ({ raw }, reply, done) => {
+    raw.headers['content-type'] = 'application/json'
+    // RFC 9112 §3.2.
+    if (raw.headers.host === undefined && raw.httpVersion === '1.1')
+      answerError(reply, 400, 'M_UNRECOGNIZED', 'The header Host is missing')
+    else done()
   })
 }
 

@@ -76,4 +76,17 @@ describe('the admin port', () => {
       connection.destroy()
     },
   )
+
+  it.each([
+    ['a path where there is nothing', 'GET /nowhere-CANARY HTTP/1.1\r\nHost: localhost', 404],
+    ['no host', 'GET /healthz HTTP/1.1', 403],
+    ['what it is not to expect', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nExpect: CANARY', 417],
+  ])('says what is wrong with %s, and does not repeat it', async (_, head, expected) => {
+    const connection = await openConnection(gateway.adminUrl)
+    connection.write(`${head}\r\n\r\n`)
+    const { status, body = '' } = (await connection.answer()) ?? {}
+    expect([status, JSON.parse(body)]).toMatchObject([expected, { error: expect.any(String) }])
+    expect(body).not.toContain('CANARY')
+    connection.destroy()
+  })
 })

@@ -148,6 +148,8 @@ describe('a wrong request', () => {
     'GARBAGE\r\n\r\n',
     'POST /_matrix/push/v1/notify HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n',
     'GET /%ff%fe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    'GET /health HTTP/1.1\r\nConnection: close\r\n\r\n',
+    'POST /_matrix/push/v1/notify HTTP/1.1\r\nHost: x\r\nExpect: the-unexpected\r\nContent-Length: 2\r\n\r\n{}',
   ])('that is not HTTP (%j) never gets a 5xx, and the server lives on', async (bytes) => {
     const answer = await sendRaw(bytes)
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d/)
@@ -156,6 +158,10 @@ describe('a wrong request', () => {
       error: expect.any(String),
     })
     expect((await post(BODY)).status).toBe(200)
+  })
+
+  it('without a host is none in HTTP/1.0, which knows no hosts', async () => {
+    expect(await sendRaw('GET /health HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200/)
   })
 
   it('whose body breaks off leaves nothing behind', async () => {

@@ -1,0 +1,32 @@
+/** The bounded form of `npm run test:fuzz`: malformed requests at both ports of a gateway in a process of its own. */
+import { expect, it } from 'vitest'
+import { fuzz, ownMs } from '../../scripts/fuzz/run.ts'
+
+const REQUESTS = 4000
+const SEED = 20_261_129
+/** The longest stall of `npm run test:fuzz` is 50 ms, on a quiet machine; here other tests run beside it, and nothing is compiled yet. */
+const LONGEST_STALL_MS = 250
+/** As there (docs/reliability.md). */
+const MOST_RSS_BYTES = 400e6
+
+it('thousands of malformed requests are each answered as they should be, and cost little memory and nobody else the time', async ({
+  annotate,
+}) => {
+  const { requests, byStatus, faults, peakRssBytes, stalls, ordinary } = await fuzz({
+    seed: SEED,
+    first: 0,
+    requests: REQUESTS,
+  })
+  const [longest] = stalls
+  const longestMs = longest === undefined ? 0 : ownMs(longest)
+  await annotate(`longest stall ${longestMs.toFixed(0)} ms; at most ${(peakRssBytes / 1e6).toFixed(0)} MB`)
+  expect(faults).toEqual([])
+  expect([...byStatus.keys()].filter((status) => status >= 500)).toEqual([])
+  // Both what is right in spite of all and what is wrong came through.
+  expect(byStatus.get(200)).toBeGreaterThan(requests / 10)
+  expect(byStatus.get(400)).toBeGreaterThan(requests / 10)
+  expect(ordinary.count).toBeGreaterThan(0)
+  expect(peakRssBytes).toBeGreaterThan(0)
+  expect(peakRssBytes).toBeLessThan(MOST_RSS_BYTES)
+  expect(longestMs).toBeLessThan(LONGEST_STALL_MS)
+})
