@@ -23,7 +23,7 @@ async function main(): Promise<void> {
 
 function summaryOf({ requests, byStatus, faults, peakRssBytes, rssBytes, stalls, ordinary, seconds }: Report): string {
   const statuses = [...byStatus].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`)
-  const serverErrors = [...byStatus].reduce((sum, [status, count]) => (status >= 500 ? sum + count : sum), 0)
+  const serverErrors = serverErrorsIn(byStatus)
   const worst = stalls.slice(0, 5).map((stall) => `${ownMs(stall).toFixed(0)} (${stall.ms.toFixed(0)} by the clock)`)
   return `${requests} malformed requests in ${seconds.toFixed(0)} s
 answers: ${statuses.join(', ')}
@@ -33,8 +33,14 @@ longest stalls in ms, without waiting for a processor: ${worst.join(', ') || 'no
 ${ordinary.count} ordinary pushes beside them: p50 ${ordinary.p50Ms.toFixed(1)} ms, p99 ${ordinary.p99Ms.toFixed(1)} ms, worst ${ordinary.worstMs.toFixed(1)} ms`
 }
 
-function brokenBounds({ faults, peakRssBytes, stalls, duringLongestStall }: Report): string[] {
+function serverErrorsIn(byStatus: Report['byStatus']): number {
+  return [...byStatus].reduce((sum, [status, count]) => (status >= 500 ? sum + count : sum), 0)
+}
+
+function brokenBounds({ byStatus, faults, peakRssBytes, stalls, duringLongestStall }: Report): string[] {
   const broken = severalKinds(faults)
+  if (serverErrorsIn(byStatus) > 0)
+    broken.push(`5xx: ${serverErrorsIn(byStatus)}; 503 may be that of a machine with other things to do`)
   if (peakRssBytes > MOST_RSS_BYTES)
     broken.push(`memory: ${megabytes(peakRssBytes)}, more than ${megabytes(MOST_RSS_BYTES)}`)
   const [longest] = stalls

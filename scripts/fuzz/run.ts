@@ -1,6 +1,6 @@
 /** Runs the cases of a seed against a gateway, with what is right beside it, and says what came of it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { faultsOf } from './answers.ts'
+import { BUSY, faultsOf } from './answers.ts'
 import { caseOf, describeCase, type FuzzCase, type Port } from './cases.ts'
 import { Conversation, Held } from './conversation.ts'
 import { startFuzzedGateway, type FuzzedGateway, type Stall } from './gateway.ts'
@@ -115,7 +115,7 @@ class Run {
       delete kept[port]
       return this.#say(fuzzCase, kept)
     }
-    for (const { status } of answers) this.#byStatus.set(status, (this.#byStatus.get(status) ?? 0) + 1)
+    for (const { status } of answers) this.#count(status)
     for (const fault of faultsOf(fuzzCase, received)) this.#faults.push(`${fault}\n    ${describeCase(fuzzCase)}`)
     if (isHeld) this.#held[port].keep(conversation)
     else if (isPlain && !isClosed && answers.every(({ head }) => !/^connection: close/im.test(head)))
@@ -124,6 +124,10 @@ class Run {
       if (isPlain) delete kept[port]
       conversation.destroy()
     }
+  }
+
+  #count(status: number): void {
+    this.#byStatus.set(status, (this.#byStatus.get(status) ?? 0) + 1)
   }
 
   /** What a homeserver sends, all the while: each is to be taken, and soon. */
@@ -150,6 +154,7 @@ class Run {
       const response = await fetch(new URL('/_matrix/push/v1/notify', this.#gateway.notify), { method: 'POST', body })
       const text = await response.text()
       times.push(performance.now() - startedMs)
+      if (response.status === BUSY) return this.#count(BUSY)
       if (response.status !== 200 || text !== '{"rejected":[]}')
         this.#faults.push(`an ordinary push was answered ${response.status}: ${text.slice(0, 200)}`)
     } catch {

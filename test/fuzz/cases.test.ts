@@ -47,7 +47,8 @@ it('JSON can be written as no JavaScript value has it, and is else as it was', (
   const mutated = Array.from({ length: 500 }, (_, index) => textOf(mutate(treeOf(value), new Random(1, index))))
   expect(mutated.some((text) => /"app_id":.*"app_id":/.test(text))).toBe(true)
   expect(mutated.some((text) => text.includes('1e999'))).toBe(true)
-  expect(mutated).not.toContain(textOf(treeOf(value)))
+  // A value may be replaced by itself, but seldom.
+  expect(mutated.filter((text) => text === textOf(treeOf(value))).length).toBeLessThan(25)
 })
 
 describe('what comes back', () => {
@@ -76,7 +77,7 @@ describe('what comes back', () => {
 
   it.each([
     ['500', answer(500, MATRIX), {}],
-    ['503', answer(503, MATRIX), {}],
+    ['503 in another form than errors have', answer(503, '{}'), {}],
     ['an error in another form', answer(400, '{"error":"x"}'), {}],
     ['an error with nothing', answer(400, ''), {}],
     ['an error that says more', answer(400, '{"errcode":"M_UNKNOWN","error":"x","stack":"y"}'), {}],
