@@ -3,7 +3,7 @@ import { compileApps } from '../core/app-match.ts'
 import type { CountsPer } from '../core/identities.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { PushIdentity, Rendered } from '../core/message.ts'
-import type { ProviderDisclosures, PushServiceNames } from '../core/provider.ts'
+import type { ProviderDisclosures, PushServiceNames, TargetVerdict } from '../core/provider.ts'
 import type { Push } from '../core/push.ts'
 import type { Route } from '../core/route.ts'
 import type { RouteConfig } from './config.ts'
@@ -18,8 +18,9 @@ export interface OpenRoute extends Route, Pick<RouteConfig, 'policy' | 'timing'>
   readonly disclosures: ProviderDisclosures
   /** What the sender needs to reach a device. */
   readonly targetOf: (pushkey: string, data: JsonObject) => string
-  /** False: no such pushkey can exist. */
-  readonly isPossibleTarget: (target: string) => boolean
+  readonly checkTarget: (target: string) => TargetVerdict
+  /** What an operator is told of targets that are `not_allowed`. */
+  readonly notAllowed: string | undefined
   readonly render: (push: Push, identity: PushIdentity) => Rendered
   /** What the app needs to register its pusher, where there is such a thing (Web Push). */
   readonly publicKey: string | undefined
@@ -62,7 +63,8 @@ async function openRoute(
     names: kind.names,
     disclosures: kind.disclosures(options),
     targetOf: (pushkey, data) => kind.targetOf?.(pushkey, data) ?? pushkey,
-    isPossibleTarget: (target) => kind.isPossibleTarget?.(target) ?? true,
+    checkTarget: kind.targetCheck?.(options) ?? (() => 'possible'),
+    notAllowed: kind.notAllowed,
     render: kind.renderer(options),
     publicKey: await kind.publicKey?.(options),
   }

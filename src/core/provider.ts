@@ -84,6 +84,12 @@ export interface Ringing {
   readonly whyNotMinimal: string
 }
 
+/**
+ * What can be said of a target before anything of it is stored. `impossible`: no configuration of the app could reach it, so no such pushkey can exist; it is
+ * rejected. `not_allowed`: only these options keep pushes from it, so nothing is sent, and the pushkey lives.
+ */
+export type TargetVerdict = 'possible' | 'impossible' | 'not_allowed'
+
 /** Options as they come out of the configuration: paths resolved, checked against `options`. */
 export interface ProviderKind<Options = never> {
   /** The JSON Schema of an app's section, without `type` and the options every app has (privacy, counts, …). */
@@ -100,10 +106,12 @@ export interface ProviderKind<Options = never> {
   /** What the sender needs to reach a device, as one text; default: the pushkey itself. */
   targetOf?(pushkey: string, data: JsonObject): string
   /**
-   * False for what no configuration of the app could reach: no such pushkey can exist. It is rejected at the door, and nothing of it is stored. A target that
-   * only these options rule out is none of that: they may be a mistake.
+   * Judges targets at the door; default: all are possible. Where options rule a target out as if it were dead, it is possible all the same: they may be a
+   * mistake, and what the sender rejects goes through the rejection guard.
    */
-  isPossibleTarget?(target: string): boolean
+  targetCheck?(options: Options): (target: string) => TargetVerdict
+  /** What an operator is told of targets that are `not_allowed`: which option keeps pushes from them, and what to do. */
+  readonly notAllowed?: string | undefined
   readonly names: PushServiceNames
   /** What its push service learns under these options. */
   disclosures(options: Options): ProviderDisclosures

@@ -8,7 +8,6 @@ import { StoreUnavailableError } from '../core/errors.ts'
 import type { Identities } from '../core/identities.ts'
 import type { Log } from '../core/log.ts'
 import type { Device, Notification } from '../core/notification.ts'
-import { Throttle } from '../core/throttle.ts'
 import { tombstoneKey, type DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import { rememberedOf, type Deduplication } from '../memory/deduplication.ts'
 import { knownKey, type KnownDevices } from '../memory/known-devices.ts'
@@ -19,6 +18,7 @@ import { Candidates, type Addressee, type Candidate } from './candidate.ts'
 import { HighWaterMark } from './high-water-mark.ts'
 import { Scheduler } from './schedule.ts'
 import { Slices } from './slices.ts'
+import { TurnedAway, type NothingStored } from './turned-away.ts'
 
 /** What of the configuration decides about what comes in. */
 export type IntakeSettings = Pick<Config, 'unknownApp' | 'queue'>
@@ -44,30 +44,29 @@ export interface IntakeParts {
 const DEVICES_AT_ONCE = 4
 /** Under a second in all, whatever the store is doing: a homeserver waits no longer for a 503 than for a 200. */
 const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
-const UNKNOWN_APP_WARNING_MS = 60_000
 const NO_ROOM_FOR_STRANGERS =
   'half of queue.high_water, or of the store, is taken: the rest is for devices that a push was delivered to before'
 
 /** What became of one device of a notification. */
-type DeviceResult = 'stored' | 'rejected' | 'skipped'
+type DeviceResult = 'stored' | NothingStored
 
 export class Intake {
   readonly #parts: IntakeParts
   readonly #candidates: Candidates
   readonly #highWaterMark: HighWaterMark
-  readonly #unknownAppWarnings: Throttle
+  readonly #turnedAway: TurnedAway
   readonly #slices = new Slices()
   readonly #timeLimits = new Deadlines(ACCEPT_TIMEOUT_MS)
   #configured: Configured
 
   constructor(parts: IntakeParts, routes: Routes, settings: IntakeSettings) {
-    const { store, known, identities, encryptForDevice, nowMs } = parts
+    const { store, known, identities, encryptForDevice, metrics, log, nowMs } = parts
     this.#parts = parts
     this.#configured = { routes, settings }
     const scheduler = new Scheduler(new WakeUps(store.memory, randomUUID), identities)
     this.#candidates = new Candidates({ identities, scheduler, encryptForDevice, known })
     this.#highWaterMark = new HighWaterMark({ store, known, nowMs })
-    this.#unknownAppWarnings = new Throttle(UNKNOWN_APP_WARNING_MS, nowMs)
+    this.#turnedAway = new TurnedAway({ metrics: metrics.intake, log, nowMs })
   }
 
   /** From the next notification on. */
@@ -155,13 +154,14 @@ export class Intake {
   ): Promise<Prepared | DeviceResult> {
     const { metrics, nowMs } = this.#parts
     const route = routes.routeFor(device.appId)
-    if (route === undefined) return this.#answerUnknownApp(settings)
+    if (route === undefined) return this.#turnedAway.unknownApp(settings.unknownApp)
     if (notification.kind === 'nothing') {
       metrics.intake.deviceSkipped(route, 'nothing_to_send')
       return 'skipped'
     }
     const target = route.targetOf(device.pushkey.reveal(), device.data)
-    if (!route.isPossibleTarget(target)) return this.#skip({ route }, 'rejected')
+    const turnedAway = this.#turnedAway.target(route, target)
+    if (turnedAway !== undefined) return turnedAway
     const addressee = this.#candidates.addresseeOf(notification, device, route, target)
     if (route.timing.coalesceMs !== undefined) return this.#prepareKnown(addressee, settings)
     const candidate = await this.#candidates.create(addressee, settings.queue, nowMs())
@@ -169,14 +169,6 @@ export class Intake {
     const { claims } = rememberedOf(candidate.delivery)
     const tombstone = tombstoneKey(candidate.delivery)
     return { ...candidate, unless: claims === undefined ? [tombstone] : [tombstone, claims] }
-  }
-
-  #answerUnknownApp({ unknownApp }: IntakeSettings): DeviceResult {
-    const { metrics, log } = this.#parts
-    metrics.intake.unknownApp()
-    if (this.#unknownAppWarnings.allows())
-      log.warn('A homeserver pushes to an app_id that is not configured', { answer: unknownApp })
-    return unknownApp === 'reject' ? 'rejected' : 'skipped'
   }
 
   /** Where pushes are planned together: one that is not sent must not be planned, so the memory is asked first. */

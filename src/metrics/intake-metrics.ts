@@ -3,7 +3,7 @@ import type { Rendered } from '../core/message.ts'
 import type { Route } from '../core/route.ts'
 import { FAST_SECONDS, type Instruments } from './instruments.ts'
 
-const INTAKES = ['queued', 'rejected', 'duplicate', 'nothing_to_send'] as const
+const INTAKES = ['queued', 'rejected', 'duplicate', 'nothing_to_send', 'not_allowed'] as const
 /** What event pushes find in the pusher's data (`hushgate_key`). */
 const DEVICE_KEYS = ['valid', 'invalid', 'missing'] as const
 const PAYLOAD_BYTES = [128, 256, 512, 1024, 2048, 3072, 4096]

@@ -23,7 +23,8 @@ export function createRoute({ policy, ...overrides }: RouteOptions = {}): OpenRo
     names: { through: 'the made-up push service', who: 'The push service' },
     disclosures: {},
     targetOf: (pushkey) => pushkey,
-    isPossibleTarget: () => true,
+    checkTarget: () => 'possible',
+    notAllowed: undefined,
     render: (push, identity) => ({
       kind: 'message',
       message: { headers: {}, body: JSON.stringify({ push, identity }) },

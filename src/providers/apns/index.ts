@@ -19,7 +19,7 @@ export const apns: ProviderKind<ApnsOptions> = {
   countsPer: 'pushkey',
   names: { through: 'Apple (APNs)', who: 'Apple' },
   disclosures,
-  isPossibleTarget: isPossibleToken,
+  targetCheck: () => (pushkey) => (isPossibleToken(pushkey) ? 'possible' : 'impossible'),
   rings: ({ push_type: pushType }) => (pushType === 'voip' ? VOIP : undefined),
   inspect,
   renderer,

@@ -15,7 +15,7 @@ export const fcm: ProviderKind<FcmOptions> = {
   countsPer: 'pusher',
   names: { through: 'Google (FCM)', who: 'Google' },
   disclosures,
-  isPossibleTarget,
+  targetCheck: () => (pushkey) => (isPossibleTarget(pushkey) ? 'possible' : 'impossible'),
   inspect,
   renderer,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),

@@ -5,7 +5,7 @@ import { disclosures } from './disclosures.ts'
 import { inspect } from './inspect.ts'
 import { webPushOptions, type WebPushOptions } from './options.ts'
 import { renderer } from './payload.ts'
-import { isPossibleTarget, targetOf } from './target.ts'
+import { createTargetCheck, NOT_ALLOWED, targetOf } from './target.ts'
 import { readVapidKey } from './vapid-key.ts'
 
 export type { WebPushOptions }
@@ -19,7 +19,8 @@ export const webpush: ProviderKind<WebPushOptions> = {
   names: { through: 'the push service of your browser or app (Web Push)', who: 'The push service' },
   disclosures,
   targetOf,
-  isPossibleTarget,
+  targetCheck: createTargetCheck,
+  notAllowed: NOT_ALLOWED,
   inspect,
   renderer,
   // The applicationServerKey with which a web app subscribes.

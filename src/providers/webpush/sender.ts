@@ -20,7 +20,7 @@ import { createDnsResolve, createLookup, createPublicLookup, resolveLocally } fr
 import { DEFAULT_CONNECTIONS, type WebPushOptions } from './options.ts'
 import { Origins } from './origins.ts'
 import { ProxyRefusals } from './proxy-refusals.ts'
-import { createTargetReader, type BadTarget, type Target } from './target.ts'
+import { createTargetReader, NOT_ALLOWED, type BadTarget, type Target } from './target.ts'
 import { unifiedPushBody } from './unified-push.ts'
 import { readVapidKey, type VapidKey } from './vapid-key.ts'
 import { VapidHeaders } from './vapid.ts'
@@ -30,8 +30,6 @@ const DEADLINE_MS = 10_000
 const FIRST_DEADLINE_MS = 5000
 const WARNING_INTERVAL_MS = 3600_000
 const BAD_KEYS: Outcome = { kind: 'rejected', reason: 'bad_keys', isLocal: true }
-const DROPPED =
-  'Pushes are dropped whose endpoint is at a host that allowed_endpoints does not name; if it is one of a push service that your users have, add it there'
 const REFUSED_BY_PROXY =
   'The proxy answers 401 or 407 for a host that an endpoint names; its pushes wait, and those of other hosts go on'
 /** For a check: nobody's push service. */
@@ -108,7 +106,7 @@ class WebPushSender implements Sender {
         visit.end()
       }
     })
-    if (outcome.kind === 'dropped') this.#warnOf(DROPPED)
+    if (outcome.kind === 'dropped') this.#warnOf(NOT_ALLOWED)
     return outcome
   }
 

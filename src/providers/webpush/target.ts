@@ -1,10 +1,12 @@
 /** Where a push goes and for whom it is encrypted: from what the pusher registered to an endpoint that may be connected to. Pure. */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { TargetVerdict } from '../../core/provider.ts'
 import { jsonObjectOf } from '../shared/json-text.ts'
 import { addressIn, createHostMatch, isNameOfOwner, isPublicAddress } from './addresses.ts'
 import { PRIVATE_ADDRESS } from './answers.ts'
 import { KNOWN_SERVICES } from './known-services.ts'
 import type { WebPushOptions } from './options.ts'
+import { isPoint } from './point.ts'
 
 /** Base64url: the browser's public key, and its shared secret (RFC 8291 §2). */
 export interface SubscriptionKeys {
@@ -29,10 +31,13 @@ export interface BadTarget {
   readonly reason: string
 }
 
+/** For the log. */
+export const NOT_ALLOWED =
+  'Pushes are dropped whose endpoint is at a host that allowed_endpoints does not name; if it is one of a push service that your users have, add it there'
+
 /** Longer ones are nobody's endpoint, and do not belong into the queue. */
 const MAX_ENDPOINT_CHARACTERS = 2048
 const MAX_KEY_CHARACTERS = 128
-const P256DH_BYTES = 65
 const AUTH_BYTES = 16
 
 /**
@@ -61,8 +66,14 @@ const readLeniently = createTargetReader({
   allow_unencrypted: true,
 })
 
-export function isPossibleTarget(target: string): boolean {
-  return readLeniently(target).kind !== 'rejected'
+/** At the door, before anything is stored. */
+export function createTargetCheck(options: Partial<WebPushOptions>): (target: string) => TargetVerdict {
+  const read = createTargetReader(options)
+  return (target) => {
+    const { kind } = read(target)
+    if (kind === 'dropped') return 'not_allowed'
+    return kind === 'target' || readLeniently(target).kind !== 'rejected' ? 'possible' : 'impossible'
+  }
 }
 
 /** Reads what `targetOf` wrote, by the rules of these options. */
@@ -109,9 +120,8 @@ function keysOf(p256dh: JsonValue | undefined, auth: JsonValue | undefined): Sub
   return areKeys(keys) ? keys : rejected('bad_keys')
 }
 
-/** Whether the point is one of the curve shows when it is used. */
 function areKeys({ p256dh, auth }: SubscriptionKeys): boolean {
-  return Buffer.byteLength(p256dh, 'base64url') === P256DH_BYTES && Buffer.byteLength(auth, 'base64url') === AUTH_BYTES
+  return isPoint(Buffer.from(p256dh, 'base64url')) && Buffer.byteLength(auth, 'base64url') === AUTH_BYTES
 }
 
 /** Either alphabet, padded or not: what apps register. Anything else becomes '', for Node would skip over it. */

@@ -39,6 +39,7 @@ describe('a device token from a pushkey', () => {
     ['hex of an odd length', 'hex', `${hex}a`],
     ['hex with a line break', 'hex', `${hex}\n`],
     ['more than any Matrix pushkey can hold', 'hex', 'ab'.repeat(257)],
+    ['more than that, of which most is line breaks', 'auto', base64 + '\n'.repeat(512)],
   ])('cannot be made from %s (%s)', (_what, format, pushkey) => {
     expect(deviceToken(pushkey, format)).toBeUndefined()
   })

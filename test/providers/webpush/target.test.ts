@@ -1,7 +1,7 @@
 import { createECDH } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../src/core/json.ts'
-import { createTargetReader, isPossibleTarget, targetOf } from '../../../src/providers/webpush/target.ts'
+import { createTargetCheck, createTargetReader, targetOf } from '../../../src/providers/webpush/target.ts'
 import type { WebPushOptions } from '../../../src/providers/webpush/options.ts'
 
 const P256DH = createECDH('prime256v1').generateKeys('base64url')
@@ -40,6 +40,7 @@ describe('a subscription', () => {
     })
   })
 
+  const offTheCurve = Buffer.concat([Buffer.of(4), Buffer.alloc(64, 7)]).toString('base64url')
   const compressed = createECDH('prime256v1').generateKeys('base64url', 'compressed')
   it.each([
     ['no endpoint', P256DH, { auth: AUTH }, 'no_endpoint'], // golden: web-endpoint-missing
@@ -49,6 +50,7 @@ describe('a subscription', () => {
     ['no auth', P256DH, { endpoint: ENDPOINT }, 'no_keys'], // golden: web-auth-missing
     ['an empty pushkey', '', { endpoint: ENDPOINT, auth: AUTH }, 'no_keys'], // golden: web-p256dh-empty
     ['a pushkey of text', 'hello', { endpoint: ENDPOINT, auth: AUTH }, 'bad_keys'], // golden: web-p256dh-text
+    ['a point that is not on the curve', offTheCurve, { endpoint: ENDPOINT, auth: AUTH }, 'bad_keys'],
     ['a compressed point', compressed, { endpoint: ENDPOINT, auth: AUTH }, 'bad_keys'],
     ['an auth that is no base64', P256DH, { endpoint: ENDPOINT, auth: '%%%' }, 'bad_keys'], // golden: web-auth-bad
     ['a short auth', P256DH, { endpoint: ENDPOINT, auth: 'AAAA' }, 'bad_keys'],
@@ -199,14 +201,26 @@ describe('a UnifiedPush endpoint as pushkey', () => {
   })
 })
 
-it.each([
-  [true, 'a subscription', P256DH, { endpoint: ENDPOINT, auth: AUTH }],
-  // What these options rule out may be a mistake in them.
-  [true, 'an endpoint without keys', ENDPOINT, {}],
-  [true, 'an endpoint in a private network', P256DH, { endpoint: 'https://10.0.0.1/', auth: AUTH }],
-  [false, 'text', 'hello', { endpoint: ENDPOINT, auth: AUTH }],
-  [false, 'no endpoint', P256DH, { auth: AUTH }],
-  [false, 'an endpoint without TLS', P256DH, { endpoint: 'http://push.example.org/', auth: AUTH }],
-])('whatever the configuration says, it is %s that %s can be reached', (expected, _what, pushkey, data) => {
-  expect(isPossibleTarget(targetOf(pushkey, data))).toBe(expected)
+describe('a target at the door', () => {
+  const options = { vapid_private_key_file: '-', vapid_subject: 'mailto:ops@example.org' }
+  const offTheCurve = Buffer.concat([Buffer.of(4), Buffer.alloc(64, 7)]).toString('base64url')
+  it.each([
+    ['possible', 'a subscription', P256DH, { endpoint: 'https://web.push.apple.com/x', auth: AUTH }],
+    ['not_allowed', 'a subscription somewhere else', P256DH, { endpoint: ENDPOINT, auth: AUTH }],
+    // What these options rule out may be a mistake in them: that is the sender's to say, for its rejections go through the guard.
+    ['possible', 'an endpoint without keys', ENDPOINT, {}],
+    ['possible', 'an endpoint in a private network', P256DH, { endpoint: 'https://10.0.0.1/', auth: AUTH }],
+    ['impossible', 'text', 'hello', { endpoint: ENDPOINT, auth: AUTH }],
+    ['impossible', 'a key that is not on the curve', offTheCurve, { endpoint: ENDPOINT, auth: AUTH }],
+    ['impossible', 'no endpoint', P256DH, { auth: AUTH }],
+    ['impossible', 'an endpoint without TLS', P256DH, { endpoint: 'http://push.example.org/', auth: AUTH }],
+  ])('%s is what is said of %s', (expected, _what, pushkey, data) => {
+    expect(createTargetCheck(options)(targetOf(pushkey, data))).toBe(expected)
+  })
+
+  it('is allowed what the options name, and no more', () => {
+    const check = createTargetCheck({ ...options, allowed_endpoints: ['push.fake.test'] })
+    const at = (endpoint: string) => check(targetOf(P256DH, { endpoint, auth: AUTH }))
+    expect([at(ENDPOINT), at('https://web.push.apple.com/x')]).toEqual(['possible', 'not_allowed'])
+  })
 })
