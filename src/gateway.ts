@@ -11,7 +11,7 @@ import type { Log } from './core/log.ts'
 import { DeadLetterShare } from './delivery/dead-letter-share.ts'
 import { DeliveringRoutes } from './delivery/delivering-routes.ts'
 import { createAdminServer, type Readiness } from './http/admin-server.ts'
-import { createDoors, type Doors } from './http/doors.ts'
+import { createEntrance, type Entrance } from './http/doors.ts'
 import { createNotifyServer } from './http/notify-server.ts'
 import { encryptForDevice } from './intake/encrypt-for-device.ts'
 import { Intake } from './intake/intake.ts'
@@ -69,7 +69,7 @@ export class Gateway implements AsyncDisposable {
   readonly #notifyServer: Server | undefined
   readonly #adminServer: Server
   #config: Config
-  #doors: Doors
+  #entrance: Entrance
   #routes: Routes
   #notifyUrl: string | undefined
   #adminUrl = ''
@@ -81,7 +81,7 @@ export class Gateway implements AsyncDisposable {
     this.#parts = parts
     this.#nowMs = nowMs
     this.#config = config
-    this.#doors = createDoors(config.http.doors)
+    this.#entrance = createEntrance(config.http)
     this.#routes = routes
     this.#store = store
     this.#senders = new MovableSenders({ kinds, nowMs, warn: (app, message) => log.warn(message, { app }) })
@@ -135,7 +135,7 @@ export class Gateway implements AsyncDisposable {
     const routes = await openRoutes(next.routes, this.#parts.kinds)
     const swap = (): void => {
       this.#config = next
-      this.#doors = createDoors(next.http.doors)
+      this.#entrance = createEntrance(next.http, this.#entrance)
       this.#routes = routes
       this.#intake.configure(routes, next)
     }
@@ -181,8 +181,7 @@ export class Gateway implements AsyncDisposable {
     const { http } = this.#config
     return createNotifyServer({
       limits: http,
-      trustProxy: http.trustProxy,
-      doors: () => this.#doors,
+      entrance: () => this.#entrance,
       intake: this.#intake,
       publicKeyFor: (appId) => this.#routes.routeFor(appId)?.publicKey,
       stated: () => ({ routes: this.#routes.all, ...this.#config.queue }),

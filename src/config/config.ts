@@ -57,6 +57,14 @@ export interface DoorsConfig {
   readonly secrets?: UrlSecrets | undefined
   /** Ranges of addresses. */
   readonly allowFrom?: readonly string[] | undefined
+  readonly limitPerSource?: SourceLimit | undefined
+}
+
+/** What one source may post in a minute. */
+export interface SourceLimit {
+  readonly mode: 'enforce' | 'observe'
+  readonly devicesPerMinute: number
+  readonly bytesPerMinute: number
 }
 
 export interface UrlSecrets {

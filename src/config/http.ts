@@ -1,6 +1,6 @@
 /** The notify port: the section `http`, and the secrets that it names. */
 import type { Secret } from '../core/secret.ts'
-import type { HttpConfig, UrlSecrets } from './config.ts'
+import type { HttpConfig, SourceLimit, UrlSecrets } from './config.ts'
 import { parseToken } from './keys.ts'
 import type { Loading } from './loading.ts'
 import type { FileSection } from './schema.ts'
@@ -22,7 +22,7 @@ export async function readHttp(section: FileSection<'http'>, loading: Loading): 
     maxDevices: section.max_devices,
     maxConnections: section.max_connections,
     trustProxy,
-    doors: { secrets: await readSecrets(section, loading), allowFrom },
+    doors: { secrets: await readSecrets(section, loading), allowFrom, limitPerSource: readLimit(section, loading) },
   }
 }
 
@@ -41,4 +41,23 @@ async function readSecrets(section: FileSection<'http'>, loading: Loading): Prom
     else any.push(secret)
   }
   return { mode, any }
+}
+
+function readLimit(section: FileSection<'http'>, loading: Loading): SourceLimit | undefined {
+  const { limit_per_source: limit, body_limit: bodyLimit, max_devices: maxDevices } = section
+  if (limit === undefined) return undefined
+  const path = ['http', 'limit_per_source']
+  const { mode = 'enforce', devices_per_minute: devicesPerMinute } = limit
+  const bytesPerMinute = parseSizeBytes(limit.bytes_per_minute) ?? 0
+  // Behind a proxy that is not named every homeserver is one source.
+  if (section.trust_proxy === undefined)
+    loading.report(
+      path,
+      'nothing says where requests come from; name your reverse proxies in http.trust_proxy, or write trust_proxy: [] where homeservers connect directly',
+    )
+  if (devicesPerMinute < maxDevices)
+    loading.report([...path, 'devices_per_minute'], `is less than max_devices, which is ${maxDevices}`)
+  if (bytesPerMinute < (parseSizeBytes(bodyLimit) ?? 0))
+    loading.report([...path, 'bytes_per_minute'], `is less than body_limit, which is ${bodyLimit}`)
+  return { mode, devicesPerMinute, bytesPerMinute }
 }

@@ -16,7 +16,6 @@ export function restartOnly(before: Config, after: Config): string[] {
     ['http.body_memory', before.http.bodyMemoryBytes !== after.http.bodyMemoryBytes],
     ['http.max_devices', before.http.maxDevices !== after.http.maxDevices],
     ['http.max_connections', before.http.maxConnections !== after.http.maxConnections],
-    ['http.trust_proxy', !isDeepStrictEqual(before.http.trustProxy, after.http.trustProxy)],
     ['admin.host', before.admin.host !== after.admin.host],
     ['admin.port', before.admin.port !== after.admin.port],
     ['admin.allowed_hosts', !isDeepStrictEqual(before.admin.allowedHosts, after.admin.allowedHosts)],

@@ -47,9 +47,40 @@ const http = section('The port that homeservers post to.', {
   ),
   allow_from: addressRanges(
     'Addresses from which notifications are taken, as single ones or ranges; from any other they are answered with 403. Default: any.',
+    1,
   ),
   trust_proxy: addressRanges(
-    'Addresses of your own reverse proxies: of a request from one of them, X-Forwarded-For says where it came from. Default: none.',
+    'Addresses of your own reverse proxies: of a request from one of them, X-Forwarded-For says where it came from. [] says that there is none: homeservers connect directly. Default: none is trusted, and nothing is said.',
+    0,
+  ),
+  limit_per_source: Type.Optional(
+    Type.Object(
+      {
+        devices_per_minute: wholeNumber(
+          undefined,
+          1,
+          1_000_000_000,
+          'Devices in requests of one source in a minute; a request counts as one at least. At least max_devices.',
+        ),
+        bytes_per_minute: size(
+          undefined,
+          '16KiB',
+          '1023GiB',
+          'Bytes of request bodies of one source in a minute. At least body_limit.',
+        ),
+        mode: Type.Optional(
+          Type.Enum(['enforce', 'observe'], {
+            description:
+              'A request that is beyond: answer it with 503 and store nothing, or only count it (hushgate_door_total). Default: enforce.',
+          }),
+        ),
+      },
+      {
+        ...closed,
+        description:
+          'What one source may post in a minute, as each process counts it. A source is an IPv4 address, or the /64 of an IPv6 address. Needs trust_proxy. Default: no limit.',
+      },
+    ),
   ),
 })
 

@@ -38,8 +38,12 @@ export function duration(fallback: string | undefined, minimum: string, maximum:
   return Type.Refine(text, isBetween(parseDurationMs, minimum, maximum), () => `from ${minimum} to ${maximum}`)
 }
 
-export function size(fallback: string, minimum: string, maximum: string, description: string) {
-  const text = Type.String({ description, default: fallback, pattern: SIZE_PATTERN })
+export function size(fallback: string | undefined, minimum: string, maximum: string, description: string) {
+  const text = Type.String({
+    description,
+    ...(fallback === undefined ? {} : { default: fallback }),
+    pattern: SIZE_PATTERN,
+  })
   return Type.Refine(text, isBetween(parseSizeBytes, minimum, maximum), () => `from ${minimum} to ${maximum}`)
 }
 
@@ -51,11 +55,11 @@ function isBetween(measure: (text: string) => number | undefined, minimum: strin
   }
 }
 
-export function addressRanges(description: string) {
+export function addressRanges(description: string, minItems: 0 | 1) {
   const range = Type.Refine(
     Type.String({ description: 'An address, or a range such as 192.0.2.0/24.' }),
     isAddressRange,
     () => 'an address, or a range such as 192.0.2.0/24',
   )
-  return Type.Optional(Type.Array(range, { description, minItems: 1 }))
+  return Type.Optional(Type.Array(range, { description, minItems }))
 }

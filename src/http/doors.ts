@@ -1,8 +1,10 @@
-/** Who may post a notification, where the operator says so: by a secret in the URL, by where a request comes from. Both are off by default. */
+/** Who may post a notification, where the operator says so: by a secret in the URL, by where a request comes from, and how much. All are off by default. */
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { FastifyRequest } from 'fastify'
 import { createRangeMatch } from '../core/address-ranges.ts'
 import type { Secret } from '../core/secret.ts'
+import { SourceLimits, type SourceLimit } from './source-limits.ts'
 
 /** Each is off where it is absent. */
 export interface DoorSettings {
@@ -12,19 +14,45 @@ export interface DoorSettings {
   readonly allowFrom?: readonly string[] | undefined
 }
 
-/** Which door: `url_secret`, `source`. What came of it: refused with 403, or let in and only counted. */
+/** Which door. What came of it: refused with 403, or let in and only counted. */
 export interface Stopped {
   readonly door: 'url_secret' | 'source'
   readonly result: 'refused' | 'observed'
+}
+
+export interface EntranceSettings {
+  /** Ranges of addresses of proxies that say where a request came from. */
+  readonly trustProxy: readonly string[]
+  readonly doors: DoorSettings & { readonly limitPerSource?: SourceLimit | undefined }
+}
+
+/** What is in effect. */
+export interface Entrance {
+  readonly isTrustedProxy: (address: string) => boolean
+  readonly doors: Doors
+  /** Undefined where there are none. */
+  readonly sourceLimits: SourceLimits | undefined
+}
+
+/** `before`: what was in effect, for limits that stay as they are go on. */
+export function createEntrance({ trustProxy, doors }: EntranceSettings, before?: Entrance): Entrance {
+  const { limitPerSource } = doors
+  const isSame = isDeepStrictEqual(before?.sourceLimits?.limit, limitPerSource)
+  const fresh = limitPerSource === undefined ? undefined : new SourceLimits(limitPerSource)
+  return {
+    isTrustedProxy: createRangeMatch(trustProxy),
+    doors: createDoors(doors),
+    sourceLimits: isSame ? before?.sourceLimits : fresh,
+  }
 }
 
 /** The parameter of the URL. */
 const SECRET_PARAMETER = 'k'
 
 /** Undefined for whoever may come in without a word. */
-export type Doors = (request: Pick<FastifyRequest, 'ip' | 'query'>) => Stopped | undefined
+type Doors = (request: Pick<FastifyRequest, 'ip' | 'query'>) => Stopped | undefined
 
-export function createDoors({ secrets, allowFrom }: DoorSettings): Doors {
+function createDoors({ secrets, allowFrom }: DoorSettings): Doors {
   if (secrets === undefined && allowFrom === undefined) return () => undefined
   const isAllowed = allowFrom === undefined ? () => true : createRangeMatch(allowFrom)
   const hasSecret = secrets === undefined ? () => true : createSecretMatch(secrets.any)

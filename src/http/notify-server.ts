@@ -11,14 +11,13 @@ import { PAGE_HEADERS, privacyPage } from '../privacy/page.ts'
 import { privacyStatement, type StatementInput } from '../privacy/statement.ts'
 import { answerError, refuseExpectations, refuseOnSocket } from './answers.ts'
 import { Bodies, BodyError, type BodyLimits } from './bodies.ts'
-import type { Doors } from './doors.ts'
+import type { Entrance } from './doors.ts'
+import { LimitedSources } from './limited-sources.ts'
 
 export interface NotifyServerParts {
   readonly limits: NotifyLimits
-  /** Ranges of addresses of proxies that say where a request came from. */
-  readonly trustProxy: readonly string[]
-  /** As they are now. */
-  readonly doors: () => Doors
+  /** Who may post, as it is said now. */
+  readonly entrance: () => Entrance
   readonly intake: Pick<Intake, 'accept'>
   /** The key that a web app subscribes with; undefined for an app that is unknown or needs none. */
   readonly publicKeyFor: (appId: string) => string | undefined
@@ -65,7 +64,7 @@ const REFUSED_WARNING_MS = 1000
 const FULL_WARNING_MS = 60_000
 
 export function createNotifyServer(parts: NotifyServerParts): FastifyInstance {
-  const { limits, trustProxy } = parts
+  const { limits, entrance } = parts
   const server = fastify({
     bodyLimit: limits.bodyLimitBytes,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
@@ -76,7 +75,7 @@ export function createNotifyServer(parts: NotifyServerParts): FastifyInstance {
       // It is refused below: Node's own refusal has no body.
       requireHostHeader: false,
     },
-    trustProxy: trustProxy.length > 0 ? [...trustProxy] : false,
+    trustProxy: (address) => entrance().isTrustedProxy(address),
     logger: false,
     exposeHeadRoutes: false,
     routerOptions: { ignoreTrailingSlash: false },
@@ -149,21 +148,24 @@ function answerErrors(server: FastifyInstance, { log, nowMs }: NotifyServerParts
 }
 
 /** Before the body is read. */
-function askAtDoor({ doors, metrics }: NotifyServerParts) {
+function askAtDoor({ entrance, metrics }: NotifyServerParts, limited: LimitedSources) {
   return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-    const stopped = doors()(request)
+    const stopped = entrance().doors(request)
     if (stopped !== undefined) metrics.stoppedAtDoor(stopped.door, stopped.result)
     if (stopped?.result === 'refused') answerError(reply, 403, 'M_FORBIDDEN', DOOR_SENTENCES[stopped.door])
-    else done()
+    else if (!limited.isRefusedUnread(request, reply)) done()
   }
 }
 
 function addNotifyRoutes(server: FastifyInstance, parts: NotifyServerParts): void {
   const { intake, metrics, limits } = parts
   // Not async, and most answers go past Fastify: to wait for a reply costs it as much as to send it, and to send it more than Node.
-  server.post(NOTIFY_PATH, { onRequest: askAtDoor(parts) }, (request, reply) => {
+  const limited = new LimitedSources(parts)
+  server.post(NOTIFY_PATH, { onRequest: askAtDoor(parts, limited) }, (request, reply) => {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const notification = parseNotification(body, limits.maxDevices)
+    const devices = 'errcode' in notification ? 1 : notification.devices.length
+    if (limited.isRefused(request, reply, { devices, bytes: body.length })) return
     if ('errcode' in notification) {
       const { errcode, error } = notification
       answerError(reply, errcode === 'M_TOO_LARGE' ? 413 : 400, errcode, error)

@@ -11,6 +11,8 @@ const DOORS = [
   { door: 'url_secret', result: 'refused' },
   { door: 'url_secret', result: 'observed' },
   { door: 'source', result: 'refused' },
+  { door: 'source_limit', result: 'refused' },
+  { door: 'source_limit', result: 'observed' },
 ] as const
 /** The app of an app_id that is not configured: whose it is never becomes a label, as anybody can make one up. */
 const UNKNOWN = '_unknown'
@@ -53,7 +55,7 @@ export class IntakeMetrics {
     )
     this.#door = instruments.counter(
       'hushgate_door_total',
-      'Notify requests without a secret of http.url_secrets_file, or from an address that is not in http.allow_from.',
+      'Notify requests without a secret of http.url_secrets_file, from an address that is not in http.allow_from, or beyond http.limit_per_source.',
       ['door', 'result'],
     )
     for (const { door, result } of DOORS) this.#door.inc({ door, result }, 0)
@@ -72,7 +74,7 @@ export class IntakeMetrics {
   }
 
   /** `observed`: it was let in all the same. */
-  stoppedAtDoor(door: 'url_secret' | 'source', result: 'refused' | 'observed'): void {
+  stoppedAtDoor(door: (typeof DOORS)[number]['door'], result: 'refused' | 'observed'): void {
     this.#door.inc({ door, result })
   }
 

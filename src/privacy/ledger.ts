@@ -31,7 +31,7 @@ export interface PartyDescription {
 export const PARTY_DESCRIPTIONS: Readonly<Record<Party, PartyDescription>> = {
   gateway_memory: {
     name: 'gateway (memory)',
-    kept: 'until the homeserver has its answer; what is passed on, until it is sent',
+    kept: 'until the homeserver has its answer; what is passed on, until it is sent; of an address a keyed hash, for a minute, where http.limit_per_source is set',
   },
   store: { name: 'store (SQLite or Redis)', kept: 'as the list of what is kept says' },
   log: { name: 'log', kept: 'as long as the operator keeps logs' },
@@ -151,7 +151,7 @@ export const LEDGER: Readonly<Record<Field, Row>> = {
   source_address: {
     passedOn: always(),
     isBeside: true,
-    why: 'It is answered and forgotten; there is no access log',
+    why: 'It is answered and forgotten, but for a keyed hash of the address in memory for a minute, where the operator limits what one source may send (http.limit_per_source); there is no access log',
   },
   time: {
     passedOn: always('as_sent'),

@@ -46,7 +46,8 @@ you have to take from whoever runs it.</p>
 <h2>What it is told</h2>
 <p>Everything that your homeserver puts into a notification: your device, the room and the message, by their IDs; and, if your app has not asked for less, who
 wrote, names and what was written, which in an encrypted room is unreadable. All that is in the gateway's memory until your homeserver has its answer,
-a moment later; what is passed on stays there until it is sent.</p>
+a moment later; what is passed on stays there until it is sent. Where the operator limits how much one homeserver may send, a code that stands for its address
+stays there for a minute, too.</p>
 <h2>What it passes on</h2>
 ${routes.map(appSection).join('\n')}
 <h2>What it keeps</h2>

@@ -44,6 +44,54 @@ describe('addresses', () => {
   })
 })
 
+describe('limits of sources', () => {
+  const limit = (devices: number, bytes: string, more = '') =>
+    `limit_per_source: { devices_per_minute: ${devices}, bytes_per_minute: ${bytes}${more} }`
+
+  it('are off unless they are written down', async () => {
+    await using folder = await configFolder()
+    expect((await folder.load(APPS)).http.doors.limitPerSource).toBeUndefined()
+  })
+
+  it.each(['[]', '[192.0.2.7]'])(
+    'are taken where it is said who tells the source: trust_proxy: %s',
+    async (proxies) => {
+      await using folder = await configFolder()
+      const { http } = await folder.load(`http: { trust_proxy: ${proxies}, ${limit(600, '6MiB')} }\n${APPS}`)
+      expect(http.doors.limitPerSource).toEqual({ mode: 'enforce', devicesPerMinute: 600, bytesPerMinute: 6_291_456 })
+    },
+  )
+
+  it('are refused where nothing says it: behind a proxy all homeservers would be one', async () => {
+    await using folder = await configFolder()
+    expect(await folder.mistakes(`http: { ${limit(600, '6MiB', ', mode: observe')} }\n${APPS}`)).toEqual([
+      '1: http.limit_per_source: nothing says where requests come from; name your reverse proxies in http.trust_proxy, or write trust_proxy: [] where homeservers connect directly',
+    ])
+  })
+
+  it('are refused where one request could be beyond them', async () => {
+    await using folder = await configFolder()
+    expect(await folder.mistakes(`http: { trust_proxy: [], ${limit(99, '511KiB')} }\n${APPS}`)).toEqual([
+      '1: http.limit_per_source.devices_per_minute: is less than max_devices, which is 100',
+      '1: http.limit_per_source.bytes_per_minute: is less than body_limit, which is 512KiB',
+    ])
+  })
+
+  it('need both numbers', async () => {
+    await using folder = await configFolder()
+    const [mistake] = await folder.mistakes(
+      `http: { trust_proxy: [], limit_per_source: { devices_per_minute: 600 } }\n${APPS}`,
+    )
+    expect(mistake).toContain('http.limit_per_source.bytes_per_minute: is missing')
+  })
+})
+
+it('a list of addresses that is empty lets nobody in, and is refused', async () => {
+  await using folder = await configFolder()
+  const [mistake] = await folder.mistakes(`http: { allow_from: [] }\n${APPS}`)
+  expect(mistake).toContain('http.allow_from: expected a list')
+})
+
 it('memory for bodies that is too little for one is refused', async () => {
   await using folder = await configFolder()
   expect(await folder.mistakes(`http: { body_limit: 2MiB, body_memory: 1MiB }\n${APPS}`)).toEqual([

@@ -17,9 +17,10 @@ describe('restartOnly', () => {
     ['', []],
     ['http: { port: 5002, body_limit: 1MiB }\n', ['http.port', 'http.body_limit']],
     [
-      'http: { body_memory: 1MiB, max_devices: 1, max_connections: 9, trust_proxy: [192.0.2.1] }\n',
-      ['http.body_memory', 'http.max_devices', 'http.max_connections', 'http.trust_proxy'],
+      'http: { body_memory: 1MiB, max_devices: 1, max_connections: 9 }\n',
+      ['http.body_memory', 'http.max_devices', 'http.max_connections'],
     ],
+    ['http: { trust_proxy: [192.0.2.1], limit_per_source: { devices_per_minute: 600, bytes_per_minute: 6MiB } }\n', []],
     ['http: { allow_from: [192.0.2.1], url_secrets_file: secrets, url_secrets_mode: observe }\n', []],
     ['admin: { host: "::1" }\n', ['admin.host']],
     ['admin: { allowed_hosts: [hushgate.example.org] }\n', ['admin.allowed_hosts']],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createRangeMatch, isAddressRange } from '../../src/core/address-ranges.ts'
+import { createRangeMatch, groupsOf, isAddressRange, sourceOf } from '../../src/core/address-ranges.ts'
 
 describe('a range of addresses', () => {
   it.each(['192.0.2.7', '192.0.2.0/24', '0.0.0.0/0', '2001:db8::1', '2001:db8::/32', '::1/128'])(
@@ -34,4 +34,34 @@ describe('a range of addresses', () => {
       expect(isIn(address)).toBe(false)
     },
   )
+})
+
+describe('the source of a request', () => {
+  it.each([
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['::FFFF:c000:207', '192.0.2.7'],
+    ['2001:db8:1:2::1', '2001:db8:1:2'],
+    ['2001:DB8:0001:2:ffff:ffff:ffff:ffff', '2001:db8:1:2'],
+    ['2001:db8::1', '2001:db8:0:0'],
+    ['2001:db8:1:2:3:4:192.0.2.7', '2001:db8:1:2'],
+    ['::1', '0:0:0:0'],
+    ['::2:3:4:5:6:7', '0:0:2:3'],
+    ['fe80::1%eth0', 'fe80:0:0:0'],
+    ['unknown', undefined],
+    ['192.0.2.7:5000', undefined],
+    ['[2001:db8::1]', undefined],
+    ['', undefined],
+  ])('at %j is %j', (address, source) => {
+    expect(sourceOf(address)).toBe(source)
+  })
+})
+
+it.each([
+  ['1:2:3:4:5:6:7:8', '1 2 3 4 5 6 7 8'],
+  ['1::8', '1 0 0 0 0 0 0 8'],
+  ['::', '0 0 0 0 0 0 0 0'],
+  ['64:ff9b::192.0.2.255', '64 ff9b 0 0 0 0 c000 2ff'],
+])('the groups of %s are %s', (address, groups) => {
+  expect(groupsOf(address).join(' ')).toBe(groups)
 })

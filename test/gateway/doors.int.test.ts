@@ -1,4 +1,5 @@
 /** Doors of a whole gateway: secrets that change while it runs, what is counted, and that no secret is anywhere it should not be. */
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -69,4 +70,39 @@ it('no secret, right or wrong, is in the log, the metrics, the statement of priv
     if (name !== 'url-secrets') texts.push(await readFile(join(folder, name), 'latin1'))
   expect(texts.join('')).not.toMatch(/canary-|secret-of-a-url/)
   expect(texts.join('')).toContain('com.example.ios')
+})
+
+it('what one source posts in a minute is limited, counted, and limited otherwise after a reload; no address is told', async () => {
+  const limit = (devices: number) =>
+    `, trust_proxy: [], limit_per_source: { devices_per_minute: ${devices}, bytes_per_minute: 1MiB }`
+  await using limited = await startGateway({ appsYaml: services.appsYaml, httpYaml: limit(100) })
+  // So many that it takes a minute until there is room for a second one.
+  const pushFor = (devices: number) =>
+    limited.post(
+      JSON.stringify({
+        notification: {
+          event_id: `$${randomUUID()}`,
+          devices: Array.from({ length: devices }, () => ({ app_id: 'com.example.ios', pushkey: newPushkey().apns })),
+        },
+      }),
+    )
+  expect((await pushFor(100)).status).toBe(200)
+  expect(await pushFor(100)).toMatchObject({ status: 503, json: { errcode: 'M_LIMIT_EXCEEDED' } })
+  const labels = { door: 'source_limit', result: 'refused' }
+  expect(metricValue(await limited.metrics(), 'hushgate_door_total', labels)).toBe(1)
+  expect(
+    metricValue(await limited.metrics(), 'hushgate_devices_received_total', {
+      app: 'com.example.ios',
+      intake: 'queued',
+    }),
+  ).toBe(100)
+  expect(limited.log()).toContain('A source sends more than http.limit_per_source allows')
+  const texts = [limited.log().replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, ''), await limited.metrics()]
+  expect(texts.join('')).not.toContain('127.0.0.1')
+  expect(await limited.reload({ httpYaml: limit(200) })).toEqual([])
+  expect([(await pushFor(100)).status, (await pushFor(100)).status, (await pushFor(100)).status]).toEqual([
+    200, 200, 503,
+  ])
+  expect(await limited.reload({ httpYaml: limit(200).replace('[]', '[127.0.0.1]') })).toEqual([])
+  expect((await pushFor(100)).status).toBe(200)
 })

@@ -49,7 +49,7 @@ export interface TestGateway extends AsyncDisposable {
   /** A call of the admin API with its token. */
   admin(path: string, body?: object): Promise<Answer>
   /** Writes other apps or settings and reloads. */
-  reload(change: { readonly appsYaml?: string; readonly settings?: string }): Promise<readonly string[]>
+  reload(change: Partial<Pick<TestGatewayOptions, 'appsYaml' | 'settings' | 'httpYaml'>>): Promise<readonly string[]>
   close(): Promise<void>
 }
 
@@ -57,8 +57,8 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'hushgate-gateway-')))
   const configPath = join(folder, 'hushgate.yaml')
   const { kinds = providers } = options
-  let { appsYaml, settings = '' } = options
-  const write = (): Promise<void> => writeFile(configPath, configText(options, settings, appsYaml))
+  let { appsYaml, settings = '', httpYaml = '' } = options
+  const write = (): Promise<void> => writeFile(configPath, configText({ ...options, httpYaml }, settings, appsYaml))
   await writeFile(join(folder, 'keys'), createKeyFile(), { flag: 'wx', mode: 0o600 }).catch(() => {})
   await writeFile(join(folder, 'token'), createEncryptionLine().replaceAll(' ', '-'), {
     flag: 'wx',
@@ -111,6 +111,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     async reload(change) {
       appsYaml = change.appsYaml ?? appsYaml
       settings = change.settings ?? settings
+      httpYaml = change.httpYaml ?? httpYaml
       await write()
       return gateway.reload(await load())
     },
@@ -120,7 +121,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
 }
 
 function configText(
-  { store, httpYaml = '', adminYaml = '' }: TestGatewayOptions,
+  { store, httpYaml, adminYaml = '' }: TestGatewayOptions & { readonly httpYaml: string },
   settings: string,
   appsYaml: string,
 ): string {

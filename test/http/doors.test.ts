@@ -1,7 +1,7 @@
 /** Who is let in to the notify port, by an operator's word. From outside, through the server. */
 import { afterEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/core/secret.ts'
-import { createDoors, type DoorSettings } from '../../src/http/doors.ts'
+import { createEntrance, type EntranceSettings } from '../../src/http/doors.ts'
 import { NOTIFY_PATH } from '../../src/http/notify-server.ts'
 import { createTestNotifyServer } from '../helpers/notify-server.ts'
 import { RecordedLog } from '../helpers/recorded-log.ts'
@@ -19,12 +19,11 @@ const log = new RecordedLog()
 afterEach(() => server?.close())
 
 /** `settings` may change while it runs. */
-async function open(settings: DoorSettings, trustProxy: readonly string[] = []): Promise<void> {
+async function open(settings: EntranceSettings['doors'], trustProxy: readonly string[] = []): Promise<void> {
   accepted = 0
   stopped = []
   server = createTestNotifyServer({
-    doors: () => createDoors(settings),
-    trustProxy,
+    entrance: () => createEntrance({ trustProxy, doors: settings }),
     intake: {
       accept: async () => {
         accepted += 1

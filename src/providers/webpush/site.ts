@@ -1,5 +1,6 @@
 /** Which hosts belong together, as far as a name tells: whoever owns a domain has as many names below it as he likes. Pure. */
 import { isIPv4, isIPv6 } from 'node:net'
+import { groupsOf } from '../../core/address-ranges.ts'
 
 /** Second labels below which registries of countries sell names: co.uk, com.au, ac.jp. */
 const REGISTRY_LABELS = new Set([
@@ -27,15 +28,8 @@ const IPV6_CUSTOMER_GROUPS = 3
 export function siteOf(host: string): string {
   const bare = host.replaceAll(/[[\]]/g, '').replace(/\.$/, '')
   if (isIPv4(bare)) return bare.split('.').slice(0, 3).join('.')
-  if (isIPv6(bare)) return expanded(bare).slice(0, IPV6_CUSTOMER_GROUPS).join(':')
+  if (isIPv6(bare)) return groupsOf(bare).slice(0, IPV6_CUSTOMER_GROUPS).join(':')
   const labels = bare.split('.')
   const [second = '', last = ''] = labels.slice(-2)
   return labels.slice(last.length === 2 && REGISTRY_LABELS.has(second) ? -3 : -2).join('.')
-}
-
-/** The eight groups of an address that `URL` has written: `::` stands for as many zeros as are missing. */
-function expanded(address: string): readonly string[] {
-  const [head = [], tail] = address.split('::').map((part) => (part === '' ? [] : part.split(':')))
-  if (tail === undefined) return head
-  return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail]
 }
