@@ -17,7 +17,7 @@ export type Verdict = (typeof VERDICTS)[number]
 /** One request at a push service. */
 export interface Arrival {
   readonly token: string
-  /** `apns-id` and `apns-collapse-id`; undefined at FCM, which has none. */
+  /** `apns-id`, and `apns-collapse-id` or the topic of Web Push; undefined where there is none. */
   readonly id: string | undefined
   readonly collapseId: string | undefined
   /** Undefined: there was no answer. */
@@ -79,7 +79,7 @@ export function isRight({ notice, verdict }: Account): boolean {
 function verdictOf(notice: Notice, arrivals: readonly Arrival[], evidence: Evidence): Verdict {
   const { firstAtMs, acknowledgedAtMs } = evidence.posted.get(notice) ?? {}
   if (firstAtMs === undefined || acknowledgedAtMs === undefined) return 'never acknowledged'
-  const accepted = arrivals.filter(({ status }) => status === 200)
+  const accepted = arrivals.filter(({ status }) => isAccepted(status))
   // The device was woken after the event came into being: it will find it.
   if (notice.fate === 'merged') return accepted.some(({ atMs }) => atMs >= firstAtMs) ? 'merged' : 'unknown'
   const names = new Set(arrivals.map(({ id, collapseId }) => `${id} ${collapseId}`))
@@ -89,6 +89,11 @@ function verdictOf(notice: Notice, arrivals: readonly Arrival[], evidence: Evide
   if (arrivals.some(({ status = 0 }) => FINAL.includes(status))) return 'dead-lettered'
   // Only what was seen to be told a time after its end: a call that nobody tried to deliver is lost.
   return notice.fate === 'expired' && arrivals.some(({ status }) => status === LATER) ? 'expired' : 'unknown'
+}
+
+/** Web Push says 201. */
+function isAccepted(status: number | undefined): boolean {
+  return status === 200 || status === 201
 }
 
 export function countVerdicts(accounts: readonly Account[]): ReadonlyMap<Verdict, number> {

@@ -1,11 +1,16 @@
 /** The processes of Hushgate of a topology, which are killed, paused and told to read their configuration again. */
-import { copyFile } from 'node:fs/promises'
+import { copyFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { freePort } from '../../test/helpers/free-port.ts'
 import { metricValue } from '../../test/helpers/gateway.ts'
 import { createHushgateFolder, startHushgate, type HushgateProcess } from '../../test/helpers/hushgate-process.ts'
-import { ANDROID, IOS } from './notices.ts'
-import { PROCESSES, type Topology } from './schedule.ts'
+import { CLOCK_FILE } from './clock-file.ts'
+import { APPS } from './notices.ts'
+import { PROCESSES, type Topology } from './topologies.ts'
 
+/** As it is installed (`npm run build`): it starts in a third of the time of the sources. */
+const PROGRAM = join(import.meta.dirname, '../../dist/main.js')
+const CLOCK = join(import.meta.dirname, 'shifted-clock.ts')
 /** Pushes of an app on their way at once. */
 const CONCURRENCY = 50
 
@@ -15,6 +20,10 @@ export interface Gateways extends AsyncDisposable {
   kill(name: string): Promise<void>
   /** The same process again; resolves when it runs. */
   start(name: string): Promise<void>
+  /** An end as an operator asks for, and the start of this version. */
+  upgrade(name: string): Promise<void>
+  /** Its clock is wrong by so much from now on; 0: right again. */
+  setClock(name: string, shiftMs: number): Promise<void>
   pause(name: string): void
   resume(name: string): void
   /** Of all that run. */
@@ -32,23 +41,30 @@ export interface Gateways extends AsyncDisposable {
 interface Member {
   readonly name: string
   readonly start: () => HushgateProcess
+  /** What is started. */
+  program: string
+  readonly setClock: (shiftMs: number) => Promise<void>
   readonly configure: (appsYaml: string) => Promise<void>
   readonly notifyPort: number
   process: HushgateProcess | undefined
   isRunning: boolean
 }
 
-/** `redisUrl`: undefined for SQLite. */
-export async function startGateways(
-  topology: Topology,
-  appsYaml: string,
-  redisUrl: string | undefined,
-): Promise<Gateways> {
+export interface GatewaysOptions {
+  readonly topology: Topology
+  readonly appsYaml: string
+  /** The section, as flow YAML; undefined: SQLite in the folder of the process. */
+  readonly store: string | undefined
+  /** The version that they all begin with; default: this one. */
+  readonly formerProgram?: string | undefined
+}
+
+export async function startGateways(options: GatewaysOptions): Promise<Gateways> {
   await using stack = new AsyncDisposableStack()
   const members: Member[] = []
   const unasked: string[] = []
   const keys = stack.use(await createHushgateFolder()).at('keys')
-  for (const name of PROCESSES[topology]) members.push(await createMember(stack, name, appsYaml, keys, redisUrl))
+  for (const name of PROCESSES[options.topology]) members.push(await createMember(stack, name, keys, options))
   const memberOf = (name: string): Member => {
     const member = members.find((each) => each.name === name)
     if (member === undefined) throw new Error(`there is no process ${name}`)
@@ -71,11 +87,11 @@ export async function startGateways(
     }
     member.isRunning = member.process === process
   }
-  const end = async (name: string): Promise<void> => {
+  const end = async (name: string, signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL'): Promise<void> => {
     const member = memberOf(name)
     const { process } = member
     Object.assign(member, { process: undefined, isRunning: false })
-    await process?.end('SIGKILL')
+    await process?.end(signal)
   }
   stack.defer(async () => void (await Promise.all(members.map(({ name }) => end(name)))))
   await Promise.all(members.map(({ name }) => start(name)))
@@ -92,6 +108,12 @@ export async function startGateways(
     unasked,
     kill: end,
     start,
+    async upgrade(name) {
+      await end(name, 'SIGTERM')
+      memberOf(name).program = PROGRAM
+      await start(name)
+    },
+    setClock: (name, shiftMs) => memberOf(name).setClock(shiftMs),
     pause: (name) => memberOf(name).process?.signal('SIGSTOP'),
     resume: (name) => memberOf(name).process?.signal('SIGCONT'),
     async reload(text) {
@@ -107,7 +129,7 @@ export async function startGateways(
 }
 
 function queueDepth(metrics: string, states: readonly string[]): number {
-  const counts = [IOS, ANDROID].flatMap((app) =>
+  const counts = Object.values(APPS).flatMap((app) =>
     states.map((state) => metricValue(metrics, 'hushgate_queue_deliveries', { app, state })),
   )
   // A count that is missing is not none.
@@ -117,9 +139,8 @@ function queueDepth(metrics: string, states: readonly string[]): number {
 async function createMember(
   stack: AsyncDisposableStack,
   name: string,
-  appsYaml: string,
   keys: string,
-  redisUrl: string | undefined,
+  { appsYaml, store, formerProgram = PROGRAM }: GatewaysOptions,
 ): Promise<Member> {
   const folder = stack.use(await createHushgateFolder())
   await copyFile(keys, folder.at('keys'))
@@ -127,18 +148,30 @@ async function createMember(
   const configure = (text: string): Promise<void> =>
     folder.configure({
       appsYaml: text,
-      store: redisUrl === undefined ? undefined : `{ url: "${redisUrl}" }`,
+      store,
       queue: `concurrency: ${CONCURRENCY}`,
       notifyPort,
     })
   await configure(appsYaml)
   const [role = 'all'] = name.split('-')
-  return {
+  const member: Member = {
     name,
-    start: () => startHushgate(['serve', '--role', role], { folder: folder.path }),
+    program: formerProgram,
+    start: () =>
+      startHushgate(['serve', '--role', role], {
+        folder: folder.path,
+        main: member.program,
+        nodeOptions: ['--import', CLOCK],
+      }),
+    async setClock(shiftMs) {
+      if (shiftMs === 0) return rm(folder.at(CLOCK_FILE), { force: true })
+      await folder.write('clock.new', String(shiftMs))
+      await rename(folder.at('clock.new'), folder.at(CLOCK_FILE))
+    },
     configure,
     notifyPort,
     process: undefined,
     isRunning: false,
   }
+  return member
 }

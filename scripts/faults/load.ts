@@ -15,23 +15,26 @@ export interface Load {
   readonly done: Promise<void>
 }
 
-/** `urls`: each attempt goes to the next, as through a load balancer. */
-export function startLoad(
-  notices: readonly Notice[],
-  urls: readonly string[],
-  loadMs: number,
-  signal: AbortSignal,
-): Load {
+interface LoadOptions {
+  /** Each attempt goes to the next, as through a load balancer. */
+  readonly urls: readonly string[]
+  readonly bodyOf: (notice: Notice) => string
+  readonly loadMs: number
+  readonly signal: AbortSignal
+}
+
+export function startLoad(notices: readonly Notice[], { urls, bodyOf, loadMs, signal }: LoadOptions): Load {
   const posted = new Map<Notice, Posted>()
   const load = { posted, refused: 0 }
   let turn = 0
   const send = async (notice: Notice, afterMs: number): Promise<void> => {
     await sleep(afterMs)
     const firstAtMs = Date.now()
+    const body = bodyOf(notice)
     posted.set(notice, { firstAtMs, acknowledgedAtMs: undefined })
     while (!signal.aborted) {
       turn += 1
-      if (await isAccepted(notice.body, urls[turn % urls.length] ?? '')) {
+      if (await isAccepted(body, urls[turn % urls.length] ?? '')) {
         posted.set(notice, { firstAtMs, acknowledgedAtMs: Date.now() })
         return
       }

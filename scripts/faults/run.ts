@@ -3,14 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startRedis, type TestRedis } from '../../test/helpers/redis.ts'
 import { account, isRight, type Account } from './accounting.ts'
 import { startGateways, type Gateways } from './gateways.ts'
 import { startLoad, type Load } from './load.ts'
 import { noticesOf, type Notice } from './notices.ts'
 import { startPushServices, type PushServices } from './push-services.ts'
-import { LOAD_MS, type Schedule } from './schedule.ts'
-import { strike } from './strike.ts'
+import type { Schedule } from './schedule.ts'
+import { startStore } from './stores.ts'
+import { strike, type Victims } from './strike.ts'
 
 export interface Result {
   readonly accounts: readonly Account[]
@@ -24,36 +24,34 @@ export interface Result {
   readonly seconds: number
 }
 
-/** The faults are over: so long it may take until the last is accounted for, with all waits of a push that was refused. */
-const SETTLE_MS = 90_000
+/**
+ * The faults are over: so long it may take until the last is accounted for. A host of Web Push that failed is tried again after half a minute, and then
+ * ever less often (`src/providers/webpush/host-pauses.ts`).
+ */
+const SETTLE_MS = 240_000
 const LOOK_MS = 250
 
-export async function runSchedule(schedule: Schedule): Promise<Result> {
-  const startedAtMs = Date.now()
+/** `formerProgram`: the version that all processes begin with. */
+export async function runSchedule(schedule: Schedule, formerProgram?: string): Promise<Result> {
+  const startedAtMs = performance.now()
   await using stack = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-faults-'))
   stack.defer(() => rm(folder, { recursive: true, force: true }))
   const services = stack.use(await startPushServices(folder))
-  const redis = schedule.topology === 'sqlite' ? undefined : await startDurableRedis(stack)
-  const { topology, timing } = schedule
-  const redisUrl = redis === undefined ? undefined : `redis://127.0.0.1:${redis.port}`
-  const gateways = stack.use(await startGateways(topology, services.appsYaml(timing, 'good'), redisUrl))
+  const store = stack.use(await startStore(schedule))
+  const { topology, timing, loadMs } = schedule
+  const appsYaml = services.appsYaml(timing, 'good')
+  const gateways = stack.use(await startGateways({ topology, appsYaml, store: store.section, formerProgram }))
 
   const notices = noticesOf(schedule)
   const giveUp = new AbortController()
-  const load = startLoad(notices, gateways.urls, LOAD_MS, giveUp.signal)
+  const { signal } = giveUp
+  const load = startLoad(notices, { urls: gateways.urls, bodyOf: (notice) => services.bodyOf(notice), loadMs, signal })
   stack.defer(async () => {
     giveUp.abort()
     await load.done
   })
-  const victims = { gateways, services, redis, timing }
-  const faults = schedule.faults.map(async (fault) => {
-    await sleep(fault.atMs)
-    await strike(fault, victims)
-  })
-  // All of them, also where one cannot be ended: what is struck must still be there.
-  const ends = await Promise.allSettled([...faults, sleep(LOAD_MS)])
-  for (const end of ends) if (end.status === 'rejected') throw end.reason
+  await strikeAll(schedule, { gateways, services, store, timing })
   const accounts = await settle(notices, { gateways, services, load })
   giveUp.abort()
   await load.done
@@ -69,15 +67,24 @@ export async function runSchedule(schedule: Schedule): Promise<Result> {
       ...(deadLetters === expectedDead ? [] : [`${deadLetters} dead letters, and ${expectedDead} should be there`]),
     ],
     logs: gateways.logs(),
-    seconds: (Date.now() - startedAtMs) / 1000,
+    seconds: (performance.now() - startedAtMs) / 1000,
   }
 }
 
-/** What it acknowledges survives its death. */
-async function startDurableRedis(stack: AsyncDisposableStack): Promise<TestRedis> {
-  const redis = await startRedis({ settings: { appendfsync: 'always' } })
-  stack.defer(() => redis.stop())
-  return redis
+/** Resolves when the last fault is over and the last notification was sent. */
+async function strikeAll({ faults, loadMs }: Schedule, victims: Victims): Promise<void> {
+  const startedAtMs = performance.now()
+  // One after the other where they have the same victim: a failover takes as long as it takes.
+  const byVictim = Map.groupBy(faults, ({ kind, victim }) => (kind === 'clock' ? `clock ${victim}` : victim))
+  const struck = [...byVictim.values()].map(async (ofOne) => {
+    for (const fault of ofOne) {
+      await sleep(Math.max(0, startedAtMs + fault.atMs - performance.now()))
+      await strike(fault, victims)
+    }
+  })
+  // All of them, also where one cannot be ended: what is struck must still be there.
+  const ends = await Promise.allSettled([...struck, sleep(loadMs)])
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
 }
 
 interface Seen {
@@ -88,11 +95,12 @@ interface Seen {
 
 /** Until each is right and nothing is queued, or the time is over. */
 async function settle(notices: readonly Notice[], { gateways, services, load }: Seen): Promise<readonly Account[]> {
-  const deadlineMs = Date.now() + SETTLE_MS
+  const deadlineMs = performance.now() + SETTLE_MS
   for (;;) {
     const deadLetters = await gateways.deadLetters()
     const accounts = account(notices, { arrivals: services.arrivals, posted: load.posted, deadLetters })
-    if (Date.now() > deadlineMs || (accounts.every(isRight) && (await gateways.queued()) === 0)) return accounts
+    const isOver = performance.now() > deadlineMs
+    if (isOver || (accounts.every(isRight) && (await gateways.queued()) === 0)) return accounts
     await sleep(LOOK_MS)
   }
 }

@@ -1,15 +1,15 @@
 /** Makes one fault happen, and ends it again. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TestRedis } from '../../test/helpers/redis.ts'
+import type { End, Fault } from './faults.ts'
 import type { Gateways } from './gateways.ts'
 import type { PushServices } from './push-services.ts'
-import type { Fault, FaultName, Timing } from './schedule.ts'
+import { shiftMsOf, type Timing } from './schedule.ts'
+import type { Store } from './stores.ts'
 
 export interface Victims {
   readonly gateways: Gateways
   readonly services: PushServices
-  /** Undefined for SQLite. */
-  readonly redis: TestRedis | undefined
+  readonly store: Store
   readonly timing: Timing
 }
 
@@ -20,23 +20,21 @@ export async function strike(fault: Fault, victims: Victims): Promise<void> {
   await end()
 }
 
-type End = () => Promise<void> | void
-
-async function begin(fault: Fault, { gateways, services, redis, timing }: Victims): Promise<End> {
+async function begin(fault: Fault, { gateways, services, store, timing }: Victims): Promise<End> {
   switch (fault.kind) {
     case 'process':
-      if (fault.name === 'kill') {
-        await gateways.kill(fault.victim)
-        return () => gateways.start(fault.victim)
-      }
-      gateways.pause(fault.victim)
-      return () => gateways.resume(fault.victim)
+      return await strikeProcess(fault, gateways)
+    case 'clock':
+      await gateways.setClock(fault.victim, shiftMsOf(fault.name))
+      return () => gateways.setClock(fault.victim, 0)
     case 'redis':
-      if (redis === undefined) throw new Error('SQLite has no Redis')
-      return strikeRedis(fault.name, redis)
+      return await store.strikeRedis(fault)
+    case 'disk':
+      return await store.fillDisk()
     case 'apns':
     case 'fcm':
-      services.begin(fault)
+    case 'webpush':
+      await services.begin(fault)
       return () => services.end(fault)
     case 'configuration':
       await gateways.reload(services.appsYaml(timing, fault.name === 'reload' ? 'good' : 'bad'))
@@ -44,23 +42,16 @@ async function begin(fault: Fault, { gateways, services, redis, timing }: Victim
   }
 }
 
-/** No process listens there: a replica of nobody refuses to write, and keeps what it has. */
-const NOBODY = ['127.0.0.1', 1] as const
-
-async function strikeRedis(name: FaultName<'redis'>, redis: TestRedis): Promise<End> {
-  if (name === 'kill') {
-    await redis.kill()
-    return () => redis.start()
+async function strikeProcess(fault: Extract<Fault, { kind: 'process' }>, gateways: Gateways): Promise<End> {
+  switch (fault.name) {
+    case 'kill':
+      await gateways.kill(fault.victim)
+      return () => gateways.start(fault.victim)
+    case 'pause':
+      gateways.pause(fault.victim)
+      return () => gateways.resume(fault.victim)
+    case 'upgrade':
+      await gateways.upgrade(fault.victim)
+      return () => {}
   }
-  if (name === 'freeze') {
-    redis.freeze()
-    return () => redis.thaw()
-  }
-  const client = await redis.client()
-  if (name === 'full') {
-    await client.config('SET', 'maxmemory', 1)
-    return async () => void (await client.config('SET', 'maxmemory', 0))
-  }
-  await client.replicaof(...NOBODY)
-  return async () => void (await client.replicaof('NO', 'ONE'))
 }

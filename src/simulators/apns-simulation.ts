@@ -94,6 +94,10 @@ export class ApnsSimulation {
     })
   }
 
+  answerAll(options: string | undefined): void {
+    this.#scripts.answerAll(options)
+  }
+
   goaway(frames: number): void {
     for (const session of this.#sessions)
       for (let left = frames; left > 0; left -= 1)

@@ -21,6 +21,8 @@ export interface ApnsSimulator {
   /** Connections accepted so far. */
   readonly connections: number
   setFault(fault: ApnsFault | undefined): void
+  /** Until it is called again every push is answered by this script (script.ts), whatever its token says: `s503.a2`. */
+  answerAll(options: string | undefined): void
   /** So many GOAWAY frames on every connection of now; what is in flight is still answered. */
   goaway(frames: number): void
   /** The connections of now stay open, and nothing passes any more; new ones work. */
@@ -58,6 +60,7 @@ export async function startApnsSimulator(options: ApnsSimulatorOptions): Promise
       front.stall(fault === 'tls-stall')
       simulation.fault = fault
     },
+    answerAll: (script) => simulation.answerAll(script),
     goaway: (frames) => simulation.goaway(frames),
     freeze: () => front.freeze(),
     reset: () => front.reset(),

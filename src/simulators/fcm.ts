@@ -128,6 +128,16 @@ export class FcmSimulator {
     this.#authorization.revokeTokens()
   }
 
+  /** Until it is called again every push is answered by this script (script.ts), whatever its token says: `s503.a2`. */
+  answerAll(options: string | undefined): void {
+    this.#scripts.answerAll(options)
+  }
+
+  /** On every connection of HTTP/2 of now; what is in flight is still answered. */
+  goaway(): void {
+    this.#front?.goaway()
+  }
+
   async close(): Promise<void> {
     await this.#front?.close()
   }

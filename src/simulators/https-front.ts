@@ -10,6 +10,7 @@ import {
   type Http2SecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
+  type ServerHttp2Session,
 } from 'node:http2'
 import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
@@ -56,6 +57,8 @@ export interface HttpsFront {
   readonly url: string
   /** Requests so far, by protocol. */
   readonly requests: Readonly<Record<FrontProtocol, number>>
+  /** On every connection of HTTP/2 of now; what is in flight is still answered. */
+  goaway(): void
   close(): Promise<void>
 }
 
@@ -83,6 +86,11 @@ export async function startHttpsFront(options: HttpsFrontOptions): Promise<Https
     sockets.add(socket)
     socket.on('error', () => {}).on('close', () => sockets.delete(socket))
   })
+  const sessions = new Set<ServerHttp2Session>()
+  server.on('session', (session: ServerHttp2Session) => {
+    sessions.add(session)
+    session.on('close', () => sessions.delete(session))
+  })
   server.listen(port, host)
   await once(server, 'listening')
   const address = server.address()
@@ -92,6 +100,9 @@ export async function startHttpsFront(options: HttpsFrontOptions): Promise<Https
     port: address.port,
     url: `https://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
     requests,
+    goaway() {
+      for (const session of sessions) session.goaway(constants.NGHTTP2_NO_ERROR)
+    },
     async close() {
       server.close()
       for (const socket of sockets) socket.destroy()

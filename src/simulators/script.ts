@@ -66,9 +66,16 @@ function parseValue(option: string): Script | undefined {
 /** Counts how often each token was asked for, so that `n2` applies to the first two. */
 export class ScriptedAnswers {
   readonly #asked = new Map<string, number>()
+  #all: Script | undefined
+
+  /** Until it is called again every token is answered so, whatever it says; undefined: as each says. `options` as in a token: `s503.a2`. */
+  answerAll(options: string | undefined): void {
+    this.#all = options === undefined ? undefined : parseScript(`x${options}-`)
+  }
 
   /** Counts one request; undefined when it is to be accepted as usual. */
   next(tokenText: string): Script | undefined {
+    if (this.#all !== undefined) return this.#all
     const script = parseScript(tokenText)
     if (script?.times === undefined && script?.acceptedFirst === undefined) return script
     const { acceptedFirst = 0, times = Infinity } = script

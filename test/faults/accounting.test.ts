@@ -4,6 +4,7 @@ import { account, countVerdicts, isRight, type Account, type Arrival } from '../
 import type { Fate, Notice } from '../../scripts/faults/notices.ts'
 
 const POSTED_MS = 1000
+const EVENT: Notice['event'] = { event_id: '$one', room_id: '!room', type: 'm.room.message', prio: 'high' }
 
 interface Seen {
   readonly arrivals?: readonly Partial<Arrival>[]
@@ -13,7 +14,7 @@ interface Seen {
 
 function accountOf(fate: Fate, seen: Seen): Account {
   const { arrivals = [], isAcknowledged = true, deadLetters = 0 } = seen
-  const notice: Notice = { token: 'device', fate, body: '' }
+  const notice: Notice = { service: 'apns', token: 'device', fate, event: EVENT }
   const posted = { firstAtMs: POSTED_MS, acknowledgedAtMs: isAcknowledged ? POSTED_MS + 10 : undefined }
   const [only] = account([notice], {
     arrivals: arrivals.map((arrival) => ({
@@ -33,6 +34,7 @@ function accountOf(fate: Fate, seen: Seen): Account {
 
 const RIGHT: readonly (readonly [string, Fate, Seen])[] = [
   ['delivered once', 'delivered', { arrivals: [{}] }],
+  ['delivered once', 'delivered', { arrivals: [{ id: undefined, status: 201 }] }],
   ['delivered once', 'delivered', { arrivals: [{ status: 503 }, { status: undefined }, {}] }],
   ['delivered again', 'delivered', { arrivals: [{}, {}] }],
   ['merged', 'merged', { arrivals: [{ atMs: POSTED_MS, id: 'of another' }, { id: 'and another' }] }],
@@ -78,7 +80,12 @@ describe('the account of a notification', () => {
   })
 
   it('calls no more notifications dead letters than there are', () => {
-    const notices = ['one', 'two', 'three'].map((token): Notice => ({ token, fate: 'dead-lettered', body: '' }))
+    const notices = ['one', 'two', 'three'].map((token): Notice => ({
+      service: 'apns',
+      token,
+      fate: 'dead-lettered',
+      event: EVENT,
+    }))
     const accounts = account(notices, {
       arrivals: notices.map(({ token }) => ({ token, id: token, collapseId: token, status: 400, atMs: 2000 })),
       posted: new Map(notices.map((notice) => [notice, { firstAtMs: POSTED_MS, acknowledgedAtMs: POSTED_MS }])),

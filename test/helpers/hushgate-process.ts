@@ -23,6 +23,8 @@ export interface ProcessOptions {
   /** Where it runs. */
   readonly folder: string
   readonly stdin?: string
+  /** The program; default: the sources. */
+  readonly main?: string | undefined
   /** For Node itself, e.g. a module to be loaded first. */
   readonly nodeOptions?: readonly string[]
   /** A program and its options that run Node, e.g. a tracer. */
@@ -33,8 +35,8 @@ const MAIN = join(import.meta.dirname, '../../src/main.ts')
 
 /** The process gets no environment: a proxy named in ours would be asked to reach loopback. */
 export function startHushgate(args: readonly string[], options: ProcessOptions): HushgateProcess {
-  const { folder, stdin = '', nodeOptions = [], under = [] } = options
-  const [program = '', ...rest] = [...under, process.execPath, ...nodeOptions, MAIN, ...args]
+  const { folder, stdin = '', main = MAIN, nodeOptions = [], under = [] } = options
+  const [program = '', ...rest] = [...under, process.execPath, ...nodeOptions, main, ...args]
   return follow(spawn(program, rest, { cwd: folder, env: {} }), stdin)
 }
 

@@ -1,13 +1,13 @@
 /** A real Redis Cluster of several masters, each of which can be killed and brought back. */
 import type { Redis } from 'ioredis'
 import type { RedisTopology } from '../../src/store/settings.ts'
-import { startRedis, untilClusterSays, type TestRedis } from './redis.ts'
+import { startRedis, untilClusterSays, type TestRedis, type TestRedisOptions } from './redis.ts'
 
 export interface TestCluster {
   readonly topology: RedisTopology
   readonly masters: readonly TestMaster[]
-  /** Gives a master a replica; resolves when it is in step. */
-  addReplica(master: TestMaster): Promise<void>
+  /** Gives a master a replica; resolves with it when it is in step. */
+  addReplica(master: TestMaster): Promise<TestRedis>
   stop(): Promise<void>
 }
 
@@ -18,12 +18,16 @@ export interface TestMaster {
   has(slot: number): boolean
 }
 
+type Settings = NonNullable<TestRedisOptions['settings']>
+
 const SLOTS = 16_384
 /** One that is away takes only its own slots with it. */
 const SETTINGS = { 'cluster-require-full-coverage': 'no', 'repl-diskless-sync-delay': 0 }
 
-export async function startCluster(count: number): Promise<TestCluster> {
-  const masters = await Promise.all(Array.from({ length: count }, (_, index) => startMaster(index, count)))
+/** `settings` of each node, as in redis.conf. */
+export async function startCluster(count: number, settings: Settings = {}): Promise<TestCluster> {
+  const ofNodes = { ...SETTINGS, ...settings }
+  const masters = await Promise.all(Array.from({ length: count }, (_, index) => startMaster(index, count, ofNodes)))
   const replicas: TestRedis[] = []
   const [first, ...others] = masters
   if (first === undefined) throw new Error('a cluster has masters')
@@ -36,7 +40,7 @@ export async function startCluster(count: number): Promise<TestCluster> {
     masters,
     async addReplica(ofMaster) {
       const master = await ofMaster.client()
-      const redis = await startRedis({ mode: 'cluster', slots: 'none', settings: SETTINGS })
+      const redis = await startRedis({ mode: 'cluster', slots: 'none', settings: ofNodes })
       replicas.push(redis)
       const client = await redis.client()
       await meet(master, client)
@@ -44,6 +48,7 @@ export async function startCluster(count: number): Promise<TestCluster> {
       while (!String(await client.cluster('NODES')).includes(id)) await pause()
       await client.cluster('REPLICATE', id)
       while (!(await client.info('replication')).includes('master_link_status:up')) await pause()
+      return redis
     },
     async stop() {
       for (const redis of [...replicas, ...masters.map((master) => master.redis)]) await redis.stop()
@@ -51,10 +56,10 @@ export async function startCluster(count: number): Promise<TestCluster> {
   }
 }
 
-async function startMaster(index: number, count: number): Promise<TestMaster> {
+async function startMaster(index: number, count: number, settings: Settings): Promise<TestMaster> {
   const first = Math.floor((index * SLOTS) / count)
   const last = Math.floor(((index + 1) * SLOTS) / count) - 1
-  const redis = await startRedis({ mode: 'cluster', slots: [first, last], settings: SETTINGS })
+  const redis = await startRedis({ mode: 'cluster', slots: [first, last], settings })
   let client = await redis.client()
   await client.cluster('SET-CONFIG-EPOCH', index + 1)
   return {

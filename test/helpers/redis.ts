@@ -19,6 +19,8 @@ export interface TestRedis {
   client(): Promise<Redis>
   /** All that is in its append-only files. */
   appendOnlyFiles(): Promise<Buffer>
+  /** False where it was killed, or ended by itself. */
+  readonly isRunning: boolean
   kill(): Promise<void>
   start(): Promise<void>
   freeze(): void
@@ -86,8 +88,11 @@ export async function startRedis({
       const contents = files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name)))
       return Buffer.concat(await Promise.all(contents))
     },
+    get isRunning() {
+      return child !== undefined && child.exitCode === null && child.signalCode === null
+    },
     async kill() {
-      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+      if (child === undefined || !redis.isRunning) return
       const ended = once(child, 'exit')
       child.kill('SIGKILL')
       await ended
@@ -167,11 +172,15 @@ export interface TestSentinel {
   readonly topology: Extract<RedisTopology, { kind: 'sentinel' }>
   /** Resolves when it could fail over. */
   knowsReplica(): Promise<void>
+  /** Resolves when it knows so many replicas, and so many sentinels beside itself. */
+  knowsOthers(replicas: number, sentinels: number): Promise<void>
+  /** Asks for a planned failover; rejects where there can be none. */
+  failOver(): Promise<void>
   stop(): Promise<void>
 }
 
-/** One sentinel that watches the master at this port and decides alone. */
-export async function startSentinel(masterPort: number): Promise<TestSentinel> {
+/** One sentinel that watches the master at this port and decides alone, unless a `quorum` of several has to agree. */
+export async function startSentinel(masterPort: number, quorum = 1): Promise<TestSentinel> {
   const port = await freePort()
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-sentinel-'))
   const file = join(folder, 'sentinel.conf')
@@ -179,7 +188,7 @@ export async function startSentinel(masterPort: number): Promise<TestSentinel> {
     `port ${port}`,
     'bind 127.0.0.1',
     `dir ${folder}`,
-    `sentinel monitor main 127.0.0.1 ${masterPort} 1`,
+    `sentinel monitor main 127.0.0.1 ${masterPort} ${quorum}`,
     'sentinel down-after-milliseconds main 500',
     'sentinel failover-timeout main 2000',
   ]
@@ -195,6 +204,17 @@ export async function startSentinel(masterPort: number): Promise<TestSentinel> {
     async knowsReplica() {
       while (!String(await client.call('SENTINEL', 'REPLICAS', 'main')).includes('127.0.0.1'))
         await new Promise((resolve) => setTimeout(resolve, 50))
+    },
+    async knowsOthers(replicas, sentinels) {
+      const count = async (what: string): Promise<number> => {
+        const known = await client.call('SENTINEL', what, 'main')
+        return Array.isArray(known) ? known.length : 0
+      }
+      while ((await count('REPLICAS')) < replicas || (await count('SENTINELS')) < sentinels)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+    },
+    async failOver() {
+      await client.call('SENTINEL', 'FAILOVER', 'main')
     },
     async stop() {
       client.disconnect()
