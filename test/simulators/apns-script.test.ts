@@ -34,4 +34,16 @@ describe('an answer scripted by a device token', () => {
     expect(statuses('xo1.s410-d')).toEqual([undefined, 410, 410])
     expect(statuses('xo1.s410.n1-e')).toEqual([undefined, 410, undefined])
   })
+
+  it('is one for all tokens while that is asked for, and then goes on where it was', () => {
+    const answers = new ScriptedAnswers()
+    const next = () => ['xs410.n1-a', 'phone'].map((text) => answers.next(text))
+    answers.answerAll('s503.a2')
+    expect(next()).toEqual([
+      { status: 503, retryAfter: '2' },
+      { status: 503, retryAfter: '2' },
+    ])
+    answers.answerAll(undefined)
+    expect(next()).toEqual([{ status: 410, times: 1 }, undefined])
+  })
 })

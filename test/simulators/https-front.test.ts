@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { request } from 'node:https'
 import { connect as connectTls } from 'node:tls'
@@ -79,6 +80,16 @@ function askHttp1(enough: number): Promise<Told> {
     asking.end('body')
   })
 }
+
+it('a simulated push service tells each connection of HTTP/2 to go away', async () => {
+  await start(async () => ({ status: 200, body: 'ok' }), ['h2'])
+  const sessions = [1, 2].map(() => connect(front.url, { ca: authority.certificate }))
+  const away = sessions.map((session) => once(session, 'goaway'))
+  await Promise.all(sessions.map((session) => once(session, 'remoteSettings')))
+  front.goaway()
+  await Promise.all(away)
+  for (const session of sessions) session.destroy()
+})
 
 describe.each<FrontProtocol>(['h2', 'http/1.1'])('a simulated push service over %s', (protocol) => {
   it('is asked, and answers', async () => {
