@@ -30,8 +30,9 @@ interface Manner {
   readonly only?: readonly Service[]
 }
 
+const ORDINARY: Manner = { share: 0.6, fate: 'delivered', script: 'd30' }
 const MANNERS: readonly Manner[] = [
-  { share: 0.6, fate: 'delivered', script: 'd30' },
+  ORDINARY,
   // Web Push's 429 keeps a push away for a minute at least.
   { share: 0.05, fate: 'delivered', script: 's429.a1.n1', only: ['apns', 'fcm'] },
   { share: 0.04, fate: 'delivered', script: 's500.n1' },
@@ -46,10 +47,13 @@ const MANNERS: readonly Manner[] = [
   { share: 0.1, fate: 'merged', script: 'd10', only: ['apns'] },
 ]
 
-export function noticesOf({ seed, timing, loadMs }: Schedule): readonly Notice[] {
+export function noticesOf({ seed, timing, loadMs, faults }: Schedule): readonly Notice[] {
+  // Calls of an app that is blocked expire untried, and nobody outside could tell them from lost ones.
+  const isBlocked = faults.some(({ name }) => name === 'bad-credentials')
   const random = randomOf(seed ^ 0x5eed)
   return Array.from({ length: Math.round((loadMs / 1000) * NOTICES_PER_SECOND) }, (_, number) => {
-    const { fate: named, script, only } = mannerAt(random())
+    const manner = mannerAt(random())
+    const { fate: named, script, only } = manner.fate === 'expired' && isBlocked ? ORDINARY : manner
     // Pushes are merged only where the configuration asks for it.
     const fate = named === 'merged' && timing !== 'coalesce' ? 'delivered' : named
     const service = serviceOf(number, only)
@@ -73,5 +77,5 @@ function mannerAt(fraction: number): Manner {
     from += manner.share
     if (fraction < from) return manner
   }
-  return { share: 0, fate: 'delivered', script: 'd30' }
+  return ORDINARY
 }

@@ -25,10 +25,10 @@ export interface Result {
 }
 
 /**
- * The faults are over: so long it may take until the last is accounted for. A host of Web Push that failed is tried again after half a minute, and then
- * ever less often (`src/providers/webpush/host-pauses.ts`).
+ * The faults are over: so long it may take until the last is accounted for. What waits for a host of Web Push that failed, and is told of nothing by a process
+ * that is dead, comes back after four pauses of up to a minute (`src/providers/webpush/host-pauses.ts`).
  */
-const SETTLE_MS = 240_000
+const SETTLE_MS = 300_000
 const LOOK_MS = 250
 
 /** `formerProgram`: the version that all processes begin with. */

@@ -54,6 +54,8 @@ export interface Waits {
   readonly group: string
   /** When this one is to be tried, to see whether the push service is back; undefined where another one is. */
   readonly afterMs: number | undefined
+  /** Where another one is to try: about when this one comes back by itself, as that one may come to another process, or this process may end. Default: half an hour. */
+  readonly latestMs?: number | undefined
 }
 
 /** `Retry-After` (RFC 9110 §10.2.3: seconds or an HTTP date) as milliseconds from `nowMs`; undefined when absent or unreadable. */

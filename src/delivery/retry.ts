@@ -31,7 +31,8 @@ export function dispositionOf(outcome: Outcome, circumstances: Circumstances): D
       return { kind: 'dead-letter', reason: outcome.reason }
     case 'waits': {
       const { nowMs, expiresAtMs, random } = circumstances
-      const afterMs = outcome.afterMs ?? LONGEST_WAIT_MS * (0.5 + random / 2)
+      const latestMs = Math.min(outcome.latestMs ?? LONGEST_WAIT_MS, LONGEST_WAIT_MS)
+      const afterMs = outcome.afterMs ?? latestMs * (0.5 + random / 2)
       return { kind: 'park', group: outcome.group, atMs: Math.min(Math.ceil(nowMs + afterMs), expiresAtMs) }
     }
     case 'retry': {

@@ -93,7 +93,7 @@ describe('attack 2: a thousand pushes for what accepts TLS and never answers', (
       const paused = { kind: 'waits', reason: 'host_paused', group: 'evil.test' }
       expect(await Promise.all(next)).toEqual([
         { ...paused, afterMs: 30_000 },
-        { ...paused, afterMs: undefined },
+        { ...paused, afterMs: undefined, latestMs: 120_000 },
       ])
       await stop()
     } finally {
@@ -121,7 +121,7 @@ describe('attack 2: a thousand pushes for what accepts TLS and never answers', (
     const waits = { kind: 'waits', reason: 'host_slow', group: 'evil.test:443 unknown' }
     const phone = targetAt(rig, 'phone', 'https://evil.test')
     expect(await sendTo(sender, phone)).toEqual({ ...waits, afterMs: 10_000 })
-    expect(await sendTo(sender, phone)).toEqual({ ...waits, afterMs: undefined })
+    expect(await sendTo(sender, phone)).toEqual({ ...waits, afterMs: undefined, latestMs: 120_000 })
     expect(await sendTo(sender, targetAt(rig, 'phone', GOOD))).toEqual({ kind: 'delivered' })
     await stop()
   })

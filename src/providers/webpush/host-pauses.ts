@@ -10,6 +10,11 @@ import type { Waits } from '../../core/outcome.ts'
 const FAILURES = 3
 const FIRST_PAUSE_MS = 30_000
 const LONGEST_PAUSE_MS = 5 * 60_000
+/**
+ * By then, counted in pauses, the others come back by themselves. Who is to try the host may be handed out by another process, and who waits may have been told
+ * so by one that is dead: nobody here hears then that the host is back.
+ */
+const LATEST_PAUSES = 4
 /** For one request that sees whether the host is back, while the others go on waiting. */
 const PROBE_MS = 10_000
 /** More hosts than that are forgotten, the oldest first: strangers name them. */
@@ -28,6 +33,8 @@ interface UnderWay {
 
 interface Trouble {
   readonly failures: number
+  /** For how long it was left alone. */
+  readonly pauseMs: number
   pausedUntilMs: number
   /** Somebody was told to come when the pause is over. */
   isProbePlanned: boolean
@@ -49,27 +56,30 @@ export class HostPauses {
   }
 
   /** Undefined: the host may be tried. Else it is left alone, and `afterMs` says when the one that is told so is to try it; the others wait for that. */
-  pauseOf(host: string): Pick<Waits, 'afterMs' | 'reason'> | undefined {
+  pauseOf(host: string): Pick<Waits, 'afterMs' | 'latestMs' | 'reason'> | undefined {
     return this.#pauseOf(host) ?? (this.#isSlow(host) ? this.#slowPauseOf(host) : undefined)
   }
 
-  #pauseOf(host: string): Pick<Waits, 'afterMs' | 'reason'> | undefined {
+  #pauseOf(host: string): Pick<Waits, 'afterMs' | 'latestMs' | 'reason'> | undefined {
     const trouble = this.#hosts.get(host)
     if (trouble === undefined || trouble.failures < FAILURES) return undefined
     const pauseMs = trouble.pausedUntilMs - this.#nowMs()
     if (pauseMs <= 0) return undefined
-    const afterMs = trouble.isProbePlanned ? undefined : pauseMs
+    if (trouble.isProbePlanned)
+      return { reason: 'host_paused', afterMs: undefined, latestMs: LATEST_PAUSES * trouble.pauseMs }
     trouble.isProbePlanned = true
-    return { reason: 'host_paused', afterMs }
+    return { reason: 'host_paused', afterMs: pauseMs }
   }
 
-  #slowPauseOf(host: string): Pick<Waits, 'afterMs' | 'reason'> {
+  #slowPauseOf(host: string): Pick<Waits, 'afterMs' | 'latestMs' | 'reason'> {
     const nowMs = this.#nowMs()
     const plannedAtMs = this.#slow.get(host)
     const isPlanned = plannedAtMs !== undefined && nowMs < plannedAtMs
     if (!isPlanned) this.#slow.set(host, nowMs + SLOW_PAUSE_MS)
     forgetOldest(this.#slow, MAX_HOSTS)
-    return { reason: 'host_slow', afterMs: isPlanned ? undefined : SLOW_PAUSE_MS }
+    return isPlanned
+      ? { reason: 'host_slow', afterMs: undefined, latestMs: LATEST_PAUSES * FIRST_PAUSE_MS }
+      : { reason: 'host_slow', afterMs: SLOW_PAUSE_MS }
   }
 
   /** Whether many pushes wait for its answers already. */
@@ -134,6 +144,7 @@ export class HostPauses {
     this.#hosts.delete(host)
     this.#hosts.set(host, {
       failures,
+      pauseMs,
       pausedUntilMs: this.#nowMs() + pauseMs,
       isProbePlanned: false,
       isProbed: false,

@@ -38,6 +38,17 @@ it('one is told when to try it again, and all others wait for that', () => {
   expect(told).toEqual([20 * SECOND_MS, ...Array.from({ length: 99 }, () => undefined)])
 })
 
+it('the others come back by themselves after a few such pauses, for the one may come to another process', () => {
+  fail(3)
+  const [, other] = [pauses.pauseOf(HOST), pauses.pauseOf(HOST)]
+  expect(other).toEqual({ reason: 'host_paused', afterMs: undefined, latestMs: 120 * SECOND_MS })
+  clock.pass(other?.latestMs ?? 0)
+  expect(pauses.pauseOf(HOST)).toBeUndefined()
+  fail(1)
+  pauses.pauseOf(HOST)
+  expect(pauses.pauseOf(HOST)?.latestMs).toBe(240 * SECOND_MS)
+})
+
 it('while one tries it, the others wait on, and one of them comes if that is never heard of', () => {
   fail(3)
   clock.pass(30 * SECOND_MS)

@@ -353,7 +353,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       const { connections } = simulator
       const waits = { kind: 'waits', reason: 'host_paused', group: 'push.fake.test' }
       expect(await send(sender, phone)).toEqual({ ...waits, afterMs: 30_000 })
-      expect(await send(sender, phone)).toEqual({ ...waits, afterMs: undefined })
+      expect(await send(sender, phone)).toEqual({ ...waits, afterMs: undefined, latestMs: 120_000 })
       expect(simulator.connections).toBe(connections)
       expect(await send(sender, other)).toEqual({ kind: 'delivered' })
       nowMs += 30_000
