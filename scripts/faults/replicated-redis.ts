@@ -120,7 +120,7 @@ async function failOver(group: Group): Promise<void> {
 }
 
 async function followNode(replica: TestRedis, masterPort: number): Promise<void> {
-  const client = await clientOf(replica)
+  const client = await replica.client()
   await client.replicaof('127.0.0.1', masterPort)
 }
 
@@ -142,12 +142,16 @@ async function findReplica({ nodes }: Group) {
   return undefined
 }
 
-/** `INFO replication`; nothing of a node that does not run. */
+/** `INFO replication`; nothing of a node that does not run, or just went. */
 async function replicationOf(node: TestRedis): Promise<Readonly<Record<string, string | undefined>>> {
   if (!node.isRunning) return {}
-  const client = await clientOf(node)
-  const lines = (await client.info('replication')).split('\r\n')
-  return Object.fromEntries(lines.map((line) => line.split(':')))
+  try {
+    const client = await clientOf(node)
+    const lines = (await client.info('replication')).split('\r\n')
+    return Object.fromEntries(lines.map((line) => line.split(':')))
+  } catch {
+    return {}
+  }
 }
 
 const clients = new WeakMap<TestRedis, Redis>()
