@@ -1,6 +1,6 @@
 /** Hushgate as an operator runs it: commands in a folder, signals, what is printed, exit codes. A whole gateway in one call: gateway-process.ts. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createToken } from '../../src/config/keys.ts'
@@ -100,7 +100,11 @@ export async function createHushgateFolder(): Promise<HushgateFolder> {
     path,
     at,
     write,
-    configure: (config) => write('hushgate.yaml', configText(config)),
+    async configure(config) {
+      // At once, so that a process which starts at this moment reads all of it.
+      await write('hushgate.yaml.new', configText(config))
+      await rename(at('hushgate.yaml.new'), at('hushgate.yaml'))
+    },
     [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
   }
 }
