@@ -51,8 +51,7 @@ export async function runSchedule(schedule: Schedule, formerProgram?: string): P
     giveUp.abort()
     await load.done
   })
-  await strikeAll(schedule, { gateways, services, store, timing })
-  const accounts = await settle(notices, { gateways, services, load })
+  const accounts = await strikeAndSettle(schedule, notices, { gateways, services, store, timing, load })
   giveUp.abort()
   await load.done
   const [queued, deadLetters] = [await gateways.queued(), await gateways.deadLetters()]
@@ -68,6 +67,21 @@ export async function runSchedule(schedule: Schedule, formerProgram?: string): P
     ],
     logs: gateways.logs(),
     seconds: (performance.now() - startedAtMs) / 1000,
+  }
+}
+
+/** Rejects with what the processes said. */
+async function strikeAndSettle(
+  schedule: Schedule,
+  notices: readonly Notice[],
+  victims: Victims & Seen,
+): Promise<readonly Account[]> {
+  try {
+    await strikeAll(schedule, victims)
+    return await settle(notices, victims)
+  } catch (error) {
+    const { gateways } = victims
+    throw new Error(`the run broke off\n${gateways.unasked.join('\n')}\n${gateways.logs()}`, { cause: error })
   }
 }
 
