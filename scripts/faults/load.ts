@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Posted } from './accounting.ts'
 import type { Notice } from './notices.ts'
 
-const RETRY_MS = 100
+const FIRST_RETRY_MS = 100
+/** A homeserver is more patient. */
+const LONGEST_RETRY_MS = 1000
 /** A homeserver gives up an answer, too. */
 const ANSWER_TIMEOUT_MS = 5000
 
@@ -32,14 +34,14 @@ export function startLoad(notices: readonly Notice[], { urls, bodyOf, loadMs, si
     const firstAtMs = Date.now()
     const body = bodyOf(notice)
     posted.set(notice, { firstAtMs, acknowledgedAtMs: undefined })
-    while (!signal.aborted) {
+    for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS)) {
       turn += 1
       if (await isAccepted(body, urls[turn % urls.length] ?? '')) {
         posted.set(notice, { firstAtMs, acknowledgedAtMs: Date.now() })
         return
       }
       load.refused += 1
-      await sleep(RETRY_MS)
+      await sleep(retryMs)
     }
   }
   const all = notices.map((notice, index) => send(notice, (index / notices.length) * loadMs))

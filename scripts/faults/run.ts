@@ -29,7 +29,7 @@ export interface Result {
  * that is dead, comes back after four pauses of up to a minute (`src/providers/webpush/host-pauses.ts`).
  */
 const SETTLE_MS = 300_000
-const LOOK_MS = 250
+const LOOK_MS = 500
 
 /** `formerProgram`: the version that all processes begin with. */
 export async function runSchedule(schedule: Schedule, formerProgram?: string): Promise<Result> {
