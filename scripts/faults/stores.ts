@@ -51,6 +51,19 @@ async function fullUnder(redis: TestRedis, fill: () => Promise<End>): Promise<En
   const clear = await fill()
   return async () => {
     await clear()
-    if (!redis.isRunning) await redis.start()
+    if (await isAnswering(redis)) return
+    await redis.kill()
+    await redis.start()
+  }
+}
+
+/** That it ended just now is not yet known here. */
+async function isAnswering(redis: TestRedis): Promise<boolean> {
+  try {
+    const client = await redis.client()
+    await client.ping()
+    return true
+  } catch {
+    return false
   }
 }
