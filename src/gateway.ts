@@ -35,7 +35,10 @@ export interface GatewayParts extends Pick<Keys, 'keyring' | 'adminToken'> {
   readonly openStore: () => Promise<Store>
   /** Whether sending gets a thread of its own when this one is busy; default: no. That thread knows the push services of providers/index.ts alone. */
   readonly mayStartThread?: boolean | undefined
+  /** What waits and what expires goes by it. */
   readonly nowMs?: () => number
+  /** What credentials are signed by and push services go by; default: `nowMs`. */
+  readonly systemMs?: () => number
   readonly random?: () => number
 }
 
@@ -77,14 +80,14 @@ export class Gateway implements AsyncDisposable {
   #isClosing = false
 
   constructor(config: Config, routes: Routes, store: Store, parts: GatewayParts) {
-    const { role, keyring, log, kinds, nowMs = Date.now, random = Math.random } = parts
+    const { role, keyring, log, kinds, nowMs = Date.now, systemMs = nowMs, random = Math.random } = parts
     this.#parts = parts
     this.#nowMs = nowMs
     this.#config = config
     this.#entrance = createEntrance(config.http)
     this.#routes = routes
     this.#store = store
-    this.#senders = new MovableSenders({ kinds, nowMs, warn: (app, message) => log.warn(message, { app }) })
+    this.#senders = new MovableSenders({ kinds, nowMs: systemMs, warn: (app, message) => log.warn(message, { app }) })
     this.#metrics = new Metrics(parts.version)
     this.#guard = new RejectionGuard(store.memory, nowMs, (route, isSuspected) => this.#onSuspected(route, isSuspected))
     const identities = new Identities(keyring)

@@ -8,6 +8,7 @@ import { loadConfig } from '../config/load.ts'
 import { watchFiles } from '../config/watch.ts'
 import type { SourceReader } from '../config/yaml-source.ts'
 import { openGateway, type Gateway, type Role } from '../gateway.ts'
+import { LeapFreeClock } from '../core/leap-free-clock.ts'
 import type { Log } from '../core/log.ts'
 import { createLog } from '../log.ts'
 import { openConfiguredStore } from './open-configured-store.ts'
@@ -53,6 +54,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const log = createLog(config.log, options.stdout)
   tellWarnings(config, log)
   for (const file of created) log.info('A key was made; keep this file with the database', { file })
+  const { nowMs } = createClock(log)
   await using gateway = await openGateway(config, {
     role: options.role,
     version: options.version,
@@ -60,7 +62,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     keyring,
     adminToken,
     log,
-    openStore: () => openConfiguredStore(config, keyring, log),
+    openStore: () => openConfiguredStore(config, keyring, log, nowMs),
+    nowMs,
+    systemMs: Date.now,
     // On one core a thread more would only cost.
     mayStartThread: availableParallelism() > 1,
   })
@@ -76,6 +80,20 @@ export async function serve(options: ServeOptions): Promise<void> {
   })
   options.onStarted?.(gateway)
   log.info('Stopping: what is on its way is finished first', { signal: await options.stopRequested })
+}
+
+/** What waits and what expires goes by this, so that a leap of the machine's clock neither expires nor delays anything. */
+function createClock(log: Log): LeapFreeClock {
+  return new LeapFreeClock({
+    systemMs: Date.now,
+    steadyMs: () => performance.now(),
+    onLeap: (leapMs) =>
+      log.error(
+        'The clock of this machine has leapt; deliveries go on by the time from before. Is its time server in order? A leap back is followed at the next start, one ahead when it has lasted ten minutes',
+        undefined,
+        { seconds: Math.round(leapMs / 1000) },
+      ),
+  })
 }
 
 function tellWarnings({ warnings }: Config, log: Log): void {

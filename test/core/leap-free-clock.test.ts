@@ -1,0 +1,71 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { BELIEVED_AFTER_MS, LeapFreeClock } from '../../src/core/leap-free-clock.ts'
+
+const START_MS = Date.parse('2026-11-20T12:00:00Z')
+const HOUR_MS = 3600_000
+
+let passedMs: number
+let leapMs: number
+let leaps: number[]
+let clock: LeapFreeClock
+
+beforeEach(() => {
+  passedMs = 0
+  leapMs = 0
+  leaps = []
+  clock = new LeapFreeClock({
+    systemMs: () => START_MS + passedMs + leapMs,
+    steadyMs: () => passedMs,
+    onLeap: (ms) => leaps.push(ms),
+  })
+})
+
+/** The clock is looked at each second. */
+function pass(ms: number): void {
+  for (const endMs = passedMs + ms; passedMs < endMs; passedMs += 1000) clock.nowMs()
+}
+
+describe('a clock without leaps', () => {
+  it('is the clock of the system, and follows its small corrections', () => {
+    for (let second = 0; second < 100; second += 1) {
+      pass(1000)
+      leapMs += 500
+      expect(clock.nowMs()).toBe(START_MS + passedMs + leapMs)
+    }
+    expect(leaps).toEqual([])
+  })
+
+  it('goes on evenly where that is 25 hours ahead for five seconds, and tells it once', () => {
+    leapMs = 25 * HOUR_MS
+    pass(5000)
+    expect(clock.nowMs()).toBe(START_MS + 5000)
+    leapMs = 0
+    pass(5000)
+    expect(clock.nowMs()).toBe(START_MS + 10_000)
+    expect(leaps).toEqual([25 * HOUR_MS])
+  })
+
+  it('goes on evenly where that is set back by an hour, for as long as that lasts', () => {
+    leapMs = -HOUR_MS
+    pass(10 * HOUR_MS)
+    expect(clock.nowMs()).toBe(START_MS + 10 * HOUR_MS)
+    expect(leaps).toEqual([-HOUR_MS])
+  })
+
+  it('believes a leap ahead that lasts, and not before', () => {
+    leapMs = HOUR_MS
+    pass(BELIEVED_AFTER_MS - 1000)
+    expect(clock.nowMs()).toBe(START_MS + passedMs)
+    pass(2000)
+    expect(clock.nowMs()).toBe(START_MS + passedMs + HOUR_MS)
+  })
+
+  it('waits anew where the clock leaps again', () => {
+    leapMs = HOUR_MS
+    pass(BELIEVED_AFTER_MS - 1000)
+    leapMs = 2 * HOUR_MS
+    pass(2000)
+    expect(clock.nowMs()).toBe(START_MS + passedMs)
+    expect(leaps).toEqual([HOUR_MS, 2 * HOUR_MS])
+  })
+})
