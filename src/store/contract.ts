@@ -180,10 +180,17 @@ export interface Store extends AsyncDisposable {
 /** How long a dead letter is kept, and how many of a route (docs/decisions.md#dead-letters). */
 export const DEAD_LETTER_LIFETIME_MS = 7 * 24 * 3600_000
 export const DEAD_LETTERS_PER_ROUTE = 10_000
+/** A batch whose process died while it was in flight this often is split: one of its deliveries may be why. */
+export const MAX_STALLS_OF_BATCH = 2
 /**
- * A batch whose process died while it was in flight is handed out again this often before it is split; a single delivery, before it becomes a dead letter.
+ * A single delivery whose process died with it this often may be why. From then on it is handed out alone, and after pauses, so that what ends processes from outside
+ * meets another each time.
  */
 export const MAX_STALLS = 5
+/** So often it may then still stall, alone, before it becomes a dead letter. */
+export const MAX_STALLS_ALONE = 5
+/** How long such a delivery is put aside at first; after each further stall, twice as long. */
+export const FIRST_STALL_PAUSE_MS = 30_000
 /** Most deliveries that are stored as one job. */
 export const MAX_BATCH = 50
 /**

@@ -4,7 +4,13 @@ import { readFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { MAX_BATCH, MAX_STALLS, type Disposition } from '../../src/store/contract.ts'
+import {
+  MAX_BATCH,
+  MAX_STALLS,
+  MAX_STALLS_ALONE,
+  MAX_STALLS_OF_BATCH,
+  type Disposition,
+} from '../../src/store/contract.ts'
 import type { Shard } from '../../src/store/redis/shard.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
@@ -191,10 +197,10 @@ describe('a process that dies', () => {
   }
 
   it.each([
-    { count: 3, stalls: MAX_STALLS - 1, becomes: 'handed out as it was', sizes: [3], dead: 0 },
-    { count: 3, stalls: MAX_STALLS, becomes: 'split', sizes: [1, 1, 1], dead: 0 },
+    { count: 3, stalls: MAX_STALLS_OF_BATCH - 1, becomes: 'handed out as it was', sizes: [3], dead: 0 },
+    { count: 3, stalls: MAX_STALLS_OF_BATCH, becomes: 'split', sizes: [1, 1, 1], dead: 0 },
     { count: 1, stalls: MAX_STALLS - 1, becomes: 'handed out as it was', sizes: [1], dead: 0 },
-    { count: 1, stalls: MAX_STALLS, becomes: 'a dead letter', sizes: [], dead: 1 },
+    { count: 1, stalls: MAX_STALLS + MAX_STALLS_ALONE, becomes: 'a dead letter', sizes: [], dead: 1 },
   ])('leaves a job of $count, which after $stalls times is $becomes', async ({ count, stalls, sizes, dead }) => {
     const { queue } = await stores.open({ timings: TIMINGS })
     // Deliveries of one job share a signal.
@@ -219,6 +225,43 @@ describe('a process that dies', () => {
     expect(received.all.map(({ order }) => order).toSorted((a, b) => a - b)).toEqual(dead === 0 ? orders : [])
     const letters = await queue.listDead({ route: ROUTE }, 10)
     expect(letters.map(({ reason }) => reason)).toEqual(dead === 0 ? [] : ['stalled'])
+  })
+
+  it('leaves a delivery that may be why processes die to wait, and then to be handed out while nothing else is', async () => {
+    const { queue } = await stores.open({ timings: TIMINGS })
+    const [suspect, other] = [createDelivery({ route: ROUTE }), createDelivery({ route: ROUTE })]
+    const ids: string[] = []
+    const together: number[] = []
+    let inFlight = 0
+    const first = createGate<Disposition>()
+    const consumer = queue.consume(ROUTE, 10, async ({ delivery: { id } }) => {
+      ids.push(id)
+      inFlight += 1
+      together.push(inFlight)
+      const disposition = id === other.id ? await first.passed : ACKNOWLEDGE
+      inFlight -= 1
+      return disposition
+    })
+    consumer.setGate('closed')
+    await queue.add([suspect])
+    await dieWithIt(MAX_STALLS)
+    consumer.setGate('open')
+    await until('it is put aside', async () => (await queue.depth(ROUTE)).delayed === 1)
+    expect(ids).toEqual([])
+    await queue.add([other])
+    await until('another is handed out', () => ids.length === 1)
+    const [jobId = ''] = await stores.raw.zrange(`${shard.id}:delayed`, 0, '0')
+    // BullMQ keeps the time that it is due at above twelve bits.
+    await stores.raw.zadd(`${shard.id}:delayed`, String(Date.now() * 0x1000), jobId)
+    await until('it waits no longer', async () => (await stores.raw.zcard(`${shard.id}:delayed`)) === 0)
+    first.open(ACKNOWLEDGE)
+    await until('all have gone', async () => {
+      const { waiting, active, delayed } = await queue.depth(ROUTE)
+      return waiting + active + delayed === 0
+    })
+    expect(ids).toEqual([other.id, suspect.id])
+    expect(together).toEqual([1, 1])
+    expect(await queue.listDead({ route: ROUTE }, 10)).toEqual([])
   })
 
   it('or stops renewing a lock loses it, and its handler is aborted', async () => {

@@ -2,7 +2,10 @@
 import { waitAtMost } from '../../core/time-limit.ts'
 import {
   HANDLER_FAILURE_DELAY_MS,
+  FIRST_STALL_PAUSE_MS,
   MAX_STALLS,
+  MAX_STALLS_ALONE,
+  MAX_STALLS_OF_BATCH,
   type Consumer,
   type Disposition,
   type GateState,
@@ -110,9 +113,10 @@ export class RedisConsumer implements Consumer {
     return this.#stopped
   }
 
-  /** A job of more deliveries than may be in flight takes all slots, and is handed out in slices. */
-  #slotsOf({ record }: FetchedJob): number {
-    return Math.min(record?.count ?? 1, this.#options.concurrency)
+  /** A job of more deliveries than may be in flight takes all slots, and is handed out in slices. One with which processes died takes them to be alone. */
+  #slotsOf({ record, stalls }: FetchedJob): number {
+    const { concurrency } = this.#options
+    return stalls >= MAX_STALLS ? concurrency : Math.min(record?.count ?? 1, concurrency)
   }
 
   #start(job: FetchedJob, shard: Shard): void {
@@ -133,10 +137,10 @@ export class RedisConsumer implements Consumer {
     const { keyring, route, fresh } = this.#options
     try {
       const items = openRecord(keyring, route, job.id, job.record, fresh.takeKept(job.record?.sealed))
-      if (items !== undefined && job.stalls < MAX_STALLS)
+      if (items !== undefined && mayBeHandedOut(job, items.length))
         await applyDispositions(parts, job, items, await this.#handOut(items, job.lost, isProbe))
       else {
-        await (items === undefined ? this.#keepUnreadable(job, parts) : this.#giveUpBatch(job, parts, items))
+        await (items === undefined ? this.#keepUnreadable(job, parts) : this.#putAside(job, parts, items))
         // The handler was given nothing, so the next job is the probe.
         if (isProbe && this.#allowance.gate === 'closed') this.setGate('one')
       }
@@ -163,11 +167,13 @@ export class RedisConsumer implements Consumer {
   }
 
   /** Too many processes have died with it. */
-  #giveUpBatch(job: FetchedJob, parts: DispositionParts, items: readonly JobItem[]): Promise<void> {
+  #putAside(job: FetchedJob, parts: DispositionParts, items: readonly JobItem[]): Promise<void> {
     const [only] = items
-    return items.length === 1 && only !== undefined
-      ? moveToDeadLetters(parts, job, deadLetterOf(parts.keyring, only, 'stalled'))
-      : splitJob(parts, job, items)
+    if (items.length > 1 || only === undefined) return splitJob(parts, job, items)
+    const stallsAlone = job.stalls - MAX_STALLS
+    return stallsAlone < MAX_STALLS_ALONE
+      ? job.putAside(FIRST_STALL_PAUSE_MS * 2 ** stallsAlone)
+      : moveToDeadLetters(parts, job, deadLetterOf(parts.keyring, only, 'stalled'))
   }
 
   async #keepUnreadable(job: FetchedJob, parts: DispositionParts): Promise<void> {
@@ -198,4 +204,9 @@ export class RedisConsumer implements Consumer {
   #waitForRunning(limitMs: number): Promise<void> {
     return waitAtMost(limitMs, Promise.all(this.#running.values()))
   }
+}
+
+/** A single delivery with which too many processes died is put aside once after each. */
+function mayBeHandedOut({ stalls, record }: FetchedJob, count: number): boolean {
+  return count > 1 ? stalls < MAX_STALLS_OF_BATCH : stalls < MAX_STALLS || record?.putAsideAfter === stalls
 }

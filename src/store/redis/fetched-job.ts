@@ -43,6 +43,14 @@ export class FetchedJob {
     this.#lock.release()
   }
 
+  /** Is known to have been put aside after so many stalls, and can be fetched again when the pause is over. */
+  async putAside(pauseMs: number): Promise<void> {
+    const { record } = this
+    if (record !== undefined)
+      await this.retryUntilStored(() => this.#job.updateData({ ...record, putAsideAfter: this.stalls }))
+    await this.delay(pauseMs)
+  }
+
   async complete(): Promise<void> {
     await this.retryUntilStored(() => this.#job.moveToCompleted(null, this.#lock.token, false))
     this.#lock.release()

@@ -33,6 +33,8 @@ export interface JobRecord extends JsonObject {
   readonly origin?: Origin | undefined
   /** The deliveries that are left, by the index that each had at first; absent while none was removed. */
   readonly places?: readonly number[] | undefined
+  /** After how many stalls it was put aside last; absent while it was not. */
+  readonly putAsideAfter?: number | undefined
   /** Base64. */
   readonly sealed: string
 }
@@ -116,7 +118,7 @@ function createRecord(keyring: Keyring, route: string, deliveries: readonly Deli
 /** Undefined when a newer Hushgate (or somebody else) wrote it. */
 export function readRecord(data: unknown): JobRecord | undefined {
   if (!isJsonObject(data) || data['version'] !== VERSION) return undefined
-  const { count, attempt, acceptedAtMs, expiresAtMs, dueAtMs, sealed, nonce, origin, places } = data
+  const { count, attempt, acceptedAtMs, expiresAtMs, dueAtMs, sealed, nonce, origin, places, putAsideAfter } = data
   if (typeof count !== 'number' || typeof attempt !== 'number' || typeof sealed !== 'string') return undefined
   if (typeof acceptedAtMs !== 'number' || typeof expiresAtMs !== 'number' || typeof dueAtMs !== 'number')
     return undefined
@@ -131,6 +133,7 @@ export function readRecord(data: unknown): JobRecord | undefined {
     nonce: typeof nonce === 'string' ? nonce : undefined,
     origin: readOrigin(origin),
     places: readPlaces(places),
+    putAsideAfter: typeof putAsideAfter === 'number' ? putAsideAfter : undefined,
   }
 }
 
