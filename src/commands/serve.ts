@@ -54,7 +54,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const log = createLog(config.log, options.stdout)
   tellWarnings(config, log)
   for (const file of created) log.info('A key was made; keep this file with the database', { file })
-  const { nowMs } = createClock(log)
+  const { nowMs } = createClock(log, config.store.kind)
   await using gateway = await openGateway(config, {
     role: options.role,
     version: options.version,
@@ -82,14 +82,18 @@ export async function serve(options: ServeOptions): Promise<void> {
   log.info('Stopping: what is on its way is finished first', { signal: await options.stopRequested })
 }
 
-/** What waits and what expires goes by this, so that a leap of the machine's clock neither expires nor delays anything. */
-function createClock(log: Log): LeapFreeClock {
+/**
+ * What waits and what expires goes by this, so that a leap of the machine's clock neither expires nor delays anything. On Redis a leap back is followed: BullMQ and
+ * other processes go by their machines' clocks, and a time that is ahead of those would not come for as long.
+ */
+function createClock(log: Log, store: Config['store']['kind']): LeapFreeClock {
   return new LeapFreeClock({
     systemMs: Date.now,
     steadyMs: () => performance.now(),
+    isBackFollowed: store === 'redis',
     onLeap: (leapMs) =>
       log.error(
-        'The clock of this machine has leapt; deliveries go on by the time from before. Is its time server in order? A leap back is followed at the next start, one ahead when it has lasted ten minutes',
+        'The clock of this machine has leapt. Is its time server in order? A leap ahead is believed when it has lasted ten minutes, one back at once on Redis, and at the next start on SQLite',
         undefined,
         { seconds: Math.round(leapMs / 1000) },
       ),

@@ -8,13 +8,15 @@ export interface LeapFreeClockParts {
   readonly systemMs: () => number
   /** Ms since any moment; never leaps. */
   readonly steadyMs: () => number
-  /** The system's clock is ahead by so much (behind, where negative) and is not followed. Once for each leap. */
+  /** Whether the system's clock is followed at once where it leaps back. */
+  readonly isBackFollowed: boolean
+  /** The system's clock is ahead by so much (behind, where negative). Once for each leap. */
   readonly onLeap: (leapMs: number) => void
 }
 
 /** Between two looks at the clock it may gain or lose this much, e.g. because time servers correct it. */
 const TOLERANCE_MS = 2000
-/** A leap ahead is believed when it has lasted so long, e.g. after a machine was asleep. One back is not: nothing that waits may wait longer. */
+/** A leap ahead is believed when it has lasted so long, e.g. after a machine was asleep. */
 export const BELIEVED_AFTER_MS = 10 * 60_000
 
 export class LeapFreeClock {
@@ -49,6 +51,6 @@ export class LeapFreeClock {
       this.#leap = { leapMs, sinceMs: steadyMs }
       this.#parts.onLeap(leapMs)
     }
-    return leapMs > 0 && steadyMs - this.#leap.sinceMs >= BELIEVED_AFTER_MS
+    return leapMs > 0 ? steadyMs - this.#leap.sinceMs >= BELIEVED_AFTER_MS : this.#parts.isBackFollowed
   }
 }

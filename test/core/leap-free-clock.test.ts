@@ -13,12 +13,17 @@ beforeEach(() => {
   passedMs = 0
   leapMs = 0
   leaps = []
-  clock = new LeapFreeClock({
+  clock = createClock(false)
+})
+
+function createClock(isBackFollowed: boolean): LeapFreeClock {
+  return new LeapFreeClock({
     systemMs: () => START_MS + passedMs + leapMs,
     steadyMs: () => passedMs,
+    isBackFollowed,
     onLeap: (ms) => leaps.push(ms),
   })
-})
+}
 
 /** The clock is looked at each second. */
 function pass(ms: number): void {
@@ -49,6 +54,14 @@ describe('a clock without leaps', () => {
     leapMs = -HOUR_MS
     pass(10 * HOUR_MS)
     expect(clock.nowMs()).toBe(START_MS + 10 * HOUR_MS)
+    expect(leaps).toEqual([-HOUR_MS])
+  })
+
+  it('is set back with it where others go by that clock, too', () => {
+    clock = createClock(true)
+    leapMs = -HOUR_MS
+    pass(5000)
+    expect(clock.nowMs()).toBe(START_MS + 5000 - HOUR_MS)
     expect(leaps).toEqual([-HOUR_MS])
   })
 
