@@ -10,6 +10,7 @@ import { encryptForDevice } from '../../src/intake/encrypt-for-device.ts'
 import { Intake } from '../../src/intake/intake.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import { providers } from '../../src/providers/index.ts'
+import { createSubscriptionSecrets } from '../../src/simulators/webpush-encryption.ts'
 import { configFolder, type ConfigFolder } from '../helpers/config-folder.ts'
 import { Clock } from '../helpers/clock.ts'
 import { createNotification } from '../helpers/notification.ts'
@@ -44,6 +45,7 @@ const NOTIFICATIONS = {
   'test push': { event_id: TEST_PUSH.eventId, room_id: TEST_PUSH.roomId },
 }
 
+const subscription = createSubscriptionSecrets()
 const clock = new Clock()
 let folder: ConfigFolder
 let config: Config
@@ -88,8 +90,8 @@ function deviceOf(app: string): object {
   return {
     app_id: app,
     // As long as a browser's key.
-    pushkey: Buffer.alloc(65, 7).toString('base64'),
-    data: { endpoint: 'https://push.example.org', auth: Buffer.alloc(16, 7).toString('base64') },
+    pushkey: subscription.p256dh,
+    data: { endpoint: 'https://updates.push.services.mozilla.com/wpush/v2/x', auth: subscription.auth },
   }
 }
 
