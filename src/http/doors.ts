@@ -37,13 +37,19 @@ export interface Entrance {
 /** `before`: what was in effect, for limits that stay as they are go on. */
 export function createEntrance({ trustProxy, doors }: EntranceSettings, before?: Entrance): Entrance {
   const { limitPerSource } = doors
-  const isSame = isDeepStrictEqual(before?.sourceLimits?.limit, limitPerSource)
-  const fresh = limitPerSource === undefined ? undefined : new SourceLimits(limitPerSource)
   return {
     isTrustedProxy: createRangeMatch(trustProxy),
     doors: createDoors(doors),
-    sourceLimits: isSame ? before?.sourceLimits : fresh,
+    sourceLimits: createSourceLimits(limitPerSource, before?.sourceLimits),
   }
+}
+
+function createSourceLimits(
+  limit: SourceLimit | undefined,
+  before: SourceLimits | undefined,
+): SourceLimits | undefined {
+  if (isDeepStrictEqual(before?.limit, limit)) return before
+  return limit === undefined ? undefined : new SourceLimits(limit)
 }
 
 /** The parameter of the URL. */

@@ -54,10 +54,12 @@ export class LimitedSources {
   }
 
   /** Undefined where there are no limits, or a proxy does not say whose the request is. */
-  #sourceOf({ ip }: FastifyRequest): string | undefined {
+  #sourceOf(request: FastifyRequest): string | undefined {
     const { entrance, log } = this.#parts
     const { sourceLimits, isTrustedProxy } = entrance()
     if (sourceLimits === undefined) return undefined
+    // Fastify finds it out when it is asked.
+    const { ip } = request
     const source = isTrustedProxy(ip) ? undefined : sourceOf(ip)
     if (source === undefined && this.#untoldWarnings.allows())
       log.warn(
