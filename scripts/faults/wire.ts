@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { Authority } from '../../src/simulators/certificate.ts'
+import { SocketPairs } from '../../src/simulators/socket-pairs.ts'
 import { freePort } from '../../test/helpers/free-port.ts'
 import type { WireFault } from './faults.ts'
 
@@ -16,37 +17,23 @@ const NOT_TLS = 'HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n'
 
 /** Passes everything on to a server on this port of loopback. `stranger`: who vouches for the certificate of a server that should not be there. */
 export async function startWire(behindPort: number, stranger: Authority): Promise<Wire> {
-  const pairs = new Set<readonly Socket[]>()
+  const pairs = new SocketPairs()
   const port = await freePort()
   const impostor = createTlsServer(stranger.issue({ commonName: 'stranger', hosts: ['localhost', '127.0.0.1'] }))
   impostor.on('tlsClientError', () => {}).listen(0, '127.0.0.1')
   await once(impostor, 'listening')
   let fault: WireFault | undefined
-  const server = createServer((outer) => {
-    const inner = innerOf(outer)
-    const pair = inner === undefined ? [outer] : [outer, inner]
-    pairs.add(pair)
-    for (const socket of pair) {
-      socket.setNoDelay(true)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        pairs.delete(pair)
-        for (const each of pair) each.destroy()
-      })
-    }
-    if (inner !== undefined) outer.pipe(inner).pipe(outer)
-  })
+  const server = createServer((outer) => pairs.join(outer, innerOf(outer)))
   /** Undefined: nothing is passed on. */
   const innerOf = (outer: Socket): Socket | undefined => {
     if (fault === 'stall') return undefined
-    if (fault === 'no-tls') outer.end(NOT_TLS)
-    if (fault === 'no-tls') return undefined
+    if (fault === 'no-tls') {
+      outer.end(NOT_TLS)
+      return undefined
+    }
     const address = impostor.address()
     const isImpostor = fault === 'untrusted' && address !== null && typeof address !== 'string'
     return connect(isImpostor ? address.port : behindPort, '127.0.0.1')
-  }
-  const destroyAll = (): void => {
-    for (const pair of pairs) for (const socket of pair) socket.destroy()
   }
   const listen = async (): Promise<void> => {
     server.listen(port, '127.0.0.1')
@@ -55,7 +42,7 @@ export async function startWire(behindPort: number, stranger: Authority): Promis
   const close = async (): Promise<void> => {
     if (!server.listening) return
     const closed = once(server.close(), 'close')
-    destroyAll()
+    pairs.destroy()
     await closed
   }
   await listen()
@@ -64,10 +51,10 @@ export async function startWire(behindPort: number, stranger: Authority): Promis
     async begin(next) {
       fault = next
       if (next === 'refuse') await close()
-      else if (next === 'reset') for (const [outer] of pairs) outer?.resetAndDestroy()
-      else if (next === 'freeze') for (const pair of pairs) freeze(pair)
+      else if (next === 'reset') pairs.reset()
+      else if (next === 'freeze') pairs.freeze()
       // So that there are new connections, which the fault is about.
-      else destroyAll()
+      else pairs.destroy()
     },
     async end() {
       if (fault === 'refuse') await listen()
@@ -76,13 +63,5 @@ export async function startWire(behindPort: number, stranger: Authority): Promis
     async [Symbol.asyncDispose]() {
       await Promise.all([close(), once(impostor.close(), 'close')])
     },
-  }
-}
-
-/** It stays open, and nothing passes any more. */
-function freeze(pair: readonly Socket[]): void {
-  for (const socket of pair) {
-    socket.unpipe()
-    socket.pause()
   }
 }

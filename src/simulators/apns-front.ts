@@ -1,6 +1,7 @@
 /** The TCP side of a simulated push service, where connections can be made to fail as networks fail: silently. */
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo, type Server } from 'node:net'
+import { SocketPairs } from './socket-pairs.ts'
 
 export interface Front {
   readonly port: number
@@ -17,24 +18,13 @@ export interface Front {
 
 /** Passes everything on to a server on this port of loopback. */
 export async function startFront(host: string, port: number, behindPort: number): Promise<Front> {
-  const pairs = new Set<readonly Socket[]>()
+  const pairs = new SocketPairs()
   let isStalled = false
   let accepted = 0
 
   const server = createServer((outer) => {
     accepted += 1
-    const inner = isStalled ? undefined : connect(behindPort, '127.0.0.1')
-    const pair = inner === undefined ? [outer] : [outer, inner]
-    pairs.add(pair)
-    for (const socket of pair) {
-      socket.setNoDelay(true)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        pairs.delete(pair)
-        for (const each of pair) each.destroy()
-      })
-    }
-    if (inner !== undefined) outer.pipe(inner).pipe(outer)
+    pairs.join(outer, isStalled ? undefined : connect(behindPort, '127.0.0.1'))
   })
   await listen(server, host, port)
 
@@ -46,19 +36,11 @@ export async function startFront(host: string, port: number, behindPort: number)
     stall(next) {
       isStalled = next
     },
-    freeze() {
-      for (const pair of pairs)
-        for (const socket of pair) {
-          socket.unpipe()
-          socket.pause()
-        }
-    },
-    reset() {
-      for (const [outer] of pairs) outer?.resetAndDestroy()
-    },
+    freeze: () => pairs.freeze(),
+    reset: () => pairs.reset(),
     async close() {
       server.close()
-      for (const pair of pairs) for (const socket of pair) socket.destroy()
+      pairs.destroy()
       await once(server, 'close')
     },
   }
