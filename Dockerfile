@@ -29,14 +29,13 @@ LABEL org.opencontainers.image.title="Hushgate" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# HUSHGATE_IN_CONTAINER: SQLite outside a volume is refused. The compile cache makes the health check three times as cheap; where /tmp cannot be
+# HUSHGATE_IN_CONTAINER: the configuration is /etc/hushgate/hushgate.yaml, or what SYGNAL_CONF names; SQLite outside a volume is refused. The compile cache makes the health check three times as cheap; where /tmp cannot be
 # written to, there is none.
 # NODE_OPTIONS and MALLOC_ARENA_MAX: as bin/hushgate sets them.
 ENV NODE_ENV=production \
     NODE_OPTIONS=--max-semi-space-size=16 \
     MALLOC_ARENA_MAX=1 \
     NODE_COMPILE_CACHE=/tmp/hushgate-compile-cache \
-    HUSHGATE_CONFIG=/etc/hushgate/hushgate.yaml \
     HUSHGATE_IN_CONTAINER=1
 WORKDIR /app
 COPY --from=build /app/package.json /app/
@@ -47,6 +46,8 @@ COPY --from=build /app/hushgate /usr/local/bin/
 COPY --from=build --chown=65532:65532 /data /data
 # A number: Kubernetes cannot tell that a name is not root.
 USER 65532:65532
+# Where Sygnal's image starts: relative paths of a sygnal.yaml begin here.
+WORKDIR /
 EXPOSE 5000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \

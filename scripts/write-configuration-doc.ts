@@ -12,7 +12,7 @@ const INTRODUCTION = `# Configuration
 <!-- Written by scripts/write-configuration-doc.ts from src/config/schema.ts: change it there. -->
 
 One YAML file: what \`--config\` or \`HUSHGATE_CONFIG\` names, else \`hushgate.yaml\` in the folder, else (but for \`hushgate start\`)
-\`/etc/hushgate/hushgate.yaml\`. Only \`apps\` is needed.
+\`/etc/hushgate/hushgate.yaml\`; or a Sygnal configuration, which \`--sygnal\` or Sygnal's own \`SYGNAL_CONF\` names. Only \`apps\` is needed.
 [config/hushgate.sample.yaml](../config/hushgate.sample.yaml) shows every setting in its place,
 [config/hushgate.schema.json](../config/hushgate.schema.json) tells an editor the same. \`hushgate check\` lists every mistake at once,
 \`hushgate check --online\` asks each push service, too.

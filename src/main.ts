@@ -6,7 +6,14 @@ import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { loadConfig } from './config/load.ts'
 import { readAll, readGiven } from './commands/input.ts'
-import { CONFIG_HERE, CONFIG_OF_MACHINE, sourceOf, type Source, type SourceOptions } from './commands/source.ts'
+import {
+  CONFIG_HERE,
+  CONFIG_OF_MACHINE,
+  namedBy,
+  sourceOf,
+  type Source,
+  type SourceOptions,
+} from './commands/source.ts'
 import { describeError, describeUncaught } from './log.ts'
 import { providers } from './providers/index.ts'
 import { OperatorError, type DeadLetterFilter } from './operator/operator.ts'
@@ -20,9 +27,8 @@ const program = new Command('hushgate')
   .option(
     '-c, --config <file>',
     `the configuration (HUSHGATE_CONFIG), default ${CONFIG_HERE} here, else ${CONFIG_OF_MACHINE}`,
-    env['HUSHGATE_CONFIG'],
   )
-  .option('--sygnal <file>', 'a Sygnal configuration, used as it is, in place of a configuration of our own')
+  .option('--sygnal <file>', 'a Sygnal configuration (SYGNAL_CONF), used as it is')
   .option('--store <url>', 'with --sygnal: the store (HUSHGATE_STORE_URL), default SQLite in the folder data')
   .option(
     '--encryption-key-file <file>',
@@ -34,7 +40,7 @@ program
   .command('serve')
   .description('run the gateway')
   .addOption(new Option('--role <role>', 'what this process does').choices(['all', 'http', 'worker']).default('all'))
-  .action(({ role }: { role: Role }) => runGateway(role))
+  .action(({ role }: { role: Role }) => runGateway(role, source()))
 
 program
   .command('start', { isDefault: true })
@@ -43,8 +49,10 @@ program
   .allowExcessArguments()
   .action(async (_options, { args: [unknown] }: Command) => {
     if (unknown !== undefined) program.error(`error: unknown command '${unknown}'`)
-    const { config = CONFIG_HERE, sygnal } = program.opts<SourceOptions>()
-    if (existsSync(config) || sygnal !== undefined) return runGateway('all')
+    const options = program.opts<SourceOptions>()
+    const { config = CONFIG_HERE, sygnal } = namedBy(options, env)
+    if (sygnal !== undefined) return runGateway('all', source())
+    if (existsSync(config)) return runGateway('all', sourceOf({ ...options, config }, env))
     const { demonstrate } = await import('./commands/demonstrate.ts')
     const folder = 'data/demonstration'
     return demonstrate({ folder, env, version: readVersion(), stdout, stopRequested: stopRequested() })
@@ -187,16 +195,15 @@ try {
 }
 
 /** Not with the configuration of the machine, unless it is named: that has a service of its own. */
-async function runGateway(role: Role): Promise<void> {
+async function runGateway(role: Role, from: Source): Promise<void> {
   // Heard before anything is loaded: a signal that nobody hears ends the process. The configuration is read after that, so nothing is missed.
   const reloads = new EventEmitter()
   process.on('SIGHUP', () => reloads.emit('reload'))
   const stop = stopRequested()
   const { serve } = await import('./commands/serve.ts')
   const version = readVersion()
-  const { config = CONFIG_HERE, ...options } = program.opts<SourceOptions>()
   await serve({
-    ...sourceOf({ ...options, config }, env),
+    ...from,
     role,
     version,
     stdout,

@@ -8,6 +8,8 @@ import { OperatorError } from '../operator/operator.ts'
 export const CONFIG_HERE = 'hushgate.yaml'
 /** Of the service of this machine: for commands that are typed beside it. */
 export const CONFIG_OF_MACHINE = '/etc/hushgate/hushgate.yaml'
+/** Where the image's volume is. */
+const STORE_IN_CONTAINER = 'sqlite:/data/hushgate.db'
 
 /** Options that stand before or after any command. */
 export interface SourceOptions {
@@ -31,25 +33,50 @@ export type OwnerOf = (path: string) => number | undefined
  * where root happens to be: it could have the operator's token sent anywhere.
  */
 export function sourceOf(
-  { config, sygnal, store, encryptionKeyFile }: SourceOptions,
+  options: SourceOptions,
   env: Environment,
   user = process.geteuid?.() ?? 0,
   ownerOf: OwnerOf = ownerOnDisk,
 ): Source {
-  if (sygnal === undefined) {
-    if (store !== undefined || encryptionKeyFile !== undefined)
-      throw new OperatorError(
-        '--store and --encryption-key-file go with --sygnal; hushgate.yaml says it in store and queue',
-      )
-    const configPath = config ?? foundConfig(user, [0, Number(env['SUDO_UID'] ?? 0)], ownerOf)
-    return { configPath, env: withCredentials(configPath, env) }
-  }
+  const { config, sygnal } = namedBy(options, env)
+  if (sygnal !== undefined) return { ...sygnalSource(options, sygnal, env), env: withCredentials(sygnal, env) }
+  if (options.store !== undefined || options.encryptionKeyFile !== undefined)
+    throw new OperatorError(
+      '--store and --encryption-key-file go with --sygnal; hushgate.yaml says it in store and queue',
+    )
+  const trusted = [0, Number(env['SUDO_UID'] ?? 0)]
+  const configPath = config ?? (isInContainer(env) ? CONFIG_OF_MACHINE : foundConfig(user, trusted, ownerOf))
+  return { configPath, env: withCredentials(configPath, env) }
+}
+
+/** Options come before the environment. `SYGNAL_CONF` is Sygnal's own, so that an image or a unit of Sygnal's starts Hushgate unchanged. */
+export function namedBy(
+  { config, sygnal }: SourceOptions,
+  env: Environment,
+): { readonly config?: string | undefined; readonly sygnal?: string | undefined } {
+  if (config !== undefined && sygnal !== undefined)
+    throw new OperatorError('--config and --sygnal do not go together: each names the configuration')
+  if (sygnal !== undefined) return { sygnal }
+  const ours = config ?? env['HUSHGATE_CONFIG']
+  return ours === undefined ? { sygnal: env['SYGNAL_CONF'] } : { config: ours }
+}
+
+function sygnalSource(
+  { store, encryptionKeyFile }: SourceOptions,
+  configPath: string,
+  env: Environment,
+): Omit<Source, 'env'> {
   const readAs = sygnalReader({
     workingDirectory: process.cwd(),
-    storeUrl: store ?? env['HUSHGATE_STORE_URL'],
+    storeUrl: store ?? env['HUSHGATE_STORE_URL'] ?? (isInContainer(env) ? STORE_IN_CONTAINER : undefined),
     encryptionKeyFile: encryptionKeyFile ?? env['HUSHGATE_ENCRYPTION_KEY_FILE'],
   })
-  return { configPath: sygnal, readAs, env: withCredentials(sygnal, env) }
+  return { configPath, readAs }
+}
+
+/** Set by our image. */
+function isInContainer(env: Environment): boolean {
+  return env['HUSHGATE_IN_CONTAINER'] === '1'
 }
 
 function foundConfig(user: number, trusted: readonly number[], ownerOf: OwnerOf): string {

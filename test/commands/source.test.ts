@@ -24,6 +24,23 @@ describe('the configuration of a command', () => {
     expect(sourceOf({ config: 'hushgate.yaml' }, {}, ROOT, () => BOB).configPath).toBe('hushgate.yaml')
   })
 
+  it('is one of Sygnal where only Sygnal’s own variable names one', () => {
+    const env = { SYGNAL_CONF: '/config/sygnal.yaml' }
+    expect(sourceOf({}, env)).toMatchObject({ configPath: '/config/sygnal.yaml', readAs: expect.any(Function) })
+    expect(sourceOf({}, { ...env, HUSHGATE_CONFIG: 'hushgate.yaml' })).not.toHaveProperty('readAs')
+    expect(sourceOf({ config: 'hushgate.yaml' }, env)).not.toHaveProperty('readAs')
+    expect(sourceOf({ sygnal: 's.yaml' }, { HUSHGATE_CONFIG: 'hushgate.yaml' }).configPath).toBe('s.yaml')
+  })
+
+  it('is not named twice', () => {
+    expect(() => sourceOf({ config: 'hushgate.yaml', sygnal: 'sygnal.yaml' }, {})).toThrow(/do not go together/)
+  })
+
+  it('is, in our image, the mounted one, whatever lies in the folder', () => {
+    const env = { HUSHGATE_IN_CONTAINER: '1' }
+    expect(sourceOf({}, env, ROOT, () => ROOT).configPath).toBe('/etc/hushgate/hushgate.yaml')
+  })
+
   it('reads credentials from the folder that systemd names, and outside of systemd from the one beside it', () => {
     const options = { config: '/etc/hushgate/hushgate.yaml' }
     expect(sourceOf(options, { CREDENTIALS_DIRECTORY: '/run/credentials/hushgate.service' }).env).toEqual({

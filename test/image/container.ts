@@ -57,7 +57,6 @@ export function startContainer(
   { configFolder, folders = [], volume, isReadOnly = true, options = [] }: ContainerOptions,
   ...args: readonly string[]
 ): Container {
-  const name = `hushgate-test-${randomUUID()}`
   giveToImage(configFolder)
   folders.forEach(giveToImage)
   const mounts = [
@@ -65,13 +64,16 @@ export function startContainer(
     ...folders.map((folder) => `${folder}:${folder}:ro`),
     ...(volume === undefined ? [] : [`${volume}:/data`]),
   ].flatMap((mount) => ['--volume', mount])
+  return startPlainContainer([...(isReadOnly ? ['--read-only'] : []), ...mounts, ...options], ...args)
+}
+
+/** With the engine's own options, and `args` in the place of the image's own `serve`. */
+export function startPlainContainer(options: readonly string[], ...args: readonly string[]): Container {
+  const name = `hushgate-test-${randomUUID()}`
   const [program, ...engine] = podman
-  const readOnly = isReadOnly ? ['--read-only'] : []
-  const child = spawn(
-    program,
-    [...engine, ...RUN, ...readOnly, ...mounts, ...options, '--name', name, inject('image'), ...args],
-    { env: ENVIRONMENT },
-  )
+  const child = spawn(program, [...engine, ...RUN, ...options, '--name', name, inject('image'), ...args], {
+    env: ENVIRONMENT,
+  })
   const remove = (): void => void spawnSync(program, [...engine, 'rm', '--force', '--time', '0', name])
   process.once('exit', remove)
   const followed = follow(child)

@@ -37,7 +37,7 @@ describe('the image', () => {
       User: '65532:65532',
       Entrypoint: ['hushgate'],
       Cmd: ['serve'],
-      WorkingDir: '/app',
+      WorkingDir: '/',
       StopSignal: 'SIGTERM',
       ExposedPorts: { '5000/tcp': {} },
       Labels: { 'org.opencontainers.image.version': '0.0.0-test', 'org.opencontainers.image.licenses': 'Apache-2.0' },

@@ -152,12 +152,6 @@ describe('a container that is given a command', () => {
     })
   })
 
-  it('finds the configuration of the machine also where nobody says where it is', async () => {
-    await configure(onSqlite())
-    const { stdout } = await runContainer({ ...mounted(), options: ['--unsetenv=HUSHGATE_CONFIG'] }, 'check')
-    expect(stdout).toBe('configuration is valid: 2 apps\n')
-  })
-
   it('says what is wrong when there is no configuration', async () => {
     expect(await runContainer(mounted())).toMatchObject({
       code: 1,
