@@ -2,12 +2,12 @@ import { defineConfig } from 'oxlint'
 
 /**
  * The architecture as a table: what each folder may import besides its own files. Explained in docs/architecture.md. From below to above: core, store,
- * what remembers and describes (memory, metrics, privacy, config), what does (intake, delivery, operator), http. Above it the parts meet: src, commands.
+ * what remembers and describes (memory, metrics, activity, privacy, config), what does (intake, delivery, operator), http. Above it the parts meet: src, commands.
  */
 const CORE = ['../core/*']
 /** Its contract, not what is behind it. */
 const STORE = [...CORE, '../store/*.ts']
-const BELOW = [...STORE, '../config/*', '../memory/*', '../metrics/*']
+const BELOW = [...STORE, '../config/*', '../memory/*', '../metrics/*', '../activity/*']
 const OF_STORE = [
   '../../core/*',
   '../contract.ts',
@@ -29,13 +29,18 @@ const layers = [
   { folder: 'src/store/sqlite', ours: OF_STORE, packages: ['node:*'] },
   { folder: 'src/store/redis', ours: OF_STORE, packages: ['bullmq', 'ioredis', 'node:*'] },
   { folder: 'src/memory', ours: STORE, packages: [] },
+  { folder: 'src/activity', ours: CORE, packages: [] },
   { folder: 'src/metrics', ours: STORE, packages: ['prom-client'] },
   { folder: 'src/privacy', ours: CORE, packages: ['typebox'] },
   { folder: 'src/config', ours: [...CORE, '../store/settings.ts'], packages: ['typebox', 'yaml', 'node:*'] },
   { folder: 'src/config/sygnal', ours: ['../../core/*', '../*.ts'], packages: ['yaml', 'node:*'] },
   { folder: 'src/intake', ours: BELOW, packages: ['node:*'] },
   { folder: 'src/delivery', ours: BELOW, packages: [] },
-  { folder: 'src/operator', ours: [...STORE, '../config/*', '../memory/*'], packages: ['typebox', 'node:*'] },
+  {
+    folder: 'src/operator',
+    ours: [...STORE, '../config/*', '../memory/*', '../activity/*'],
+    packages: ['typebox', 'node:*'],
+  },
   {
     folder: 'src/http',
     ours: [...CORE, '../metrics/*', '../privacy/*', '../intake/*', '../operator/*'],

@@ -1,16 +1,15 @@
 /** The one place where the parts meet: opens the store, the routes and the two ports, and closes them in reverse. */
+import { Activity } from './activity/activity.ts'
 import type { Config } from './config/config.ts'
-import { ConfigError } from './config/config-error.ts'
-import type { Keys } from './config/keys.ts'
+import { ConfigInUse } from './config/config-in-use.ts'
 import { restartOnly, routesChanged } from './config/reload.ts'
 import { openRoutes, type Routes } from './config/routes.ts'
-import type { ProviderKinds } from './config/schema.ts'
-import { codeOf } from './core/error-code.ts'
 import { Identities } from './core/identities.ts'
-import type { Log } from './core/log.ts'
 import { DeadLetterShare } from './delivery/dead-letter-share.ts'
 import { DeliveringRoutes } from './delivery/delivering-routes.ts'
+import type { GatewayParts } from './gateway-parts.ts'
 import { createAdminServer, type Readiness } from './http/admin-server.ts'
+import type { Operators } from './http/api.ts'
 import { createEntrance, type Entrance } from './http/doors.ts'
 import { createNotifyServer } from './http/notify-server.ts'
 import { encryptForDevice } from './intake/encrypt-for-device.ts'
@@ -18,29 +17,15 @@ import { Intake } from './intake/intake.ts'
 import { DeadPushkeys } from './memory/dead-pushkeys.ts'
 import { Deduplication } from './memory/deduplication.ts'
 import { KnownDevices } from './memory/known-devices.ts'
+import { Pauses } from './memory/pauses.ts'
 import { areSuspected, RejectionGuard } from './memory/rejection-guard.ts'
 import { Metrics } from './metrics/metrics.ts'
+import { GatewayOperator } from './operator/gateway-operator.ts'
 import { StoreOperator } from './operator/store-operator.ts'
+import { listen } from './listen.ts'
 import { MovableSenders } from './sending/movable-senders.ts'
 import { whenBusy } from './sending/when-busy.ts'
 import type { Store } from './store/contract.ts'
-
-export type Role = 'all' | 'http' | 'worker'
-
-export interface GatewayParts extends Pick<Keys, 'keyring' | 'adminToken'> {
-  readonly role: Role
-  readonly version: string
-  readonly kinds: ProviderKinds
-  readonly log: Log
-  readonly openStore: () => Promise<Store>
-  /** Whether sending gets a thread of its own when this one is busy; default: no. That thread knows the push services of providers/index.ts alone. */
-  readonly mayStartThread?: boolean | undefined
-  /** What waits and what expires goes by it. */
-  readonly nowMs?: () => number
-  /** What credentials are signed by and push services go by; default: `nowMs`. */
-  readonly systemMs?: () => number
-  readonly random?: () => number
-}
 
 /** Resolves when it listens. Rejects, with everything closed again, when it cannot. */
 export async function openGateway(config: Config, parts: GatewayParts): Promise<Gateway> {
@@ -62,6 +47,8 @@ export class Gateway implements AsyncDisposable {
   readonly #nowMs: () => number
   readonly #store: Store
   readonly #metrics: Metrics
+  readonly #activity: Activity
+  readonly #pauses: Pauses
   readonly #guard: RejectionGuard
   readonly #known: KnownDevices
   readonly #intake: Intake
@@ -71,6 +58,7 @@ export class Gateway implements AsyncDisposable {
   /** Absent where nothing is accepted. */
   readonly #notifyServer: Server | undefined
   readonly #adminServer: Server
+  readonly #configInUse: ConfigInUse
   #config: Config
   #entrance: Entrance
   #routes: Routes
@@ -84,18 +72,21 @@ export class Gateway implements AsyncDisposable {
     this.#parts = parts
     this.#nowMs = nowMs
     this.#config = config
+    this.#configInUse = new ConfigInUse(config, nowMs())
     this.#entrance = createEntrance(config.http)
     this.#routes = routes
     this.#store = store
     this.#senders = new MovableSenders({ kinds, nowMs: systemMs, warn: (app, message) => log.warn(message, { app }) })
     this.#metrics = new Metrics(parts.version)
+    this.#activity = new Activity(nowMs)
+    this.#pauses = new Pauses(store.memory, nowMs)
     this.#guard = new RejectionGuard(store.memory, nowMs, (route, isSuspected) => this.#onSuspected(route, isSuspected))
     const identities = new Identities(keyring)
     const { memory } = store
     const known = new KnownDevices(memory, nowMs)
     this.#known = known
     const deadPushkeys = new DeadPushkeys({ memory, guard: this.#guard, known, identities, nowMs })
-    const common = { deadPushkeys, deduplication: new Deduplication(memory), log, nowMs }
+    const common = { deadPushkeys, deduplication: new Deduplication(memory), activity: this.#activity, log, nowMs }
     this.#intake = new Intake(
       { ...common, store, known, identities, encryptForDevice, metrics: this.#metrics },
       routes,
@@ -125,6 +116,9 @@ export class Gateway implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
+    const { role } = this.#parts
+    if (role !== 'http')
+      await this.#pauses.follow((paused) => this.#delivery?.setPaused(paused), this.#config.store.kind === 'redis')
     await this.#delivery?.apply(this.#config, new Set())
     this.#announceRoutes()
     this.#adminUrl = await listen(this.#adminServer, 'admin', this.#config)
@@ -138,6 +132,7 @@ export class Gateway implements AsyncDisposable {
     const routes = await openRoutes(next.routes, this.#parts.kinds)
     const swap = (): void => {
       this.#config = next
+      this.#configInUse.replaced(next, this.#nowMs())
       this.#entrance = createEntrance(next.http, this.#entrance)
       this.#routes = routes
       this.#intake.configure(routes, next)
@@ -150,6 +145,7 @@ export class Gateway implements AsyncDisposable {
 
   /** For a configuration that was refused: the one in use stays. */
   reloadFailed(): void {
+    this.#configInUse.refused()
     this.#metrics.configRefused()
   }
 
@@ -158,6 +154,7 @@ export class Gateway implements AsyncDisposable {
     if (this.#isClosing) return
     this.#isClosing = true
     this.#stopWatching?.()
+    this.#pauses.stop()
     await this.#notifyServer?.close()
     await this.#delivery?.close()
     await this.#senders.close()
@@ -195,24 +192,37 @@ export class Gateway implements AsyncDisposable {
   }
 
   #createAdminServer(): Server {
-    const { adminToken, keyring, log } = this.#parts
+    const { adminToken, log } = this.#parts
     return createAdminServer({
       token: adminToken,
       ownHost: this.#config.admin.host,
       allowedHosts: this.#config.admin.allowedHosts,
       readiness: () => this.#readiness(),
       metrics: () => this.#exposeMetrics(),
-      operator: new StoreOperator({
-        store: this.#store,
-        guard: this.#guard,
-        known: this.#known,
-        keyring,
-        nowMs: this.#nowMs,
-        routes: () => this.#routes,
-        maxAgeMs: () => this.#config.queue.maxAgeMs,
-      }),
+      operators: this.#createOperators(),
       log,
     })
+  }
+
+  #createOperators(): Operators {
+    const { keyring, version, role, log } = this.#parts
+    const common = { store: this.#store, guard: this.#guard, nowMs: this.#nowMs, routes: () => this.#routes }
+    return {
+      store: new StoreOperator({ ...common, known: this.#known, keyring, maxAgeMs: () => this.#config.queue.maxAgeMs }),
+      gateway: new GatewayOperator({
+        ...common,
+        version,
+        role,
+        activity: this.#activity,
+        pauses: this.#pauses,
+        log,
+        config: () => this.#config,
+        configuration: () => this.#configInUse.state,
+        readiness: () => this.#readiness(),
+        gateStatus: (route) => this.#delivery?.gateStatus(route),
+        credentialExpiresAtMs: (route) => this.#delivery?.credentialExpiresAtMs(route),
+      }),
+    }
   }
 
   #readiness(): Readiness {
@@ -249,6 +259,7 @@ export class Gateway implements AsyncDisposable {
 
   #announceRoutes(): void {
     this.#metrics.configured(this.#routes.all, this.#nowMs())
+    this.#activity.keepOnly(new Set(this.#routes.all.map(({ name }) => name)))
     for (const route of this.#routes.all) {
       const expiresAtMs = this.#delivery?.credentialExpiresAtMs(route.name)
       if (expiresAtMs !== undefined) this.#metrics.delivery.credentialExpires(route, expiresAtMs)
@@ -258,16 +269,3 @@ export class Gateway implements AsyncDisposable {
 }
 
 type Server = ReturnType<typeof createAdminServer>
-
-async function listen(server: Server, section: 'http' | 'admin', config: Config): Promise<string> {
-  const { host, port } = config[section]
-  try {
-    return await server.listen({ host, port })
-  } catch (error) {
-    const code = codeOf(error)
-    const reason = code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be listened on (${code})`
-    throw new ConfigError([
-      { path: `${section}.port`, file: config.file, message: `port ${port} of ${host} ${reason}` },
-    ])
-  }
-}

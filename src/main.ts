@@ -17,7 +17,7 @@ import {
 import { describeError, describeUncaught } from './log.ts'
 import { providers } from './providers/index.ts'
 import { OperatorError, type DeadLetterFilter } from './operator/operator.ts'
-import type { Role } from './gateway.ts'
+import type { Role } from './gateway-parts.ts'
 
 const { stdin, stdout, stderr, env } = process
 

@@ -8,6 +8,7 @@ import { parse } from 'yaml'
 import { mistakesIn } from '../scripts/check-release.ts'
 import { LAUNCH_OPTIONS } from '../scripts/launch-options.ts'
 import { configurationDoc, writeConfiguration } from '../scripts/write-configuration-doc.ts'
+import { openapiFile, writeOpenapi } from '../scripts/write-openapi.ts'
 import { configSchema } from '../src/config/json-schema.ts'
 import { isJsonObject, type JsonObject } from '../src/core/json.ts'
 import { providers } from '../src/providers/index.ts'
@@ -28,6 +29,12 @@ function at(value: unknown, ...path: readonly string[]): unknown {
 describe('docs/configuration.md', () => {
   it('says what the schema says; renew it with: npm run schema', () => {
     expect(readFileSync(configurationDoc, 'utf8')).toBe(writeConfiguration())
+  })
+})
+
+describe('docs/openapi.json', () => {
+  it('says what the routes and their schemas say; renew it with: npm run schema', () => {
+    expect(readFileSync(openapiFile, 'utf8')).toBe(writeOpenapi())
   })
 })
 

@@ -89,11 +89,11 @@ function anAdminBody(random: Random): Told {
 
 function adminRequest(random: Random): Buffer {
   const path = random.pick([
-    '/api/dead/retry',
-    '/api/dead/drop',
-    '/api/rejections',
-    '/api/forget',
-    '/api/dead',
+    '/api/v1/dead/retry',
+    '/api/v1/dead/drop',
+    '/api/v1/rejections',
+    '/api/v1/forget',
+    '/api/v1/dead',
     '/readyz',
   ])
   const headers = random.once(TOKEN_MISSING_ONCE_IN) ? [] : [`Authorization: Bearer ${TOKEN}`]

@@ -75,7 +75,15 @@ function chunks(random: Random, body: Buffer): Buffer {
 
 const TARGETS = {
   notify: [NOTIFY_PATH, '/', '/health', '/_hushgate/privacy', '/_hushgate/vapid/fuzz.web', '/_hushgate/vapid/'],
-  admin: ['/healthz', '/readyz', '/api/dead', '/api/rejections', '/api/forget', '/api/dead/retry', '/metrics/'],
+  admin: [
+    '/healthz',
+    '/readyz',
+    '/api/v1/dead',
+    '/api/v1/rejections',
+    '/api/v1/forget',
+    '/api/v1/dead/retry',
+    '/metrics/',
+  ],
 } as const
 
 /** A target of the port with something strange in it, behind it or instead of it. */

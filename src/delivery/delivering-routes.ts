@@ -1,6 +1,7 @@
 /** The routes that deliver: of each its sender and its worker. All senders are swapped in one step when the configuration changes. */
 import type { Config, ProxyConfig, RouteConfig } from '../config/config.ts'
 import type { DeliverySender } from '../core/provider.ts'
+import type { GateStatus } from './gate.ts'
 import { Worker, type Delivering, type WorkerParts } from './worker.ts'
 
 export interface DeliveringRoutesParts extends WorkerParts {
@@ -24,6 +25,8 @@ export class DeliveringRoutes {
   #running: ReadonlyMap<string, RunningRoute> = new Map()
   readonly #workers = new Map<string, Worker>()
   #proxy: ProxyConfig | undefined
+  /** Names of routes. */
+  #paused: Pick<ReadonlySet<string>, 'has'> = new Set()
   /** One change at a time. */
   #changing: Promise<void> = Promise.resolve()
 
@@ -33,6 +36,17 @@ export class DeliveringRoutes {
 
   isBlocked(route: string): boolean {
     return this.#workers.get(route)?.isBlocked === true
+  }
+
+  /** Undefined for a route that does not deliver. */
+  gateStatus(route: string): GateStatus | undefined {
+    return this.#workers.get(route)?.gateStatus
+  }
+
+  /** These, by the names of the routes, are paused by the operator from now on, and no others. */
+  setPaused(routes: Pick<ReadonlySet<string>, 'has'>): void {
+    this.#paused = routes
+    for (const [name, worker] of this.#workers) worker.setPaused(routes.has(name))
   }
 
   credentialExpiresAtMs(route: string): number | undefined {
@@ -94,7 +108,9 @@ export class DeliveringRoutes {
     for (const { route } of this.#running.values()) {
       const { name } = route
       if (this.#workers.has(name)) continue
-      this.#workers.set(name, new Worker(route, () => this.#running.get(name), this.#parts.concurrency, this.#parts))
+      const worker = new Worker(route, () => this.#running.get(name), this.#parts.concurrency, this.#parts)
+      worker.setPaused(this.#paused.has(name))
+      this.#workers.set(name, worker)
     }
   }
 

@@ -8,12 +8,22 @@ import type { GateState } from '../store/contract.ts'
 
 export interface GatePorts {
   readonly set: (state: GateState) => void
+  readonly nowMs: () => number
   /** Runs `action` after `delayMs`; the result cancels it. Must not keep the process alive. */
   readonly after: (delayMs: number, action: () => void) => () => void
   /** Told when the route begins to wait, with the reason. */
   readonly onPaused: (reason: string) => void
   /** Told when the route becomes blocked (with the reason) and when it works again (undefined). */
   readonly onBlocked: (reason: string | undefined) => void
+}
+
+/** As an operator sees it. `held`: the push service asks for it, cannot be reached, or does nothing but fail. */
+export interface GateStatus {
+  readonly state: 'open' | 'held' | 'blocked'
+  /** Why it is not open, in the push service's own word. */
+  readonly reason?: string | undefined
+  /** Since when it is not open. */
+  readonly sinceMs?: number | undefined
 }
 
 export const PROBE_INTERVAL_MS = 30_000
@@ -26,7 +36,10 @@ const FIRST_PAUSE_MS = 1000
 
 export class Gate {
   readonly #ports: GatePorts
-  #state: 'open' | 'paused' | 'blocked' = 'open'
+  #status: GateStatus = { state: 'open' }
+  /** What would be handed out if the operator had not paused the route. */
+  #wanted: GateState = 'open'
+  #isPaused = false
   /** Between probes, as long as nothing else is asked for. */
   #intervalMs = PROBE_INTERVAL_MS
   /** Of the push service, since it last answered for good. */
@@ -44,11 +57,26 @@ export class Gate {
     return this.#state === 'blocked'
   }
 
+  get status(): GateStatus {
+    return this.#status
+  }
+
+  get #state(): GateStatus['state'] {
+    return this.#status.state
+  }
+
+  /** The operator pauses the route, or lets it go on where it would be by now. */
+  setPaused(isPaused: boolean): void {
+    if (isPaused === this.#isPaused) return
+    this.#isPaused = isPaused
+    this.#ports.set(isPaused ? 'closed' : this.#wanted)
+  }
+
   /** To be told of every attempt's outcome. */
   onOutcome(outcome: Outcome): void {
     if (outcome.kind === 'blocked') {
       const isNews = this.#state !== 'blocked'
-      this.#close('blocked', PROBE_INTERVAL_MS)
+      this.#close('blocked', outcome.reason, PROBE_INTERVAL_MS)
       if (isNews) this.#ports.onBlocked(outcome.reason)
     } else if (outcome.kind === 'rejected' && outcome.isLocal === true) this.onNotAttempted()
     else if (outcome.kind === 'delivered' || outcome.kind === 'rejected') this.#open()
@@ -87,7 +115,12 @@ export class Gate {
 
   #pause(reason: string, delayMs: number): void {
     if (this.#state === 'open') this.#ports.onPaused(reason)
-    this.#close(this.#state === 'blocked' ? 'blocked' : 'paused', Math.min(delayMs, LONGEST_PAUSE_MS))
+    const isBlocked = this.#state === 'blocked'
+    this.#close(
+      isBlocked ? 'blocked' : 'held',
+      isBlocked ? this.#status.reason : reason,
+      Math.min(delayMs, LONGEST_PAUSE_MS),
+    )
   }
 
   #open(): void {
@@ -95,17 +128,18 @@ export class Gate {
     this.#pauses = 0
     if (this.#state === 'open') return
     const wasBlocked = this.#state === 'blocked'
-    this.#state = 'open'
+    this.#status = { state: 'open' }
     this.#cancelProbe?.()
     this.#cancelProbe = undefined
-    this.#ports.set('open')
+    this.#set('open')
     if (wasBlocked) this.#ports.onBlocked(undefined)
   }
 
-  #close(state: 'paused' | 'blocked', probeAfterMs: number): void {
-    this.#state = state
+  #close(state: 'held' | 'blocked', reason: string | undefined, probeAfterMs: number): void {
+    const sinceMs = state === this.#state ? this.#status.sinceMs : this.#ports.nowMs()
+    this.#status = { state, reason, sinceMs }
     this.#intervalMs = Math.min(probeAfterMs, PROBE_INTERVAL_MS)
-    this.#ports.set('closed')
+    this.#set('closed')
     this.#probeAfter(probeAfterMs)
   }
 
@@ -113,7 +147,12 @@ export class Gate {
     this.#cancelProbe?.()
     this.#cancelProbe = this.#ports.after(delayMs, () => {
       this.#cancelProbe = undefined
-      this.#ports.set('one')
+      this.#set('one')
     })
+  }
+
+  #set(state: GateState): void {
+    this.#wanted = state
+    if (!this.#isPaused) this.#ports.set(state)
   }
 }

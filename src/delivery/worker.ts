@@ -1,4 +1,5 @@
 /** Hands a route's deliveries to its push service: still wanted? → send → record → what next. The same for every store and every push service. */
+import type { Activity } from '../activity/activity.ts'
 import type { Delivery } from '../core/delivery.ts'
 import { shortHash } from '../core/identities.ts'
 import type { Log } from '../core/log.ts'
@@ -12,7 +13,7 @@ import type { DeliveryMetrics, HandledDelivery } from '../metrics/delivery-metri
 import type { Consumer, DeliveryQueue, Disposition, HandedOut } from '../store/contract.ts'
 import { dispositionOfExpired } from '../store/expiry.ts'
 import type { DeadLetterShare } from './dead-letter-share.ts'
-import { Gate } from './gate.ts'
+import { Gate, type GateStatus } from './gate.ts'
 import { dispositionOf } from './retry.ts'
 
 export interface WorkerParts {
@@ -21,6 +22,7 @@ export interface WorkerParts {
   readonly deduplication: Deduplication
   readonly deadLetterShare: DeadLetterShare
   readonly metrics: DeliveryMetrics
+  readonly activity: Pick<Activity, 'handled'>
   readonly log: Log
   readonly nowMs: () => number
   /** In [0, 1). */
@@ -69,6 +71,7 @@ export class Worker {
     this.#givenUpWarnings = new Throttle(GIVEN_UP_WARNING_MS, parts.nowMs)
     this.#gate = new Gate({
       set: (state) => this.#consumer.setGate(state),
+      nowMs: parts.nowMs,
       after: (delayMs, action) => {
         const timer = setTimeout(action, delayMs).unref()
         return () => clearTimeout(timer)
@@ -89,6 +92,15 @@ export class Worker {
 
   get isBlocked(): boolean {
     return this.#gate.isBlocked
+  }
+
+  get gateStatus(): GateStatus {
+    return this.#gate.status
+  }
+
+  /** By the operator: what is on its way is finished, and nothing more is handed out until this is called again. */
+  setPaused(isPaused: boolean): void {
+    this.#gate.setPaused(isPaused)
   }
 
   /** After a reload: the credential may be a new one, and the new sender does not know which hosts were left alone. */
@@ -168,15 +180,19 @@ export class Worker {
   }
 
   #report({ delivery, attempt }: HandedOut, { result, reason, disposition, sendMs }: Handled): void {
-    const { metrics, log, nowMs } = this.#parts
-    metrics.handled(this.#route, {
+    const { metrics, activity, log, nowMs } = this.#parts
+    const device = shortHash(delivery.deviceHash)
+    const handled = {
       result,
       reason,
       isFinal: disposition.kind === 'acknowledge' || disposition.kind === 'dead-letter',
       sendSeconds: sendMs === undefined ? undefined : sendMs / 1000,
       endToEndSeconds: (nowMs() - delivery.acceptedAtMs) / 1000,
-    })
-    const device = shortHash(delivery.deviceHash)
+      device,
+      attempt,
+    }
+    metrics.handled(this.#route, handled)
+    activity.handled(this.#route.name, handled)
     const facts = { app: this.#route.app, device, attempt, result, reason, next: disposition.kind }
     if (disposition.kind === 'dead-letter') this.#tellGivenUp(facts)
     else log.debug('A delivery was handled', facts)

@@ -1,15 +1,12 @@
-/** The admin port: health, metrics, and the operator's API behind a bearer token. Never to be reached from outside. */
+/** The admin port: health, metrics, and the operator's API (api.ts) behind a bearer token. Never to be reached from outside. */
 import { timingSafeEqual, createHash } from 'node:crypto'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import Type, { type Static } from 'typebox'
 import { StoreUnavailableError } from '../core/errors.ts'
-import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
-import { Secret } from '../core/secret.ts'
+import type { Secret } from '../core/secret.ts'
 import { refuseExpectations } from './answers.ts'
+import { API, API_PREFIX, type Operators } from './api.ts'
 import { createHostCheck, isFromPage } from './browser-checks.ts'
-import { deadLetterFilterSchema, verdictSchema, type DeadLetterFilter } from '../operator/operator.ts'
-import type { StoreOperator } from '../operator/store-operator.ts'
 
 export interface Readiness {
   readonly isReady: boolean
@@ -26,7 +23,7 @@ export interface AdminServerParts {
   readonly allowedHosts: readonly string[]
   readonly readiness: () => Readiness
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
-  readonly operator: StoreOperator
+  readonly operators: Operators
   readonly log: Log
 }
 
@@ -38,7 +35,7 @@ const BODY_LIMIT_BYTES = 65_536
 const MAX_CONNECTIONS = 200
 
 export function createAdminServer(parts: AdminServerParts): FastifyInstance {
-  const { token, readiness, metrics, operator, log } = parts
+  const { token, readiness, metrics, operators, log } = parts
   const server = fastify({
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -61,8 +58,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
       error: statusCode >= 500 ? 'The store cannot be reached, or something is broken; see the log' : error.message,
     })
   })
-  // Fastify's own answer repeats the path.
-  server.setNotFoundHandler((_request, reply) => refuse(reply, 404, 'There is nothing at this path'))
+  refuseUnknown(server)
   server.get('/healthz', () => ({ status: 'alive' }))
   server.get('/readyz', (_request, reply) => {
     const { isReady, reasons } = readiness()
@@ -73,7 +69,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     return reply.type(contentType).send(text)
   })
   void server.register((api, _options, done) => {
-    addApi(api, token, operator)
+    addApi(api, token, operators)
     done()
   })
   return server
@@ -81,6 +77,21 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
 
 function refuse(reply: FastifyReply, statusCode: number, error: string): FastifyReply {
   return reply.code(statusCode).send({ error })
+}
+
+/** In place of Fastify's own answer, which repeats the path. To be called before there are routes. */
+function refuseUnknown(server: FastifyInstance): void {
+  const methods = new Map<string, string>()
+  server.addHook('onRoute', ({ url, method }) => {
+    const before = methods.get(url)
+    methods.set(url, [...(before === undefined ? [] : [before]), method].flat().join(', '))
+  })
+  server.setNotFoundHandler((request, reply) => {
+    const [path = ''] = request.url.split('?', 1)
+    const allowed = methods.get(path)
+    if (allowed === undefined) return refuse(reply, 404, 'There is nothing at this path')
+    return refuse(reply.header('allow', allowed), 405, 'This method is not allowed here')
+  })
 }
 
 /** A web page in the operator's browser can ask any address that the browser reaches, under a name that it has given to that address. */
@@ -93,13 +104,7 @@ function refuseBrowsers(server: FastifyInstance, { ownHost, allowedHosts }: Admi
   })
 }
 
-const releaseSchema = Type.Object({ app: Type.String(), verdict: verdictSchema }, { additionalProperties: false })
-const forgetSchema = Type.Object(
-  { app_id: Type.String(), pushkey: Type.String(), data: Type.Optional(Type.Object({})) },
-  { additionalProperties: false },
-)
-
-function addApi(api: FastifyInstance, token: Secret | undefined, operator: StoreOperator): void {
+function addApi(api: FastifyInstance, token: Secret | undefined, operators: Operators): void {
   api.addHook('onRequest', async (request, reply) => {
     if (!isAuthorized(request, token))
       await reply
@@ -107,31 +112,12 @@ function addApi(api: FastifyInstance, token: Secret | undefined, operator: Store
         .header('www-authenticate', 'Bearer')
         .send({ error: 'This needs the token of admin.token_file' })
   })
-  api.get<{ Querystring: DeadLetterFilter }>(
-    '/api/dead',
-    { schema: { querystring: deadLetterFilterSchema } },
-    async ({ query }) => ({ dead: await operator.listDead(query) }),
-  )
-  const ofFilter = { schema: { body: deadLetterFilterSchema } }
-  api.post<{ Body: DeadLetterFilter }>('/api/dead/retry', ofFilter, async ({ body }) => ({
-    retried: await operator.retryDead(body),
-  }))
-  api.post<{ Body: DeadLetterFilter }>('/api/dead/drop', ofFilter, async ({ body }) => ({
-    dropped: await operator.dropDead(body),
-  }))
-  api.get('/api/rejections', async () => ({ suspected: await operator.listSuspected() }))
-  api.post<{ Body: Static<typeof releaseSchema> }>(
-    '/api/rejections',
-    { schema: { body: releaseSchema } },
-    async ({ body: { app, verdict } }) => ({ released: await operator.releaseSuspected(app, verdict) }),
-  )
-  api.post<{ Body: Omit<Static<typeof forgetSchema>, 'data'> & { data?: JsonObject } }>(
-    '/api/forget',
-    { schema: { body: forgetSchema } },
-    async ({ body: { app_id: appId, pushkey, data = {} } }) => ({
-      forgotten: (await operator.forget({ appId, pushkey: new Secret(pushkey), data })) ?? null,
-    }),
-  )
+  for (const { method, path, handle } of API)
+    api.route({
+      method,
+      url: API_PREFIX + path,
+      handler: ({ query, body }) => handle(operators, query, body),
+    })
 }
 
 function isAuthorized(request: FastifyRequest, token: Secret | undefined): boolean {

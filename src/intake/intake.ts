@@ -1,5 +1,6 @@
 /** The way in: from a parsed notification to stored deliveries, and the pushkeys to reject. */
 import { randomUUID } from 'node:crypto'
+import type { Activity } from '../activity/activity.ts'
 import type { Config } from '../config/config.ts'
 import type { Routes } from '../config/routes.ts'
 import { Deadlines } from '../core/deadlines.ts'
@@ -36,6 +37,7 @@ export interface IntakeParts {
   readonly identities: Identities
   readonly encryptForDevice: EncryptForDevice
   readonly metrics: Metrics
+  readonly activity: Activity
   readonly log: Log
   readonly nowMs: () => number
 }
@@ -60,13 +62,13 @@ export class Intake {
   #configured: Configured
 
   constructor(parts: IntakeParts, routes: Routes, settings: IntakeSettings) {
-    const { store, known, identities, encryptForDevice, metrics, log, nowMs } = parts
+    const { store, known, identities, encryptForDevice, metrics, activity, log, nowMs } = parts
     this.#parts = parts
     this.#configured = { routes, settings }
     const scheduler = new Scheduler(new WakeUps(store.memory, randomUUID), identities)
     this.#candidates = new Candidates({ identities, scheduler, encryptForDevice, known })
     this.#highWaterMark = new HighWaterMark({ store, known, nowMs })
-    this.#turnedAway = new TurnedAway({ metrics: metrics.intake, log, nowMs })
+    this.#turnedAway = new TurnedAway({ metrics: metrics.intake, unknownApps: activity.unknownApps, log, nowMs })
   }
 
   /** From the next notification on. */
@@ -154,7 +156,7 @@ export class Intake {
   ): Promise<Prepared | DeviceResult> {
     const { metrics, nowMs } = this.#parts
     const route = routes.routeFor(device.appId)
-    if (route === undefined) return this.#turnedAway.unknownApp(settings.unknownApp)
+    if (route === undefined) return this.#turnedAway.unknownApp(device.appId, settings.unknownApp)
     if (notification.kind === 'nothing') {
       metrics.intake.deviceSkipped(route, 'nothing_to_send')
       return 'skipped'
@@ -238,6 +240,7 @@ export class Intake {
     const { addressee, rendered, sealing } = prepared
     const { intake } = this.#parts.metrics
     intake.deliveryStored(addressee.route, rendered)
+    this.#parts.activity.accepted(addressee.route.name)
     if (sealing !== undefined) intake.deviceKeySeen(addressee.route, sealing.key)
     return 'stored'
   }

@@ -1,4 +1,5 @@
 /** Devices that are turned away before the store is asked of them: what is counted and logged of each, and what their homeserver is told. */
+import type { UnknownApps } from '../activity/unknown-apps.ts'
 import type { OpenRoute } from '../config/routes.ts'
 import type { Log } from '../core/log.ts'
 import { Throttle } from '../core/throttle.ts'
@@ -9,6 +10,7 @@ export type NothingStored = 'rejected' | 'skipped'
 
 interface TurnedAwayParts {
   readonly metrics: Pick<IntakeMetrics, 'unknownApp' | 'deviceSkipped'>
+  readonly unknownApps: UnknownApps
   readonly log: Log
   readonly nowMs: () => number
 }
@@ -28,9 +30,10 @@ export class TurnedAway {
   }
 
   /** `answer`: the setting unknown_app. */
-  unknownApp(answer: 'drop' | 'reject'): NothingStored {
-    const { metrics, log } = this.#parts
+  unknownApp(appId: string, answer: 'drop' | 'reject'): NothingStored {
+    const { metrics, unknownApps, log, nowMs } = this.#parts
     metrics.unknownApp()
+    unknownApps.note(appId, nowMs())
     if (this.#unknownAppWarnings.allows())
       log.warn('A homeserver pushes to an app_id that is not configured', { answer })
     return answer === 'reject' ? 'rejected' : 'skipped'

@@ -12,6 +12,17 @@ export const deadLetterFilterSchema = Type.Object(
 )
 export type DeadLetterFilter = Static<typeof deadLetterFilterSchema>
 
+/** What is to be done with them. */
+export const deadLetterChangeSchema = Type.Object(
+  {
+    ...deadLetterFilterSchema.properties,
+    dryRun: Type.Optional(Type.Boolean({ description: 'Only count those that it would be.' })),
+  },
+  closed,
+)
+export const retriedSchema = Type.Object({ retried: Type.Integer({ minimum: 0 }) }, closed)
+export const droppedSchema = Type.Object({ dropped: Type.Integer({ minimum: 0 }) }, closed)
+
 /** A delivery that was given up; what it holds stays sealed. Times in epoch ms. */
 export const deadLetterSchema = Type.Object({
   id: Type.String(),
@@ -22,10 +33,44 @@ export const deadLetterSchema = Type.Object({
   diedAtMs: Type.Integer(),
 })
 export type DeadLetter = Static<typeof deadLetterSchema>
+export const deadLettersSchema = Type.Object({ dead: Type.Array(deadLetterSchema) }, closed)
 
 /** `confirm`: the pushkeys are dead. `discard`: they were called dead by mistake. */
 export const verdictSchema = Type.Enum(['confirm', 'discard'])
 export type Verdict = Static<typeof verdictSchema>
+export const releaseSchema = Type.Object({ app: Type.String(), verdict: verdictSchema }, closed)
+export const releasedSchema = Type.Object(
+  { released: Type.Integer({ minimum: 0, description: 'Windows of time whose rejections were released.' }) },
+  closed,
+)
+
+/** Apps whose rejections are held back, and since when. Times in epoch ms. */
+export const suspectedSchema = Type.Object(
+  {
+    suspected: Type.Array(
+      Type.Object(
+        {
+          app: Type.String(),
+          windows: Type.Array(
+            Type.Object(
+              {
+                sinceMs: Type.Integer(),
+                untilMs: Type.Optional(Type.Integer({ description: 'Absent while it lasts.' })),
+                isDiscarded: Type.Optional(
+                  Type.Boolean({ description: 'The operator said that these rejections are wrong.' }),
+                ),
+              },
+              closed,
+            ),
+          ),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+export type SuspectedApp = Static<typeof suspectedSchema>['suspected'][number]
 
 /** What there was of a device. */
 export const forgottenSchema = Type.Object({
@@ -41,18 +86,28 @@ export const forgottenSchema = Type.Object({
   unreadable: Type.Integer(),
 })
 export type Forgotten = Static<typeof forgottenSchema>
+export const forgottenAnswerSchema = Type.Object(
+  { forgotten: Type.Union([forgottenSchema, Type.Null()], { description: 'Null where no app is configured for it.' }) },
+  closed,
+)
+export const forgetSchema = Type.Object(
+  {
+    appId: Type.String(),
+    pushkey: Type.String(),
+    data: Type.Optional(
+      Type.Unsafe<JsonObject>(
+        Type.Object({}, { description: "The pusher's data: of Web Push it is a part of the device's address." }),
+      ),
+    ),
+  },
+  closed,
+)
 
 export interface ForgottenDevice {
   readonly appId: string
   readonly pushkey: Secret
   /** The pusher's data, which for Web Push is a part of the device's address. */
   readonly data: JsonObject
-}
-
-/** An app whose rejections are held back, and since when. */
-export interface SuspectedApp {
-  readonly app: string
-  readonly windows: readonly object[]
 }
 
 export interface Operator {

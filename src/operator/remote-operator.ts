@@ -1,11 +1,14 @@
 /** What an operator can do, asked of the running gateway through its admin API. */
-import Type, { type Static, type TSchema } from 'typebox'
+import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Secret } from '../core/secret.ts'
 import {
-  deadLetterSchema,
-  forgottenSchema,
+  deadLettersSchema,
+  droppedSchema,
+  forgottenAnswerSchema,
   OperatorError,
+  releasedSchema,
+  retriedSchema,
   type DeadLetter,
   type DeadLetterFilter,
   type Forgotten,
@@ -14,40 +17,37 @@ import {
   type Verdict,
 } from './operator.ts'
 
+const API = '/api/v1'
+
 export class RemoteOperator implements Operator {
   readonly #url: string
   readonly #token: Secret
 
   /** `url`: of the admin port. */
   constructor(url: string, token: Secret) {
-    this.#url = url
+    this.#url = url + API
     this.#token = token
   }
 
   async listDead(filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
     const query = new URLSearchParams(Object.entries(filter).filter(([, value]) => value !== undefined))
-    const { dead } = await this.#ask(
-      `/api/dead?${query.toString()}`,
-      Type.Object({ dead: Type.Array(deadLetterSchema) }),
-    )
-    return dead
+    return (await this.#ask(`/dead?${query.toString()}`, deadLettersSchema)).dead
   }
 
   async retryDead(filter: DeadLetterFilter): Promise<number> {
-    return (await this.#ask('/api/dead/retry', Type.Object({ retried: Type.Integer() }), filter)).retried
+    return (await this.#ask('/dead/retry', retriedSchema, filter)).retried
   }
 
   async dropDead(filter: DeadLetterFilter): Promise<number> {
-    return (await this.#ask('/api/dead/drop', Type.Object({ dropped: Type.Integer() }), filter)).dropped
+    return (await this.#ask('/dead/drop', droppedSchema, filter)).dropped
   }
 
   async releaseSuspected(app: string, verdict: Verdict): Promise<number> {
-    return (await this.#ask('/api/rejections', Type.Object({ released: Type.Integer() }), { app, verdict })).released
+    return (await this.#ask('/rejections', releasedSchema, { app, verdict })).released
   }
 
   async forget({ appId, pushkey, data }: ForgottenDevice): Promise<Forgotten | undefined> {
-    const schema = Type.Object({ forgotten: Type.Union([forgottenSchema, Type.Null()]) })
-    const { forgotten } = await this.#ask('/api/forget', schema, { app_id: appId, pushkey: pushkey.reveal(), data })
+    const { forgotten } = await this.#ask('/forget', forgottenAnswerSchema, { appId, pushkey: pushkey.reveal(), data })
     return forgotten ?? undefined
   }
 

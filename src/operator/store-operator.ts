@@ -6,9 +6,9 @@ import type { Keyring } from '../core/keyring.ts'
 import { DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import { Deduplication } from '../memory/deduplication.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
-import { areSuspected, type RejectionGuard } from '../memory/rejection-guard.ts'
+import { areSuspected, type RejectionGuard, type SuspectedWindow } from '../memory/rejection-guard.ts'
 import { WakeUps } from '../memory/wake-ups.ts'
-import type * as contract from '../store/contract.ts'
+import * as contract from '../store/contract.ts'
 import type {
   DeadLetter,
   DeadLetterFilter,
@@ -53,6 +53,11 @@ export class StoreOperator implements Operator {
     return store.queue.retryDead(storeFilter(filter), nowMs() + maxAgeMs())
   }
 
+  async countDead(filter: DeadLetterFilter): Promise<number> {
+    const most = contract.DEAD_LETTERS_PER_ROUTE * (this.#parts.routes().all.length + 1)
+    return (await this.#parts.store.queue.listDead(storeFilter(filter), most)).length
+  }
+
   dropDead(filter: DeadLetterFilter): Promise<number> {
     return this.#parts.store.queue.dropDead(storeFilter(filter))
   }
@@ -63,7 +68,9 @@ export class StoreOperator implements Operator {
     const suspected = await Promise.all(
       routes().all.map(async ({ name, app }) => ({ app, windows: await guard.windows(name) })),
     )
-    return suspected.filter(({ windows }) => areSuspected(windows))
+    return suspected
+      .filter(({ windows }) => areSuspected(windows))
+      .map(({ app, windows }) => ({ app, windows: windows.map(shownWindow) }))
   }
 
   releaseSuspected(app: string, verdict: Verdict): Promise<number> {
@@ -101,6 +108,15 @@ export class StoreOperator implements Operator {
       deadLetters: deadLetters.length,
       unreadable,
     }
+  }
+}
+
+/** What is undefined is left out. */
+function shownWindow({ sinceMs, untilMs, isDiscarded }: SuspectedWindow): SuspectedApp['windows'][number] {
+  return {
+    sinceMs,
+    ...(untilMs === undefined ? {} : { untilMs }),
+    ...(isDiscarded === undefined ? {} : { isDiscarded }),
   }
 }
 

@@ -31,7 +31,7 @@ export interface PartyDescription {
 export const PARTY_DESCRIPTIONS: Readonly<Record<Party, PartyDescription>> = {
   gateway_memory: {
     name: 'gateway (memory)',
-    kept: 'until the homeserver has its answer; what is passed on, until it is sent; of an address a keyed hash, for a minute, where http.limit_per_source is set',
+    kept: 'until the homeserver has its answer; what is passed on, until it is sent; of an address a keyed hash, for a minute, where http.limit_per_source is set; for the operator, until it ends, of the last 20 failures of each app the time, the reason and 8 digits of a keyed hash of the device, and up to 50 app_ids that are not configured',
   },
   store: { name: 'store (SQLite or Redis)', kept: 'as the list of what is kept says' },
   log: { name: 'log', kept: 'as long as the operator keeps logs' },

@@ -74,6 +74,12 @@ export const KEPT: readonly Kept[] = [
     why: 'The operator says whether it was a mistake',
   },
   {
+    what: 'which apps the operator has paused',
+    readable: 'the names of the apps, and since when',
+    lifetime: 'until they are resumed; at most a year',
+    why: 'What is to wait must wait after a restart, too',
+  },
+  {
     what: 'how much was ever stored; where the store is a Redis, also which apps there are, or were',
     readable:
       "SQLite: one count. Redis: the names of apps; of each, over how many hash tags it is spread and since when, counts, BullMQ's settings and the numbers of its last jobs",

@@ -180,13 +180,13 @@ describe('attack 12: failing pushes evict all dead letters and flood the log', (
     rig.answer = () => FAILED
     await rig.pushToKnown()
     await until('they are given up', async () => (await outcomeCount(rig, 'failed')) === KNOWN.length)
-    const ids = async (): Promise<readonly string[]> => idsIn((await rig.gateway.admin('/api/dead')).json)
+    const ids = async (): Promise<readonly string[]> => idsIn((await rig.gateway.admin('/api/v1/dead')).json)
     const known = await ids()
     const startedMs = Date.now()
     await pushToStrangers(rig, 11_000)
     await until('all are given up', async () => (await outcomeCount(rig, 'failed')) === KNOWN.length + 11_000)
     const seconds = (Date.now() - startedMs) / 1000
-    for (const id of known) expect(idsIn((await rig.gateway.admin(`/api/dead?id=${id}`)).json)).toEqual([id])
+    for (const id of known) expect(idsIn((await rig.gateway.admin(`/api/v1/dead?id=${id}`)).json)).toEqual([id])
     expect(said(rig.gateway, '"A delivery was given up"')).toBeLessThanOrEqual(seconds + 3)
     expect((await rig.left()).deadLetters).toBeLessThan(7000)
   })

@@ -210,7 +210,7 @@ async function nonsense(gateway: GatewayProcess): Promise<readonly string[]> {
   const responses = await Promise.all(asked)
   expect(responses.map(({ status }) => status)).toEqual([200, 400, 400, 400, 400, 413, 400, 413, 400, 405, 404, 404])
   // The admin API may repeat to the operator what it was asked; the log may not.
-  await gateway.admin(`/api/dead?reason=${tokenOf('unknown')}`)
+  await gateway.admin(`/api/v1/dead?reason=${tokenOf('unknown')}`)
   await gateway.admin(`/${tokenOf('unknown')}`)
   return Promise.all(responses.map((response) => response.text()))
 }

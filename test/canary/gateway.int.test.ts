@@ -18,6 +18,8 @@ const PARTY_OF: Readonly<Record<Sink, Party | undefined>> = {
   'the log and the error output': 'log',
   'the metrics and the readiness': 'metrics',
   'the dead letters of the admin API': undefined,
+  // It names devices as the log does.
+  'what the admin API says of the gateway': 'log',
   'hushgate dead list': undefined,
   'the store while deliveries wait in it': 'store',
   'the store in the end': 'store',

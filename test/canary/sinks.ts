@@ -12,6 +12,7 @@ export type Sink =
   | 'the log and the error output'
   | 'the metrics and the readiness'
   | 'the dead letters of the admin API'
+  | 'what the admin API says of the gateway'
   | 'hushgate dead list'
   | 'the store while deliveries wait in it'
   | 'the store in the end'
@@ -22,6 +23,7 @@ export function sinksOf(store: StoreName): Sink[] {
     'the log and the error output',
     'the metrics and the readiness',
     'the dead letters of the admin API',
+    'what the admin API says of the gateway',
     'hushgate dead list',
     'the store while deliveries wait in it',
     'the store in the end',
@@ -55,7 +57,10 @@ export function observe(
     try {
       await drive(gateway, look)
       await look()
-      add('the dead letters of the admin API', await gateway.admin('/api/dead'))
+      add('the dead letters of the admin API', await gateway.admin('/api/v1/dead'))
+      // But for unknown-apps, which tells what strangers made up.
+      for (const path of ['status', 'failures', 'config', 'rejections'])
+        add('what the admin API says of the gateway', await gateway.admin(`/api/v1/${path}`))
       add('hushgate dead list', await gateway.command('dead', 'list'))
       add('the log and the error output', await gateway.stop())
       add('the store in the end', await storedIn(gateway, redis))

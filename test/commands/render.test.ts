@@ -1,6 +1,7 @@
 /** `hushgate render` shows what the gateway sends: each message as it is printed, beside the one that the intake stores to be sent. */
 import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Activity } from '../../src/activity/activity.ts'
 import { render } from '../../src/commands/render.ts'
 import type { Config } from '../../src/config/config.ts'
 import { openRoutes } from '../../src/config/routes.ts'
@@ -59,7 +60,11 @@ beforeAll(async () => {
   config = await folder.load(`queue: { call_max_age: ${CALL_MAX_AGE_S}s }\napps:\n${apps.join('\n')}\n`)
   const routes = await openRoutes(config.routes, providers)
   const [metrics, log] = [new Metrics('0.0.0-test'), new RecordedLog()]
-  intake = new Intake({ ...store, encryptForDevice, metrics, log, nowMs: clock.nowMs }, routes, config)
+  intake = new Intake(
+    { ...store, activity: new Activity(clock.nowMs), encryptForDevice, metrics, log, nowMs: clock.nowMs },
+    routes,
+    config,
+  )
 })
 afterAll(async () => {
   await Promise.all([folder[Symbol.asyncDispose](), store[Symbol.asyncDispose]()])

@@ -1,6 +1,7 @@
 /** Senders and workers of the routes when the configuration changes: nothing is lost, sent twice, or left running. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { Activity } from '../../src/activity/activity.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { DeadLetterShare } from '../../src/delivery/dead-letter-share.ts'
@@ -41,6 +42,7 @@ beforeEach(async () => {
     deduplication: store.deduplication,
     deadLetterShare: new DeadLetterShare({ ...store, nowMs: clock.nowMs }),
     metrics: new Metrics('0.0.0-test').delivery,
+    activity: new Activity(clock.nowMs),
     log,
     nowMs: clock.nowMs,
     random: () => 0,

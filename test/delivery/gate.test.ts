@@ -10,6 +10,7 @@ function start() {
   const timers: { delayMs: number; action: () => void; cancelled: boolean }[] = []
   const gate = new Gate({
     set: (next) => log.push(next),
+    nowMs: () => 1000,
     onPaused: (reason) => log.push(`waits for ${reason}`),
     onBlocked: (reason) => log.push(reason === undefined ? 'works again' : `blocked by ${reason}`),
     after: (delayMs, action) => {

@@ -1,6 +1,7 @@
 /** What a worker does with each delivery that is handed out: whether it is sent, what becomes of it then, what is counted and logged. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Activity } from '../../src/activity/activity.ts'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
 import { shortHash } from '../../src/core/identities.ts'
@@ -61,6 +62,7 @@ beforeEach(() => {
     deduplication: store.deduplication,
     deadLetterShare: new DeadLetterShare({ ...store, nowMs: clock.nowMs }),
     metrics: metrics.delivery,
+    activity: new Activity(clock.nowMs),
     log,
     nowMs: clock.nowMs,
     random: () => 0,

@@ -37,25 +37,28 @@ const LIFETIMES_MS: readonly (readonly [key: RegExp, lifetimeMs: number])[] = [
   [/:memory:known-since:/, 30 * DAY_MS],
   [/:breaker:(?:attempted|rejected):/, 6 * 60_000],
   [/:breaker:windows:/, 30 * DAY_MS],
+  [/:memory:paused$/, 365 * DAY_MS],
   [/\}:dead:(?:deaths|facts|sealed)$/, 7 * DAY_MS],
 ]
 
-const ALL = ['breaker', 'dead', 'dead letter', 'delivery', 'event', 'known', 'known-since', 'latest', 'wake']
+const ALL = ['breaker', 'dead', 'dead letter', 'delivery', 'event', 'known', 'known-since', 'latest', 'paused', 'wake']
 const WITHOUT_WAKE = ALL.filter((word) => word !== 'wake')
-const OF_DEVICES = ['breaker', 'known', 'known-since']
+const OF_DEVICES = ['breaker', 'known', 'known-since', 'paused']
 /** After so many days this is left. What waits is given up when it has expired, and that is 7 days more. */
 const STAGES: readonly (readonly [days: number, left: readonly string[]])[] = [
   [0, ALL],
   [0.02, WITHOUT_WAKE],
   [0.05, WITHOUT_WAKE.filter((word) => word !== 'dead')],
   [0.99, WITHOUT_WAKE.filter((word) => word !== 'dead')],
-  [1.01, ['breaker', 'dead letter', 'known', 'known-since']],
-  [7.99, ['breaker', 'dead letter', 'known', 'known-since']],
+  [1.01, ['breaker', 'dead letter', 'known', 'known-since', 'paused']],
+  [7.99, ['breaker', 'dead letter', 'known', 'known-since', 'paused']],
   [8.03, OF_DEVICES],
   [28.99, OF_DEVICES],
   // They end with a day: perhaps not yet.
-  [29.99, restOfDay() > 0.99 * DAY_MS ? OF_DEVICES : ['breaker', 'known-since']],
-  [30.01, []],
+  [29.99, restOfDay() > 0.99 * DAY_MS ? OF_DEVICES : ['breaker', 'known-since', 'paused']],
+  [30.01, ['paused']],
+  [364.99, ['paused']],
+  [365.01, []],
 ]
 
 function restOfDay(): number {
@@ -78,7 +81,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-/** Sent, given up, dead, a badge, enough dead ones for the breaker; and of two apps what waits: the one is blocked, the other asked to come back later. */
+/** Sent, given up, dead, a badge, enough dead ones for the breaker, an app that is paused; and of two apps what waits: the one is blocked, the other asked to come back later. */
 async function busyDay(gateway: TestGateway): Promise<void> {
   const dying = Array.from({ length: 21 }, () => newPushkey('rUnregistered'))
   const pushkeys = [newPushkey(), newPushkey('s400.rBadMessageId'), ...dying].map(({ apns }) => apns)
@@ -107,6 +110,7 @@ async function busyDay(gateway: TestGateway): Promise<void> {
       metricValue(metrics, 'hushgate_push_service_refusals_total', { app: ANDROID, outcome: 'retry' }) ?? 0
     return metricValue(metrics, 'hushgate_app_blocked', { app: IOS }) === 1 && retries > 0
   })
+  expect((await gateway.admin('/api/v1/pause', { app: IOS })).status).toBe(200)
 }
 
 /** The store alone, beside the worker of an app that is blocked; closed when `isSwept` says that it has cleared away. */

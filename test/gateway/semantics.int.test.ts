@@ -110,7 +110,7 @@ describe.each(STORES)('on %s', (store) => {
       await services.waitFor(token, 1)
       clockMs = Date.now() + DAY_MS
       await givenUp(1)
-      expect((await gateway.admin('/api/dead')).json).toMatchObject({
+      expect((await gateway.admin('/api/v1/dead')).json).toMatchObject({
         dead: [{ app: IOS, reason: expect.stringMatching(/^expired/) }],
       })
     })
@@ -215,22 +215,24 @@ describe.each(STORES)('on %s', (store) => {
       if (key === undefined) throw new Error('no key')
       await push(key)
       await settled(IOS, 'delivered', 1)
-      await gateway.admin('/api/rejections', { app: IOS, verdict: 'confirm' })
+      await gateway.admin('/api/v1/rejections', { app: IOS, verdict: 'confirm' })
       expect((await push(key)).json).toEqual({ rejected: [] })
     })
 
     it('reports them once the operator confirms', async () => {
       const [key] = await trip()
-      expect((await gateway.admin('/api/rejections', { app: IOS, verdict: 'confirm' })).json).toEqual({ released: 1 })
+      expect((await gateway.admin('/api/v1/rejections', { app: IOS, verdict: 'confirm' })).json).toEqual({
+        released: 1,
+      })
       expect(key && (await push(key)).json).toEqual({ rejected: [key?.apns] })
       expect(await suspected()).toBe(0)
     })
 
     it('forgets them when the operator discards them', async () => {
       const [key] = await trip()
-      await gateway.admin('/api/rejections', { app: IOS, verdict: 'discard' })
+      await gateway.admin('/api/v1/rejections', { app: IOS, verdict: 'discard' })
       expect(key && (await push(key)).json).toEqual({ rejected: [] })
-      expect((await gateway.admin('/api/rejections')).json).toEqual({ suspected: [] })
+      expect((await gateway.admin('/api/v1/rejections')).json).toEqual({ suspected: [] })
     })
 
     it('stays quiet when more pushkeys live', async () => {
@@ -369,7 +371,7 @@ describe.each(STORES)('on %s', (store) => {
     it('that may not be tried again before its time is over is not kept: a newer one will tell', async () => {
       await gateway.notify({ counts: { unread: 5 }, ...ios(newPushkey('s503.a100000').apns) })
       await settled(IOS, 'expired', 1)
-      expect((await gateway.admin('/api/dead')).json).toEqual({ dead: [] })
+      expect((await gateway.admin('/api/v1/dead')).json).toEqual({ dead: [] })
     })
 
     it('that a homeserver repeats has the same name at the push service', async () => {
@@ -446,12 +448,12 @@ describe.each(STORES)('on %s', (store) => {
       await gateway.notify({ ...event(), ...ios(apns) })
       await givenUp(1)
       expect((await gateway.notify({ ...event(), ...ios(newPushkey().apns) })).json).toEqual({ rejected: [] })
-      const list = await gateway.admin('/api/dead')
+      const list = await gateway.admin('/api/v1/dead')
       expect(list.json).toMatchObject({ dead: [{ app: IOS, reason: 'BadMessageId', attempts: 1 }] })
-      expect((await gateway.admin('/api/dead/retry', { app: IOS })).json).toEqual({ retried: 1 })
+      expect((await gateway.admin('/api/v1/dead/retry', { app: IOS })).json).toEqual({ retried: 1 })
       await services.waitFor(token, 1, 200)
-      expect((await gateway.admin('/api/dead')).json).toEqual({ dead: [] })
-      expect((await gateway.admin('/api/dead/drop', {})).json).toEqual({ dropped: 0 })
+      expect((await gateway.admin('/api/v1/dead')).json).toEqual({ dead: [] })
+      expect((await gateway.admin('/api/v1/dead/drop', {})).json).toEqual({ dropped: 0 })
     })
   })
 })

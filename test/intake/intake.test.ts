@@ -1,6 +1,7 @@
 /** What the intake does with a notification: what it stores, what it rejects, what it leaves out, and when it refuses all of it. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Activity } from '../../src/activity/activity.ts'
 import { Routes, type OpenRoute } from '../../src/config/routes.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
 import { TEST_PUSH } from '../../src/core/push.ts'
@@ -56,6 +57,7 @@ beforeAll(async () => {
     known,
     identities,
     encryptForDevice,
+    activity: new Activity(clock.nowMs),
     metrics,
     log,
     nowMs: clock.nowMs,

@@ -1,6 +1,7 @@
 /** A request for many devices, which only a stranger sends: what it may cost everybody else, and what becomes of it where it cannot be finished. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Activity } from '../../src/activity/activity.ts'
 import { Routes, type OpenRoute } from '../../src/config/routes.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
 import { encryptForDevice } from '../../src/intake/encrypt-for-device.ts'
@@ -41,6 +42,7 @@ beforeAll(async () => {
     known,
     identities,
     encryptForDevice,
+    activity: new Activity(clock.nowMs),
     metrics: new Metrics('0.0.0-test'),
     log: new RecordedLog(),
     nowMs: clock.nowMs,

@@ -1,0 +1,147 @@
+/** What an operator can ask of a running gateway, and only of that: how each app does, what failed lately, what it works with, and to pause an app. */
+import type { Activity, Failure } from '../activity/activity.ts'
+import type { UnknownApp } from '../activity/unknown-apps.ts'
+import type { Config } from '../config/config.ts'
+import type { OpenRoute, Routes } from '../config/routes.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Log } from '../core/log.ts'
+import type { Pauses } from '../memory/pauses.ts'
+import { areSuspected, type RejectionGuard } from '../memory/rejection-guard.ts'
+import type { Store } from '../store/contract.ts'
+import { runningConfig } from './running-config.ts'
+import type { AppStatus, Failures, Paused, Status } from './status.ts'
+
+/** Whether a route's deliveries are handed out, as the process that delivers knows. */
+interface GateStatus {
+  readonly state: 'open' | 'held' | 'blocked'
+  readonly reason?: string | undefined
+  readonly sinceMs?: number | undefined
+}
+
+export interface GatewayOperatorParts {
+  readonly version: string
+  readonly role: Status['role']
+  readonly store: Pick<Store, 'queue' | 'health'>
+  readonly guard: RejectionGuard
+  readonly activity: Activity
+  readonly pauses: Pauses
+  readonly log: Log
+  readonly nowMs: () => number
+  /** What is so at the moment. */
+  readonly routes: () => Routes
+  readonly config: () => Config
+  readonly configuration: () => Status['configuration']
+  readonly readiness: () => { readonly isReady: boolean; readonly reasons: readonly string[] }
+  /** By the name of a route; undefined where this process does not deliver. */
+  readonly gateStatus: (route: string) => GateStatus | undefined
+  readonly credentialExpiresAtMs: (route: string) => number | undefined
+}
+
+const DAY_MS = 24 * 3600_000
+
+export class GatewayOperator {
+  readonly #parts: GatewayOperatorParts
+  readonly #startedAtMs: number
+
+  constructor(parts: GatewayOperatorParts) {
+    this.#parts = parts
+    this.#startedAtMs = parts.nowMs()
+  }
+
+  async status(): Promise<Status> {
+    const { version, role, store, pauses, nowMs, routes, config, configuration, readiness } = this.#parts
+    const { writable, fit, dangers, fill } = store.health()
+    const { isReady, reasons } = readiness()
+    // Another process may have paused one.
+    const paused = await pauses.read().catch(() => pauses.paused)
+    return {
+      version,
+      role,
+      startedAtMs: this.#startedAtMs,
+      nowMs: nowMs(),
+      isReady,
+      reasons: [...reasons],
+      configuration: configuration(),
+      store: { kind: config().store.kind, isWritable: writable, isFit: fit, dangers: [...dangers], fill },
+      apps: await Promise.all(routes().all.map((route) => this.#appStatus(route, paused.get(route.name)))),
+    }
+  }
+
+  /** Of one app, or of all; the newest first. */
+  failures(app?: string): Failures {
+    const { activity, routes } = this.#parts
+    const failures = routes()
+      .all.filter((route) => app === undefined || route.app === app)
+      .flatMap((route) =>
+        activity.failuresOf(route.name).map(({ device, attempt, isFinal, ...failure }) => ({
+          app: route.app,
+          provider: route.provider,
+          device,
+          attempt,
+          ...shownFailure(failure),
+          isFinal,
+        })),
+      )
+    return { failures: failures.sort((one, other) => other.atMs - one.atMs) }
+  }
+
+  unknownApps(): readonly UnknownApp[] {
+    return this.#parts.activity.unknownApps.list()
+  }
+
+  configuration(): JsonObject {
+    return runningConfig(this.#parts.config())
+  }
+
+  /** Holds the deliveries of an app in every process, until it is resumed; also over a restart. Undefined where no app is configured under this name. */
+  async setPaused({ app, isPaused }: Paused): Promise<Paused | undefined> {
+    const { pauses, log, routes } = this.#parts
+    const names = routes()
+      .all.filter((route) => route.app === app)
+      .map(({ name }) => name)
+    if (names.length === 0) return undefined
+    await pauses.set(names, isPaused)
+    log.info(isPaused ? 'The operator paused an app: its deliveries wait' : 'The operator resumed an app', { app })
+    return { app, isPaused }
+  }
+
+  async #appStatus({ name, app, provider }: OpenRoute, pausedSinceMs: number | undefined): Promise<AppStatus> {
+    const { store, guard, activity, nowMs, gateStatus, credentialExpiresAtMs } = this.#parts
+    const [queue, windows] = await Promise.all([
+      store.queue.depth(name).catch(() => null),
+      guard.windows(name).catch(() => undefined),
+    ])
+    const { lastDeliveredAtMs = null, lastFailure, delayMs = null, lastHour, ...rates } = activity.of(name)
+    const gate = gateStatus(name)
+    const expiresAtMs = credentialExpiresAtMs(name)
+    return {
+      app,
+      provider,
+      state: pausedSinceMs === undefined ? (gate?.state ?? 'unknown') : 'paused',
+      sinceMs: pausedSinceMs ?? gate?.sinceMs ?? null,
+      reason: gate?.reason ?? null,
+      lastDeliveredAtMs,
+      lastFailure: lastFailure === undefined ? null : shownFailure(lastFailure),
+      ...rates,
+      delayMs,
+      queue: queue === null ? null : queueOf(queue),
+      credentialExpiresAtMs: expiresAtMs ?? null,
+      credentialDaysLeft: expiresAtMs === undefined ? null : Math.floor((expiresAtMs - nowMs()) / DAY_MS),
+      isSuspected: windows === undefined ? null : areSuspected(windows),
+      lastHour: {
+        accepted: [...lastHour.accepted],
+        delivered: [...lastHour.delivered],
+        failed: [...lastHour.failed],
+        retried: [...lastHour.retried],
+      },
+    }
+  }
+}
+
+function shownFailure({ atMs, result, reason }: Pick<Failure, 'atMs' | 'result' | 'reason'>) {
+  return { atMs, result, reason: reason ?? null }
+}
+
+function queueOf({ waiting, delayed, active, dead, oldestAgeMs }: NonNullable<AppStatus['queue']>) {
+  return { waiting, delayed, active, dead, oldestAgeMs }
+}
