@@ -91,24 +91,28 @@ export async function startFuzzedGateway(): Promise<FuzzedGateway> {
   }
 }
 
-/** The samples of the simulators, each of them and each mode of privacy once. */
+/** The samples of the simulators, with each mode of privacy. */
 function appsOf(samples: Readonly<Record<string, object>>): object {
   const { 'com.example.ios': ios, 'com.example.android': android } = samples
+  const web = {
+    type: 'webpush',
+    vapid_private_key_file: 'vapid.pem',
+    vapid_subject: 'mailto:ops@example.org',
+    privacy: 'full',
+    // So that nothing is asked outside of this machine.
+    allowed_endpoints: ['localhost', '127.0.0.1'],
+    allow_private_endpoints: ['localhost', '127.0.0.1'],
+    ca_file: 'web-ca.pem',
+  }
   return {
+    // As docs/openapi.json names them.
+    'com.example.ios': ios,
+    'com.example.web': web,
     'fuzz.ios': { ...ios, default_payload_allow: ['cs', 'aps.alert.loc-args', '__proto__', 'constructor'] },
     'fuzz.android': android,
     'fuzz.full': { ...ios, privacy: 'full' },
     'fuzz.ids': { ...android, privacy: 'event_id_only', badge_pushes: 'send', payload_style: 'hedwig' },
-    'fuzz.web': {
-      type: 'webpush',
-      vapid_private_key_file: 'vapid.pem',
-      vapid_subject: 'mailto:ops@example.org',
-      privacy: 'full',
-      // So that nothing is asked outside of this machine.
-      allowed_endpoints: ['localhost', '127.0.0.1'],
-      allow_private_endpoints: ['localhost', '127.0.0.1'],
-      ca_file: 'web-ca.pem',
-    },
+    'fuzz.web': web,
   }
 }
 

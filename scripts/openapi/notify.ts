@@ -16,7 +16,11 @@ const ANYWHERE = { 400: error(['M_UNRECOGNIZED'], 'The path cannot be read, or t
 const DEVICE = {
   type: 'object',
   properties: {
-    app_id: { type: 'string', description: 'Which app of the configuration it is, exactly or by a glob.' },
+    app_id: {
+      type: 'string',
+      description: 'Which app of the configuration it is, exactly or by a glob.',
+      examples: ['com.example.ios'],
+    },
     pushkey: { type: 'string', description: 'The address of the device at its push service.' },
     pushkey_ts: { description: 'When the pushkey was last changed; seconds since 1970.' },
     data: {
@@ -160,7 +164,7 @@ export function notifyPaths(): Paths {
         operationId: 'getVapidKey',
         tags,
         summary: 'The key that a web app subscribes with',
-        parameters: [{ name: 'appId', in: 'path', required: true, schema: text }],
+        parameters: [{ name: 'appId', in: 'path', required: true, schema: { ...text, examples: ['com.example.web'] } }],
         responses: {
           200: json('The applicationServerKey.', { type: 'object', properties: { vapid: text }, required: ['vapid'] }),
           ...ANYWHERE,

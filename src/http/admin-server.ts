@@ -4,6 +4,7 @@ import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import { StoreUnavailableError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Secret } from '../core/secret.ts'
+import { createAllowedMethods } from './allowed-methods.ts'
 import { refuseExpectations } from './answers.ts'
 import { API, API_PREFIX, type Operators } from './api.ts'
 import { createHostCheck, isFromPage } from './browser-checks.ts'
@@ -79,18 +80,14 @@ function refuse(reply: FastifyReply, statusCode: number, error: string): Fastify
   return reply.code(statusCode).send({ error })
 }
 
-/** In place of Fastify's own answer, which repeats the path. To be called before there are routes. */
+/** In place of Fastify's own answers, which repeat the path, or ask for a body first. To be called before there are routes. */
 function refuseUnknown(server: FastifyInstance): void {
-  const methods = new Map<string, string>()
-  server.addHook('onRoute', ({ url, method }) => {
-    const before = methods.get(url)
-    methods.set(url, [...(before === undefined ? [] : [before]), method].flat().join(', '))
-  })
-  server.setNotFoundHandler((request, reply) => {
-    const [path = ''] = request.url.split('?', 1)
-    const allowed = methods.get(path)
-    if (allowed === undefined) return refuse(reply, 404, 'There is nothing at this path')
-    return refuse(reply.header('allow', allowed), 405, 'This method is not allowed here')
+  const allowedMethods = createAllowedMethods(server)
+  server.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return
+    const allowed = allowedMethods(request.url)
+    if (allowed === undefined) await refuse(reply, 404, 'There is nothing at this path')
+    else await refuse(reply.header('allow', allowed), 405, 'This method is not allowed here')
   })
 }
 

@@ -89,7 +89,7 @@ function check(schema: TSchema, value: unknown, what: 'query' | 'body'): void {
 }
 
 const ofApp = Type.Object(
-  { app: Type.String({ description: 'As it is configured.' }) },
+  { app: Type.String({ description: 'As it is configured.', examples: ['com.example.ios'] }) },
   { additionalProperties: false },
 )
 const failuresQuery = Type.Partial(ofApp, { additionalProperties: false })

@@ -9,6 +9,7 @@ import type { Intake } from '../intake/intake.ts'
 import type { IntakeMetrics } from '../metrics/intake-metrics.ts'
 import { PAGE_HEADERS, privacyPage } from '../privacy/page.ts'
 import { privacyStatement, type StatementInput } from '../privacy/statement.ts'
+import { createAllowedMethods } from './allowed-methods.ts'
 import { answerError, refuseExpectations, refuseOnSocket } from './answers.ts'
 import { Bodies, BodyError, type BodyLimits } from './bodies.ts'
 import type { Entrance } from './doors.ts'
@@ -138,12 +139,11 @@ function answerErrors(server: FastifyInstance, { log, nowMs }: NotifyServerParts
     log.error('A request failed', error)
     return answerError(reply, 500, 'M_UNKNOWN', 'Internal server error')
   })
+  const allowedMethods = createAllowedMethods(server)
   server.setNotFoundHandler((request, reply) => {
-    const [path = ''] = request.url.split('?', 1)
-    const isKnownPath = [NOTIFY_PATH, '/health', '/', PRIVACY_PATH].includes(path) || path.startsWith(VAPID_PATH)
-    if (isKnownPath && request.method !== 'GET')
-      return answerError(reply, 405, 'M_UNRECOGNIZED', 'This method is not allowed here')
-    return answerError(reply, 404, 'M_UNRECOGNIZED', NOTHING_HERE)
+    const allowed = allowedMethods(request.url)
+    if (allowed === undefined) return answerError(reply, 404, 'M_UNRECOGNIZED', NOTHING_HERE)
+    return answerError(reply.header('allow', allowed), 405, 'M_UNRECOGNIZED', 'This method is not allowed here')
   })
 }
 

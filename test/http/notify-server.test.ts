@@ -129,6 +129,8 @@ describe('a wrong request', () => {
       status,
       { errcode: 'M_UNRECOGNIZED', error: expect.any(String) },
     ])
+    // Which methods there are (RFC 9110 §15.5.6).
+    expect(response.headers.get('allow')?.split(', ').includes('GET')).toBe(status === 405 ? true : undefined)
   })
 
   it.each([

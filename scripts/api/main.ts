@@ -1,0 +1,66 @@
+/**
+ * `npm run test:api`: Schemathesis asks both ports of a gateway, in a process of its own, what docs/openapi.json says can be asked, and things that it says
+ * cannot. Fails where an answer is 5xx or not as the file has it.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startFuzzedGateway } from '../fuzz/gateway.ts'
+import { installPackages } from '../install-python.ts'
+import { TAGS } from '../openapi/document.ts'
+import { openapiFile } from '../write-openapi.ts'
+
+const PACKAGES = ['schemathesis==4.32.5', 'hypothesis==6.170.17']
+const SEED = 20_261_129
+/** Of each operation, beside those that cover each parameter. */
+const EXAMPLES = 40
+/** A command that ends nowhere is ended. */
+const LONGEST_MS = 110_000
+
+const { values } = parseArgs({
+  options: { examples: { type: 'string', default: String(EXAMPLES) }, seed: { type: 'string', default: String(SEED) } },
+})
+
+/** A type that is wrong counts as absent there. */
+const LENIENT = ['--exclude-checks', 'negative_data_rejection']
+
+interface Port {
+  readonly tag: string
+  readonly url: URL
+  /** Further options of Schemathesis. */
+  readonly options: readonly string[]
+}
+
+async function main(): Promise<void> {
+  const python = installPackages('schemathesis', PACKAGES)
+  await using gateway = await startFuzzedGateway()
+  const signal = AbortSignal.timeout(LONGEST_MS)
+  const token = ['--header', `Authorization: Bearer ${gateway.places.token}`]
+  const ports: readonly Port[] = [
+    { tag: TAGS.notify, url: gateway.notify, options: LENIENT },
+    { tag: TAGS.admin, url: gateway.admin, options: token },
+  ]
+  for (const port of ports) if (!(await ask(dirname(python), port, signal))) process.exitCode = 1
+  for (const fault of await gateway.stop()) {
+    console.log(`Failed: ${fault}`)
+    process.exitCode = 1
+  }
+}
+
+/** Resolves with whether all is well. What it tried and found it prints itself. `folder`: where its program is, and what it leaves behind. */
+async function ask(folder: string, { tag, url, options }: Port, signal: AbortSignal): Promise<boolean> {
+  const bounds = ['--seed', values.seed, '--max-examples', values.examples]
+  const args = ['run', openapiFile, '--url', url.href, '--include-tag', tag, '--checks', 'all', ...bounds, ...options]
+  const child = spawn(join(folder, 'st'), args, {
+    cwd: folder,
+    stdio: 'inherit',
+    // Without a proxy that is named in ours.
+    env: { PATH: process.env['PATH'], NO_COLOR: process.env['NO_COLOR'] },
+    signal,
+  })
+  const [code] = await once(child, 'close')
+  return code === 0
+}
+
+await main()
