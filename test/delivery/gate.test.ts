@@ -7,10 +7,11 @@ const WAIT: Outcome = { kind: 'retry', reason: '503', scope: 'app', ambiguous: f
 
 function start() {
   const log: string[] = []
+  let nowMs = 0
   const timers: { delayMs: number; action: () => void; cancelled: boolean }[] = []
   const gate = new Gate({
     set: (next) => log.push(next),
-    nowMs: () => 1000,
+    nowMs: () => (nowMs += 1000),
     onPaused: (reason) => log.push(`waits for ${reason}`),
     onBlocked: (reason) => log.push(reason === undefined ? 'works again' : `blocked by ${reason}`),
     after: (delayMs, action) => {
@@ -174,5 +175,51 @@ describe('the gate of a route', () => {
     const { gate, log, pending } = start()
     gate.onOutcome(outcome)
     expect([log, pending()]).toEqual([[], []])
+  })
+
+  it('says since when it is not open, and why, in the word of the push service', () => {
+    const { gate, fire } = start()
+    expect(gate.status).toEqual({ state: 'open' })
+    gate.onOutcome(WAIT)
+    expect(gate.status).toEqual({ state: 'held', reason: '503', sinceMs: 1000 })
+    // The next one is about something else: it began then.
+    gate.onOutcome(BLOCKED)
+    expect(gate.status).toEqual({ state: 'blocked', reason: 'InvalidProviderToken', sinceMs: 2000 })
+    // Still the same trouble, whatever else is answered meanwhile.
+    fire()
+    gate.onOutcome(BLOCKED)
+    gate.onOutcome(WAIT)
+    expect(gate.status).toEqual({ state: 'blocked', reason: 'InvalidProviderToken', sinceMs: 2000 })
+    gate.onOutcome({ kind: 'delivered' })
+    expect(gate.status).toEqual({ state: 'open' })
+  })
+
+  it('hands out nothing while the operator pauses it, not even a probe', () => {
+    const { gate, log, fire } = start()
+    gate.onOutcome(BLOCKED)
+    gate.setPaused(true)
+    gate.setPaused(true)
+    fire()
+    gate.probeNow()
+    fire()
+    expect(log).toEqual(['closed', 'blocked by InvalidProviderToken', 'closed'])
+    gate.setPaused(false)
+    expect(log.at(-1)).toBe('one')
+  })
+
+  it('is after a pause as it has become meanwhile', () => {
+    const blocked = start()
+    blocked.gate.setPaused(true)
+    blocked.gate.onOutcome(BLOCKED)
+    blocked.gate.setPaused(false)
+    expect(blocked.log.at(-1)).toBe('closed')
+
+    const works = start()
+    works.gate.onOutcome(BLOCKED)
+    works.gate.setPaused(true)
+    works.gate.onOutcome({ kind: 'delivered' })
+    expect(works.log).not.toContain('open')
+    works.gate.setPaused(false)
+    expect(works.log.at(-1)).toBe('open')
   })
 })
