@@ -3,7 +3,6 @@
  * cannot. Fails where an answer is 5xx or not as the file has it.
  */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startFuzzedGateway } from '../fuzz/gateway.ts'
@@ -15,7 +14,7 @@ const PACKAGES = ['schemathesis==4.32.5', 'hypothesis==6.170.17']
 const SEED = 20_261_129
 /** Of each operation, beside those that cover each parameter. */
 const EXAMPLES = 40
-/** A command that ends nowhere is ended. */
+/** It takes a quarter of that, for as many examples. */
 const LONGEST_MS = 110_000
 
 const { values } = parseArgs({
@@ -35,13 +34,15 @@ interface Port {
 async function main(): Promise<void> {
   const python = installPackages('schemathesis', PACKAGES)
   await using gateway = await startFuzzedGateway()
-  const signal = AbortSignal.timeout(LONGEST_MS)
+  const limitMs = LONGEST_MS * Math.max(1, Number(values.examples) / EXAMPLES)
+  const signal = AbortSignal.timeout(limitMs)
   const token = ['--header', `Authorization: Bearer ${gateway.places.token}`]
   const ports: readonly Port[] = [
     { tag: TAGS.notify, url: gateway.notify, options: LENIENT },
     { tag: TAGS.admin, url: gateway.admin, options: token },
   ]
   for (const port of ports) if (!(await ask(dirname(python), port, signal))) process.exitCode = 1
+  if (signal.aborted) console.log(`Failed: it was not done after ${Math.round(limitMs / 1000)} seconds`)
   for (const fault of await gateway.stop()) {
     console.log(`Failed: ${fault}`)
     process.exitCode = 1
@@ -59,8 +60,9 @@ async function ask(folder: string, { tag, url, options }: Port, signal: AbortSig
     env: { PATH: process.env['PATH'], NO_COLOR: process.env['NO_COLOR'] },
     signal,
   })
-  const [code] = await once(child, 'close')
-  return code === 0
+  // It is ended by the signal: told of above.
+  child.on('error', () => {})
+  return new Promise((resolve) => void child.once('close', (code) => resolve(code === 0)))
 }
 
 await main()
