@@ -93,6 +93,10 @@ function adminRequest(random: Random): Buffer {
     '/api/v1/dead/drop',
     '/api/v1/rejections',
     '/api/v1/forget',
+    '/api/v1/pause',
+    '/api/v1/resume',
+    '/api/v1/status',
+    '/api/v1/failures',
     '/api/v1/dead',
     '/readyz',
   ])
