@@ -4,7 +4,7 @@
  * it: a list of the packages that are in it (CycloneDX, which scanners of images read), and their licences. `--image`: without the Node that only the npm
  * package brings.
  */
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rolldown, type Plugin } from 'rolldown'
 import type { JsonObject } from '../src/core/json.ts'
@@ -190,6 +190,8 @@ const { version, devEngines, optionalDependencies }: Manifest = JSON.parse(
 )
 const lock: Lock = JSON.parse(readFileSync(join(CHECKOUT, 'package-lock.json'), 'utf8'))
 const packages = await bundle()
+// What the admin port serves as it is.
+cpSync(join(CHECKOUT, 'src/http/operations'), join(DIST, 'operations'), { recursive: true })
 const brought = process.argv.includes('--image') ? [] : nodesBesideIt()
 writeFileSync(join(DIST, 'main.js'), entry(devEngines.runtime.version.replace('>=', '')))
 chmodSync(join(DIST, 'main.js'), 0o755)

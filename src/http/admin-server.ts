@@ -1,4 +1,4 @@
-/** The admin port: health, metrics, and the operator's API (api.ts) behind a bearer token. Never to be reached from outside. */
+/** The admin port: health, metrics, the operations page, and the operator's API (api.ts) behind a bearer token. Never to be reached from outside. */
 import { timingSafeEqual, createHash } from 'node:crypto'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { StoreUnavailableError } from '../core/errors.ts'
@@ -7,7 +7,8 @@ import type { Secret } from '../core/secret.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import { refuseExpectations } from './answers.ts'
 import { API, API_PREFIX, type Operators } from './api.ts'
-import { createHostCheck, isFromPage } from './browser-checks.ts'
+import { createHostCheck, isFromForeignPage } from './browser-checks.ts'
+import { addOperationsPage } from './operations-page.ts'
 
 export interface Readiness {
   readonly isReady: boolean
@@ -69,6 +70,7 @@ export function createAdminServer(parts: AdminServerParts): FastifyInstance {
     const { contentType, text } = await metrics()
     return reply.type(contentType).send(text)
   })
+  addOperationsPage(server)
   void server.register((api, _options, done) => {
     addApi(api, token, operators)
     done()
@@ -96,7 +98,7 @@ function refuseBrowsers(server: FastifyInstance, { ownHost, allowedHosts }: Admi
   const isOurs = createHostCheck([ownHost, ...allowedHosts])
   server.addHook('onRequest', async (request, reply) => {
     const refusal = isOurs(request.headers.host) ? undefined : 'The header Host is not in admin.allowed_hosts'
-    const error = refusal ?? (isFromPage(request.headers) ? 'This is not for web pages' : undefined)
+    const error = refusal ?? (isFromForeignPage(request.headers) ? 'This is not for pages of other sites' : undefined)
     if (error !== undefined) await refuse(reply, 403, error)
   })
 }

@@ -18,10 +18,14 @@ export function createHostCheck(globs: readonly string[]): (host: string | undef
   }
 }
 
-/** Whether a browser asks for a page of another origin, or for one that says its own. Programs send neither header. */
-export function isFromPage(headers: IncomingHttpHeaders): boolean {
-  const site = headers['sec-fetch-site']
-  return headers.origin !== undefined || (site !== undefined && site !== 'none' && site !== 'same-origin')
+/**
+ * Whether a browser asks for a page that did not come from here. Programs send neither header. The scheme of an origin is left out of account, because a proxy
+ * before us may speak TLS; whether the host is ours is up to `createHostCheck`.
+ */
+export function isFromForeignPage({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  if (site !== undefined && site !== 'none' && site !== 'same-origin') return true
+  if (origin === undefined) return false
+  return !URL.canParse(origin) || !/^https?:/.test(origin) || new URL(origin).host !== host?.toLowerCase()
 }
 
 /** Without port, brackets, and the dot at the end of a name; undefined for what is no host. */

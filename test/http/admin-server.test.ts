@@ -1,7 +1,7 @@
 /** Who is let in to the admin port of a gateway. */
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { isFromPage } from '../../src/http/browser-checks.ts'
+import { isFromForeignPage } from '../../src/http/browser-checks.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { openConnection } from '../helpers/raw-http.ts'
 import { startPushServices, type PushServices } from '../helpers/push-services.ts'
@@ -62,8 +62,20 @@ describe('the admin port', () => {
     expect(await ask({ host: 'localhost', ...headers })).toBe(403)
   })
 
+  it.each([
+    [{ host: 'localhost:5001', origin: 'http://localhost:5001', 'sec-fetch-site': 'same-origin' }, 200],
+    // A proxy before it speaks TLS.
+    [{ host: 'hushgate.example.org', origin: 'https://hushgate.example.org' }, 200],
+    [{ host: 'localhost:5001', origin: 'http://localhost:5002' }, 403],
+    // The page has given its own name to our address.
+    [{ host: 'evil.example', origin: 'http://evil.example', 'sec-fetch-site': 'same-origin' }, 403],
+    [{ host: 'localhost:5001', origin: 'chrome-extension://localhost:5001' }, 403],
+  ])('answers its own page, and nobody else’s: %j → %i', async (headers, status) => {
+    expect(await ask(headers)).toBe(status)
+  })
+
   it('answers a person who types its address into a browser', () => {
-    expect(isFromPage({ 'sec-fetch-site': 'none' })).toBe(false)
+    expect(isFromForeignPage({ 'sec-fetch-site': 'none' })).toBe(false)
   })
 
   it.each(['/%zz', '/metrics%', `/${'x'.repeat(200)}%`])(

@@ -52,6 +52,8 @@ describe('the image', () => {
     expect(filesIn(join(root, 'app/dist')).filter((path) => !path.endsWith('.js'))).toEqual([
       'LICENSES.txt',
       'hushgate.cdx.json',
+      'operations/page.css',
+      'operations/page.html',
     ])
     expect(readFileSync(join(root, 'usr/local/bin/hushgate'), 'utf8')).toMatch(/^#!\/nodejs\/bin\/node\n/)
   })

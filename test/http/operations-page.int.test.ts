@@ -1,0 +1,138 @@
+/** The operations page in a real browser: what an operator sees of a gateway that works, and does there. UPDATE_IMAGES=1 writes the pictures of docs/images. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startChromium, type Chromium, type Page } from '../helpers/chromium.ts'
+import { startGateway, type TestGateway } from '../helpers/gateway.ts'
+import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
+
+const IMAGES = join(import.meta.dirname, '../../docs/images')
+const IOS = 'com.example.ios'
+const ANDROID = 'com.example.android'
+
+let services: PushServices
+let gateway: TestGateway
+let chromium: Chromium
+beforeAll(async () => {
+  ;[services, chromium] = await Promise.all([startPushServices(), startChromium()])
+  gateway = await startGateway({ appsYaml: services.appsYaml })
+})
+afterAll(async () => {
+  await Promise.all([gateway.close(), chromium[Symbol.asyncDispose]()])
+  await services[Symbol.asyncDispose]()
+})
+
+const token = (): string => readFileSync(join(gateway.folder, 'token'), 'utf8').trim()
+
+async function push(script = '', app = IOS): Promise<void> {
+  const { apns, fcm } = newPushkey(script)
+  const devices = [{ app_id: app, pushkey: app === IOS ? apns : fcm }]
+  expect((await gateway.notify({ event_id: `$${apns}`, room_id: '!room', devices })).status).toBe(200)
+}
+
+/** Resolves when the page shows this. */
+async function sees(page: Page, text: string | RegExp): Promise<void> {
+  const shown = typeof text === 'string' ? `.includes(${JSON.stringify(text)})` : `.search(${text}) >= 0`
+  await page.evaluate(`new Promise((resolve) => {
+    const look = () => document.body.innerText${shown} && resolve()
+    new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true, attributes: true })
+    look()
+  })`)
+}
+
+const click = (page: Page, selector: string, text: string) =>
+  page.evaluate(
+    `[...document.querySelectorAll(${JSON.stringify(selector)})].find((each) => each.textContent === ${JSON.stringify(text)}).click()`,
+  )
+
+async function signIn(page: Page, given = token()): Promise<void> {
+  await page.evaluate(
+    `document.getElementById('token').value = ${JSON.stringify(given)}; document.getElementById('sign-in').requestSubmit()`,
+  )
+}
+
+async function open(part = '', width = 1280): Promise<Page> {
+  const page = await chromium.open(`${gateway.adminUrl}/${part}`, { width, height: width === 360 ? 740 : 800 })
+  await sees(page, 'Admin token')
+  return page
+}
+
+it('shows nothing without the token', async () => {
+  const page = await open()
+  await signIn(page, 'wrong')
+  await sees(page, 'The token is not the one of this gateway.')
+  expect(await page.evaluate('document.body.innerText')).not.toContain(IOS)
+})
+
+it('shows how each app does, while it does it, and asks nobody but the gateway', async () => {
+  const page = await open()
+  await signIn(page)
+  await sees(page, 'Every app can deliver.')
+  await push()
+  await sees(page, /Last delivered/)
+  expect(page.problems).toEqual([])
+  expect(page.requests.filter((url) => !url.startsWith(`${gateway.adminUrl}/`))).toEqual([])
+})
+
+it('pauses an app once the operator is sure, and resumes it', async () => {
+  const page = await open()
+  await signIn(page)
+  await sees(page, IOS)
+  await click(page, `#app-${CSS(IOS)}-apns button`, 'Pause')
+  await sees(page, `Pause ${IOS}?`)
+  await click(page, 'dialog button', 'Cancel')
+  await click(page, `#app-${CSS(IOS)}-apns button`, 'Pause')
+  await click(page, 'dialog button', 'Pause')
+  await sees(page, '1 of 2 apps does not deliver.')
+  await sees(page, `${IOS} is paused.`)
+  await push()
+  await click(page, `#app-${CSS(IOS)}-apns button`, 'Resume')
+  await sees(page, `${IOS} delivers again.`)
+  await sees(page, 'Every app can deliver.')
+})
+
+it('shows what failed and was given up, counts before it changes anything, and puts it back', async () => {
+  await push('s413-PayloadTooLarge')
+  const page = await open('#failures')
+  await signIn(page)
+  await sees(page, 'PayloadTooLarge')
+  await click(page, 'nav a', 'Dead letters')
+  await sees(page, 'Each of them')
+  await click(page, 'main .card > .row button', 'Drop')
+  await sees(page, '1 delivery will be removed for good')
+  await click(page, 'dialog button', 'Drop')
+  await sees(page, '1 were removed.')
+  await sees(page, 'There is none.')
+})
+
+it('names the apps that homeservers push to and nobody has configured, and the configuration without secrets', async () => {
+  await push('', 'com.example.forgotten')
+  const page = await open('#unknown')
+  await signIn(page)
+  await sees(page, 'com.example.forgotten')
+  await click(page, 'nav a', 'Configuration')
+  await sees(page, 'callMaxAgeMs')
+  expect(page.problems).toEqual([])
+})
+
+it.each([360, 1280])('fits a screen of %i pixels in each of its parts', async (width) => {
+  const page = await open('', width)
+  await signIn(page)
+  await sees(page, ANDROID)
+  for (const part of ['Apps', 'Failures', 'Dead letters', 'Unknown apps', 'Configuration']) {
+    await click(page, 'nav a', part)
+    await sees(page, part === 'Apps' ? 'The store' : part === 'Failures' ? 'Recent failures' : part)
+    expect([part, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([part, width])
+  }
+  await click(page, 'nav a', 'Apps')
+  await sees(page, 'The store')
+  const picture = await page.screenshot()
+  if (process.env['UPDATE_IMAGES'] !== '1') return
+  mkdirSync(IMAGES, { recursive: true })
+  writeFileSync(join(IMAGES, `operations-${width}.png`), picture)
+})
+
+/** For a selector: the dots of an app_id belong to its name. */
+function CSS(id: string): string {
+  return id.replaceAll('.', String.raw`\.`)
+}
