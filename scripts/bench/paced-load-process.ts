@@ -60,13 +60,25 @@ class Requests {
     if (this.#connections === MAX_CONNECTIONS) return undefined
     this.#connections += 1
     const socket = connect(Number(this.#url.port), this.#url.hostname).setNoDelay(true)
-    return new Connection(socket, (connection, number, isAccepted) => {
+    const connection = new Connection(socket, (number, isAccepted) => {
       this.unanswered -= 1
       if (isAccepted) this.report.acceptedMs[number] = monotonicMs()
       const next = this.#waiting.shift()
       if (next === undefined) this.#free.push(connection)
       else connection.send(next, this.#textOf(next))
     })
+    socket.once('close', () => this.#onClosed(connection))
+    return connection
+  }
+
+  /** What was under way on it counts as not accepted. */
+  #onClosed(connection: Connection): void {
+    this.#connections -= 1
+    const at = this.#free.indexOf(connection)
+    if (at >= 0) this.#free.splice(at, 1)
+    else this.unanswered -= 1
+    const next = this.#waiting.shift()
+    if (next !== undefined) this.#open()?.send(next, this.#textOf(next))
   }
 
   #textOf(number: number): string {
@@ -88,7 +100,7 @@ class Connection {
   #number = 0
   #answer = ''
 
-  constructor(socket: Socket, onAnswer: (connection: Connection, number: number, isAccepted: boolean) => void) {
+  constructor(socket: Socket, onAnswer: (number: number, isAccepted: boolean) => void) {
     this.#socket = socket
     socket.setEncoding('latin1').on('data', (text: string) => {
       this.#answer += text
@@ -96,7 +108,7 @@ class Connection {
       if (end === -1 || this.#answer.length < end + 4 + lengthOfBody(this.#answer)) return
       const isAccepted = this.#answer.startsWith('HTTP/1.1 200')
       this.#answer = ''
-      onAnswer(this, this.#number, isAccepted)
+      onAnswer(this.#number, isAccepted)
     })
     socket.on('error', () => {}) // what is not answered counts as not accepted
   }

@@ -1,6 +1,7 @@
 /** A gateway as it ships, an attacker, and an app that has nothing to do with it, asked all the while. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { NOTIFY_PATH } from '../../scripts/attacks/requests.ts'
 import { startGatewayProcess, type GatewayProcess } from '../helpers/gateway-process.ts'
 import { metricValue } from '../helpers/gateway.ts'
 import { pushTo } from '../helpers/homeserver.ts'
@@ -23,7 +24,6 @@ export interface AttackRig {
   during<Result>(attack: (url: string) => Promise<Result>): Promise<Aftermath<Result>>
 }
 
-export const NOTIFY = '/_matrix/push/v1/notify'
 const BETWEEN_OTHERS_MS = 20
 
 /** `innocent`: an app on APNs among the apps. */
@@ -74,7 +74,7 @@ export async function startAttackRig(apps: object, innocent: string): Promise<At
 
 /** Resolves with the status. */
 export async function postNotification(url: string, notification: object): Promise<number> {
-  const response = await fetch(url + NOTIFY, { method: 'POST', body: JSON.stringify({ notification }) })
+  const response = await fetch(url + NOTIFY_PATH, { method: 'POST', body: JSON.stringify({ notification }) })
   await response.arrayBuffer()
   return response.status
 }

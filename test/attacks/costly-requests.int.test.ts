@@ -1,16 +1,24 @@
 /** Attacks 1 and 9 of docs/reliability.md: requests that are cheap to send, and were dear to answer. */
-import { createECDH, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import {
+  about,
+  deviceAtPort,
+  deviceWithKey,
+  garbageDevice,
+  longContent,
+  MAX_DEVICES,
+  secret,
+  times,
+} from '../../scripts/attacks/requests.ts'
 import { isJsonObject } from '../../src/core/json.ts'
 import { pushTo } from '../helpers/homeserver.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { postNotification, startAttackRig, type AttackRig } from './attack-rig.ts'
 
-/** A homeserver sends one device; so many are taken. */
-const MAX_DEVICES = 100
 /** Far more than a slice of work, far less than what one such request held everybody else up for: 750 ms and more. */
 const LONGEST_STALL_MS = 400
 
@@ -41,17 +49,8 @@ afterAll(async () => {
   await services[Symbol.asyncDispose]()
 })
 
-const times = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at))
-const about = () => ({ event_id: `$${randomUUID()}`, room_id: '!room:example.org', type: 'm.room.message' })
-const secret = (bytes = 16) => randomBytes(bytes).toString('base64url')
-const point = () => {
-  const pair = createECDH('prime256v1')
-  pair.generateKeys()
-  return pair.getPublicKey('base64url')
-}
-
 describe('attack 1: long content for many devices', () => {
-  const content = { ...Object.fromEntries(times(400, (at) => [`k${at}`, 'x'.repeat(1030)])), body: 'hello' }
+  const content = longContent(400)
 
   it('is refused, where there are more devices than any homeserver sends', async () => {
     const devices = times(MAX_DEVICES + 1, () => ({ app_id: 'com.example.full', pushkey: secret() }))
@@ -80,22 +79,12 @@ describe('attack 1: long content for many devices', () => {
 })
 
 describe('attack 9: requests of a few KiB that cost much CPU', () => {
-  const garbage = () => ({ app_id: 'com.example.android', pushkey: `${secret()} ` })
-  const withKey = () => ({
-    app_id: 'com.example.android',
-    pushkey: secret(),
-    data: { hushgate_key: { v: 1, kid: secret(), p256dh: point(), auth: secret() } },
-  })
-  const atPort = () => ({
-    app_id: 'com.example.web',
-    pushkey: point(),
-    data: { endpoint: `https://127.0.0.1:${1 + Math.floor(Math.random() * 1000)}/x`, auth: secret() },
-  })
+  const withKey = () => deviceWithKey('com.example.android')
 
   it.each<[string, () => object]>([
-    ['garbage for pushkeys', garbage],
+    ['garbage for pushkeys', () => garbageDevice('com.example.android')],
     ['keys of devices to agree with', withKey],
-    ['a port of its own for each device', atPort],
+    ['a port of its own for each device', () => deviceAtPort('com.example.web', '127.0.0.1')],
   ])('%s: for more than a hundred devices they are refused before anything is done for one', async (_, device) => {
     expect(await postNotification(rig.gateway.url, { ...about(), devices: times(MAX_DEVICES + 1, device) })).toBe(413)
   })

@@ -1,10 +1,11 @@
 /** Attack 6 of docs/reliability.md: bodies that are begun and never ended. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { halfSentRequest, NOTIFY_PATH } from '../../scripts/attacks/requests.ts'
 import { openConnection, type RawConnection } from '../helpers/raw-http.ts'
 import { until } from '../helpers/received.ts'
 import { startPushServices, type PushServices } from '../helpers/push-services.ts'
-import { NOTIFY, postNotification, startAttackRig, type AttackRig } from './attack-rig.ts'
+import { postNotification, startAttackRig, type AttackRig } from './attack-rig.ts'
 
 const CONNECTIONS = 600
 const BODY_BYTES = 520_000
@@ -28,8 +29,7 @@ afterAll(async () => {
 
 describe('attack 6: half-sent bodies', () => {
   it('take no more memory than there is for bodies: those that hold most are refused, and everybody else is served', async () => {
-    const head = `POST ${NOTIFY} HTTP/1.1\r\nHost: x\r\nContent-Length: ${BODY_BYTES}\r\n\r\n`
-    const part = Buffer.concat([Buffer.from(head), Buffer.alloc(BODY_BYTES - 1000, 'x')])
+    const part = halfSentRequest(BODY_BYTES)
     const held = Math.floor(BUDGET_BYTES / (BODY_BYTES - 1000))
     let statuses: number[] = []
     const { others, rssGrowthBytes, result } = await rig.during(async (url) => {
@@ -55,7 +55,7 @@ describe('attack 6: half-sent bodies', () => {
     const open = (): Promise<RawConnection> => openConnection(rig.gateway.url)
     const [silent, headers, body] = await Promise.all([open(), open(), open()])
     headers.write('POST /_matrix/push/v1/notify HTTP/1.1\r\nHost: x\r\n')
-    body.write(`POST ${NOTIFY} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{`)
+    body.write(`POST ${NOTIFY_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{`)
     const startedMs = performance.now()
     const seconds = (connection: RawConnection) => connection.closed.then(() => (performance.now() - startedMs) / 1000)
     const [silentSeconds, headersSeconds, bodySeconds] = await Promise.all([silent, headers, body].map(seconds))

@@ -11,6 +11,8 @@ export interface Ended {
 }
 
 export interface LoggedProcess extends AsyncDisposable {
+  /** 0 where it could not be started. */
+  readonly pid: number
   /** All that it has printed so far, on both streams as it came. */
   readonly log: () => string
   readonly stdout: () => string
@@ -63,6 +65,7 @@ export function keepLog(child: ChildProcessWithoutNullStreams, stdin = ''): Logg
     new Error(`${what}: this never came; the end of the log:\n${text.log.slice(-LOG_TAIL_LENGTH)}`, { cause })
 
   return {
+    pid: child.pid ?? 0,
     log: () => text.log,
     stdout: () => text.stdout,
     ended,

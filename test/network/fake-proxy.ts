@@ -10,12 +10,13 @@ export type ProxyAnswer = number | 'tunnel' | 'nothing' | 'hang up' | (string & 
 export interface FakeProxy extends AsyncDisposable {
   readonly port: number
   readonly asked: readonly { readonly authority: string | undefined; readonly authorization: string | undefined }[]
-  answer: ProxyAnswer
+  /** The same to all, or by the `host:port` that is asked for. */
+  answer: ProxyAnswer | ((authority: string) => ProxyAnswer)
 }
 
 /** `addresses`: of hosts that it does not look up. */
 export async function startFakeProxy(
-  answer: ProxyAnswer = 'tunnel',
+  answer: FakeProxy['answer'] = 'tunnel',
   addresses: Readonly<Record<string, string>> = {},
 ): Promise<FakeProxy> {
   const asked: FakeProxy['asked'][number][] = []
@@ -28,10 +29,11 @@ export async function startFakeProxy(
   })
   server.on('connect', ({ url = '', headers }, socket) => {
     asked.push({ authority: url, authorization: headers['proxy-authorization'] })
-    if (proxy.answer === 'tunnel') tunnel(url, socket, addresses)
-    else if (proxy.answer === 'hang up') socket.destroy()
-    else if (typeof proxy.answer === 'number') socket.end(`HTTP/1.1 ${proxy.answer} So\r\ncontent-length: 2\r\n\r\nno`)
-    else if (proxy.answer !== 'nothing') socket.write(proxy.answer)
+    const said = typeof proxy.answer === 'function' ? proxy.answer(url) : proxy.answer
+    if (said === 'tunnel') tunnel(url, socket, addresses)
+    else if (said === 'hang up') socket.destroy()
+    else if (typeof said === 'number') socket.end(`HTTP/1.1 ${said} So\r\ncontent-length: 2\r\n\r\nno`)
+    else if (said !== 'nothing') socket.write(said)
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const address = server.address()
