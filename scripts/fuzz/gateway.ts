@@ -11,6 +11,7 @@ import {
   logLines,
   startHushgate,
   type HushgateProcess,
+  type LogLine,
 } from '../../test/helpers/hushgate-process.ts'
 import { LAUNCH_OPTIONS } from '../launch-options.ts'
 import type { Places } from './cases.ts'
@@ -19,7 +20,9 @@ export interface Stall {
   /** By the clock, when it ended. */
   readonly atMs: number
   readonly ms: number
-  /** Of it, until a processor was free for the thread. */
+  /** Of it, on a processor. */
+  readonly ranMs: number
+  /** Of it, until a processor was free for the thread, or for another one that it may have slept for. */
   readonly waitedMs: number
 }
 
@@ -40,9 +43,16 @@ export interface FuzzedGateway extends AsyncDisposable {
   stop(): Promise<string[]>
 }
 
-/** It is so: nobody has these pushkeys. The others come with answers 503, which are counted. */
-const EXPECTED =
-  /^Most pushkeys of this app were called dead|store did not answer|refused with 503|tried again after an error of our own/
+/** It is so: nobody has these pushkeys. */
+const ALARM = /^Most pushkeys of this app were called dead/
+/** What a machine that is too slow to store says; it comes with answers 503, which are counted. */
+const SLOW_STORE =
+  /^(?:Notifications are refused with 503: )?the store (?:did not answer within 900 ms|does not answer|is not writable)$/
+/** And of many devices, where those who ask went away meanwhile or are too many. */
+const MANY_DEVICES =
+  /^Notifications are refused with 503: (?:nobody waits for the answer any more|too many requests for many devices at once)$/
+/** Of the worker, which asks the same store: a store that fails in any other way says so in a line of its own. */
+const TRIED_AGAIN = 'A delivery is tried again after an error of our own'
 /** As watch-stalls.ts names its lines. */
 const WATCHED = 'Watched'
 const PRELOAD = join(import.meta.dirname, 'watch-stalls.ts')
@@ -121,9 +131,12 @@ async function stop(child: HushgateProcess): Promise<string[]> {
   const { code, signal, stdout, stderr } = await child.ended
   const faults = code === 0 ? [] : [`the gateway ended with ${code ?? signal}`]
   if (stderr !== '') faults.push(`the gateway printed: ${stderr.slice(-2000)}`)
-  for (const { level, msg } of logLines(stdout)) {
-    const isMistake = level === 'error' || level === 'fatal'
-    if (isMistake && !EXPECTED.test(String(msg))) faults.push(`the log says: ${String(msg)}`)
-  }
-  return faults
+  const mistakes = logLines(stdout).filter((line) => isMistake(line))
+  return [...faults, ...mistakes.map(({ msg, error }) => `the log says: ${String(msg)} (${String(error)})`)]
+}
+
+export function isMistake({ level, msg, error }: LogLine): boolean {
+  if (level !== 'error' && level !== 'fatal') return false
+  if (msg === TRIED_AGAIN) return error !== 'StoreUnavailableError'
+  return ![ALARM, SLOW_STORE, MANY_DEVICES].some((sentence) => sentence.test(String(msg)))
 }

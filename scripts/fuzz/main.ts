@@ -24,7 +24,11 @@ async function main(): Promise<void> {
 function summaryOf({ requests, byStatus, faults, peakRssBytes, rssBytes, stalls, ordinary, seconds }: Report): string {
   const statuses = [...byStatus].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`)
   const serverErrors = serverErrorsIn(byStatus)
-  const worst = stalls.slice(0, 5).map((stall) => `${ownMs(stall).toFixed(0)} (${stall.ms.toFixed(0)} by the clock)`)
+  const worst = stalls
+    .slice(0, 5)
+    .map(
+      (stall) => `${ownMs(stall).toFixed(0)} (${stall.ms.toFixed(0)} by the clock, ${stall.ranMs.toFixed(0)} of work)`,
+    )
   return `${requests} malformed requests in ${seconds.toFixed(0)} s
 answers: ${statuses.join(', ')}
 5xx: ${serverErrors}; faults: ${faults.length}

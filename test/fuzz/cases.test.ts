@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { faultsOf, readAnswers } from '../../scripts/fuzz/answers.ts'
 import { caseOf, describeCase, type FuzzCase } from '../../scripts/fuzz/cases.ts'
+import { isMistake } from '../../scripts/fuzz/gateway.ts'
 import { mutate, textOf, treeOf } from '../../scripts/fuzz/json-tree.ts'
 import { readOptions } from '../../scripts/fuzz/options.ts'
 import { Random } from '../../scripts/fuzz/random.ts'
@@ -96,5 +97,29 @@ describe('what comes back', () => {
     ],
   ] as const)('is wrong: %s', (_, text, how) => {
     expect(judge(text, how)).not.toEqual([])
+  })
+})
+
+describe('a line of the log', () => {
+  const late = 'the store did not answer within 900 ms'
+  const triedAgain = 'A delivery is tried again after an error of our own'
+
+  it.each([
+    ['a store that is too slow', { level: 'error', msg: late }],
+    ['what is refused then', { level: 'error', msg: `Notifications are refused with 503: ${late}` }],
+    ['a push that is put off then', { level: 'error', msg: triedAgain, error: 'StoreUnavailableError' }],
+    ['a warning', { level: 'warn', msg: 'x' }],
+  ])('is no mistake: %s', (_, line) => {
+    expect(isMistake(line)).toBe(false)
+  })
+
+  it.each([
+    ['a push that is put off after any other error', { level: 'error', msg: triedAgain, error: 'TypeError' }],
+    ['a store that fails', { level: 'error', msg: 'the store failed: no such table' }],
+    ['what is refused then', { level: 'error', msg: 'Notifications are refused with 503: the store failed: x' }],
+    ['any other error', { level: 'error', msg: 'A request failed' }],
+    ['the end of the process', { level: 'fatal', msg: late.slice(1) }],
+  ])('is a mistake: %s', (_, line) => {
+    expect(isMistake(line)).toBe(true)
   })
 })
