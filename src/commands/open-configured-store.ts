@@ -4,17 +4,17 @@ import { ConfigError } from '../config/config-error.ts'
 import { StoreRefusedError } from '../core/errors.ts'
 import type { Keyring } from '../core/keyring.ts'
 import type { Log } from '../core/log.ts'
-import type { Store } from '../store/contract.ts'
+import type { Store, StoreParts } from '../store/contract.ts'
 import { openStore } from '../store/open.ts'
 
 export async function openConfiguredStore(
   { store, file }: Config,
   keyring: Keyring,
   log: Log,
-  nowMs: () => number = Date.now,
+  { nowMs = Date.now, onTime }: Partial<Pick<StoreParts, 'nowMs' | 'onTime'>> = {},
 ): Promise<Store> {
   try {
-    return await openStore(store, { keyring, nowMs, onError: (message) => log.error(message) })
+    return await openStore(store, { keyring, nowMs, onTime, onError: (message) => log.error(message) })
   } catch (error) {
     if (!(error instanceof StoreRefusedError)) throw error
     throw new ConfigError([{ path: 'store.url', file, message: error.message }])

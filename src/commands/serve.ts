@@ -55,7 +55,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const log = createLog(config.log, options.stdout)
   tellWarnings(config, log)
   for (const file of created) log.info('A key was made; keep this file with the database', { file })
-  const { nowMs } = createClock(log, config.store.kind)
+  const { nowMs, follow: onTime } = createClock(log, config.store.kind)
   await using gateway = await openGateway(config, {
     role: options.role,
     version: options.version,
@@ -63,7 +63,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     keyring,
     adminToken,
     log,
-    openStore: () => openConfiguredStore(config, keyring, log, nowMs),
+    openStore: () => openConfiguredStore(config, keyring, log, { nowMs, onTime }),
     nowMs,
     systemMs: Date.now,
     // On one core a thread more would only cost.
@@ -84,19 +84,26 @@ export async function serve(options: ServeOptions): Promise<void> {
 }
 
 /**
- * What waits and what expires goes by this, so that a leap of the machine's clock neither expires nor delays anything. On Redis a leap back is followed: BullMQ and
- * other processes go by their machines' clocks, and a time that is ahead of those would not come for as long.
+ * What waits and what expires goes by this, so that a leap of the machine's clock neither expires nor delays anything. On Redis it follows the clock of Redis, as
+ * all processes do that share it, and so also a leap back: a time that is ahead of the others would not come for as long.
  */
 function createClock(log: Log, store: Config['store']['kind']): LeapFreeClock {
+  const isShared = store === 'redis'
   return new LeapFreeClock({
     systemMs: Date.now,
     steadyMs: () => performance.now(),
-    isBackFollowed: store === 'redis',
+    isBackFollowed: isShared,
     onLeap: (leapMs) =>
       log.error(
-        'The clock of this machine has leapt. Is its time server in order? A leap ahead is believed when it has lasted ten minutes, one back at once on Redis, and at the next start on SQLite',
+        `The clock of ${isShared ? 'Redis' : 'this machine'} has leapt. Is its time server in order? A leap ahead is believed when it has lasted ten minutes, one back ${isShared ? 'at once' : 'at the next start'}`,
         undefined,
         { seconds: Math.round(leapMs / 1000) },
+      ),
+    onSkew: (skewMs) =>
+      log.error(
+        'The clocks of this machine and of Redis differ. Are their time servers in order? What waits and what expires goes by that of Redis, credentials are signed by that of this machine',
+        undefined,
+        { seconds_ahead_of_redis: Math.round(skewMs / 1000) },
       ),
   })
 }

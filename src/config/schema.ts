@@ -134,7 +134,7 @@ const store = section('Where accepted pushes wait, and what is remembered of dea
       undefined,
       0,
       16,
-      'Redis replicas that must have a push before it is accepted (WAIT). Default: 1 with Sentinel and Cluster, else 0.',
+      'Redis replicas that must have a push before it is accepted (WAIT). Default: with Sentinel and Cluster all that are in step and at least 1, else 0.',
     ),
   ),
   require_persistence: Type.Boolean({

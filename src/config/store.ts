@@ -55,7 +55,7 @@ export async function readStore(
     prefix: section.prefix,
     shards: new Map(Object.entries(section.shards ?? {})),
     // Where one takes over from another, what only the first one had would be lost.
-    replicaAcks: section.replica_acks ?? (url.topology.kind === 'single' ? 0 : 1),
+    replicaAcks: section.replica_acks ?? (url.topology.kind === 'single' ? 0 : 'in-step'),
     requirePersistence: section.require_persistence,
   }
 }

@@ -9,6 +9,8 @@ import type { Keyring } from '../core/keyring.ts'
 export interface StoreParts {
   readonly keyring: Keyring
   readonly nowMs: () => number
+  /** Told now and then what time it is at the store (epoch, ms), where several processes share it. `nowMs` may go by it. */
+  readonly onTime?: ((timeMs: number) => void) | undefined
   /** Told of what an operator should see; the message is a sentence and carries no data. */
   readonly onError: (message: string) => void
 }

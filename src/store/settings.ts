@@ -22,8 +22,8 @@ export interface RedisSettings {
   readonly prefix: string
   /** In how many hash tags the keys of a route lie, for those that have more than one. */
   readonly shards: ReadonlyMap<string, number>
-  /** How many replicas must have a delivery before it counts as stored (WAIT). */
-  readonly replicaAcks: number
+  /** How many replicas must have a delivery before it counts as stored (WAIT); or all that are in step, and at least one. */
+  readonly replicaAcks: number | 'in-step'
   /** If Redis is not known to write to its disk, the store is not fit. */
   readonly requirePersistence: boolean
 }

@@ -158,10 +158,10 @@ ${APPS}`
 
   it.each([
     ['url: redis://redis', 0],
-    ['url: "redis+sentinel://a/main"', 1],
-    ['cluster: [redis://a]', 1],
+    ['url: "redis+sentinel://a/main"', 'in-step'],
+    ['cluster: [redis://a]', 'in-step'],
     ['cluster: [redis://a], replica_acks: 0', 0],
-  ])('waits for a replica where one may take over: { %s }', async (store, replicaAcks) => {
+  ])('waits for the replicas where one may take over: { %s }', async (store, replicaAcks) => {
     await using folder = await configFolder()
     await folder.write('keys', createKeyFile())
     const config = await folder.load(`store: { ${store} }\nqueue: { encryption_key_file: keys }\n${APPS}`)

@@ -7,12 +7,14 @@ const HOUR_MS = 3600_000
 let passedMs: number
 let leapMs: number
 let leaps: number[]
+let skews: number[]
 let clock: LeapFreeClock
 
 beforeEach(() => {
   passedMs = 0
   leapMs = 0
   leaps = []
+  skews = []
   clock = createClock(false)
 })
 
@@ -22,6 +24,7 @@ function createClock(isBackFollowed: boolean): LeapFreeClock {
     steadyMs: () => passedMs,
     isBackFollowed,
     onLeap: (ms) => leaps.push(ms),
+    onSkew: (ms) => skews.push(ms),
   })
 }
 
@@ -80,5 +83,60 @@ describe('a clock without leaps', () => {
     pass(2000)
     expect(clock.nowMs()).toBe(START_MS + passedMs)
     expect(leaps).toEqual([HOUR_MS, 2 * HOUR_MS])
+  })
+})
+
+describe('a clock that follows one that others follow, too', () => {
+  beforeEach(() => {
+    clock = createClock(true)
+  })
+
+  it('believes what that says first, however far it is from the clock of the system, and tells it once', () => {
+    clock.follow(START_MS - 70_000)
+    expect(clock.nowMs()).toBe(START_MS - 70_000)
+    expect(skews).toEqual([70_000])
+    pass(30_000)
+    clock.follow(START_MS - 40_000)
+    expect(clock.nowMs()).toBe(START_MS - 40_000)
+    expect([skews, leaps]).toEqual([[70_000], []])
+  })
+
+  it('tells it again where they agreed in between', () => {
+    for (const behindMs of [70_000, 0, 70_000]) clock.follow(START_MS - behindMs)
+    expect(skews).toEqual([70_000, 70_000])
+  })
+
+  it('does not mind what becomes of the clock of the system', () => {
+    clock.follow(START_MS)
+    for (const ms of [25 * HOUR_MS, -HOUR_MS]) {
+      leapMs = ms
+      pass(5000)
+    }
+    expect(clock.nowMs()).toBe(START_MS + 10_000)
+    expect(leaps).toEqual([])
+  })
+
+  it('does not go back and forth where that is known a little differently each time', () => {
+    clock.follow(START_MS)
+    for (const otherMs of [60, -60, 90]) clock.follow(START_MS + otherMs)
+    expect(clock.nowMs()).toBe(START_MS)
+    clock.follow(START_MS + 500)
+    expect(clock.nowMs()).toBe(START_MS + 500)
+  })
+
+  it('goes on evenly where that leaps ahead, until it lasts', () => {
+    clock.follow(START_MS)
+    clock.follow(START_MS + 25 * HOUR_MS)
+    pass(5000)
+    expect(clock.nowMs()).toBe(START_MS + 5000)
+    expect(leaps).toEqual([25 * HOUR_MS])
+    pass(BELIEVED_AFTER_MS)
+    expect(clock.nowMs()).toBe(START_MS + passedMs + 25 * HOUR_MS)
+  })
+
+  it('is set back with it', () => {
+    clock.follow(START_MS)
+    clock.follow(START_MS - HOUR_MS)
+    expect(clock.nowMs()).toBe(START_MS - HOUR_MS)
   })
 })

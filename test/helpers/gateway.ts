@@ -87,7 +87,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     log,
     nowMs,
     mayStartThread: options.mayStartThread,
-    openStore: () => openConfiguredStore(config, keyring, log, nowMs),
+    openStore: () => openConfiguredStore(config, keyring, log, { nowMs }),
   })
   const url = gateway.notifyUrl ?? ''
   const token = (await readFile(join(folder, 'token'), 'utf8')).trim()

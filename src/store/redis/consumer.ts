@@ -68,11 +68,12 @@ export class RedisConsumer implements Consumer {
   /** Fetches also from this shard, if it is not one of its own yet. `until`: nothing before. */
   addShard(shard: Shard, until?: Promise<unknown>): void {
     if (this.#sources.has(shard.id) || this.#allowance.isStopping) return
-    const { lockMs, createWorker, onReleased, onFetchFailed } = this.#options
+    const { lockMs, nowMs, createWorker, onReleased, onFetchFailed } = this.#options
     const source = new Source({
       shard,
       allowance: this.#allowance,
       lockMs,
+      nowMs,
       createWorker,
       onReleased,
       onFetchFailed,

@@ -83,8 +83,8 @@ export class Consumers {
 
   /** Something was stored that can be fetched after so long: wakes the consumer of this process, and those of others where it does not do for all. */
   stored(shard: Shard, delayMs: number): void {
-    const { bell, timings } = this.#parts
-    const isTaken = this.#byShard.get(shard.id)?.wake(shard.id, delayMs > 0 ? Date.now() + delayMs : undefined)
+    const { bell, timings, nowMs } = this.#parts
+    const isTaken = this.#byShard.get(shard.id)?.wake(shard.id, delayMs > 0 ? nowMs() + delayMs : undefined)
     // What is due later than that, others have seen by then.
     if (isTaken !== true && delayMs < timings.lookEveryMs) bell.ring(shard.id)
   }
@@ -100,7 +100,8 @@ export class Consumers {
       keyring,
       nowMs,
       addJobs: async (jobs) => {
-        await queues.queueOf(shard).addBulk(jobs)
+        const timestamp = Math.trunc(nowMs())
+        await queues.queueOf(shard).addBulk(jobs.map((job) => ({ ...job, opts: { ...job.opts, timestamp } })))
         for (const { opts } of jobs) this.stored(shard, opts?.delay ?? 0)
       },
       addDeadLetters: (letters) => deadLetters.add(shard, letters),

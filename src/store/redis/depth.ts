@@ -137,11 +137,11 @@ export class Depths {
   }
 
   async #askGroup(shards: readonly Shard[]): Promise<readonly Counted[]> {
-    const { client } = this.#options
+    const { client, nowMs } = this.#options
     if (!(await isOccupied(client, shards, storedKeysOf))) return []
     const keys = shards.flatMap(storedKeysOf)
     const prefixes = shards.map(({ id }) => `${id}:`)
-    const replies: unknown = await client.eval(COUNT, keys.length, ...keys, Date.now(), SAMPLES, ...prefixes)
+    const replies: unknown = await client.eval(COUNT, keys.length, ...keys, Math.trunc(nowMs()), SAMPLES, ...prefixes)
     return Array.isArray(replies) ? replies.map(countedIn) : []
   }
 }

@@ -1,8 +1,12 @@
 /** Whether deliveries can be stored in this Redis, and whether Redis keeps them. */
 import type { StoreHealth } from '../contract.ts'
 import { NOT_CONNECTED } from './call-redis.ts'
-import { isReady, mastersOf, type Client, type Node } from './connection.ts'
+import { isReady, masterOf, mastersOf, type Client } from './connection.ts'
+import { fieldOf, infoOf, type Section } from './info.ts'
 import type { MasterConditions, Trouble } from './master-conditions.ts'
+import type { ReplicasInStep } from './replicas-in-step.ts'
+import { slotOf } from './slot.ts'
+import { timeAt } from './store-time.ts'
 import type { Writer } from './writer.ts'
 
 export interface HealthOptions {
@@ -11,6 +15,11 @@ export interface HealthOptions {
   readonly work: Client
   readonly writer: Writer
   readonly conditions: MasterConditions
+  /** Undefined where the operator says how many replicas have to confirm. */
+  readonly replicas: ReplicasInStep | undefined
+  /** Of the gateway: what time it is says the master on which it lies. */
+  readonly probeKey: string
+  readonly onTime: (timeMs: number) => void
   /** Persistence that is off, or not known to be on, makes the store unfit. */
   readonly requirePersistence: boolean
   readonly onError: (message: string) => void
@@ -43,6 +52,7 @@ export class Health {
   #checking: Promise<void> | undefined
   #told: Trouble | undefined
   #ticks = 0
+  #isTimeKnown = false
 
   constructor(options: HealthOptions) {
     this.#options = options
@@ -67,8 +77,10 @@ export class Health {
   }
 
   async #check(): Promise<void> {
+    // The replicas first: how many have to confirm decides whether anything can be written.
+    await this.#askForReplicas()
     await this.#options.writer.probe()
-    await this.#ask('memory', 'persistence')
+    await Promise.all([this.#ask('memory', 'persistence'), this.#askForTime()])
   }
 
   stop(): void {
@@ -82,8 +94,10 @@ export class Health {
     if (this.#ticks % TICKS_PER_CHECK === 0) await this.check()
     // Perhaps nobody adds any more, because the store is not writable. So only a write of ours can show that it is again.
     else {
+      await this.#askForReplicas()
       if (conditions.failures.size > 0) await writer.probe()
       await this.#ask('memory')
+      if (!this.#isTimeKnown) await this.#askForTime()
     }
     this.#tell()
   }
@@ -105,6 +119,35 @@ export class Health {
     return conditions.troubleOf(mastersOf(commands).keys())
   }
 
+  /** On the connection that writes: another may have found the new master before or after it. Never rejects. */
+  async #askForReplicas(): Promise<void> {
+    const { commands, replicas, onError } = this.#options
+    if (replicas === undefined || !isReady(commands)) return
+    const masters = mastersOf(commands)
+    replicas.keep(masters)
+    await Promise.all(
+      [...masters].map(async ([master, node]) => {
+        const before = replicas.acksFor(master, performance.now())
+        const info = await infoOf(node, 'replication').catch(() => undefined)
+        replicas.told(master, info, performance.now())
+        const after = replicas.acksFor(master, performance.now())
+        if (after < before)
+          onError(`Redis has fewer replicas than before: from now on a push is accepted when ${after} of them has it`)
+      }),
+    )
+  }
+
+  /** Of one master, so that it is the same clock for all processes. Never rejects. */
+  async #askForTime(): Promise<void> {
+    const { work, probeKey, onTime } = this.#options
+    if (!isReady(work)) return
+    const node = mastersOf(work).get(masterOf(work, slotOf(probeKey)))
+    const timeMs = node === undefined ? undefined : await timeAt(node).catch(() => undefined)
+    if (timeMs === undefined) return
+    this.#isTimeKnown = true
+    onTime(timeMs)
+  }
+
   /** Asks each master for the sections of INFO, and keeps what was known of one that does not answer. Never rejects. */
   async #ask(...sections: readonly Section[]): Promise<void> {
     const { work, conditions } = this.#options
@@ -123,18 +166,6 @@ export class Health {
         if (sections.includes('persistence')) this.#settings.set(master, settingsIn(memory, persistence))
       }),
     )
-  }
-}
-
-type Section = 'memory' | 'persistence'
-
-/** Undefined where Redis does not tell; rejects where it does not answer. */
-async function infoOf(node: Node, section: Section): Promise<string | undefined> {
-  try {
-    return await node.info(section)
-  } catch (error) {
-    if (error instanceof Error && error.name === 'ReplyError') return undefined
-    throw error
   }
 }
 
@@ -172,9 +203,4 @@ function fillIn(memory: string | undefined): number {
   const most = Number(fieldOf(memory, 'maxmemory') ?? 0)
   if (most === 0) return 0
   return Math.min(1, used / (most - Math.min(RESERVED_BYTES, most * RESERVED_SHARE)))
-}
-
-function fieldOf(info: string | undefined, name: string): string | undefined {
-  const line = info?.split('\r\n').find((candidate) => candidate.startsWith(`${name}:`))
-  return line?.slice(name.length + 1)
 }

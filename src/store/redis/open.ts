@@ -13,6 +13,7 @@ import { MasterConditions } from './master-conditions.ts'
 import { createMemory } from './memory.ts'
 import { RedisQueue } from './queue.ts'
 import { ReplicaWaits } from './replica-waits.ts'
+import { ReplicasInStep } from './replicas-in-step.ts'
 import { DEFAULT_TIMINGS, ShardQueues, type Timings } from './shard-queues.ts'
 import { gatewayKey, probeKeyOf } from './shard.ts'
 import { Sweep } from './sweep.ts'
@@ -60,12 +61,17 @@ class RedisStore implements Store {
     const common = { fresh, connections, layouts, queues, deadLetters, keyring, nowMs, onError, prefix }
     const consumers = new Consumers({ ...common, bell, timings })
     const conditions = new MasterConditions()
+    const { replicaAcks = 0, requirePersistence = false, onTime = () => {} } = options
+    const replicas = new ReplicasInStep()
+    const acksFor = (master: string): number =>
+      replicaAcks === 'in-step' ? replicas.acksFor(master, performance.now()) : replicaAcks
+    const probeKey = probeKeyOf(prefix)
     const writer = new Writer({
       ...common,
       client: commands,
       conditions,
-      waits: new ReplicaWaits(commands, options.replicaAcks ?? 0),
-      probeKey: probeKeyOf(prefix),
+      waits: new ReplicaWaits(commands, acksFor),
+      probeKey,
       onStored: (shard, delayMs) => consumers.stored(shard, delayMs),
     })
     this.memory = createMemory(memory, layouts)
@@ -75,8 +81,9 @@ class RedisStore implements Store {
     this.#bell = bell
     this.#writer = writer
     this.#consumers = consumers
-    const { requirePersistence = false } = options
-    this.#health = new Health({ commands, work, writer, conditions, requirePersistence, onError })
+    const toAsk = replicaAcks === 'in-step' ? replicas : undefined
+    const checked = { commands, work, writer, conditions, replicas: toAsk, probeKey }
+    this.#health = new Health({ ...checked, requirePersistence, onTime, onError })
     this.#sweep = new Sweep(common)
   }
 

@@ -13,36 +13,37 @@ interface Waits {
 
 export class ReplicaWaits {
   readonly #client: Client
-  readonly #replicaAcks: number
+  readonly #acksFor: (master: string) => number
   readonly #byMaster = new Map<string, Waits>()
 
-  /** `client`: the one that writes, as WAIT is about the writes of its own connection. */
-  constructor(client: Client, replicaAcks: number) {
+  /** `client`: the one that writes, as WAIT is about the writes of its own connection. `acksFor`: how many replicas have to confirm what is written to a master. */
+  constructor(client: Client, acksFor: (master: string) => number) {
     this.#client = client
-    this.#replicaAcks = replicaAcks
+    this.#acksFor = acksFor
   }
 
   /** Rejects with StoreUnavailableError when too few replicas have confirmed in time. `key`: any that lies on that master. */
   confirm(master: string, key: string): Promise<void> {
-    if (this.#replicaAcks === 0) return Promise.resolve()
+    if (this.#acksFor(master) === 0) return Promise.resolve()
     const waits = this.#byMaster.get(master) ?? { last: Promise.resolve(), next: undefined }
     this.#byMaster.set(master, waits)
     waits.next ??= waits.last
       .catch(() => {})
       .then(() => {
         waits.next = undefined
-        waits.last = this.#send(key)
+        waits.last = this.#send(master, key)
         return waits.last
       })
     return waits.next
   }
 
   /** In a Redis Cluster the pipeline goes to the node of its key. */
-  async #send(key: string): Promise<void> {
-    const replies = await this.#client.pipeline().exists(key).wait(this.#replicaAcks, REPLICA_TIMEOUT_MS).exec()
+  async #send(master: string, key: string): Promise<void> {
+    const acks = this.#acksFor(master)
+    const replies = await this.#client.pipeline().exists(key).wait(acks, REPLICA_TIMEOUT_MS).exec()
     const [error, replicas] = replies?.[1] ?? []
     if (error instanceof Error) throw error
-    if (typeof replicas !== 'number' || replicas < this.#replicaAcks)
+    if (typeof replicas !== 'number' || replicas < acks)
       throw new StoreUnavailableError('too few replicas of Redis confirmed the write')
   }
 }

@@ -42,15 +42,31 @@ const RAISE_IDS = `
 if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
 `
 
-/** BullMQ's own backend; it also says when the next delayed job is due, if there was none to be fetched. */
+/** Where the time stands in what BullMQ gives its script: after eleven keys and the prefix (bullmq/dist/esm/scripts/moveToActive-11.js). */
+const TIME_OF_MOVE_TO_ACTIVE = 12
+
+/**
+ * BullMQ's own backend; it also says when the next delayed job is due, if there was none to be fetched. What is due, and when it will be, goes by our clock, which
+ * all processes have in common, and not by that of the machine.
+ */
 class FetchingBackend extends RedisQueueBackend {
   /** Epoch ms; 0 when there is none, or when a job was fetched. */
   nextDueMs = 0
+  nowMs: () => number = Date.now
 
   override async moveToActive(token: string, name?: string): Promise<unknown[]> {
     const reply: unknown[] = await super.moveToActive(token, name)
     this.nextDueMs = Number(reply[3] ?? 0)
     return reply
+  }
+
+  override moveToDelayed(...[jobId, , delayMs, token, options]: Parameters<RedisQueueBackend['moveToDelayed']>) {
+    return super.moveToDelayed(jobId, Math.trunc(this.nowMs()), delayMs, token, options)
+  }
+
+  override execCommand(...[client, command, args]: Parameters<RedisQueueBackend['execCommand']>): unknown {
+    const given = command === 'moveToActive' ? args.with(TIME_OF_MOVE_TO_ACTIVE, Math.trunc(this.nowMs())) : args
+    return super.execCommand(client, command, given)
   }
 }
 
@@ -94,7 +110,8 @@ export class ShardQueues {
     const queue = this.queueOf(shard)
     // On the connection on which the job follows, so that nothing comes between.
     const raised = this.#connections.commands.eval(RAISE_IDS, 1, counterKeyOf(shard), this.#leastId)
-    const [{ id }] = await Promise.all([queue.add(JOB_NAME, record, options), raised])
+    const timestamp = Math.trunc(this.#nowMs())
+    const [{ id }] = await Promise.all([queue.add(JOB_NAME, record, { ...options, timestamp }), raised])
     if (id === undefined) throw new StoreUnavailableError('Redis gave a job no id')
     return id
   }
@@ -153,8 +170,11 @@ export class ShardQueues {
     const connection = this.#bullConnectionOn(client)
     const keys = new QueueKeys(shard.prefix)
     const toKey = (type: string): string => keys.toKey(shard.queueName, type)
-    return (name, options) =>
-      new FetchingBackend(connection, name, keys.getKeys(name), toKey, options, undefined, false)
+    return (name, options) => {
+      const backend = new FetchingBackend(connection, name, keys.getKeys(name), toKey, options, undefined, false)
+      backend.nowMs = this.#nowMs
+      return backend
+    }
   }
 
   #bullConnectionOn(client: Client): RedisConnection {

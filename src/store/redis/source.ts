@@ -12,6 +12,7 @@ export interface SourceOptions {
   readonly shard: Shard
   readonly allowance: Allowance
   readonly lockMs: number
+  readonly nowMs: () => number
   /** Throws when Redis is not connected. */
   readonly createWorker: (shard: Shard) => ShardWorker
   /** Of a job that may be handed out: takes its slots. */
@@ -36,10 +37,11 @@ export class Source {
   /** There may be something to fetch. */
   #isWanted = false
   #running: Promise<void> | undefined
-  readonly #alarm = new Alarm(Date.now, () => this.wake())
+  readonly #alarm: Alarm
 
   constructor(options: SourceOptions) {
     this.#options = options
+    this.#alarm = new Alarm(options.nowMs, () => this.wake())
     this.shard = options.shard
   }
 
