@@ -46,6 +46,8 @@ export class Gate {
   #failures = 0
   /** That it did not ask for, since then. */
   #pauses = 0
+  /** Probes in a row whose answers were about their own delivery alone. */
+  #inconclusive = 0
   /** Undefined when none is to come: it was handed out, and its outcome is awaited. */
   #cancelProbe: (() => void) | undefined
 
@@ -81,12 +83,22 @@ export class Gate {
     } else if (outcome.kind === 'rejected' && outcome.isLocal === true) this.onNotAttempted()
     else if (outcome.kind === 'delivered' || outcome.kind === 'rejected') this.#open()
     else if (outcome.kind === 'retry' && outcome.scope === 'app') this.#onTrouble(outcome)
-    else this.onNothingLearnt()
+    else this.#onInconclusive()
   }
 
   /** An attempt ended without a word about the way there. It may have been on its way from before, so it does not put off a probe. */
   onNothingLearnt(): void {
     if (this.#state !== 'open' && this.#cancelProbe === undefined) this.#probeAfter(this.#intervalMs)
+  }
+
+  /**
+   * The answer was about this delivery alone, e.g. too many pushes for its device. Another may show sooner than after a whole interval that things work again: calls
+   * ask first, and the rest of them would expire while two wait for such answers. Ever later, so that nobody who posts such deliveries has a blocked app asked all the time.
+   */
+  #onInconclusive(): void {
+    if (this.#state === 'open' || this.#cancelProbe !== undefined) return
+    this.#probeAfter(Math.min(FIRST_PAUSE_MS * 2 ** this.#inconclusive, this.#intervalMs))
+    this.#inconclusive += 1
   }
 
   /** What was handed out needed no attempt (superseded, expired, no possible pushkey) and so taught nothing: if it was the probe, the next one asks. */
@@ -126,6 +138,7 @@ export class Gate {
   #open(): void {
     this.#failures = 0
     this.#pauses = 0
+    this.#inconclusive = 0
     if (this.#state === 'open') return
     const wasBlocked = this.#state === 'blocked'
     this.#status = { state: 'open' }
@@ -139,6 +152,7 @@ export class Gate {
     const sinceMs = state === this.#state ? this.#status.sinceMs : this.#ports.nowMs()
     this.#status = { state, reason, sinceMs }
     this.#intervalMs = Math.min(probeAfterMs, PROBE_INTERVAL_MS)
+    this.#inconclusive = 0
     this.#set('closed')
     this.#probeAfter(probeAfterMs)
   }

@@ -158,11 +158,34 @@ describe('the gate of a route', () => {
     expect(pending()).toEqual([])
   })
 
-  it('probes again after as long a pause when the probe learnt nothing of the way there', () => {
+  it('asks with another soon where the answer was about the probe alone, and ever later, up to as long as it was to wait', () => {
+    const { gate, pending, fire } = start()
+    gate.onOutcome(BLOCKED)
+    const pauses = Array.from({ length: 7 }, () => {
+      fire()
+      gate.onOutcome({
+        kind: 'retry',
+        reason: 'TooManyRequests',
+        scope: 'delivery',
+        ambiguous: false,
+        afterMs: 900_000,
+      })
+      return pending()
+    })
+    expect(pauses).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000].map((pauseMs) => [pauseMs]))
+    fire()
+    gate.onOutcome(BLOCKED)
+    expect(pending()).toEqual([30_000])
+    fire()
+    gate.onOutcome({ kind: 'failed', reason: 'PayloadTooLarge' })
+    expect(pending()).toEqual([1000])
+  })
+
+  it('probes again after as long a pause when the probe learnt nothing at all', () => {
     const { gate, pending, fire } = start()
     gate.onOutcome(WAIT)
     fire()
-    gate.onOutcome({ kind: 'failed', reason: 'PayloadTooLarge' })
+    gate.onNothingLearnt()
     expect(pending()).toEqual([5000])
   })
 
