@@ -234,6 +234,7 @@ export class Gateway implements AsyncDisposable {
 
   async #exposeMetrics(): Promise<{ readonly contentType: string; readonly text: string }> {
     this.#metrics.store.health(this.#store.health())
+    this.#metrics.store.clockSkew((this.#parts.systemMs ?? this.#nowMs)() - this.#nowMs())
     await Promise.all(
       this.#routes.all.map(async (route) => {
         // As the store has it: another process may have tripped the guard, or this one before it was started again.

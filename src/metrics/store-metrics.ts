@@ -10,6 +10,7 @@ export class StoreMetrics {
   readonly #oldestAge
   readonly #writable
   readonly #dangers
+  readonly #clockSkew
 
   constructor(instruments: Instruments) {
     this.#deliveries = instruments.gauge(
@@ -28,6 +29,15 @@ export class StoreMetrics {
       'Settings of the store under which deliveries may be lost.',
       [],
     )
+    this.#clockSkew = instruments.gauge(
+      'hushgate_clock_skew_seconds',
+      'How far the clock of this machine is ahead of the time that pushes wait and expire by: that of Redis, or on SQLite that from before a leap.',
+      [],
+    )
+  }
+
+  clockSkew(skewMs: number): void {
+    this.#clockSkew.set(skewMs / 1000)
   }
 
   health({ writable, dangers }: StoreHealth): void {
