@@ -22,7 +22,6 @@ interface Group {
 
 const SENTINELS = 3
 const QUORUM = 2
-/** All of them have to have a push: for a moment a master that was replaced still takes writes, which only the other replica has (docs/deploying.md). */
 const REPLICAS = 2
 const MASTERS = 3
 /** A master that is silent for so long is lost. */
@@ -70,7 +69,7 @@ async function startWithSentinels(stack: AsyncDisposableStack, settings: Setting
   await Promise.all(sentinels.map((sentinel) => sentinel.knowsOthers(REPLICAS, SENTINELS - 1)))
   const addresses = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')
   return {
-    section: `{ url: "redis+sentinel://${addresses}/main", replica_acks: ${REPLICAS} }`,
+    section: `{ url: "redis+sentinel://${addresses}/main" }`,
     groups: new Map([['redis', { nodes, failOver: async () => await sentinels[0]?.failOver() }]]),
   }
 }

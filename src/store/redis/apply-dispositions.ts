@@ -9,7 +9,7 @@ import type { ShardQueue } from './shard-queues.ts'
 export interface DispositionParts {
   readonly keyring: Keyring
   readonly nowMs: () => number
-  /** Both store where the job lies that they follow. */
+  /** Both store where the job lies that they follow, and resolve when the replicas have it: the job may be completed at one that has just taken over. */
   readonly addJobs: (jobs: NewJob[]) => Promise<unknown>
   readonly addDeadLetters: (deadLetters: readonly NewDeadLetter[]) => Promise<unknown>
   /** A delivery is going to be parked in the job of this id. */

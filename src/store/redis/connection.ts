@@ -35,7 +35,7 @@ const CONNECT_TIMEOUT_MS = 2000
 type Role = Pick<CommonRedisOptions, 'commandTimeout' | 'socketTimeout' | 'enableAutoPipelining' | 'autoResubscribe'>
 
 export class Connections {
-  /** Stores new deliveries and does nothing else, because WAIT blocks it. */
+  /** Stores new deliveries, retries and dead letters, and does nothing else, because WAIT blocks it. */
   readonly commands: Client
   /** For the consumers, and for what an operator asks. */
   readonly work: Client

@@ -5,12 +5,13 @@ import type { DispositionParts } from './apply-dispositions.ts'
 import { BACKLOG_LIMIT_MS, untilHandedOut } from './backlog.ts'
 import type { Bell } from './bell.ts'
 import { toUnavailableError } from './call-redis.ts'
-import { isReady, type Connections } from './connection.ts'
+import { isReady, masterOf, type Connections } from './connection.ts'
 import { RedisConsumer } from './consumer.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import type { FreshDeliveries } from './fresh-deliveries.ts'
 import type { Layouts } from './layouts.ts'
 import { Looks } from './looks.ts'
+import type { ReplicaWaits } from './replica-waits.ts'
 import type { ShardQueues, Timings } from './shard-queues.ts'
 import type { Shard } from './shard.ts'
 
@@ -19,6 +20,7 @@ export interface ConsumersParts extends StoreParts {
   readonly queues: ShardQueues
   readonly layouts: Layouts
   readonly deadLetters: DeadLetters
+  readonly waits: ReplicaWaits
   readonly bell: Bell
   readonly timings: Timings
   readonly fresh: FreshDeliveries
@@ -95,13 +97,14 @@ export class Consumers {
   }
 
   #dispositionParts(shard: Shard): Omit<DispositionParts, 'onParked'> {
-    const { queues, deadLetters, keyring, nowMs } = this.#parts
+    const { connections, queues, deadLetters, waits, keyring, nowMs } = this.#parts
     return {
       keyring,
       nowMs,
       addJobs: async (jobs) => {
         const timestamp = Math.trunc(nowMs())
         await queues.queueOf(shard).addBulk(jobs.map((job) => ({ ...job, opts: { ...job.opts, timestamp } })))
+        await waits.confirm(masterOf(connections.commands, shard.slot), shard.id)
         for (const { opts } of jobs) this.stored(shard, opts?.delay ?? 0)
       },
       addDeadLetters: (letters) => deadLetters.add(shard, letters),

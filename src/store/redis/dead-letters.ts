@@ -12,10 +12,11 @@ import {
 import type { RemovedPart } from '../forget.ts'
 import { openBase64, sealToBase64 } from './base64-envelope.ts'
 import { compareAndSet } from './compare-and-set.ts'
-import type { Client, Connections } from './connection.ts'
+import { masterOf, type Client, type Connections } from './connection.ts'
 import { readFacts, writeFacts, type NewDeadLetter } from './dead-letter.ts'
 import type { Layouts } from './layouts.ts'
 import { occupiedShards } from './occupied.ts'
+import type { ReplicaWaits } from './replica-waits.ts'
 import { deathsKeyOf, type Shard } from './shard.ts'
 
 type Keys = readonly [deaths: string, facts: string, sealed: string]
@@ -40,33 +41,54 @@ if excess > 0 then drop(redis.call('ZRANGE', KEYS[1], 0, excess - 1)) end
 if #ARGV > 3 then for i = 1, 3 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end end
 `
 
+export interface DeadLettersParts {
+  readonly connections: Connections
+  readonly waits: ReplicaWaits
+  readonly layouts: Layouts
+  readonly keyring: Keyring
+  readonly nowMs: () => number
+}
+
 export class DeadLetters {
   readonly #client: Client
+  /** That of the waits. */
+  readonly #commands: Client
   readonly #memory: Client
+  readonly #waits: ReplicaWaits
   readonly #layouts: Layouts
   readonly #keyring: Keyring
   readonly #nowMs: () => number
 
-  constructor({ work, memory }: Connections, layouts: Layouts, keyring: Keyring, nowMs: () => number) {
-    this.#client = work
-    this.#memory = memory
+  constructor({ connections, waits, layouts, keyring, nowMs }: DeadLettersParts) {
+    this.#client = connections.work
+    this.#commands = connections.commands
+    this.#memory = connections.memory
+    this.#waits = waits
     this.#layouts = layouts
     this.#keyring = keyring
     this.#nowMs = nowMs
   }
 
-  /** Also removes those whose lifetime is over, or which are too many. To add one twice is the same as once. */
+  /**
+   * Resolves when the replicas have them, so that what they follow can be removed. Also removes those whose lifetime is over, or which are too many. To add one
+   * twice is the same as once.
+   */
   async add(shard: Shard, deadLetters: readonly NewDeadLetter[]): Promise<void> {
+    await this.#add(this.#commands, shard, deadLetters)
+    await this.#waits.confirm(masterOf(this.#commands, shard.slot), shard.id)
+  }
+
+  async #add(client: Client, shard: Shard, deadLetters: readonly NewDeadLetter[]): Promise<void> {
     const keys = keysOf(shard)
     const diedAtMs = this.#nowMs()
     const limits = [diedAtMs, DEAD_LETTER_LIFETIME_MS, Math.ceil(DEAD_LETTERS_PER_ROUTE / shard.siblings)]
     const entries = deadLetters.flatMap((each) => [each.id, writeFacts(each, diedAtMs), each.sealed])
-    await this.#client.eval(ADD_AND_PURGE, keys.length, ...keys, ...limits, ...entries)
+    await client.eval(ADD_AND_PURGE, keys.length, ...keys, ...limits, ...entries)
   }
 
   /** Removes those whose lifetime is over, or which are too many. */
   purge(shard: Shard): Promise<void> {
-    return this.add(shard, [])
+    return this.#add(this.#client, shard, [])
   }
 
   /** The latest first. */

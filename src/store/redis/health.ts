@@ -49,6 +49,8 @@ export class Health {
   readonly #fills = new Map<string, number>()
   /** Of each master that has answered. */
   readonly #settings = new Map<string, Settings>()
+  /** How many replicas have to confirm, of each master, as it was when it was last looked at. */
+  readonly #acks = new Map<string, number>()
   #checking: Promise<void> | undefined
   #told: Trouble | undefined
   #ticks = 0
@@ -127,12 +129,12 @@ export class Health {
     replicas.keep(masters)
     await Promise.all(
       [...masters].map(async ([master, node]) => {
-        const before = replicas.acksFor(master, performance.now())
         const info = await infoOf(node, 'replication').catch(() => undefined)
         replicas.told(master, info, performance.now())
-        const after = replicas.acksFor(master, performance.now())
-        if (after < before)
-          onError(`Redis has fewer replicas than before: from now on a push is accepted when ${after} of them has it`)
+        const acks = replicas.acksFor(master, performance.now())
+        if (acks < (this.#acks.get(master) ?? 0))
+          onError(`Redis has fewer replicas than before: from now on a push is accepted when ${acks} of them has it`)
+        this.#acks.set(master, acks)
       }),
     )
   }

@@ -56,21 +56,22 @@ class RedisStore implements Store {
     const layouts = new Layouts({ client: work, prefix, shards, nowMs, lookEveryMs: timings.lookEveryMs })
     const queues = new ShardQueues(connections, nowMs)
     const bell = new Bell(memory, gatewayKey(prefix, 'bell'))
-    const deadLetters = new DeadLetters(connections, layouts, keyring, nowMs)
-    const fresh = new FreshDeliveries(nowMs)
-    const common = { fresh, connections, layouts, queues, deadLetters, keyring, nowMs, onError, prefix }
-    const consumers = new Consumers({ ...common, bell, timings })
-    const conditions = new MasterConditions()
     const { replicaAcks = 0, requirePersistence = false, onTime = () => {} } = options
     const replicas = new ReplicasInStep()
     const acksFor = (master: string): number =>
       replicaAcks === 'in-step' ? replicas.acksFor(master, performance.now()) : replicaAcks
+    const waits = new ReplicaWaits(commands, acksFor)
+    const deadLetters = new DeadLetters({ connections, waits, layouts, keyring, nowMs })
+    const fresh = new FreshDeliveries(nowMs)
+    const common = { fresh, connections, layouts, queues, deadLetters, keyring, nowMs, onError, prefix }
+    const consumers = new Consumers({ ...common, waits, bell, timings })
+    const conditions = new MasterConditions()
     const probeKey = probeKeyOf(prefix)
     const writer = new Writer({
       ...common,
       client: commands,
       conditions,
-      waits: new ReplicaWaits(commands, acksFor),
+      waits,
       probeKey,
       onStored: (shard, delayMs) => consumers.stored(shard, delayMs),
     })
