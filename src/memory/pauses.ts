@@ -15,6 +15,8 @@ const OWNER: Owner = { route: 'all apps' }
 const LIFETIME_MS = 365 * 24 * 3600_000
 /** So soon other processes do as one was told. */
 const READ_EVERY_MS = 5000
+/** As long as nothing is known, what is paused may be handed out. */
+const ASK_AGAIN_MS = 200
 
 export class Pauses {
   readonly #memory: Memory
@@ -22,6 +24,8 @@ export class Pauses {
   #paused: PausedRoutes = new Map()
   #onRead: (paused: PausedRoutes) => void = () => {}
   #timer: NodeJS.Timeout | undefined
+  #isKnown = false
+  #isStopped = false
   /** One change at a time; those of two processes in the same moment may lose one, and the answer shows it. */
   #changing: Promise<unknown> = Promise.resolve()
 
@@ -31,17 +35,26 @@ export class Pauses {
   }
 
   /**
-   * Calls back with what is paused: now, each time when it is read or changed here, and, where other processes may change it, soon after. Rejects when the
-   * store does not answer.
+   * Calls back with what is paused: now, each time when it is read or changed here, and, where other processes may change it, soon after. Such a store may be away
+   * when a process starts; then it is asked again until it answers. Rejects when another does not answer.
    */
   async follow(onRead: (paused: PausedRoutes) => void, isShared: boolean): Promise<void> {
     this.#onRead = onRead
-    if (isShared) this.#timer = setInterval(() => void this.read().catch(() => {}), READ_EVERY_MS).unref()
-    await this.read()
+    if (!isShared) await this.read()
+    else await this.#readAgainAndAgain()
+  }
+
+  async #readAgainAndAgain(): Promise<void> {
+    const pauseMs = await this.read().then(
+      () => READ_EVERY_MS,
+      () => (this.#isKnown ? READ_EVERY_MS : ASK_AGAIN_MS),
+    )
+    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#readAgainAndAgain(), pauseMs).unref()
   }
 
   stop(): void {
-    clearInterval(this.#timer)
+    this.#isStopped = true
+    clearTimeout(this.#timer)
   }
 
   /** As it was last read. */
@@ -72,6 +85,7 @@ export class Pauses {
   }
 
   #heard(paused: PausedRoutes): PausedRoutes {
+    this.#isKnown = true
     this.#paused = paused
     this.#onRead(paused)
     return paused

@@ -1,7 +1,10 @@
 /** Which routes an operator has paused, as two processes on one store know it. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { StoreUnavailableError } from '../../src/core/errors.ts'
 import { Pauses } from '../../src/memory/pauses.ts'
 import { Clock } from '../helpers/clock.ts'
+import { instead } from '../helpers/instead.ts'
+import { until } from '../helpers/received.ts'
 import { openTestStore, type TestStore } from '../helpers/sqlite-store.ts'
 
 const clock = new Clock()
@@ -48,6 +51,22 @@ it('who follows is told at the beginning and of each change', async () => {
   await pauses.set(['android'], true)
   expect(told[0]).toEqual(['ios'])
   expect(told.at(-1)).toEqual(['ios', 'android'])
+})
+
+it('a process starts also where a store that it shares is away, and knows what is paused when that answers', async () => {
+  await another().set(['ios'], true)
+  let isAway = true
+  const memory = instead(store.memory, {
+    get: (owner, key) => (isAway ? Promise.reject(new StoreUnavailableError('away')) : store.memory.get(owner, key)),
+  })
+  const starting = new Pauses(memory, clock.nowMs)
+  const told: string[][] = []
+  await starting.follow((paused) => told.push([...paused.keys()]), true)
+  expect(told).toEqual([])
+  isAway = false
+  await until('it is told', () => told.length > 0)
+  starting.stop()
+  expect(told[0]).toEqual(['ios'])
 })
 
 it('a pause does not end by itself within a year', async () => {
