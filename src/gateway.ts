@@ -2,6 +2,7 @@
 import { Activity } from './activity/activity.ts'
 import type { Config } from './config/config.ts'
 import { ConfigInUse } from './config/config-in-use.ts'
+import { hashOfSettings } from './config/hash.ts'
 import { restartOnly, routesChanged } from './config/reload.ts'
 import { openRoutes, type Routes } from './config/routes.ts'
 import { Identities } from './core/identities.ts'
@@ -20,6 +21,7 @@ import { KnownDevices } from './memory/known-devices.ts'
 import { Pauses } from './memory/pauses.ts'
 import { areSuspected, RejectionGuard } from './memory/rejection-guard.ts'
 import { Metrics } from './metrics/metrics.ts'
+import { Scrape } from './metrics/scrape.ts'
 import { GatewayOperator } from './operator/gateway-operator.ts'
 import { StoreOperator } from './operator/store-operator.ts'
 import { listen } from './listen.ts'
@@ -80,6 +82,7 @@ export class Gateway implements AsyncDisposable {
     this.#metrics = new Metrics(parts.version)
     this.#activity = new Activity(nowMs)
     this.#pauses = new Pauses(store.memory, nowMs)
+    this.#metrics.process.sends(role === 'http' ? undefined : config.queue.concurrency)
     this.#guard = new RejectionGuard(store.memory, nowMs, (route, isSuspected) => this.#onSuspected(route, isSuspected))
     const identities = new Identities(keyring)
     const { memory } = store
@@ -146,7 +149,7 @@ export class Gateway implements AsyncDisposable {
   /** For a configuration that was refused: the one in use stays. */
   reloadFailed(): void {
     this.#configInUse.refused()
-    this.#metrics.configRefused()
+    this.#metrics.process.configRefused()
   }
 
   /** Stops accepting, finishes what is in flight, closes everything. */
@@ -193,12 +196,20 @@ export class Gateway implements AsyncDisposable {
 
   #createAdminServer(): Server {
     const { adminToken, log } = this.#parts
+    const scrape = new Scrape({
+      metrics: this.#metrics,
+      store: this.#store,
+      routes: () => this.#routes.all,
+      gateOf: (route) => this.#delivery?.gateStatus(route)?.state,
+      isSuspected: async (route) => areSuspected(await this.#guard.windows(route)),
+      clockSkewMs: () => (this.#parts.systemMs ?? this.#nowMs)() - this.#nowMs(),
+    })
     return createAdminServer({
       token: adminToken,
       ownHost: this.#config.admin.host,
       allowedHosts: this.#config.admin.allowedHosts,
       readiness: () => this.#readiness(),
-      metrics: () => this.#exposeMetrics(),
+      metrics: () => scrape.expose(),
       operators: this.#createOperators(),
       log,
     })
@@ -232,21 +243,6 @@ export class Gateway implements AsyncDisposable {
     return { isReady: !this.#isClosing && writable && fit, reasons }
   }
 
-  async #exposeMetrics(): Promise<{ readonly contentType: string; readonly text: string }> {
-    this.#metrics.store.health(this.#store.health())
-    this.#metrics.store.clockSkew((this.#parts.systemMs ?? this.#nowMs)() - this.#nowMs())
-    await Promise.all(
-      this.#routes.all.map(async (route) => {
-        // As the store has it: another process may have tripped the guard, or this one before it was started again.
-        const windows = await this.#guard.windows(route.name).catch(() => undefined)
-        if (windows !== undefined) this.#metrics.delivery.suspected(route, areSuspected(windows))
-        const depth = await this.#store.queue.depth(route.name).catch(() => undefined)
-        if (depth !== undefined) this.#metrics.store.depth(route, depth)
-      }),
-    )
-    return this.#metrics.expose()
-  }
-
   #onSuspected(name: string, isSuspected: boolean): void {
     const route = this.#routes.all.find((each) => each.name === name)
     if (route !== undefined) this.#metrics.delivery.suspected(route, isSuspected)
@@ -259,11 +255,12 @@ export class Gateway implements AsyncDisposable {
   }
 
   #announceRoutes(): void {
-    this.#metrics.configured(this.#routes.all, this.#nowMs())
+    const { routes, queue } = this.#config
+    const counted = { routes, hash: hashOfSettings(this.#config), highWater: queue.highWater }
+    this.#metrics.configured(counted, this.#nowMs())
     this.#activity.keepOnly(new Set(this.#routes.all.map(({ name }) => name)))
     for (const route of this.#routes.all) {
-      const expiresAtMs = this.#delivery?.credentialExpiresAtMs(route.name)
-      if (expiresAtMs !== undefined) this.#metrics.delivery.credentialExpires(route, expiresAtMs)
+      this.#metrics.delivery.credentialExpires(route, this.#delivery?.credentialExpiresAtMs(route.name))
       this.#metrics.delivery.blocked(route, this.#delivery?.isBlocked(route.name) === true)
     }
   }

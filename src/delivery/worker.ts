@@ -115,7 +115,9 @@ export class Worker {
   }
 
   async #handle(handedOut: HandedOut, signal: AbortSignal): Promise<Disposition> {
-    const { log, nowMs } = this.#parts
+    const { log, metrics, nowMs } = this.#parts
+    const route = this.#route
+    metrics.begun(route)
     try {
       const handled = (await this.#withoutSending(handedOut)) ?? (await this.#attempt(handedOut, signal))
       const disposition = await this.#withinShare(handedOut, handled.disposition)
@@ -125,6 +127,8 @@ export class Worker {
       log.error('A delivery is tried again after an error of our own', error, { app: this.#route.app })
       this.#gate.onNothingLearnt()
       return { kind: 'requeue', atMs: nowMs() + ERROR_DELAY_MS }
+    } finally {
+      metrics.ended(route)
     }
   }
 
@@ -180,14 +184,17 @@ export class Worker {
   }
 
   #report({ delivery, attempt }: HandedOut, { result, reason, disposition, sendMs }: Handled): void {
-    const { metrics, activity, log, nowMs } = this.#parts
+    const { metrics, activity, log } = this.#parts
+    const nowMs = this.#parts.nowMs()
     const device = shortHash(delivery.deviceHash)
     const handled = {
       result,
       reason,
       isFinal: disposition.kind === 'acknowledge' || disposition.kind === 'dead-letter',
+      priority: delivery.priority,
       sendSeconds: sendMs === undefined ? undefined : sendMs / 1000,
-      endToEndSeconds: (nowMs() - delivery.acceptedAtMs) / 1000,
+      endToEndSeconds: (nowMs - delivery.acceptedAtMs) / 1000,
+      nowMs,
       device,
       attempt,
     }

@@ -221,7 +221,10 @@ export class Intake {
     )
     // One who may still be refused takes no room from others meanwhile.
     for (const { delivery, requires } of news) if (requires === undefined) this.#highWaterMark.count(delivery.route, 1)
-    const accepted = await this.#parts.store.queue.accept(news)
+    const startedMs = performance.now()
+    const accepted = await this.#parts.store.queue
+      .accept(news)
+      .finally(() => this.#parts.metrics.store.accepted((performance.now() - startedMs) / 1000))
     for (const [index, { delivery, requires }] of news.entries()) {
       const isStored = 'order' in (accepted[index] ?? {})
       const wasCounted = requires === undefined

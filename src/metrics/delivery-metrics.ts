@@ -1,6 +1,16 @@
 /** What goes out: attempts, how deliveries end, and whether a route can deliver. */
+import type { Priority } from '../core/delivery.ts'
 import type { Route } from '../core/route.ts'
-import { FAST_SECONDS, ROUTE_LABELS, routeLabels, type Instruments } from './instruments.ts'
+import type { Timing } from '../core/timing.ts'
+import {
+  ROUTE_LABELS,
+  routeLabels,
+  type Distribution,
+  type Instruments,
+  type Labels,
+  type Metric,
+  type Value,
+} from './instruments.ts'
 
 const RESULTS = [
   'delivered',
@@ -13,117 +23,243 @@ const RESULTS = [
   'coalesced',
   'pushkey_dead',
 ] as const
+type Result = (typeof RESULTS)[number]
+
+/** An attempt is cut off after 15 seconds; a bucket beyond that, so that what was cut off is seen. */
+const SEND_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 20]
 const DELAY_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600]
+/** Within this an event push is to be at its push service, 99 of 100 times (docs/runbook.md#hushgatefreshnessburnsfast). */
+const IN_TIME_SECONDS = 10
+/** `release_every` spreads what leaves together. */
+const SPREAD_SECONDS = 1
 /** A vocabulary that a push service may grow (Web Push: any stranger's); beyond this many reasons of a route the rest is "other". */
 const MAX_REASONS = 100
 
 /** What became of a delivery that was handed out. */
 export interface HandledDelivery {
-  readonly result: (typeof RESULTS)[number] | 'retry' | 'blocked' | 'waits'
+  readonly result: Result | 'retry' | 'blocked' | 'waits'
   readonly reason: string | undefined
   /** It is not handed out again. */
   readonly isFinal: boolean
+  readonly priority: Priority
   /** How long the push service took; undefined when nothing was sent. */
   readonly sendSeconds: number | undefined
   /** Since it was accepted. */
   readonly endToEndSeconds: number
+  readonly nowMs: number
 }
 
+/** A route, and when its pushes may leave. */
+export interface CountedRoute extends Route {
+  readonly timing?: Timing | undefined
+}
+
+/** The series of one route. */
+interface OfRoute {
+  readonly labels: Labels
+  readonly outcomes: ReadonlyMap<string, Value>
+  readonly attempts: Value
+  readonly retries: Value
+  readonly sendDuration: Distribution
+  readonly delay: Distribution
+  readonly inTime: Value
+  readonly late: Value
+  readonly never: Value
+  readonly busy: Value
+  readonly blocked: Value
+  readonly suspected: Value
+  readonly circuitOpen: Value
+  readonly reasons: Map<string, Value>
+  /** How old an event push may be when it arrives. */
+  readonly inTimeSeconds: number
+  /** Undefined until the push service has accepted it. */
+  credentialAccepted: Value | undefined
+}
+
+type Counters = ReturnType<typeof createCounters>
+
 export class DeliveryMetrics {
-  readonly #outcomes
-  readonly #reasons
-  readonly #attempts
-  readonly #retries
-  readonly #sendDuration
-  readonly #delay
-  readonly #blocked
-  readonly #suspected
-  readonly #credentialExpiry
-  readonly #knownReasons = new Map<string, Set<string>>()
+  readonly #counters: Counters
+  readonly #gauges: ReturnType<typeof createGauges>
+  readonly #routes = new Map<string, OfRoute>()
 
   constructor(instruments: Instruments) {
-    this.#outcomes = instruments.counter('hushgate_outcomes_total', 'Deliveries by how they ended, each once.', [
-      ...ROUTE_LABELS,
-      'outcome',
-    ])
-    this.#reasons = instruments.counter(
+    this.#counters = createCounters(instruments)
+    this.#gauges = createGauges(instruments)
+  }
+
+  /** From now on there are these routes. Each counter begins at 0, so that the first event is seen as an increase; what is told of others from now on is not counted. */
+  configured(routes: readonly CountedRoute[]): void {
+    this.#routes.clear()
+    for (const route of routes) this.#routes.set(keyOf(route), this.#ofRoute(route))
+  }
+
+  /** A delivery was handed out: it is under way until `ended`. */
+  begun(route: Route): void {
+    const of = this.#routes.get(keyOf(route))
+    if (of !== undefined) of.busy.now += 1
+  }
+
+  ended(route: Route): void {
+    const of = this.#routes.get(keyOf(route))
+    if (of !== undefined) of.busy.now = Math.max(0, of.busy.now - 1)
+  }
+
+  handled(route: Route, handled: HandledDelivery): void {
+    const of = this.#routes.get(keyOf(route))
+    if (of === undefined) return
+    const { result, reason, isFinal, sendSeconds, endToEndSeconds, nowMs } = handled
+    if (sendSeconds !== undefined) {
+      of.attempts.now += 1
+      of.sendDuration.observe(sendSeconds)
+    }
+    if (reason !== undefined) this.#reasonOf(of, result, reason).now += 1
+    if (isFinal) {
+      const outcome = of.outcomes.get(result === 'retry' ? 'expired' : result)
+      if (outcome !== undefined) outcome.now += 1
+      if (handled.priority !== 'counts') countArrival(of, result, endToEndSeconds)
+    } else if (result === 'retry') of.retries.now += 1
+    if (result === 'delivered') {
+      of.delay.observe(endToEndSeconds)
+      of.credentialAccepted ??= this.#gauges.credentialAccepted.of(of.labels)
+      of.credentialAccepted.now = nowMs / 1000
+    }
+  }
+
+  blocked(route: Route, isBlocked: boolean): void {
+    this.#set(route, 'blocked', isBlocked)
+  }
+
+  suspected(route: Route, isSuspected: boolean): void {
+    this.#set(route, 'suspected', isSuspected)
+  }
+
+  circuitOpen(route: Route, isOpen: boolean): void {
+    this.#set(route, 'circuitOpen', isOpen)
+  }
+
+  /** `epochMs`: undefined for a credential that does not run out. */
+  credentialExpires(route: Route, epochMs: number | undefined): void {
+    const { credentialExpiry } = this.#gauges
+    if (epochMs === undefined) credentialExpiry.remove(routeLabels(route))
+    else credentialExpiry.of(routeLabels(route)).now = epochMs / 1000
+  }
+
+  #set(route: Route, gauge: 'blocked' | 'suspected' | 'circuitOpen', is: boolean): void {
+    const of = this.#routes.get(keyOf(route))
+    if (of !== undefined) of[gauge].now = is ? 1 : 0
+  }
+
+  #reasonOf(of: OfRoute, outcome: string, reason: string): Value {
+    const known = of.reasons.get(`${outcome} ${reason}`)
+    if (known !== undefined) return known
+    const isOther = of.reasons.size >= MAX_REASONS
+    const labels = { ...of.labels, outcome, reason: isOther ? 'other' : reason }
+    const value = this.#counters.reasons.of(labels)
+    if (!isOther) of.reasons.set(`${outcome} ${reason}`, value)
+    return value
+  }
+
+  #ofRoute(route: CountedRoute): OfRoute {
+    const labels = routeLabels(route)
+    const { outcomes, attempts, retries, sendDuration, delay, arrivals, reasons } = this.#counters
+    const { busy, blocked, suspected, circuitOpen } = this.#gauges
+    return {
+      labels,
+      outcomes: new Map(RESULTS.map((outcome) => [outcome, outcomes.of({ ...labels, outcome })])),
+      attempts: attempts.of(labels),
+      retries: retries.of(labels),
+      sendDuration: sendDuration.of(labels),
+      delay: delay.of(labels),
+      inTime: arrivals.of({ ...labels, arrived: 'in_time' }),
+      late: arrivals.of({ ...labels, arrived: 'late' }),
+      never: arrivals.of({ ...labels, arrived: 'never' }),
+      busy: busy.of(labels),
+      blocked: blocked.of(labels),
+      suspected: suspected.of(labels),
+      circuitOpen: circuitOpen.of(labels),
+      reasons: new Map(
+        reasons
+          .seriesOf(labels)
+          .map((series) => [`${series.labels['outcome']} ${series.labels['reason']}`, series.value]),
+      ),
+      inTimeSeconds: inTimeSecondsOf(route.timing),
+      credentialAccepted: undefined,
+    }
+  }
+}
+
+/** Two apps, or one on two push services, are told apart by these. */
+function keyOf({ app, provider }: Route): string {
+  return `${app} ${provider}`
+}
+
+/** Only what had to arrive counts, so nothing that was merged with another, repeated, or for a pushkey that is dead. */
+function countArrival(of: OfRoute, result: HandledDelivery['result'], endToEndSeconds: number): void {
+  if (result === 'expired' || result === 'retry') of.never.now += 1
+  else if (result === 'delivered' || result === 'rejected' || result === 'failed')
+    (endToEndSeconds <= of.inTimeSeconds ? of.inTime : of.late).now += 1
+}
+
+/** What waits on purpose is not late. */
+function inTimeSecondsOf({ coalesceMs = 0, releaseEveryMs = 0 }: Timing = {}): number {
+  const onPurposeMs = coalesceMs + releaseEveryMs
+  return IN_TIME_SECONDS + (onPurposeMs === 0 ? 0 : onPurposeMs / 1000 + SPREAD_SECONDS)
+}
+
+function createCounters(instruments: Instruments) {
+  const counter = (name: string, help: string, ...more: string[]): Metric =>
+    instruments.counter(name, help, [...ROUTE_LABELS, ...more])
+  return {
+    outcomes: counter('hushgate_outcomes_total', 'Deliveries by how they ended, each once.', 'outcome'),
+    arrivals: counter(
+      'hushgate_event_pushes_total',
+      'Event pushes that had to arrive, by whether they were at the push service within 10 seconds (and what coalesce and release_every add), later, or never because they expired.',
+      'arrived',
+    ),
+    reasons: counter(
       'hushgate_push_service_refusals_total',
       'Attempts that a push service did not accept, by its own reason.',
-      [...ROUTE_LABELS, 'outcome', 'reason'],
-    )
-    this.#attempts = instruments.counter('hushgate_attempts_total', 'Attempts to deliver.', ROUTE_LABELS)
-    this.#retries = instruments.counter(
-      'hushgate_retries_total',
-      'Attempts after which the delivery is tried again.',
-      ROUTE_LABELS,
-    )
-    this.#sendDuration = instruments.histogram(
+      'outcome',
+      'reason',
+    ),
+    attempts: counter('hushgate_attempts_total', 'Attempts to deliver.'),
+    retries: counter('hushgate_retries_total', 'Attempts after which the delivery is tried again.'),
+    sendDuration: instruments.histogram(
       'hushgate_send_duration_seconds',
-      'Time a push service took to answer.',
+      'Time a push service took to answer; an attempt is cut off after 15 seconds.',
       ROUTE_LABELS,
-      FAST_SECONDS,
-    )
-    this.#delay = instruments.histogram(
+      SEND_SECONDS,
+    ),
+    delay: instruments.histogram(
       'hushgate_delivery_delay_seconds',
       'From the notify request to the acceptance by the push service.',
       ROUTE_LABELS,
       DELAY_SECONDS,
-    )
-    this.#blocked = instruments.gauge(
-      'hushgate_app_blocked',
-      '1 while the push service refuses our credential or configuration.',
-      ROUTE_LABELS,
-    )
-    this.#suspected = instruments.gauge(
+    ),
+  }
+}
+
+function createGauges(instruments: Instruments) {
+  const gauge = (name: string, help: string): Metric => instruments.gauge(name, help, ROUTE_LABELS)
+  return {
+    busy: gauge('hushgate_worker_busy', 'Deliveries that this process has under way.'),
+    blocked: gauge('hushgate_app_blocked', '1 while the push service refuses our credential or configuration.'),
+    circuitOpen: gauge(
+      'hushgate_circuit_open',
+      '1 while deliveries wait because the push service asks for it, only fails, or cannot be reached; one tries now and then.',
+    ),
+    suspected: gauge(
       'hushgate_rejections_suspected',
       '1 while rejections are held back because most pushkeys were called dead.',
-      ROUTE_LABELS,
-    )
-    this.#credentialExpiry = instruments.gauge(
+    ),
+    credentialExpiry: gauge(
       'hushgate_credential_expiry_timestamp_seconds',
-      'When the credential runs out.',
-      ROUTE_LABELS,
-    )
-  }
-
-  /** Each counter at 0, so that the first event is seen as an increase. */
-  begin(route: Route): void {
-    const labels = routeLabels(route)
-    for (const outcome of RESULTS) this.#outcomes.inc({ ...labels, outcome }, 0)
-    for (const each of [this.#attempts, this.#retries]) each.inc(labels, 0)
-    this.#blocked.set(labels, 0)
-    this.#suspected.set(labels, 0)
-  }
-
-  handled(route: Route, { result, reason, isFinal, sendSeconds, endToEndSeconds }: HandledDelivery): void {
-    const labels = routeLabels(route)
-    if (sendSeconds !== undefined) {
-      this.#attempts.inc(labels)
-      this.#sendDuration.observe(labels, sendSeconds)
-    }
-    if (reason !== undefined) this.#reasons.inc({ ...labels, outcome: result, reason: this.#bounded(route, reason) })
-    if (isFinal) this.#outcomes.inc({ ...labels, outcome: result === 'retry' ? 'expired' : result })
-    else if (result === 'retry') this.#retries.inc(labels)
-    if (result === 'delivered') this.#delay.observe(labels, endToEndSeconds)
-  }
-
-  blocked(route: Route, isBlocked: boolean): void {
-    this.#blocked.set(routeLabels(route), isBlocked ? 1 : 0)
-  }
-
-  suspected(route: Route, isSuspected: boolean): void {
-    this.#suspected.set(routeLabels(route), isSuspected ? 1 : 0)
-  }
-
-  credentialExpires(route: Route, epochMs: number): void {
-    this.#credentialExpiry.set(routeLabels(route), epochMs / 1000)
-  }
-
-  #bounded({ name }: Route, reason: string): string {
-    const known = this.#knownReasons.get(name) ?? new Set<string>()
-    this.#knownReasons.set(name, known)
-    if (!known.has(reason) && known.size >= MAX_REASONS) return 'other'
-    known.add(reason)
-    return reason
+      'When the credential runs out; absent for one that does not.',
+    ),
+    credentialAccepted: gauge(
+      'hushgate_credential_last_accepted_timestamp_seconds',
+      'When the push service last accepted a push, and with it the credential; absent until it has.',
+    ),
   }
 }

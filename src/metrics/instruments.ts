@@ -1,46 +1,186 @@
-/** How metrics are made, and the only import of prom-client. Labels come from the configuration (app, provider) and from closed vocabularies only. */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+/**
+ * How metrics are made and written. They are our own, and not prom-client's, so that counting a push looks nothing up and allocates nothing: whoever counts
+ * holds the series itself (`Value`, `Distribution`). What Node.js tells of itself comes from prom-client, of which this is the only import.
+ */
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Route } from '../core/route.ts'
 
 /** Counts of Node.js that other metrics tell better. */
 const LEFT_OUT = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']
 
-export class Instruments {
-  readonly #registry = new Registry()
+export type Labels = Readonly<Record<string, string>>
 
-  constructor() {
-    collectDefaultMetrics({ register: this.#registry })
-    for (const name of LEFT_OUT) this.#registry.removeSingleMetric(name)
+/** What a metric is, for Prometheus and for docs/metrics.md. */
+export interface Description {
+  readonly name: string
+  readonly kind: 'counter' | 'gauge' | 'histogram'
+  /** One sentence. */
+  readonly help: string
+  readonly labels: readonly string[]
+}
+
+/** A series of a counter or of a gauge. */
+export class Value {
+  now = 0
+}
+
+/** The series of a histogram for one set of labels. */
+export class Distribution {
+  /** Of each bucket, how many were within it and not within the one before; the last: beyond all. */
+  readonly counts: number[]
+  sum = 0
+  readonly #bounds: readonly number[]
+
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds
+    this.counts = [...bounds, Infinity].map(() => 0)
   }
 
-  counter<Label extends string>(name: string, help: string, labels: readonly Label[]): Counter<Label> {
-    return new Counter({ name, help, labelNames: [...labels], registers: [this.#registry] })
+  observe(value: number): void {
+    let bucket = 0
+    while (bucket < this.#bounds.length && value > (this.#bounds[bucket] ?? Infinity)) bucket += 1
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1
+    this.sum += value
+  }
+}
+
+interface Series<T> {
+  readonly labels: Labels
+  readonly value: T
+}
+
+/** A metric with all its series. A series is there from when it is first asked for until it is removed. */
+export class Metric<T = Value> {
+  readonly description: Description
+  readonly #create: () => T
+  readonly #write: (name: string, labels: string, value: T) => string
+  readonly #series = new Map<string, Series<T>>()
+
+  constructor(description: Description, create: () => T, write: (name: string, labels: string, value: T) => string) {
+    this.description = description
+    this.#create = create
+    this.#write = write
   }
 
-  gauge<Label extends string>(name: string, help: string, labels: readonly Label[]): Gauge<Label> {
-    return new Gauge({ name, help, labelNames: [...labels], registers: [this.#registry] })
+  of(labels: Labels = {}): T {
+    const text = textOf(labels)
+    const known = this.#series.get(text)
+    if (known !== undefined) return known.value
+    const value = this.#create()
+    this.#series.set(text, { labels, value })
+    return value
   }
 
-  histogram<Label extends string>(
-    name: string,
-    help: string,
-    labels: readonly Label[],
-    buckets: readonly number[],
-  ): Histogram<Label> {
-    return new Histogram({ name, help, labelNames: [...labels], buckets: [...buckets], registers: [this.#registry] })
+  remove(labels: Labels): void {
+    this.#series.delete(textOf(labels))
+  }
+
+  /** Those with these labels, whatever others they have. */
+  seriesOf(labels: Labels): readonly Series<T>[] {
+    const wanted = Object.entries(labels)
+    return [...this.#series.values()].filter((series) => wanted.every(([name, value]) => series.labels[name] === value))
+  }
+
+  /** Removes the series about which `isGone` says so. */
+  removeWhere(isGone: (labels: Labels) => boolean): void {
+    for (const [text, { labels }] of this.#series) if (isGone(labels)) this.#series.delete(text)
   }
 
   /** Prometheus' text. */
-  async expose(): Promise<{ readonly contentType: string; readonly text: string }> {
-    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() }
+  write(): string {
+    const { name, kind, help } = this.description
+    const head = `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${kind}\n`
+    return [head, ...[...this.#series].map(([text, { value }]) => this.#write(name, text, value))].join('')
   }
 }
 
+export class Instruments {
+  readonly #ofNode = new Registry()
+  readonly #metrics: Pick<Metric, 'description' | 'removeWhere' | 'write'>[] = []
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#ofNode })
+    for (const name of LEFT_OUT) this.#ofNode.removeSingleMetric(name)
+  }
+
+  counter(name: string, help: string, labels: readonly string[] = []): Metric {
+    return this.#add(new Metric({ name, kind: 'counter', help, labels }, () => new Value(), writeValue))
+  }
+
+  gauge(name: string, help: string, labels: readonly string[] = []): Metric {
+    return this.#add(new Metric({ name, kind: 'gauge', help, labels }, () => new Value(), writeValue))
+  }
+
+  /** `bounds`: the greatest value of each bucket, growing. */
+  histogram(name: string, help: string, labels: readonly string[], bounds: readonly number[]): Metric<Distribution> {
+    const write = (of: string, text: string, value: Distribution): string => writeBuckets(of, text, value, bounds)
+    return this.#add(new Metric({ name, kind: 'histogram', help, labels }, () => new Distribution(bounds), write))
+  }
+
+  /** Removes what is about an app, or an app on a push service, that is not among these routes. */
+  keepOnly(routes: readonly Route[]): void {
+    const kept = new Set(routes.flatMap(({ app, provider }) => [app, `${app} ${provider}`]))
+    const isGone = ({ app, provider }: Labels): boolean =>
+      app !== undefined && app !== UNKNOWN_APP && !kept.has(provider === undefined ? app : `${app} ${provider}`)
+    for (const metric of this.#metrics) metric.removeWhere(isGone)
+  }
+
+  /** Of our own metrics, in the order in which they were made. */
+  get descriptions(): readonly Description[] {
+    return this.#metrics.map(({ description }) => description)
+  }
+
+  /** Prometheus' text. */
+  async expose(): Promise<Exposition> {
+    const ours = this.#metrics.map((metric) => metric.write()).join('')
+    return { contentType: this.#ofNode.contentType, text: `${ours}${await this.#ofNode.metrics()}` }
+  }
+
+  #add<T>(metric: Metric<T>): Metric<T> {
+    this.#metrics.push(metric)
+    return metric
+  }
+}
+
+/** Prometheus' text, and what it is to be called. */
+export interface Exposition {
+  readonly contentType: string
+  readonly text: string
+}
+
+/** The app of an app_id that is not configured: whose it is never becomes a label, as anybody can make one up. */
+export const UNKNOWN_APP = '_unknown'
+
 export const ROUTE_LABELS = ['app', 'provider'] as const
 
-export function routeLabels({ app, provider }: Route): Record<(typeof ROUTE_LABELS)[number], string> {
+export function routeLabels({ app, provider }: Pick<Route, 'app' | 'provider'>): Labels {
   return { app, provider }
 }
 
-/** Of what takes well under a second where all is well. */
+/** Seconds of what takes well under one where all is well. */
 export const FAST_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+function textOf(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${value.replaceAll(/["\\\n]/g, escaped)}"`)
+    .join(',')
+}
+
+function escaped(character: string): string {
+  return character === '\n' ? '\\n' : `\\${character}`
+}
+
+function writeValue(name: string, labels: string, { now }: Value): string {
+  return labels === '' ? `${name} ${now}\n` : `${name}{${labels}} ${now}\n`
+}
+
+function writeBuckets(name: string, labels: string, value: Distribution, bounds: readonly number[]): string {
+  const before = labels === '' ? '' : `${labels},`
+  const braced = labels === '' ? '' : `{${labels}}`
+  let count = 0
+  const lines = value.counts.map((inBucket, index) => {
+    count += inBucket
+    return `${name}_bucket{${before}le="${bounds[index] ?? '+Inf'}"} ${count}\n`
+  })
+  return `${lines.join('')}${name}_sum${braced} ${value.sum}\n${name}_count${braced} ${count}\n`
+}

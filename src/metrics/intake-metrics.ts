@@ -1,7 +1,14 @@
 /** What comes in: requests of homeservers, the devices in them, the messages that are made. */
 import type { Rendered } from '../core/message.ts'
 import type { Route } from '../core/route.ts'
-import { FAST_SECONDS, type Instruments } from './instruments.ts'
+import {
+  FAST_SECONDS,
+  UNKNOWN_APP,
+  type Distribution,
+  type Instruments,
+  type Metric,
+  type Value,
+} from './instruments.ts'
 
 const INTAKES = ['queued', 'rejected', 'duplicate', 'nothing_to_send', 'not_allowed'] as const
 /** What event pushes find in the pusher's data (`hushgate_key`). */
@@ -14,16 +21,25 @@ const DOORS = [
   { door: 'source_limit', result: 'refused' },
   { door: 'source_limit', result: 'observed' },
 ] as const
-/** The app of an app_id that is not configured: whose it is never becomes a label, as anybody can make one up. */
-const UNKNOWN = '_unknown'
+
+/** The series of one app. */
+interface OfApp {
+  readonly received: Readonly<Record<(typeof INTAKES)[number], Value>>
+  readonly payload: Distribution
+  readonly truncated: Value
+  readonly deviceKeys: Readonly<Record<(typeof DEVICE_KEYS)[number], Value>>
+}
 
 export class IntakeMetrics {
-  readonly #requests
+  readonly #requests: Metric<Distribution>
   readonly #received
-  readonly #payload
+  readonly #payload: Metric<Distribution>
   readonly #truncated
   readonly #deviceKeys
   readonly #door
+  readonly #unknown: Value
+  readonly #answered = new Map<number, Distribution>()
+  readonly #apps = new Map<string, OfApp>()
 
   constructor(instruments: Instruments) {
     this.#requests = instruments.histogram(
@@ -34,7 +50,7 @@ export class IntakeMetrics {
     )
     this.#received = instruments.counter(
       'hushgate_devices_received_total',
-      'Devices in notify requests, by what was done with them.',
+      'Devices in notify requests, by what was done with them. The app of one whose app_id is not configured is _unknown.',
       ['app', 'intake'],
     )
     this.#payload = instruments.histogram(
@@ -58,42 +74,67 @@ export class IntakeMetrics {
       'Notify requests without a secret of http.url_secrets_file, from an address that is not in http.allow_from, or beyond http.limit_per_source.',
       ['door', 'result'],
     )
-    for (const { door, result } of DOORS) this.#door.inc({ door, result }, 0)
-    this.#received.inc({ app: UNKNOWN, intake: 'unknown_app' }, 0)
+    for (const { door, result } of DOORS) this.#door.of({ door, result })
+    this.#unknown = this.#received.of({ app: UNKNOWN_APP, intake: 'unknown_app' })
   }
 
-  /** Each counter at 0, so that the first event is seen as an increase. */
-  begin({ app }: Route): void {
-    for (const intake of INTAKES) this.#received.inc({ app, intake }, 0)
-    this.#truncated.inc({ app }, 0)
-    for (const key of DEVICE_KEYS) this.#deviceKeys.inc({ app, key }, 0)
+  /** From now on there are these routes. Each counter begins at 0, so that the first event is seen as an increase. */
+  configured(routes: readonly Route[]): void {
+    this.#apps.clear()
+    for (const { app } of routes) this.#apps.set(app, this.#ofApp(app))
   }
 
   requestAnswered(statusCode: number, seconds: number): void {
-    this.#requests.observe({ code: String(statusCode) }, seconds)
+    let answered = this.#answered.get(statusCode)
+    if (answered === undefined) {
+      answered = this.#requests.of({ code: String(statusCode) })
+      this.#answered.set(statusCode, answered)
+    }
+    answered.observe(seconds)
   }
 
   /** `observed`: it was let in all the same. */
   stoppedAtDoor(door: (typeof DOORS)[number]['door'], result: 'refused' | 'observed'): void {
-    this.#door.inc({ door, result })
+    this.#door.of({ door, result }).now += 1
   }
 
   /** A device of a notification for which nothing is stored. */
   deviceSkipped({ app }: Route, intake: Exclude<(typeof INTAKES)[number], 'queued'>): void {
-    this.#received.inc({ app, intake })
+    const of = this.#apps.get(app)
+    if (of !== undefined) of.received[intake].now += 1
   }
 
   unknownApp(): void {
-    this.#received.inc({ app: UNKNOWN, intake: 'unknown_app' })
+    this.#unknown.now += 1
   }
 
   deliveryStored({ app }: Route, { message, truncated }: Extract<Rendered, { kind: 'message' }>): void {
-    this.#received.inc({ app, intake: 'queued' })
-    this.#payload.observe({ app }, Buffer.byteLength(message.body))
-    if (truncated) this.#truncated.inc({ app })
+    const of = this.#apps.get(app)
+    if (of === undefined) return
+    of.received.queued.now += 1
+    of.payload.observe(Buffer.byteLength(message.body))
+    if (truncated) of.truncated.now += 1
   }
 
   deviceKeySeen({ app }: Route, key: (typeof DEVICE_KEYS)[number]): void {
-    this.#deviceKeys.inc({ app, key })
+    const of = this.#apps.get(app)
+    if (of !== undefined) of.deviceKeys[key].now += 1
+  }
+
+  #ofApp(app: string): OfApp {
+    const received = (intake: (typeof INTAKES)[number]): Value => this.#received.of({ app, intake })
+    const deviceKey = (key: (typeof DEVICE_KEYS)[number]): Value => this.#deviceKeys.of({ app, key })
+    return {
+      received: {
+        queued: received('queued'),
+        rejected: received('rejected'),
+        duplicate: received('duplicate'),
+        nothing_to_send: received('nothing_to_send'),
+        not_allowed: received('not_allowed'),
+      },
+      payload: this.#payload.of({ app }),
+      truncated: this.#truncated.of({ app }),
+      deviceKeys: { valid: deviceKey('valid'), invalid: deviceKey('invalid'), missing: deviceKey('missing') },
+    }
   }
 }

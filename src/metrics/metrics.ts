@@ -1,54 +1,47 @@
-/** What is counted, by subject: one method per event, so that a metric and its labels are defined together. */
-import type { Route } from '../core/route.ts'
-import { DeliveryMetrics } from './delivery-metrics.ts'
-import { Instruments } from './instruments.ts'
+/** What is counted, by subject: one method per event, so that a metric and its labels are defined together. docs/metrics.md is written from here. */
+import { DeliveryMetrics, type CountedRoute } from './delivery-metrics.ts'
+import { Instruments, type Description, type Exposition } from './instruments.ts'
 import { IntakeMetrics } from './intake-metrics.ts'
+import { ProcessMetrics } from './process-metrics.ts'
 import { StoreMetrics } from './store-metrics.ts'
+
+/** What of a configuration is seen in the metrics. */
+export interface CountedConfig {
+  readonly routes: readonly CountedRoute[]
+  /** Of the settings, without secrets. */
+  readonly hash: string
+  readonly highWater: number
+}
 
 export class Metrics {
   readonly intake: IntakeMetrics
   readonly delivery: DeliveryMetrics
   readonly store: StoreMetrics
+  readonly process: ProcessMetrics
   readonly #instruments = new Instruments()
-  readonly #configOk
-  readonly #configTime
 
   constructor(version: string) {
-    this.#instruments
-      .gauge('hushgate_build_info', 'Always 1; the version is in the label.', ['version'])
-      .set({ version }, 1)
+    this.process = new ProcessMetrics(this.#instruments, version)
     this.intake = new IntakeMetrics(this.#instruments)
     this.delivery = new DeliveryMetrics(this.#instruments)
     this.store = new StoreMetrics(this.#instruments)
-    this.#configOk = this.#instruments.gauge(
-      'hushgate_config_last_reload_successful',
-      '1 when the newest configuration is the one in use.',
-      [],
-    )
-    this.#configTime = this.#instruments.gauge(
-      'hushgate_config_last_reload_success_timestamp_seconds',
-      'When the configuration in use was loaded.',
-      [],
-    )
   }
 
-  /** A configuration is in use from now on, with these routes. */
-  configured(routes: readonly Route[], nowMs: number): void {
-    for (const route of routes) {
-      this.intake.begin(route)
-      this.delivery.begin(route)
-    }
-    this.#configOk.set(1)
-    this.#configTime.set(nowMs / 1000)
+  /** Of our own metrics. */
+  get descriptions(): readonly Description[] {
+    return this.#instruments.descriptions
   }
 
-  /** The newest configuration was refused. */
-  configRefused(): void {
-    this.#configOk.set(0)
+  /** A configuration is in use from now on. Nothing is told any more of apps that are not in it. */
+  configured({ routes, hash, highWater }: CountedConfig, nowMs: number): void {
+    this.#instruments.keepOnly(routes)
+    this.intake.configured(routes)
+    this.delivery.configured(routes)
+    this.store.configured(highWater)
+    this.process.configured({ hash, nowMs })
   }
 
-  /** Prometheus' text. */
-  expose(): Promise<{ readonly contentType: string; readonly text: string }> {
+  expose(): Promise<Exposition> {
     return this.#instruments.expose()
   }
 }

@@ -85,8 +85,13 @@ export interface QueueDepth {
   readonly delayed: number
   readonly active: number
   readonly dead: number
-  /** Age in ms of the oldest delivery that could be handed out now; 0 when there is none. */
+  /**
+   * Age in ms, from its acceptance, of the oldest delivery that should have left by now: it could be handed out, is in flight, or was attempted before; 0
+   * when there is none. What is not due for the first time yet is not among them.
+   */
   readonly oldestAgeMs: number
+  /** For how many ms the delivery that could be handed out now has been due that has been so for longest; 0 when there is none. */
+  readonly overdueMs: number
 }
 
 /** A delivery that was given up. Its content stays sealed. */

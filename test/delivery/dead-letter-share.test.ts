@@ -20,7 +20,7 @@ async function openShare(dead: number): Promise<{ share: DeadLetterShare; route:
   const known = createDelivery({ route })
   store.known.note(known)
   await store.known.flush()
-  const depth = async () => ({ waiting: 0, delayed: 0, active: 0, dead, oldestAgeMs: 0 })
+  const depth = async () => ({ waiting: 0, delayed: 0, active: 0, dead, oldestAgeMs: 0, overdueMs: 0 })
   const queue = instead(store.queue, { depth })
   return {
     route,

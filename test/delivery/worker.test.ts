@@ -45,7 +45,7 @@ beforeEach(() => {
   const name = randomUUID()
   route = { name, app: `app ${name}`, provider: 'made-up' }
   metrics = new Metrics('0.0.0-test')
-  metrics.configured([route], clock.ms)
+  metrics.configured({ routes: [route], hash: '', highWater: 0 }, clock.ms)
   log = new RecordedLog()
   dispositions = []
   sent = []
@@ -430,7 +430,7 @@ it('what is logged of a delivery shows neither its pushkey nor its message', asy
 
 it('what goes out after a reload to another push service is counted as of that one', async () => {
   const moved = { ...route, provider: 'another' }
-  metrics.configured([route, moved], clock.ms)
+  metrics.configured({ routes: [route, moved], hash: '', highWater: 0 }, clock.ms)
   const sender: Sender = { send: async () => DELIVERED, check: async () => ({ ok: true }), close: async () => {} }
   let now = { route, sender }
   worker = new Worker(route, () => now, 10, parts)

@@ -5,6 +5,7 @@ import type { Config } from '../../src/config/config.ts'
 import { openGateway, type Gateway } from '../../src/gateway.ts'
 import { configFolder, type ConfigFolder } from '../helpers/config-folder.ts'
 import { createKeyring } from '../helpers/delivery.ts'
+import { metricValue } from '../helpers/gateway.ts'
 import { createSteeredProvider, type SteeredProvider } from '../helpers/steered-provider.ts'
 import { createGate, until } from '../helpers/received.ts'
 import { RecordedLog } from '../helpers/recorded-log.ts'
@@ -141,4 +142,23 @@ it('a sender that does not open leaves all of the old configuration in use, also
   await happened('send afterwards by old')
   const statement = await (await fetch(`${gateway.notifyUrl}/_hushgate/privacy`)).json()
   expect(statement).toMatchObject({ apps: [{ app: 'old', privacy: 'minimal' }] })
+})
+
+it('an app that is removed while it is blocked leaves nothing in the metrics, and a credential that does not expire no expiry', async () => {
+  provider.answer = async () => ({ kind: 'blocked', reason: 'refused' })
+  const scrape = async (): Promise<string> => (await fetch(`${gateway.adminUrl}/metrics`)).text()
+  await gateway.reload(await load({ old: 'minimal', kept: 'minimal by 1700000000000' }, 'unknown_app: drop'))
+  await notify('old')
+  await until(
+    'the app is blocked',
+    async () => metricValue(await scrape(), 'hushgate_app_blocked', { app: 'old' }) === 1,
+  )
+  const blocked = await scrape()
+  expect(metricValue(blocked, 'hushgate_queue_deliveries', { app: 'old', state: 'waiting' })).toBeDefined()
+  expect(metricValue(blocked, 'hushgate_credential_expiry_timestamp_seconds', { app: 'kept' })).toBe(1_700_000_000)
+  await gateway.reload(await load({ kept: 'minimal' }, 'unknown_app: drop'))
+  const text = await scrape()
+  expect(text).not.toContain('app="old"')
+  expect(text).not.toMatch(/^hushgate_credential_expiry_timestamp_seconds\{/m)
+  expect(text.match(/^hushgate_config_info\{/gm)).toHaveLength(1)
 })

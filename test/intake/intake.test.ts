@@ -72,6 +72,7 @@ function use(
   { settings = SETTINGS, ...more }: { settings?: IntakeSettings; store?: Store } = {},
 ): void {
   route = next
+  metrics.configured({ routes: [next], hash: '', highWater: 1000 }, clock.ms)
   intake = new Intake({ ...parts, ...more }, new Routes([next]), settings)
 }
 

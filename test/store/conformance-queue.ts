@@ -289,16 +289,17 @@ export function queueConformance(bench: () => Bench): void {
   deadLetterConformance(bench)
 
   describe('depth', () => {
-    it('counts a delivery that is not due yet as delayed, and its age from when it is due', async () => {
+    it('counts a delivery that is not due yet as delayed and without an age, and what is due as overdue since then', async () => {
       const { queue } = bench().store
       const acceptedAtMs = Date.now() - 90_000
       await queue.add([createDelivery({ acceptedAtMs, dueAtMs: Date.now() + 3600_000 })])
-      expect(await queue.depth(ROUTE)).toMatchObject({ waiting: 0, delayed: 1, oldestAgeMs: 0 })
+      expect(await queue.depth(ROUTE)).toMatchObject({ waiting: 0, delayed: 1, oldestAgeMs: 0, overdueMs: 0 })
       await queue.add([createDelivery({ route: 'due', acceptedAtMs, dueAtMs: Date.now() - 5000 })])
       await until('it waits', async () => (await queue.depth('due')).waiting === 1)
-      const { oldestAgeMs } = await queue.depth('due')
-      expect(oldestAgeMs).toBeGreaterThanOrEqual(5000)
-      expect(oldestAgeMs).toBeLessThan(60_000)
+      const { oldestAgeMs, overdueMs } = await queue.depth('due')
+      expect(overdueMs).toBeGreaterThanOrEqual(5000)
+      expect(overdueMs).toBeLessThan(60_000)
+      expect(oldestAgeMs).toBeGreaterThanOrEqual(90_000)
     })
 
     it('counts what waits, is delayed, is in flight and is a dead letter, for each route', async () => {
@@ -317,9 +318,36 @@ export function queueConformance(bench: () => Bench): void {
       await until('the dispositions are applied', async () => (await queue.depth(ROUTE)).dead === 1)
       expect(await queue.depth(ROUTE)).toMatchObject({ waiting: 2, delayed: 1, active: 3, dead: 1 })
       expect(await queue.depth('other')).toMatchObject({ waiting: 1, delayed: 0, active: 0, dead: 0 })
-      expect(await queue.depth('never')).toEqual({ waiting: 0, delayed: 0, active: 0, dead: 0, oldestAgeMs: 0 })
+      expect(await queue.depth('never')).toEqual({
+        waiting: 0,
+        delayed: 0,
+        active: 0,
+        dead: 0,
+        oldestAgeMs: 0,
+        overdueMs: 0,
+      })
       consumer.setGate('closed')
       never.open(ACKNOWLEDGE)
+    })
+
+    it('counts the age from acceptance while a delivery is under way and while it waits to be tried again, and how overdue it is anew', async () => {
+      const { queue } = bench().store
+      const answer = createGate<Disposition>()
+      const received = new Received(() => answer.passed)
+      const consumer = queue.consume(ROUTE, 1, received.handler)
+      await queue.add([createDelivery({ acceptedAtMs: Date.now() - 90_000 })])
+      await received.atLeast(1)
+      await until('it is under way', async () => (await queue.depth(ROUTE)).active === 1)
+      const underWay = await queue.depth(ROUTE)
+      expect(underWay.oldestAgeMs).toBeGreaterThanOrEqual(90_000)
+      expect(underWay.overdueMs).toBe(0)
+      answer.open({ kind: 'requeue', atMs: Date.now() + 3600_000 })
+      await until('it waits to be tried again', async () => (await queue.depth(ROUTE)).delayed === 1)
+      const tried = await queue.depth(ROUTE)
+      expect(tried.oldestAgeMs).toBeGreaterThanOrEqual(90_000)
+      expect(tried.oldestAgeMs).toBeLessThan(120_000)
+      expect(tried.overdueMs).toBe(0)
+      await consumer.stop(0)
     })
 
     it('says the age of the oldest that could be handed out', async () => {

@@ -20,9 +20,13 @@ const SAMPLES = 32
 
 /**
  * Of each shard, KEYS: wait, prioritized, delayed, active, deaths; ARGV: now, samples, then of each shard the prefix of a job's key. It reads the record of
- * each job (job.ts). Delayed jobs that are due count as waiting; BullMQ's score is the time in ms × 4096 (getDelayedScore.lua).
+ * each job (job.ts): what is due, is active or was attempted before has an age. Delayed jobs that are due count as waiting; BullMQ's score is the time in ms × 4096 (getDelayedScore.lua).
  */
 const COUNT = `
+local function earlier(one, other)
+  if other and (one == '0' or tonumber(other) < tonumber(one)) then return other end
+  return one
+end
 local function count(wait, prioritized, delayed, active, deaths, prefix)
   local due = redis.call('ZCOUNT', delayed, '-inf', (ARGV[1] + 1) * 4096 - 1)
   local states = {
@@ -33,7 +37,8 @@ local function count(wait, prioritized, delayed, active, deaths, prefix)
     {active, 'LRANGE', 0, redis.call('LLEN', active) - 1},
   }
   local counts = {}
-  local oldest = '0'
+  local firstDue = '0'
+  local firstAccepted = '0'
   for s, state in ipairs(states) do
     local jobs = state[4] - state[3] + 1
     local samples = math.min(jobs, tonumber(ARGV[2]))
@@ -44,11 +49,13 @@ local function count(wait, prioritized, delayed, active, deaths, prefix)
       local data = redis.call('HGET', prefix .. id, 'data') or ''
       sum = sum + (tonumber(string.match(data, '"count":(%d+)')) or 1)
       local dueAt = string.match(data, '"dueAtMs":(%d+)')
-      if s <= 3 and dueAt and (oldest == '0' or tonumber(dueAt) < tonumber(oldest)) then oldest = dueAt end
+      if s <= 3 then firstDue = earlier(firstDue, dueAt) end
+      local tried = (tonumber(string.match(data, '"attempt":(%d+)')) or 1) > 1
+      if s ~= 4 or tried then firstAccepted = earlier(firstAccepted, string.match(data, '"acceptedAtMs":(%d+)') or dueAt) end
     end
     counts[s] = samples == 0 and 0 or math.floor(sum * jobs / samples + 0.5)
   end
-  return {counts[1] + counts[2] + counts[3], counts[4], counts[5], redis.call('ZCARD', deaths), oldest}
+  return {counts[1] + counts[2] + counts[3], counts[4], counts[5], redis.call('ZCARD', deaths), firstDue, firstAccepted}
 end
 local all = {}
 for i = 1, #KEYS / 5 do
@@ -58,14 +65,15 @@ end
 return all
 `
 
-interface Counted extends Omit<QueueDepth, 'oldestAgeMs'> {
-  /** 0 when there is none. */
-  readonly oldestDueAtMs: number
+/** The times are 0 when there is none. */
+interface Counted extends Omit<QueueDepth, 'oldestAgeMs' | 'overdueMs'> {
+  readonly firstDueAtMs: number
+  readonly firstAcceptedAtMs: number
 }
 
 type Counts = ReadonlyMap<string, Promise<Counted>>
 
-const EMPTY: Counted = { waiting: 0, delayed: 0, active: 0, dead: 0, oldestDueAtMs: 0 }
+const EMPTY: Counted = { waiting: 0, delayed: 0, active: 0, dead: 0, firstDueAtMs: 0, firstAcceptedAtMs: 0 }
 const NOTHING = Promise.resolve(EMPTY)
 
 export class Depths {
@@ -95,13 +103,17 @@ export class Depths {
       const counts = await this.#countTogether(route)
       const ofRoute = await Promise.all(layouts.allShardsOf(route).map(({ id }) => counts.get(id) ?? NOTHING))
       const sum = (field: keyof Counted): number => ofRoute.reduce((total, counted) => total + counted[field], 0)
-      const oldest = ofRoute.map(({ oldestDueAtMs }) => oldestDueAtMs).filter((dueAtMs) => dueAtMs > 0)
+      const since = (field: 'firstDueAtMs' | 'firstAcceptedAtMs'): number => {
+        const times = ofRoute.map((counted) => counted[field]).filter((time) => time > 0)
+        return times.length === 0 ? 0 : Math.max(0, nowMs() - Math.min(...times))
+      }
       return {
         waiting: sum('waiting'),
         delayed: sum('delayed'),
         active: sum('active'),
         dead: sum('dead'),
-        oldestAgeMs: oldest.length === 0 ? 0 : Math.max(0, nowMs() - Math.min(...oldest)),
+        oldestAgeMs: since('firstAcceptedAtMs'),
+        overdueMs: since('firstDueAtMs'),
       }
     })
   }
@@ -147,8 +159,7 @@ export class Depths {
 }
 
 function countedIn(reply: unknown): Counted {
-  const [waiting = 0, delayed = 0, active = 0, dead = 0, oldestDueAtMs = 0] = Array.isArray(reply)
-    ? reply.map(Number)
-    : []
-  return { waiting, delayed, active, dead, oldestDueAtMs }
+  const numbers = Array.isArray(reply) ? reply.map(Number) : []
+  const [waiting = 0, delayed = 0, active = 0, dead = 0, firstDueAtMs = 0, firstAcceptedAtMs = 0] = numbers
+  return { waiting, delayed, active, dead, firstDueAtMs, firstAcceptedAtMs }
 }

@@ -20,6 +20,7 @@ export interface JobRecord extends JsonObject {
   readonly version: number
   /** The depth is counted by this. The script of depth.ts finds it by its name. */
   readonly count: number
+  /** The script of depth.ts finds it by its name, and the next one. */
   readonly attempt: number
   /** The earliest of its deliveries. */
   readonly acceptedAtMs: number

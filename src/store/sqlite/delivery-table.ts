@@ -12,9 +12,12 @@ import {
 import type { NewRow } from './new-rows.ts'
 import { blob, integer, optionalInteger, text } from './rows.ts'
 
-/** A count that took so long (a backlog of hundreds of thousands) is used again for a hundred times as long. */
+/** A count that took so long (a backlog of hundreds of thousands) is used again for a hundred times as long, but not so long that a queue that is empty by then looks full. */
 const SLOW_COUNT_MS = 10
 const REUSE_FACTOR = 100
+const LONGEST_REUSE_MS = 10_000
+
+type Counts = Pick<StoredDepth, 'waiting' | 'delayed'>
 
 export class DeliveryTable {
   readonly #insert: StatementSync
@@ -26,7 +29,10 @@ export class DeliveryTable {
   readonly #release: StatementSync
   readonly #countDue: StatementSync
   readonly #countDelayed: StatementSync
-  readonly #counted = new Map<string, { readonly depth: Omit<StoredDepth, 'dead'>; readonly untilMs: number }>()
+  readonly #firstDue: StatementSync
+  readonly #firstWaiting: StatementSync
+  readonly #firstTried: StatementSync
+  readonly #counted = new Map<string, { readonly counts: Counts; readonly untilMs: number }>()
 
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare(`
@@ -45,11 +51,20 @@ export class DeliveryTable {
     this.#requeue = database.prepare('update delivery set run_at = :runAt, attempts = :attempts where seq = :seq')
     this.#release = database.prepare('update delivery set run_at = accepted_at where seq = ? and run_at > ?')
     this.#countDue = database.prepare(`
-      select count(*) as count, min(run_at) as oldest from delivery
+      select count(*) as count from delivery
       where app = :route and priority = :priority and run_at <= :now
         and seq not in (select value from json_each(:inFlight))`)
     this.#countDelayed = database.prepare(`
       select count(*) as count from delivery where app = :route and priority = :priority and run_at > :now`)
+    this.#firstDue = database.prepare(`
+      select accepted_at from delivery where app = :route and priority = :priority and run_at <= :now
+      order by run_at, seq limit 1`)
+    this.#firstWaiting = database.prepare(`
+      select run_at from delivery where app = :route and priority = :priority and run_at <= :now
+        and seq not in (select value from json_each(:inFlight))
+      order by run_at, seq limit 1`)
+    this.#firstTried = database.prepare(`
+      select min(accepted_at) as accepted_at from delivery where app = :route and attempts > 0`)
   }
 
   /** Returns its order. */
@@ -78,8 +93,7 @@ export class DeliveryTable {
     const times = among
       .map((priority) => ({ route, priority: PRIORITIES.indexOf(priority), now: nowMs }))
       .map((input) => optionalInteger(this.#next.get(input), 'run_at'))
-      .filter((time) => time !== undefined)
-    return times.length === 0 ? undefined : Math.min(...times)
+    return earliest(times)
   }
 
   remove(order: number): void {
@@ -94,25 +108,45 @@ export class DeliveryTable {
     for (const order of orders) this.#release.run(order, nowMs)
   }
 
+  /** The times are those of now, and cost nothing; the numbers may be a little older. */
   depth({ route, nowMs, inFlight }: Input<'depth'>): Omit<StoredDepth, 'dead'> {
+    const accepted: (number | undefined)[] = [optionalInteger(this.#firstTried.get({ route }), 'accepted_at')]
+    const due: (number | undefined)[] = []
+    for (const priority of PRIORITIES.keys()) {
+      const of = { route, priority, now: nowMs }
+      // What was due first was accepted first, but for what was to leave later.
+      accepted.push(optionalInteger(this.#firstDue.get(of), 'accepted_at'))
+      due.push(optionalInteger(this.#firstWaiting.get({ ...of, inFlight: JSON.stringify(inFlight) }), 'run_at'))
+    }
+    return {
+      ...this.#count({ route, nowMs, inFlight }),
+      oldestAcceptedAtMs: earliest(accepted),
+      oldestDueAtMs: earliest(due),
+    }
+  }
+
+  #count({ route, nowMs, inFlight }: Input<'depth'>): Counts {
     const known = this.#counted.get(route)
-    if (known !== undefined && performance.now() < known.untilMs) return known.depth
+    if (known !== undefined && performance.now() < known.untilMs) return known.counts
     const startMs = performance.now()
     let waiting = 0
     let delayed = 0
-    let oldestDueAtMs: number | undefined
     for (const priority of PRIORITIES.keys()) {
-      const due = this.#countDue.get({ route, priority, now: nowMs, inFlight: JSON.stringify(inFlight) })
-      const oldest = optionalInteger(due, 'oldest')
-      waiting += integer(due, 'count')
-      delayed += integer(this.#countDelayed.get({ route, priority, now: nowMs }), 'count')
-      if (oldest !== undefined) oldestDueAtMs = Math.min(oldest, oldestDueAtMs ?? oldest)
+      const of = { route, priority, now: nowMs }
+      waiting += integer(this.#countDue.get({ ...of, inFlight: JSON.stringify(inFlight) }), 'count')
+      delayed += integer(this.#countDelayed.get(of), 'count')
     }
-    const depth = { waiting, delayed, oldestDueAtMs }
+    const counts = { waiting, delayed }
     const tookMs = performance.now() - startMs
-    if (tookMs > SLOW_COUNT_MS) this.#counted.set(route, { depth, untilMs: performance.now() + tookMs * REUSE_FACTOR })
-    return depth
+    const reuseMs = Math.min(tookMs * REUSE_FACTOR, LONGEST_REUSE_MS)
+    if (tookMs > SLOW_COUNT_MS) this.#counted.set(route, { counts, untilMs: performance.now() + reuseMs })
+    return counts
   }
+}
+
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
 }
 
 function readDue(row: Record<string, SQLOutputValue>): DueRow {

@@ -36,6 +36,7 @@ export interface StoredDepth {
   readonly delayed: number
   readonly dead: number
   readonly oldestDueAtMs: number | undefined
+  readonly oldestAcceptedAtMs: number | undefined
 }
 
 interface AtTime {

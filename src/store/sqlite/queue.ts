@@ -106,8 +106,15 @@ export class SqliteQueue implements DeliveryQueue {
     const nowMs = this.#parts.nowMs()
     const inFlight = this.#consumers.get(route)?.inFlight ?? []
     const stored = await this.#thread.runWithTimeLimit({ name: 'depth', input: { route, nowMs, inFlight } })
-    const { waiting, delayed, dead, oldestDueAtMs = nowMs } = stored
-    return { waiting, delayed, active: inFlight.length, dead, oldestAgeMs: Math.max(0, nowMs - oldestDueAtMs) }
+    const { waiting, delayed, dead, oldestAcceptedAtMs = nowMs, oldestDueAtMs = nowMs } = stored
+    return {
+      waiting,
+      delayed,
+      active: inFlight.length,
+      dead,
+      oldestAgeMs: Math.max(0, nowMs - oldestAcceptedAtMs),
+      overdueMs: Math.max(0, nowMs - oldestDueAtMs),
+    }
   }
 
   listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {

@@ -1,0 +1,61 @@
+/** What is not counted as it happens but asked for when somebody scrapes: the queues, the gates, the store. */
+import type { Route } from '../core/route.ts'
+import type { QueueDepth, Store } from '../store/contract.ts'
+import type { Exposition } from './instruments.ts'
+import type { Metrics } from './metrics.ts'
+
+export interface ScrapeParts {
+  readonly metrics: Metrics
+  readonly store: Pick<Store, 'health' | 'queue'>
+  readonly routes: () => readonly Route[]
+  /** Of a route by its name; undefined where nothing is sent. */
+  readonly gateOf: (route: string) => 'open' | 'paused' | 'blocked' | undefined
+  /** As the store has it: another process may have tripped the guard, or this one before it was started again. Rejects where the store does not say. */
+  readonly isSuspected: (route: string) => Promise<boolean>
+  /** How far the machine's clock is ahead of ours. */
+  readonly clockSkewMs: () => number
+}
+
+export class Scrape {
+  readonly #parts: ScrapeParts
+  #reading: Promise<void> | undefined
+
+  constructor(parts: ScrapeParts) {
+    this.#parts = parts
+  }
+
+  /** Who asks while another is answered gets the same: however many scrape, each queue is read once. */
+  async expose(): Promise<Exposition> {
+    this.#reading ??= this.#read().finally(() => (this.#reading = undefined))
+    await this.#reading
+    return this.#parts.metrics.expose()
+  }
+
+  async #read(): Promise<void> {
+    const { metrics, store, routes, clockSkewMs } = this.#parts
+    metrics.store.health(store.health())
+    metrics.store.clockSkew(clockSkewMs())
+    const lags = await Promise.all(routes().map((route) => this.#readRoute(route)))
+    metrics.process.scalingLag(Math.max(0, ...lags))
+  }
+
+  /** Resolves with the seconds by which the route lags, as far as more processes would help. */
+  async #readRoute(route: Route): Promise<number> {
+    const { metrics, store, gateOf, isSuspected } = this.#parts
+    const gate = gateOf(route.name)
+    metrics.delivery.circuitOpen(route, gate === 'paused')
+    const [depth, suspected] = await Promise.all([
+      orUndefined<QueueDepth>(store.queue.depth(route.name)),
+      orUndefined<boolean>(isSuspected(route.name)),
+    ])
+    // The configuration may have changed meanwhile.
+    if (!this.#parts.routes().some(({ app, provider }) => app === route.app && provider === route.provider)) return 0
+    metrics.store.depth(route, depth)
+    if (suspected !== undefined) metrics.delivery.suspected(route, suspected)
+    return gate === 'open' && depth !== undefined ? depth.overdueMs / 1000 : 0
+  }
+}
+
+async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
+  return asked.catch(() => undefined)
+}

@@ -1,0 +1,113 @@
+/** What is asked for when somebody scrapes. */
+import { beforeEach, expect, it } from 'vitest'
+import { Metrics } from '../../src/metrics/metrics.ts'
+import { Scrape, type ScrapeParts } from '../../src/metrics/scrape.ts'
+import type { QueueDepth } from '../../src/store/contract.ts'
+import { metricValue } from '../helpers/gateway.ts'
+import { instead } from '../helpers/instead.ts'
+import { openTestStore } from '../helpers/sqlite-store.ts'
+
+const route = (app: string) => ({ name: app, app, provider: 'made-up' })
+const depthOf = (overdueMs: number): QueueDepth => ({
+  waiting: 1,
+  delayed: 0,
+  active: 0,
+  dead: 0,
+  oldestAgeMs: overdueMs,
+  overdueMs,
+})
+
+let depths: Map<string, QueueDepth>
+let gates: Map<string, ReturnType<ScrapeParts['gateOf']>>
+let asked: string[]
+let routes: readonly ReturnType<typeof route>[]
+beforeEach(() => {
+  depths = new Map()
+  gates = new Map()
+  asked = []
+  routes = []
+})
+
+/** A real store, but for how deep its queues are. */
+async function scrapeOf(...apps: readonly string[]): Promise<AsyncDisposable & { text(): Promise<string> }> {
+  const store = await openTestStore(Date.now)
+  const metrics = new Metrics('0.0.0')
+  routes = apps.map(route)
+  metrics.configured({ routes, hash: '', highWater: 0 }, 0)
+  const depth = async (name: string): Promise<QueueDepth> => {
+    asked.push(name)
+    const known = depths.get(name)
+    if (known === undefined) throw new Error('the store does not answer')
+    return known
+  }
+  const scrape = new Scrape({
+    metrics,
+    store: {
+      health: () => ({ writable: true, dangers: [], fit: true, fill: 0.25 }),
+      queue: instead(store.queue, { depth }),
+    },
+    routes: () => routes,
+    gateOf: (name) => gates.get(name),
+    isSuspected: async () => false,
+  })
+  return {
+    text: async () => (await scrape.expose()).text,
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
+}
+
+it('a blocked app, and one whose push service is away, ask for no more processes', async () => {
+  await using scrape = await scrapeOf('works', 'blocked', 'paused')
+  depths = new Map([
+    ['works', depthOf(2000)],
+    ['blocked', depthOf(80_000_000)],
+    ['paused', depthOf(900_000)],
+  ])
+  gates = new Map([
+    ['works', 'open'],
+    ['blocked', 'blocked'],
+    ['paused', 'paused'],
+  ])
+  const text = await scrape.text()
+  expect(text).toContain('\nhushgate_scaling_lag_seconds 2\n')
+  expect(metricValue(text, 'hushgate_queue_overdue_seconds', { app: 'blocked' })).toBe(80_000)
+  expect(metricValue(text, 'hushgate_circuit_open', { app: 'paused' })).toBe(1)
+  expect(metricValue(text, 'hushgate_circuit_open', { app: 'works' })).toBe(0)
+})
+
+it('a process that sends nothing asks for no more processes', async () => {
+  await using scrape = await scrapeOf('works')
+  depths = new Map([['works', depthOf(2000)]])
+  expect(await scrape.text()).toContain('\nhushgate_scaling_lag_seconds 0\n')
+})
+
+it('a queue that cannot be read keeps no value from before, and the others are told', async () => {
+  await using scrape = await scrapeOf('works', 'away')
+  depths = new Map([
+    ['works', depthOf(2000)],
+    ['away', depthOf(3000)],
+  ])
+  expect(metricValue(await scrape.text(), 'hushgate_queue_overdue_seconds', { app: 'away' })).toBe(3)
+  depths.delete('away')
+  const text = await scrape.text()
+  expect(metricValue(text, 'hushgate_queue_overdue_seconds', { app: 'works' })).toBe(2)
+  expect(text).not.toMatch(/^hushgate_queue_.*app="away"/m)
+})
+
+it('however many scrape at once, each queue is read once', async () => {
+  await using scrape = await scrapeOf('one', 'two')
+  depths = new Map([
+    ['one', depthOf(1)],
+    ['two', depthOf(1)],
+  ])
+  await Promise.all(Array.from({ length: 20 }, () => scrape.text()))
+  expect(asked.toSorted()).toEqual(['one', 'two'])
+})
+
+it('an app that is removed while its queue is read does not come back', async () => {
+  await using scrape = await scrapeOf('removed')
+  depths = new Map([['removed', depthOf(1)]])
+  const text = scrape.text()
+  routes = []
+  expect(await text).not.toMatch(/^hushgate_queue_.*app="removed"/m)
+})
