@@ -25,6 +25,8 @@ export interface ProviderContext {
   readonly app: string
   readonly nowMs: () => number
   readonly dial: Dial
+  /** To be told of the status of each answer to a push. */
+  readonly answered?: ((status: number) => void) | undefined
   /** How many deliveries of the app may be in flight at once. */
   readonly concurrency: number
   /** Warnings an operator should see. Must not carry a pushkey, a payload, or an error object of an SDK. */

@@ -4,6 +4,7 @@ import { Instruments, type Description, type Exposition } from './instruments.ts
 import { IntakeMetrics } from './intake-metrics.ts'
 import { ProcessMetrics } from './process-metrics.ts'
 import { StoreMetrics } from './store-metrics.ts'
+import { WireMetrics } from './wire-metrics.ts'
 
 /** What of a configuration is seen in the metrics. */
 export interface CountedConfig {
@@ -17,6 +18,7 @@ export class Metrics {
   readonly intake: IntakeMetrics
   readonly delivery: DeliveryMetrics
   readonly store: StoreMetrics
+  readonly wire: WireMetrics
   readonly process: ProcessMetrics
   readonly #instruments = new Instruments()
 
@@ -24,6 +26,7 @@ export class Metrics {
     this.process = new ProcessMetrics(this.#instruments, version)
     this.intake = new IntakeMetrics(this.#instruments)
     this.delivery = new DeliveryMetrics(this.#instruments)
+    this.wire = new WireMetrics(this.#instruments)
     this.store = new StoreMetrics(this.#instruments)
   }
 

@@ -1,5 +1,6 @@
 /** What is not counted as it happens but asked for when somebody scrapes: the queues, the gates, the store. */
 import type { Route } from '../core/route.ts'
+import type { WireCounts } from '../core/wire.ts'
 import type { QueueDepth, Store } from '../store/contract.ts'
 import type { Exposition } from './instruments.ts'
 import type { Metrics } from './metrics.ts'
@@ -10,6 +11,8 @@ export interface ScrapeParts {
   readonly routes: () => readonly Route[]
   /** Of a route by its name; undefined where nothing is sent. */
   readonly gateOf: (route: string) => 'open' | 'paused' | 'blocked' | undefined
+  /** Of what is sent in this process. */
+  readonly wire: () => Promise<readonly WireCounts[]>
   /** As the store has it: another process may have tripped the guard, or this one before it was started again. Rejects where the store does not say. */
   readonly isSuspected: (route: string) => Promise<boolean>
   /** How far the machine's clock is ahead of ours. */
@@ -32,10 +35,11 @@ export class Scrape {
   }
 
   async #read(): Promise<void> {
-    const { metrics, store, routes, clockSkewMs } = this.#parts
+    const { metrics, store, routes, wire, clockSkewMs } = this.#parts
     metrics.store.health(store.health())
     metrics.store.clockSkew(clockSkewMs())
     const lags = await Promise.all(routes().map((route) => this.#readRoute(route)))
+    metrics.wire.counted(routes(), await wire())
     metrics.process.scalingLag(Math.max(0, ...lags))
   }
 

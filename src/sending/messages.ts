@@ -1,6 +1,7 @@
 /** What travels between the main thread and the thread that sends: plain data. Secrets are plain only on this way. */
 import type { Message } from '../core/message.ts'
 import type { Outcome } from '../core/outcome.ts'
+import type { WireCounts } from '../core/wire.ts'
 import type { SendingRoute } from './senders.ts'
 
 export interface PlainProxy {
@@ -33,6 +34,8 @@ export type ToThread =
   | { readonly kind: 'abort'; readonly sender: number; readonly signal: number }
   /** Answered with `closed`, when what is in flight is over. */
   | { readonly kind: 'close'; readonly sender: number }
+  /** Answered with `wire`. */
+  | { readonly kind: 'wire' }
 
 /** `failure`: a bug, by the name of its error. */
 export type SendAnswer = { readonly id: number } & ({ readonly outcome: Outcome } | { readonly failure: string })
@@ -42,6 +45,7 @@ export type FromThread =
   | { readonly kind: 'refused'; readonly sender: number; readonly reason: string }
   | { readonly kind: 'outcomes'; readonly answers: readonly SendAnswer[] }
   | { readonly kind: 'closed'; readonly sender: number }
+  | { readonly kind: 'wire'; readonly counts: readonly WireCounts[] }
   | { readonly kind: 'warning'; readonly app: string; readonly message: string }
 
 /** Where one turn brings hundreds, the other thread need not wait for its end. */

@@ -3,6 +3,7 @@
  * that much to do (docs/decisions.md).
  */
 import type { DeliverySender } from '../core/provider.ts'
+import type { WireCounts } from '../core/wire.ts'
 import type { Proxy } from '../network/dial.ts'
 import { LocalSenders, type LocalSendersParts } from './local-senders.ts'
 import type { Senders, SendingRoute } from './senders.ts'
@@ -11,6 +12,8 @@ import { ThreadSenders } from './thread-senders.ts'
 export class MovableSenders implements Senders {
   readonly #parts: LocalSendersParts
   #current: Senders
+  /** What was counted before it moved goes on to count. */
+  #before: Senders | undefined
 
   constructor(parts: LocalSendersParts) {
     this.#parts = parts
@@ -31,11 +34,18 @@ export class MovableSenders implements Senders {
     this.#current = inThread
     try {
       await reopen()
+      this.#before = before
     } catch (error) {
       this.#current = before
       await inThread.close()
       throw error
     }
+  }
+
+  /** A route may be in it twice: as it was sent for before, and as it is now. */
+  async wire(): Promise<readonly WireCounts[]> {
+    const [now, before = []] = await Promise.all([this.#current.wire(), this.#before?.wire()])
+    return [...before, ...now]
   }
 
   close(): Promise<void> {

@@ -4,6 +4,7 @@ import type { Message } from '../core/message.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { DeliverySender } from '../core/provider.ts'
 import type { Secret } from '../core/secret.ts'
+import type { WireCounts } from '../core/wire.ts'
 import type { Proxy } from '../network/dial.ts'
 import { Turn, type FromThread, type SendAnswer, type SendRequest, type ToThread } from './messages.ts'
 import type { Senders, SendingRoute, Warn } from './senders.ts'
@@ -24,6 +25,8 @@ export class ThreadSenders implements Senders {
   readonly #opening = new Map<number, Waiting<DeliverySender>>()
   readonly #sending = new Map<number, Waiting<Outcome>>()
   readonly #closing = new Map<number, () => void>()
+  /** In the order in which they asked. */
+  readonly #wireAsked: ((counts: readonly WireCounts[]) => void)[] = []
   #lastSender = 0
   #lastRequest = 0
   #isClosing = false
@@ -64,8 +67,17 @@ export class ThreadSenders implements Senders {
     return promise
   }
 
+  wire(): Promise<readonly WireCounts[]> {
+    return new Promise((resolve) => {
+      if (this.#isClosing) return resolve([])
+      this.#wireAsked.push(resolve)
+      this.#send({ kind: 'wire' })
+    })
+  }
+
   async close(): Promise<void> {
     this.#isClosing = true
+    for (const resolve of this.#wireAsked.splice(0)) resolve([])
     await this.#worker.terminate()
   }
 
@@ -93,6 +105,8 @@ export class ThreadSenders implements Senders {
         return
       case 'closed':
         return this.#take(this.#closing, message.sender)?.()
+      case 'wire':
+        return this.#wireAsked.shift()?.(message.counts)
       case 'warning':
         return this.#warn(message.app, message.message)
     }

@@ -32,6 +32,8 @@ function onMessage(message: ToThread): void {
       return controllerOf(message.sender, message.signal)?.abort()
     case 'close':
       return void close(message.sender)
+    case 'wire':
+      return void senders.wire().then((counts) => post({ kind: 'wire', counts }))
   }
 }
 

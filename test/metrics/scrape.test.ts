@@ -2,6 +2,7 @@
 import { beforeEach, expect, it } from 'vitest'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import { Scrape, type ScrapeParts } from '../../src/metrics/scrape.ts'
+import type { WireCounts } from '../../src/core/wire.ts'
 import type { QueueDepth } from '../../src/store/contract.ts'
 import { metricValue } from '../helpers/gateway.ts'
 import { instead } from '../helpers/instead.ts'
@@ -20,11 +21,13 @@ const depthOf = (overdueMs: number): QueueDepth => ({
 let depths: Map<string, QueueDepth>
 let gates: Map<string, ReturnType<ScrapeParts['gateOf']>>
 let asked: string[]
+let wire: readonly WireCounts[]
 let routes: readonly ReturnType<typeof route>[]
 beforeEach(() => {
   depths = new Map()
   gates = new Map()
   asked = []
+  wire = []
   routes = []
 })
 
@@ -48,6 +51,7 @@ async function scrapeOf(...apps: readonly string[]): Promise<AsyncDisposable & {
     },
     routes: () => routes,
     gateOf: (name) => gates.get(name),
+    wire: async () => wire,
     isSuspected: async () => false,
   })
   return {
@@ -110,4 +114,26 @@ it('an app that is removed while its queue is read does not come back', async ()
   const text = scrape.text()
   routes = []
   expect(await text).not.toMatch(/^hushgate_queue_.*app="removed"/m)
+})
+
+it('answers of push services are counted by their status, and statuses that somebody makes up together', async () => {
+  await using scrape = await scrapeOf('web')
+  const made = Array.from({ length: 100 }, (_, index) => [450 + index, 1] as const)
+  wire = [
+    { app: 'web', provider: 'made-up', connections: 0, answers: [[201, 5]] },
+    { app: 'web', provider: 'made-up', connections: 2, answers: [[201, 1], ...made] },
+    { app: 'removed', provider: 'made-up', connections: 1, answers: [[201, 1]] },
+  ]
+  const text = await scrape.text()
+  const answers = [...text.matchAll(/^hushgate_push_service_answers_total\{app="web".*code="(\w+)"\} (\d+)$/gm)]
+  expect(Object.fromEntries(answers.map(([, code, count]) => [code, Number(count)]))).toEqual({
+    201: 6,
+    500: 1,
+    502: 1,
+    503: 1,
+    504: 1,
+    other: 96,
+  })
+  expect(metricValue(text, 'hushgate_connections', { app: 'web' })).toBe(2)
+  expect(text).not.toContain('app="removed"')
 })

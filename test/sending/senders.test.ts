@@ -51,6 +51,24 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
     return sender
   }
 
+  it('count what is answered, and the connections that are open, for each app', async () => {
+    const apns = await rig.simulate()
+    const sender = await open({ endpoint: apns.url })
+    for (const token of ['xs410.rUnregistered-1', 'xd1-one', 'xd1-two'])
+      await sender.send(message, pushkey(token), never)
+    const [counts, ...others] = await senders.wire()
+    expect(others).toEqual([])
+    expect(counts).toMatchObject({ provider: 'apns', connections: 1 })
+    expect(new Map(counts?.answers)).toEqual(
+      new Map([
+        [410, 1],
+        [200, 2],
+      ]),
+    )
+    await sender.close()
+    await until('the connection is closed', async () => (await senders.wire())[0]?.connections === 0)
+  })
+
   it('say what the push service answered, to whoever asked', async () => {
     const apns = await rig.simulate({ deadSinceMs: 1_700_000_000_000 })
     const sender = await open({ endpoint: apns.url })

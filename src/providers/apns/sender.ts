@@ -49,7 +49,13 @@ export async function openSender(
   const token = isCertificate ? undefined : providerTokenFor(credential, context.nowMs)
   const environmentAt = (address: string): Environment => {
     const identity = isCertificate ? credential.tls : undefined
-    const target = { ...hostAndPort(new URL(address)), dial: context.dial, authorities, identity }
+    const target = {
+      ...hostAndPort(new URL(address)),
+      dial: context.dial,
+      answered: context.answered,
+      authorities,
+      identity,
+    }
     return new Environment(target, token, context.nowMs, limits)
   }
   const production = environmentAt(options.endpoint ?? PRODUCTION)

@@ -5,6 +5,7 @@ import type { CheckResult, ProviderContext, Sender } from '../../core/provider.t
 import type { Secret } from '../../core/secret.ts'
 import { Attempts } from '../shared/attempts.ts'
 import type { Attempt } from '../shared/connections/attempt.ts'
+import type { Target } from '../shared/connections/connect.ts'
 import type { ConnectionRules, Reading } from '../shared/connections/connection.ts'
 import { Connections } from '../shared/connections/connections.ts'
 import { openConnection } from '../shared/connections/open-connection.ts'
@@ -62,7 +63,7 @@ class FcmSender implements Sender {
     account: ServiceAccount,
     options: FcmOptions,
     authorities: string | undefined,
-    { dial, nowMs }: ProviderContext,
+    { dial, answered, nowMs }: ProviderContext,
   ) {
     const endpoint = new URL(options.endpoint ?? FCM)
     this.#authority = endpoint.host
@@ -70,10 +71,12 @@ class FcmSender implements Sender {
     this.#target = options.target ?? 'token'
     this.#fixed = options.options ?? {}
     this.#nowMs = nowMs
-    const connectionsTo = (address: URL, rules: ConnectionRules, maxConnections: number): Connections =>
-      new Connections(() => openConnection({ ...hostAndPort(address), dial, authorities }, rules), { maxConnections })
-    this.#connections = connectionsTo(endpoint, RULES, options.max_connections ?? DEFAULT_CONNECTIONS)
-    this.#tokenConnections = connectionsTo(new URL(account.tokenUri), TOKEN_RULES, 1)
+    const connectionsTo = (target: Target, rules: ConnectionRules, maxConnections: number): Connections =>
+      new Connections(() => openConnection(target, rules), { maxConnections })
+    const fcm = { ...hostAndPort(endpoint), dial, answered, authorities }
+    const oauth = { ...hostAndPort(new URL(account.tokenUri)), dial, authorities }
+    this.#connections = connectionsTo(fcm, RULES, options.max_connections ?? DEFAULT_CONNECTIONS)
+    this.#tokenConnections = connectionsTo(oauth, TOKEN_RULES, 1)
     this.#tokens = new AccessTokens(account, this.#tokenConnections, nowMs)
   }
 

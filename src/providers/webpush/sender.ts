@@ -51,7 +51,15 @@ export async function openSender(
     const { host: name, port } = hostAndPort(endpoint)
     const lookup = mayBePrivate || way !== undefined ? toAny : toPublic
     const isStranger = !isNamed && way === undefined
-    return { ...(way ?? { host: name, port }), name, dial: context.dial, lookup, isStranger, authorities }
+    return {
+      ...(way ?? { host: name, port }),
+      name,
+      dial: context.dial,
+      answered: context.answered,
+      lookup,
+      isStranger,
+      authorities,
+    }
   }
   return new WebPushSender(key, options, targetFor, context)
 }

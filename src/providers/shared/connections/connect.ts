@@ -11,6 +11,8 @@ export interface Target {
   readonly host: string
   readonly port: number
   readonly dial: Dial
+  /** Told of the status of each answer. */
+  readonly answered?: ((status: number) => void) | undefined
   /** How the addresses of the host are found; default: as the machine does. */
   readonly lookup?: LookupFunction | undefined
   /** A stranger has named the host. */

@@ -46,6 +46,12 @@ export interface ConnectionRules {
   readonly isStranger?: boolean | undefined
 }
 
+/** … of one connection. */
+export interface UsedRules extends ConnectionRules {
+  /** Told of the status of each answer. */
+  readonly answered?: ((status: number) => void) | undefined
+}
+
 export interface Connection {
   /** Takes requests, now or when one has ended. */
   readonly isUsable: boolean

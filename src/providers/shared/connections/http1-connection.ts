@@ -6,7 +6,7 @@ import { codeOf } from '../../../core/error-code.ts'
 import { Deadlines, type Deadline } from '../../../core/deadlines.ts'
 import type { Answer, LostRequest } from '../answers.ts'
 import type { Attempt } from './attempt.ts'
-import { DRAIN_MS, untilClosed, type Connection, type ConnectionRules, type Request } from './connection.ts'
+import { DRAIN_MS, untilClosed, type Connection, type UsedRules, type Request } from './connection.ts'
 import { endWhenFlooded } from './flood.ts'
 import { Reply } from './reply.ts'
 
@@ -16,7 +16,7 @@ export class Http1Connection implements Connection {
   readonly isSingle = true
   readonly isWarm = true
   readonly #socket: TLSSocket
-  readonly #rules: ConnectionRules
+  readonly #rules: UsedRules
   readonly #agent: Agent
   readonly #drains = new Deadlines(DRAIN_MS)
   #isLeaving = false
@@ -24,7 +24,7 @@ export class Http1Connection implements Connection {
   #answered = 0
   onChange: () => void = () => {}
 
-  constructor(socket: TLSSocket, rules: ConnectionRules) {
+  constructor(socket: TLSSocket, rules: UsedRules) {
     this.#socket = socket
     this.#rules = rules
     this.#agent = new AgentOfOne(socket, rules.idleMs)
@@ -105,6 +105,7 @@ export class Http1Connection implements Connection {
       request.on('error', (error) => end(codeOf(error, CLOSED)))
       request.once('response', (response) => {
         this.#answered += 1
+        this.#rules.answered?.(response.statusCode ?? 0)
         reply.begin(response.statusCode ?? 0, response.headers['retry-after'])
         if (reply.isSettled) drain = this.#drains.add(() => request.destroy())
         response.on('data', (chunk: Buffer) => {

@@ -9,7 +9,7 @@ import { codeOf } from '../../../core/error-code.ts'
 import type { Answer, LostRequest } from '../answers.ts'
 import type { Attempt } from './attempt.ts'
 import { ConnectError, connectErrorOf } from './connect.ts'
-import { DRAIN_MS, untilClosed, type Connection, type ConnectionRules, type Request } from './connection.ts'
+import { DRAIN_MS, untilClosed, type Connection, type UsedRules, type Request } from './connection.ts'
 import { endWhenFlooded, FLOOD } from './flood.ts'
 import { exchange } from './http2-exchange.ts'
 
@@ -18,7 +18,7 @@ const MAX_STREAMS = 1000
 const MAX_STREAMS_OF_STRANGER = 100
 
 /** Resolves when the peer has said how many streams it takes; rejects with a ConnectError. */
-export function openHttp2(socket: TLSSocket, rules: ConnectionRules, signal: AbortSignal): Promise<Http2Connection> {
+export function openHttp2(socket: TLSSocket, rules: UsedRules, signal: AbortSignal): Promise<Http2Connection> {
   const session = connectHttp2('https://localhost', {
     createConnection: () => socket,
     settings: { enablePush: false },
@@ -43,7 +43,7 @@ class Http2Connection implements Connection {
   readonly isSingle = false
   readonly #session: ClientHttp2Session
   readonly #socket: TLSSocket
-  readonly #rules: ConnectionRules
+  readonly #rules: UsedRules
   readonly #drains = new Deadlines(DRAIN_MS)
   readonly #firstLimit: number
   readonly #pings: NodeJS.Timeout
@@ -59,7 +59,7 @@ class Http2Connection implements Connection {
   #usedAtMs = performance.now()
   onChange: () => void = () => {}
 
-  constructor(session: ClientHttp2Session, socket: TLSSocket, rules: ConnectionRules) {
+  constructor(session: ClientHttp2Session, socket: TLSSocket, rules: UsedRules) {
     this.#session = session
     this.#socket = socket
     this.#rules = rules
@@ -139,8 +139,9 @@ class Http2Connection implements Connection {
       this.#release()
       return { kind: 'lost', code: 'connection closed', written: false, isUnprocessed: true }
     }
-    stream.on('response', ({ ':status': status }) => {
+    stream.on('response', ({ ':status': status = 0 }) => {
       this.#answered += 1
+      this.#rules.answered?.(status)
       if (status === 200) this.#isWarm = true
     })
     stream.on('close', () => this.#release())

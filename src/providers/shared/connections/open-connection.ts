@@ -8,5 +8,6 @@ import { openHttp2 } from './http2-connection.ts'
 export async function openConnection(target: Target, rules: ConnectionRules): Promise<Connection> {
   const signal = AbortSignal.timeout(rules.connectMs)
   const { socket, protocol } = await connect(target, rules.protocols, signal)
-  return protocol === 'h2' ? openHttp2(socket, rules, signal) : new Http1Connection(socket, rules)
+  const used = { ...rules, answered: target.answered }
+  return protocol === 'h2' ? openHttp2(socket, used, signal) : new Http1Connection(socket, used)
 }
