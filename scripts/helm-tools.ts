@@ -39,6 +39,13 @@ export const chartTools = {
   crds: join(toolsHome, `crds-${[versions['prometheus-operator'], versions.keda, versions['gateway-api']].join('-')}`),
 } as const
 
+/** From Debian's archive, as the machine has it: the rules are for any Prometheus from 2.42 on. */
+export const monitoringFolder = join(toolsHome, 'monitoring')
+export const monitoringTools = {
+  prometheus: join(monitoringFolder, 'usr/bin/prometheus'),
+  promtool: join(monitoringFolder, 'usr/bin/promtool'),
+} as const
+
 export const actionlint = binary('actionlint', versions.actionlint)
 
 /** A Kubernetes control plane; its kubelets are pretended (test/helm/helpers/kubelet.ts). */

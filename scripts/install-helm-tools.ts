@@ -1,12 +1,31 @@
 /**
- * Builds what `npm run test:helm` needs into ~/.cache/hushgate-tools, from the Go module proxy and PyPI; does nothing when it is there.
+ * Builds what `npm run test:helm` needs into ~/.cache/hushgate-tools, from the Go module proxy, PyPI and Debian; does nothing when it is there.
  * With ACCEPTANCE=1 also a Kubernetes control plane, which takes half an hour once.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { isJsonObject } from '../src/core/json.ts'
-import { actionlint, chartTools, clusterTools, hasClusterTools, toolsHome, versions } from './helm-tools.ts'
+import {
+  actionlint,
+  chartTools,
+  clusterTools,
+  hasClusterTools,
+  monitoringFolder,
+  monitoringTools,
+  toolsHome,
+  versions,
+} from './helm-tools.ts'
 
 const { stdout, stderr, env } = process
 
@@ -105,6 +124,19 @@ function installKubernetesValidate(): void {
   run(join(folder, 'bin/python'), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', requirement])
 }
 
+/** Prometheus and promtool, unpacked beside the system: nothing of it is installed or started. Some releases of Debian have promtool in a package of its own. */
+function installMonitoring(): void {
+  if (Object.values(monitoringTools).every((path) => existsSync(path))) return
+  rmSync(monitoringFolder, { recursive: true, force: true })
+  build(monitoringFolder, (folder) => {
+    const named = run('apt-cache', ['pkgnames', 'prom']).split('\n')
+    const packages = ['prometheus', 'promtool'].filter((name) => named.includes(name))
+    run('apt-get', ['download', '-q', ...packages], { cwd: folder })
+    for (const file of readdirSync(folder)) run('dpkg-deb', ['-x', file, '.'], { cwd: folder })
+    return folder
+  })
+}
+
 /** Makes `target` from what `make` leaves in a folder of its own, so that what was cut short is made anew. */
 function build(target: string, make: (folder: string) => string): void {
   if (existsSync(target)) return
@@ -140,7 +172,9 @@ function run(program: string, args: readonly string[], options: { cwd?: string; 
   const done = spawnSync(program, args, { cwd: options.cwd, env: environment, encoding: 'utf8', maxBuffer: 2 ** 28 })
   if (done.status === 0) return done.stdout
   stderr.write(`${done.stdout ?? ''}${done.stderr ?? ''}\n${[program, ...args].join(' ')} failed.\n`)
-  stderr.write('The tests of the chart need Go 1.26 or newer with a module proxy, and Python 3.11 with pip and venv.\n')
+  stderr.write(
+    "The tests of the chart need Go 1.26 or newer with a module proxy, Python 3.11 with pip and venv, and apt-get with Debian's lists.\n",
+  )
   process.exit(1)
 }
 
@@ -155,6 +189,7 @@ installWrapped([chartTools.helmUnittest], {
   replacements: ['replace github.com/vmware-labs/yaml-jsonpath => github.com/helm-unittest/yaml-jsonpath v0.4.0'],
 })
 installKubernetesValidate()
+installMonitoring()
 installCrds()
 installGo(chartTools.kubectlValidate, 'sigs.k8s.io/kubectl-validate', versions['kubectl-validate'])
 installGo(actionlint, 'github.com/rhysd/actionlint/cmd/actionlint', versions.actionlint)

@@ -75,6 +75,18 @@ describe('the examples', () => {
     })
   })
 
+  it('the compose file lets Prometheus ask the admin port, and nobody outside', () => {
+    const { services, networks } = readYaml('config/examples/compose/compose.yaml')
+    expect(at(readYaml('config/examples/compose/hushgate/hushgate.yaml'), 'admin', 'host')).toBe('0.0.0.0')
+    expect(at(services, 'hushgate', 'ports')).toEqual(['127.0.0.1:5000:5000'])
+    expect(at(networks, 'monitoring')).toEqual({ internal: true })
+    for (const name of ['hushgate', 'prometheus']) expect(at(services, name, 'networks')).toContain('monitoring')
+    expect(at(services, 'prometheus')).not.toHaveProperty('ports')
+    for (const name of ['prometheus', 'grafana']) expect(at(services, name, 'profiles')).toEqual(['monitoring'])
+    const { scrape_configs: scraped } = readYaml('config/examples/monitoring/prometheus.yml')
+    expect(scraped).toMatchObject([{ static_configs: [{ targets: ['hushgate:5001'] }] }])
+  })
+
   it('the compose file lets nobody but the gateway reach Redis', () => {
     const { services, networks } = readYaml('config/examples/compose/compose.yaml')
     expect(at(networks, 'redis')).toEqual({ internal: true })

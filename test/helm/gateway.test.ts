@@ -1,5 +1,5 @@
 /** The chart and the real gateway: what one writes, asks and watches, the other reads, answers and counts. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runHushgate, startHushgate, type HushgateProcess } from '../helpers/hushgate-process.ts'
+import { monitoringTools } from '../../scripts/helm-tools.ts'
 import type { JsonObject, JsonValue } from '../../src/core/json.ts'
+import { Metrics } from '../../src/metrics/metrics.ts'
 import {
   chartFolder,
   gatewaysOf,
@@ -81,6 +83,21 @@ describe('the gateway, started as the chart starts it', () => {
     expect(await runNode(file)).toMatchObject({ code: 1 })
   })
 
+  it('tells its metrics as promtool wants them', async () => {
+    const response = await fetch(`${urls.admin}/metrics`)
+    const checked = spawnSync(monitoringTools.promtool, ['check', 'metrics'], {
+      input: await response.text(),
+      encoding: 'utf8',
+    })
+    expect(checked).toMatchObject({ status: 0, stdout: '', stderr: '' })
+  })
+
+  it('tells of every metric that docs/metrics.md has, and of no other', async () => {
+    const response = await fetch(`${urls.admin}/metrics`)
+    const told = [...(await response.text()).matchAll(/^# TYPE (hushgate_\S+) /gm)].map(([, name]) => name ?? '')
+    expect(told.toSorted()).toEqual(new Metrics('0.0.0').descriptions.map(({ name }) => name).toSorted())
+  })
+
   it('has every metric that an alert, the dashboard and the autoscaler look at', async () => {
     const response = await fetch(`${urls.admin}/metrics`)
     const metrics = await response.text()
@@ -101,7 +118,7 @@ describe('the gateway, started as the chart starts it', () => {
     const metrics = await response.text()
     const labels = new Set([...metrics.matchAll(/([a-z_]+)="/g)].map(([, name]) => name))
     // What Prometheus adds, and what is there only after a first event.
-    for (const name of ['namespace', 'pod', 'code', 'reason']) labels.add(name)
+    for (const name of ['namespace', 'job', 'code', 'reason']) labels.add(name)
     const text = ['files/alerts.yaml', 'files/dashboard.json'].map((name) =>
       readFileSync(join(chartFolder, name), 'utf8').replaceAll('\\"', '"'),
     )
@@ -135,7 +152,20 @@ describe('the dashboard', () => {
 
   it('looks at the namespace that is chosen, everywhere', () => {
     expect(expressions.length).toBeGreaterThan(15)
-    for (const selector of expressions.flatMap(selectors)) expect(selector).toContain('namespace=~"$namespace"')
+    for (const selector of expressions.flatMap(selectors))
+      expect(selector).toContain('namespace=~"$namespace",job=~"$job"')
+  })
+
+  it('looks at the push service and the app that are chosen, wherever a metric has them', () => {
+    const labelled = new Set(
+      new Metrics('0.0.0').descriptions.filter(({ labels }) => labels.includes('provider')).map(({ name }) => name),
+    )
+    const chosen = expressions.flatMap(selectors).filter((selector) => {
+      const [name = ''] = selector.split('{')
+      return labelled.has(name) || labelled.has(name.replace(/_(bucket|count|sum)$/, ''))
+    })
+    expect(chosen.length).toBeGreaterThan(15)
+    for (const selector of chosen) expect(selector).toContain('provider=~"$provider",app=~"$app"')
   })
 
   it('can be imported anywhere: a name of its own, and the data source as a variable', () => {

@@ -66,11 +66,17 @@ describe('the package', () => {
       'config',
       'dist',
       'docs',
+      'helm',
       'node_modules',
       'package.json',
     ])
     expect(files).toEqual(
-      expect.arrayContaining(['config/hushgate.sample.yaml', 'config/hushgate.schema.json', 'docs/deploying.md']),
+      expect.arrayContaining([
+        'config/hushgate.sample.yaml',
+        'config/hushgate.schema.json',
+        'docs/deploying.md',
+        'helm/files/alerts.yaml',
+      ]),
     )
     expect(files.filter((file) => /^(bin|dist)\/.*\.ts$|(^|\/)(src|test)(\/|$)/.test(file))).toEqual([])
     const packages = (await readdir(join(installed, 'node_modules'))).filter((name) => !name.startsWith('.'))

@@ -71,8 +71,6 @@ class FcmSender implements Sender {
     this.#target = options.target ?? 'token'
     this.#fixed = options.options ?? {}
     this.#nowMs = nowMs
-    const connectionsTo = (target: Target, rules: ConnectionRules, maxConnections: number): Connections =>
-      new Connections(() => openConnection(target, rules), { maxConnections })
     const fcm = { ...hostAndPort(endpoint), dial, answered, authorities }
     const oauth = { ...hostAndPort(new URL(account.tokenUri)), dial, authorities }
     this.#connections = connectionsTo(fcm, RULES, options.max_connections ?? DEFAULT_CONNECTIONS)
@@ -117,6 +115,10 @@ class FcmSender implements Sender {
     this.#tokens.drop(token)
     return this.#attempt(body, attempt, true)
   }
+}
+
+function connectionsTo(target: Target, rules: ConnectionRules, maxConnections: number): Connections {
+  return new Connections(() => openConnection(target, rules), { maxConnections })
 }
 
 function headersWith({ value }: AccessToken, length: number): readonly string[] {
