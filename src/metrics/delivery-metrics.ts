@@ -81,7 +81,8 @@ type Counters = ReturnType<typeof createCounters>
 export class DeliveryMetrics {
   readonly #counters: Counters
   readonly #gauges: ReturnType<typeof createGauges>
-  readonly #routes = new Map<string, OfRoute>()
+  /** By app, and then by push service: two look-ups cost less than making one key of both. */
+  readonly #routes = new Map<string, Map<string, OfRoute>>()
 
   constructor(instruments: Instruments) {
     this.#counters = createCounters(instruments)
@@ -91,22 +92,25 @@ export class DeliveryMetrics {
   /** From now on there are these routes. Each counter begins at 0, so that the first event is seen as an increase; what is told of others from now on is not counted. */
   configured(routes: readonly CountedRoute[]): void {
     this.#routes.clear()
-    for (const route of routes) this.#routes.set(keyOf(route), this.#ofRoute(route))
+    for (const route of routes) {
+      const ofApp = this.#routes.get(route.app) ?? new Map<string, OfRoute>()
+      this.#routes.set(route.app, ofApp.set(route.provider, this.#ofRoute(route)))
+    }
   }
 
   /** A delivery was handed out: it is under way until `ended`. */
   begun(route: Route): void {
-    const of = this.#routes.get(keyOf(route))
+    const of = this.#find(route)
     if (of !== undefined) of.busy.now += 1
   }
 
   ended(route: Route): void {
-    const of = this.#routes.get(keyOf(route))
+    const of = this.#find(route)
     if (of !== undefined) of.busy.now = Math.max(0, of.busy.now - 1)
   }
 
   handled(route: Route, handled: HandledDelivery): void {
-    const of = this.#routes.get(keyOf(route))
+    const of = this.#find(route)
     if (of === undefined) return
     const { result, reason, isFinal, sendSeconds, endToEndSeconds, nowMs } = handled
     if (sendSeconds !== undefined) {
@@ -145,8 +149,12 @@ export class DeliveryMetrics {
     else credentialExpiry.of(routeLabels(route)).now = epochMs / 1000
   }
 
+  #find({ app, provider }: Route): OfRoute | undefined {
+    return this.#routes.get(app)?.get(provider)
+  }
+
   #set(route: Route, gauge: 'blocked' | 'suspected' | 'circuitOpen', is: boolean): void {
-    const of = this.#routes.get(keyOf(route))
+    const of = this.#find(route)
     if (of !== undefined) of[gauge].now = is ? 1 : 0
   }
 
@@ -187,11 +195,6 @@ export class DeliveryMetrics {
       credentialAccepted: undefined,
     }
   }
-}
-
-/** Two apps, or one on two push services, are told apart by these. */
-function keyOf({ app, provider }: Route): string {
-  return `${app} ${provider}`
 }
 
 /** Only what had to arrive counts, so nothing that was merged with another, repeated, or for a pushkey that is dead. */
