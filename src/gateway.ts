@@ -201,6 +201,7 @@ export class Gateway implements AsyncDisposable {
       store: this.#store,
       routes: () => this.#routes.all,
       gateOf: (route) => this.#delivery?.gateStatus(route)?.state,
+      isPaused: (route) => this.#pauses.paused.has(route),
       wire: () => this.#senders.wire(),
       isSuspected: async (route) => areSuspected(await this.#guard.windows(route)),
       clockSkewMs: () => (this.#parts.systemMs ?? this.#nowMs)() - this.#nowMs(),

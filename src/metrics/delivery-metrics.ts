@@ -69,6 +69,7 @@ interface OfRoute {
   readonly blocked: Value
   readonly suspected: Value
   readonly circuitOpen: Value
+  readonly paused: Value
   readonly reasons: Map<string, Value>
   /** How old an event push may be when it arrives. */
   readonly inTimeSeconds: number
@@ -142,6 +143,11 @@ export class DeliveryMetrics {
     this.#set(route, 'circuitOpen', isOpen)
   }
 
+  /** By the operator. */
+  paused(route: Route, isPaused: boolean): void {
+    this.#set(route, 'paused', isPaused)
+  }
+
   /** `epochMs`: undefined for a credential that does not run out. */
   credentialExpires(route: Route, epochMs: number | undefined): void {
     const { credentialExpiry } = this.#gauges
@@ -153,7 +159,7 @@ export class DeliveryMetrics {
     return this.#routes.get(app)?.get(provider)
   }
 
-  #set(route: Route, gauge: 'blocked' | 'suspected' | 'circuitOpen', is: boolean): void {
+  #set(route: Route, gauge: 'blocked' | 'suspected' | 'circuitOpen' | 'paused', is: boolean): void {
     const of = this.#find(route)
     if (of !== undefined) of[gauge].now = is ? 1 : 0
   }
@@ -171,7 +177,7 @@ export class DeliveryMetrics {
   #ofRoute(route: CountedRoute): OfRoute {
     const labels = routeLabels(route)
     const { outcomes, attempts, retries, sendDuration, delay, arrivals, reasons } = this.#counters
-    const { busy, blocked, suspected, circuitOpen } = this.#gauges
+    const { busy, blocked, suspected, circuitOpen, paused } = this.#gauges
     return {
       labels,
       outcomes: new Map(RESULTS.map((outcome) => [outcome, outcomes.of({ ...labels, outcome })])),
@@ -186,6 +192,7 @@ export class DeliveryMetrics {
       blocked: blocked.of(labels),
       suspected: suspected.of(labels),
       circuitOpen: circuitOpen.of(labels),
+      paused: paused.of(labels),
       reasons: new Map(
         reasons
           .seriesOf(labels)
@@ -252,6 +259,7 @@ function createGauges(instruments: Instruments) {
       'hushgate_circuit_open',
       '1 while deliveries wait because the push service asks for it, only fails, or cannot be reached; one tries now and then.',
     ),
+    paused: gauge('hushgate_app_paused', '1 while the operator has paused the app.'),
     suspected: gauge(
       'hushgate_rejections_suspected',
       '1 while rejections are held back because most pushkeys were called dead.',

@@ -10,7 +10,9 @@ export interface ScrapeParts {
   readonly store: Pick<Store, 'health' | 'queue'>
   readonly routes: () => readonly Route[]
   /** Of a route by its name; undefined where nothing is sent. */
-  readonly gateOf: (route: string) => 'open' | 'paused' | 'blocked' | undefined
+  readonly gateOf: (route: string) => 'open' | 'held' | 'blocked' | undefined
+  /** By the operator. */
+  readonly isPaused: (route: string) => boolean
   /** Of what is sent in this process. */
   readonly wire: () => Promise<readonly WireCounts[]>
   /** As the store has it: another process may have tripped the guard, or this one before it was started again. Rejects where the store does not say. */
@@ -45,9 +47,10 @@ export class Scrape {
 
   /** Resolves with the seconds by which the route lags, as far as more processes would help. */
   async #readRoute(route: Route): Promise<number> {
-    const { metrics, store, gateOf, isSuspected } = this.#parts
+    const { metrics, store, gateOf, isPaused, isSuspected } = this.#parts
     const gate = gateOf(route.name)
-    metrics.delivery.circuitOpen(route, gate === 'paused')
+    metrics.delivery.circuitOpen(route, gate === 'held')
+    metrics.delivery.paused(route, isPaused(route.name))
     const [depth, suspected] = await Promise.all([
       orUndefined<QueueDepth>(store.queue.depth(route.name)),
       orUndefined<boolean>(isSuspected(route.name)),
@@ -56,7 +59,7 @@ export class Scrape {
     if (!this.#parts.routes().some(({ app, provider }) => app === route.app && provider === route.provider)) return 0
     metrics.store.depth(route, depth)
     if (suspected !== undefined) metrics.delivery.suspected(route, suspected)
-    return gate === 'open' && depth !== undefined ? depth.overdueMs / 1000 : 0
+    return gate === 'open' && !isPaused(route.name) && depth !== undefined ? depth.overdueMs / 1000 : 0
   }
 }
 

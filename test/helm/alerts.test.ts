@@ -38,6 +38,7 @@ const HEALTHY: Series = {
   [`hushgate_queue_oldest_age_seconds{${WEB}}`]: always(1),
   [`hushgate_queue_overdue_seconds{${WEB}}`]: always(1),
   [`hushgate_app_blocked{${IOS}}`]: always(0),
+  [`hushgate_app_paused{${IOS}}`]: always(0),
   [`hushgate_circuit_open{${IOS}}`]: always(0),
   [`hushgate_rejections_suspected{${IOS}}`]: always(0),
   [`hushgate_attempts_total{${IOS}}`]: growing(1000),
@@ -121,6 +122,7 @@ describe.each<[alert: string, changed: Series, firesAt: number, notAt: number, b
   ['HushgateQueueStuck', { [`hushgate_queue_oldest_age_seconds{${IOS}}`]: '0+60x420' }, 10, 6, ['HushgateQueueLag']],
   ['HushgateWorkersBusy', { [`hushgate_worker_busy{${IOS}}`]: always(990) }, 12, 5],
   ['HushgateAppBlocked', { [`hushgate_app_blocked{${IOS}}`]: always(1) }, 2, 0],
+  ['HushgateAppPaused', { [`hushgate_app_paused{${IOS}}`]: always(1) }, 250, 200],
   ['HushgatePushServiceAway', { [`hushgate_circuit_open{${IOS}}`]: always(1) }, 6, 4],
   ['HushgatePushServiceDegraded', { [`hushgate_retries_total{${IOS}}`]: growing(200) }, 30, 5],
   ['HushgateRejectionsSuspected', { [`hushgate_rejections_suspected{${IOS}}`]: '0 1+0x50' }, 1, 0],
@@ -182,13 +184,16 @@ describe.each<[alert: string, changed: Series, firesAt: number, notAt: number, b
   })
 })
 
-it('a blocked app is not late as well', () => {
-  const blocked = { [`hushgate_app_blocked{${IOS}}`]: always(1), [`hushgate_circuit_open{${IOS}}`]: always(0) }
+it.each([
+  ['a blocked', 'hushgate_app_blocked', ['HushgateAppBlocked']],
+  ['a paused', 'hushgate_app_paused', []],
+])('%s app is not late as well', (_state, gauge, expected) => {
+  const stopped = { [`${gauge}{${IOS}}`]: always(1) }
   const late = {
     [`hushgate_queue_oldest_age_seconds{${IOS}}`]: growing(60),
     [`hushgate_queue_overdue_seconds{${IOS}}`]: growing(60),
   }
-  expect(firingAt(60, { ...HEALTHY, ...blocked, ...late })).toEqual(['HushgateAppBlocked'])
+  expect(firingAt(60, { ...HEALTHY, ...stopped, ...late })).toEqual(expected)
 })
 
 it('a Web Push host that a stranger names and that never answers makes nothing late', () => {

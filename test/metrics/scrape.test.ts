@@ -51,6 +51,7 @@ async function scrapeOf(...apps: readonly string[]): Promise<AsyncDisposable & {
     },
     routes: () => routes,
     gateOf: (name) => gates.get(name),
+    isPaused: (name) => name === 'paused',
     wire: async () => wire,
     isSuspected: async () => false,
   })
@@ -60,22 +61,26 @@ async function scrapeOf(...apps: readonly string[]): Promise<AsyncDisposable & {
   }
 }
 
-it('a blocked app, and one whose push service is away, ask for no more processes', async () => {
-  await using scrape = await scrapeOf('works', 'blocked', 'paused')
+it('a blocked app, one whose push service is away, and one that is paused ask for no more processes', async () => {
+  await using scrape = await scrapeOf('works', 'blocked', 'held', 'paused')
   depths = new Map([
     ['works', depthOf(2000)],
     ['blocked', depthOf(80_000_000)],
-    ['paused', depthOf(900_000)],
+    ['held', depthOf(900_000)],
+    ['paused', depthOf(800_000)],
   ])
   gates = new Map([
     ['works', 'open'],
     ['blocked', 'blocked'],
-    ['paused', 'paused'],
+    ['held', 'held'],
+    ['paused', 'open'],
   ])
   const text = await scrape.text()
   expect(text).toContain('\nhushgate_scaling_lag_seconds 2\n')
   expect(metricValue(text, 'hushgate_queue_overdue_seconds', { app: 'blocked' })).toBe(80_000)
-  expect(metricValue(text, 'hushgate_circuit_open', { app: 'paused' })).toBe(1)
+  expect(metricValue(text, 'hushgate_circuit_open', { app: 'held' })).toBe(1)
+  expect(metricValue(text, 'hushgate_app_paused', { app: 'paused' })).toBe(1)
+  expect(metricValue(text, 'hushgate_app_paused', { app: 'held' })).toBe(0)
   expect(metricValue(text, 'hushgate_circuit_open', { app: 'works' })).toBe(0)
 })
 
