@@ -54,7 +54,8 @@ const appStatusSchema = Type.Object(
             dead: COUNT,
             oldestAgeMs: Type.Number({
               minimum: 0,
-              description: 'Of the oldest that could be handed out; 0 where there is none.',
+              description:
+                'From acceptance, of the oldest that should have left by now and has not arrived; 0 where there is none.',
             }),
           },
           closed,
