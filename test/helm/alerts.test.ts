@@ -115,6 +115,7 @@ describe.each<[alert: string, changed: Series, firesAt: number, notAt: number, b
   ['HushgateNoWorker', { [`hushgate_worker_up{${POD}}`]: always(0) }, 5, 1],
   ['HushgateStoreNotWritable', { [`hushgate_store_writable{${POD}}`]: always(0) }, 3, 0],
   ['HushgateStoreInDanger', { [`hushgate_store_dangers{${POD}}`]: always(1) }, 6, 3],
+  ['HushgateClockSkew', { [`hushgate_clock_skew_seconds{${POD}}`]: always(-70) }, 6, 3],
   ['HushgateStoreFilling', { [`hushgate_store_fill_ratio{${POD}}`]: always(0.7) }, 12, 5],
   ['HushgateStoreFull', { [`hushgate_store_fill_ratio{${POD}}`]: always(0.95) }, 15, 1, ['HushgateStoreFilling']],
   ['HushgateQueueFilling', { [`hushgate_queue_deliveries{${IOS},state="waiting"}`]: always(700) }, 15, 5],

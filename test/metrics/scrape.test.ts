@@ -51,6 +51,7 @@ async function scrapeOf(...apps: readonly string[]): Promise<AsyncDisposable & {
     },
     routes: () => routes,
     gateOf: (name) => gates.get(name),
+    clockSkewMs: () => 0,
     isPaused: (name) => name === 'paused',
     wire: async () => wire,
     isSuspected: async () => false,
