@@ -16,6 +16,7 @@ const OF_STORE = [
   '../forget.ts',
   '../settings.ts',
   '../accept-in-steps.ts',
+  '../note.ts',
   '../parked.ts',
 ]
 

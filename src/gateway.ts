@@ -19,6 +19,7 @@ import { DeadPushkeys } from './memory/dead-pushkeys.ts'
 import { Deduplication } from './memory/deduplication.ts'
 import { KnownDevices } from './memory/known-devices.ts'
 import { Pauses } from './memory/pauses.ts'
+import { Receipts } from './memory/receipts.ts'
 import { areSuspected, RejectionGuard } from './memory/rejection-guard.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { Scrape } from './metrics/scrape.ts'
@@ -53,6 +54,7 @@ export class Gateway implements AsyncDisposable {
   readonly #pauses: Pauses
   readonly #guard: RejectionGuard
   readonly #known: KnownDevices
+  readonly #receipts: Receipts
   readonly #intake: Intake
   /** Absent where nothing is sent. */
   readonly #delivery: DeliveringRoutes | undefined
@@ -89,16 +91,21 @@ export class Gateway implements AsyncDisposable {
     const known = new KnownDevices(memory, nowMs)
     this.#known = known
     const deadPushkeys = new DeadPushkeys({ memory, guard: this.#guard, known, identities, nowMs })
-    const common = { deadPushkeys, deduplication: new Deduplication(memory), activity: this.#activity, log, nowMs }
-    this.#intake = new Intake(
-      { ...common, store, known, identities, encryptForDevice, metrics: this.#metrics },
-      routes,
-      config,
-    )
+    const common = {
+      deadPushkeys,
+      deduplication: new Deduplication(memory),
+      identities,
+      activity: this.#activity,
+      log,
+      nowMs,
+    }
+    this.#receipts = new Receipts({ memory, identities, keyring, nowMs, areKept: () => this.#config.receipts })
+    this.#intake = new Intake({ ...common, store, known, encryptForDevice, metrics: this.#metrics }, routes, config)
     if (role !== 'http')
       this.#delivery = new DeliveringRoutes({
         ...common,
         queue: store.queue,
+        receipts: this.#receipts,
         deadLetterShare: new DeadLetterShare({ queue: store.queue, known, nowMs }),
         metrics: this.#metrics.delivery,
         random,
@@ -187,7 +194,7 @@ export class Gateway implements AsyncDisposable {
       entrance: () => this.#entrance,
       intake: this.#intake,
       publicKeyFor: (appId) => this.#routes.routeFor(appId)?.publicKey,
-      stated: () => ({ routes: this.#routes.all, ...this.#config.queue }),
+      stated: () => ({ routes: this.#routes.all, areReceiptsKept: this.#config.receipts, ...this.#config.queue }),
       metrics: this.#metrics.intake,
       log: this.#parts.log,
       nowMs: this.#nowMs,
@@ -221,7 +228,14 @@ export class Gateway implements AsyncDisposable {
     const { keyring, version, role, log } = this.#parts
     const common = { store: this.#store, guard: this.#guard, nowMs: this.#nowMs, routes: () => this.#routes }
     return {
-      store: new StoreOperator({ ...common, known: this.#known, keyring, maxAgeMs: () => this.#config.queue.maxAgeMs }),
+      store: new StoreOperator({
+        ...common,
+        known: this.#known,
+        receipts: this.#receipts,
+        isBlocked: (route) => this.#delivery?.isBlocked(route),
+        keyring,
+        ages: () => this.#config.queue,
+      }),
       gateway: new GatewayOperator({
         ...common,
         version,

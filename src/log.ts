@@ -12,7 +12,12 @@ export interface LogOptions {
   readonly format: 'json' | 'text'
 }
 
-export function createLog(options: LogOptions, output: NodeJS.WritableStream): Log {
+export interface LeveledLog extends Log {
+  /** From the next line on. */
+  setLevel(level: LogLevel): void
+}
+
+export function createLog(options: LogOptions, output: NodeJS.WritableStream): LeveledLog {
   const destination: DestinationStream = {
     write: (line) => void output.write(options.format === 'json' ? line : textLine(line)),
   }
@@ -26,10 +31,15 @@ export function createLog(options: LogOptions, output: NodeJS.WritableStream): L
     destination,
   )
   return {
-    debug: (message, facts) => logger.debug(facts ?? {}, message),
+    debug: (message, facts) => {
+      if (logger.isLevelEnabled('debug')) logger.debug(facts?.() ?? {}, message)
+    },
     info: (message, facts) => logger.info(facts ?? {}, message),
     warn: (message, facts) => logger.warn(facts ?? {}, message),
     error: (message, error, facts) => logger.error({ ...facts, ...describeError(error) }, message),
+    setLevel: (level) => {
+      logger.level = level
+    },
   }
 }
 

@@ -23,6 +23,7 @@ export async function forget({ appId, pushkey, data, config, stdout, stderr }: F
   if (forgotten === undefined)
     throw new OperatorError(`No app is configured for ${appId}; the configuration has ${appNames(config).join(', ')}`)
   stdout.write(`That it is dead: ${forgotten.death ? 'forgotten' : 'was not remembered'}\n`)
+  stdout.write(`What became of its last push: ${forgotten.receipt ? 'forgotten' : 'was not kept'}\n`)
   stdout.write(`That pushes were delivered to it: ${forgotten.wasDelivered ? 'forgotten' : 'was not remembered'}\n`)
   stdout.write(`Its latest badge: ${forgotten.latestBadge ? 'forgotten' : 'was not remembered'}\n`)
   stdout.write(`When its latest push leaves: ${forgotten.departure ? 'forgotten' : 'was not remembered'}\n`)

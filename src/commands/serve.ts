@@ -11,7 +11,7 @@ import { openGateway, type Gateway } from '../gateway.ts'
 import type { Role } from '../gateway-parts.ts'
 import { LeapFreeClock } from '../core/leap-free-clock.ts'
 import type { Log } from '../core/log.ts'
-import { createLog } from '../log.ts'
+import { createLog, type LeveledLog } from '../log.ts'
 import { openConfiguredStore } from './open-configured-store.ts'
 import { providers } from '../providers/index.ts'
 import { prepareDataFolder } from './data-folder.ts'
@@ -129,7 +129,7 @@ interface Reloading extends AsyncDisposable {
 }
 
 /** Reloads on request and on changed files, one at a time; what comes meanwhile leads to one more. */
-function startReloading(initial: Config, load: () => Promise<Config>, gateway: Gateway, log: Log): Reloading {
+function startReloading(initial: Config, load: () => Promise<Config>, gateway: Gateway, log: LeveledLog): Reloading {
   let running: Promise<void> | undefined
   let isAgain = false
   let isStopped = false
@@ -140,6 +140,7 @@ function startReloading(initial: Config, load: () => Promise<Config>, gateway: G
       const next = await load()
       watcher.setFiles(next.files)
       const waiting = await gateway.reload(next)
+      log.setLevel(next.log.level)
       log.info('The configuration was reloaded', { apps: appNames(next).length })
       tellWarnings(next, log)
       for (const setting of waiting) log.warn('This setting takes effect after a restart', { setting })

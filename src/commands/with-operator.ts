@@ -3,7 +3,9 @@ import type { Config } from '../config/config.ts'
 import { openKeys } from '../config/keys.ts'
 import { openRoutes } from '../config/routes.ts'
 import { createLog } from '../log.ts'
+import { Identities } from '../core/identities.ts'
 import { KnownDevices } from '../memory/known-devices.ts'
+import { Receipts } from '../memory/receipts.ts'
 import { RejectionGuard } from '../memory/rejection-guard.ts'
 import { OperatorError, type Operator } from '../operator/operator.ts'
 import { RemoteOperator } from '../operator/remote-operator.ts'
@@ -30,17 +32,26 @@ export async function withOperator<T>(
   await using store = await openConfiguredStore(config, keyring, createLog({ level: 'error', format: 'text' }, stderr))
   const guard = new RejectionGuard(store.memory, Date.now, () => {})
   const known = new KnownDevices(store.memory, Date.now)
-  const { maxAgeMs } = config.queue
+  const identities = new Identities(keyring)
+  const receipts = new Receipts({
+    memory: store.memory,
+    identities,
+    keyring,
+    nowMs: Date.now,
+    areKept: () => config.receipts,
+  })
   // Awaited here: the store is closed when this function returns.
   return await action(
     new StoreOperator({
       store,
       guard,
       known,
+      receipts,
+      isBlocked: () => undefined,
       keyring,
       nowMs: Date.now,
       routes: () => routes,
-      maxAgeMs: () => maxAgeMs,
+      ages: () => config.queue,
     }),
   )
 }

@@ -14,6 +14,8 @@ export interface Config {
   readonly store: StoreSettings
   readonly queue: QueueConfig
   readonly unknownApp: 'drop' | 'reject'
+  /** Whether it is kept what became of the last push to each device. */
+  readonly receipts: boolean
   readonly proxy?: ProxyConfig | undefined
   readonly log: LogConfig
   readonly routes: readonly RouteConfig[]

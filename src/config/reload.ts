@@ -30,7 +30,6 @@ export function restartOnly(before: Config, after: Config): string[] {
         changedFile(before.queue.encryptionKeyFile.path),
     ],
     ['queue.concurrency', before.queue.concurrency !== after.queue.concurrency],
-    ['log.level', before.log.level !== after.log.level],
     ['log.format', before.log.format !== after.log.format],
   ]
   return changed.filter(([, isChanged]) => isChanged).map(([path]) => path)

@@ -188,6 +188,11 @@ export const fileSchema = Type.Object(
       'A push for an app that is not configured: drop it and count it, or reject its pushkey, as Sygnal does.',
       'drop',
     ),
+    receipts: choice(
+      ['on', 'off'],
+      'What became of the last push to each device, for `hushgate find`: kept sealed for a day, under a keyed hash.',
+      'on',
+    ),
     overlapping_apps: choice(
       ['refuse', 'unknown'],
       'Globs of apps that match the same app_id: refuse the configuration, or, as Sygnal does, start with a warning and treat such an app_id as unknown.',

@@ -27,12 +27,14 @@ const COLLAPSE_ID_CHARACTERS = 32
 const COLLAPSE_ID_BYTES = 24
 const UUID_BYTES = 16
 const HOUR_MS = 3600_000
+const DAY_MS = 24 * HOUR_MS
 /** Homeservers that get no answer try again after seconds, then ever less often (docs/facts/homeservers.md#what-an-answer-does). */
 const REPEAT_MS = 10 * 60_000
 
 export class Identities {
   readonly #keyring: Pick<Keyring, 'hash' | 'derive'>
   #hourKey: { readonly hour: number; readonly key: string } | undefined
+  readonly #dayKeys = new Map<number, string>()
 
   constructor(keyring: Pick<Keyring, 'hash' | 'derive'>) {
     this.#keyring = keyring
@@ -108,6 +110,27 @@ export class Identities {
     const hour = Math.floor(nowMs / HOUR_MS)
     if (this.#hourKey?.hour !== hour) this.#hourKey = { hour, key: this.#hash('breaker', String(hour)) }
     return hashOf('sha256', `${this.#hourKey.key}${deviceHash}`, 'base64url')
+  }
+
+  /**
+   * What is kept of the last push to the device. Of a purpose of its own, so that it leads to none of the other hashes; and another each day, as Redis'
+   * append-only file holds each time that it is written. Made as `counted` is.
+   */
+  receipt(deviceHash: string, atMs: number): string {
+    const day = Math.floor(atMs / DAY_MS)
+    let key = this.#dayKeys.get(day)
+    if (key === undefined) {
+      key = this.#hash('receipt', String(day))
+      // Two days are asked for.
+      if (this.#dayKeys.size > 2) this.#dayKeys.clear()
+      this.#dayKeys.set(day, key)
+    }
+    return hashOf('sha256', `${key}${deviceHash}`, 'base64url')
+  }
+
+  /** A push as the log names it at level debug: of the random id of its delivery, which stands in the store beside the hash of its event. */
+  logged(deliveryId: string): string {
+    return shortHash(this.#hash('logged', deliveryId))
   }
 
   #hash(purpose: string, ...parts: readonly string[]): string {

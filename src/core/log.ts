@@ -1,6 +1,7 @@
 /** The log as the rest of the house sees it: sentences and a few named facts. */
 export interface Log {
-  debug(message: string, facts?: LogFacts): void
+  /** `facts` is asked only where the level is written: there are such lines for each push. */
+  debug(message: string, facts?: () => LogFacts): void
   info(message: string, facts?: LogFacts): void
   warn(message: string, facts?: LogFacts): void
   /** `error` is described, never printed. */

@@ -6,8 +6,8 @@ export type Outcome = AttemptOutcome & {
 }
 
 type AttemptOutcome =
-  /** The push service took it. */
-  | { readonly kind: 'delivered' }
+  /** The push service took it. `serviceId`: its own name for the push, if it gave one. */
+  | { readonly kind: 'delivered'; readonly serviceId?: string | undefined }
   | Rejected
   | Retry
   /** Our own configuration keeps it from this target: nothing is sent, nothing is remembered, and the pushkey lives. */

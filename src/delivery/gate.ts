@@ -11,8 +11,8 @@ export interface GatePorts {
   readonly nowMs: () => number
   /** Runs `action` after `delayMs`; the result cancels it. Must not keep the process alive. */
   readonly after: (delayMs: number, action: () => void) => () => void
-  /** Told when the route begins to wait, with the reason. */
-  readonly onPaused: (reason: string) => void
+  /** Told when the route begins to wait (with the reason), and when it works again after that (undefined). */
+  readonly onPaused: (reason: string | undefined) => void
   /** Told when the route becomes blocked (with the reason) and when it works again (undefined). */
   readonly onBlocked: (reason: string | undefined) => void
 }
@@ -146,6 +146,7 @@ export class Gate {
     this.#cancelProbe = undefined
     this.#set('open')
     if (wasBlocked) this.#ports.onBlocked(undefined)
+    else this.#ports.onPaused(undefined)
   }
 
   #close(state: 'held' | 'blocked', reason: string | undefined, probeAfterMs: number): void {

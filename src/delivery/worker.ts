@@ -1,18 +1,20 @@
 /** Hands a route's deliveries to its push service: still wanted? → send → record → what next. The same for every store and every push service. */
 import type { Activity } from '../activity/activity.ts'
 import type { Delivery } from '../core/delivery.ts'
-import { shortHash } from '../core/identities.ts'
-import type { Log } from '../core/log.ts'
+import { shortHash, type Identities } from '../core/identities.ts'
+import type { Log, LogFacts } from '../core/log.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { DeliverySender } from '../core/provider.ts'
 import type { Route } from '../core/route.ts'
 import { Throttle } from '../core/throttle.ts'
 import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import type { Deduplication } from '../memory/deduplication.ts'
+import type { Receipts } from '../memory/receipts.ts'
 import type { DeliveryMetrics, HandledDelivery } from '../metrics/delivery-metrics.ts'
-import type { Consumer, DeliveryQueue, Disposition, HandedOut } from '../store/contract.ts'
+import type { Consumer, DeliveryQueue, Disposition, HandedOut, Note } from '../store/contract.ts'
 import { dispositionOfExpired } from '../store/expiry.ts'
 import type { DeadLetterShare } from './dead-letter-share.ts'
+import { FinalFailures } from './final-failures.ts'
 import { Gate, type GateStatus } from './gate.ts'
 import { dispositionOf } from './retry.ts'
 
@@ -21,6 +23,9 @@ export interface WorkerParts {
   readonly deadPushkeys: DeadPushkeys
   readonly deduplication: Deduplication
   readonly deadLetterShare: DeadLetterShare
+  /** Absent: no receipt is written. */
+  readonly receipts?: Pick<Receipts, 'noteOf'> | undefined
+  readonly identities: Pick<Identities, 'logged'>
   readonly metrics: DeliveryMetrics
   readonly activity: Pick<Activity, 'handled'>
   readonly log: Log
@@ -38,11 +43,11 @@ export interface Delivering {
 /** After an error of our own, e.g. a store that does not answer. */
 const ERROR_DELAY_MS = 2000
 const PAUSE_WARNING_MS = 60_000
-const GIVEN_UP_WARNING_MS = 1000
 
 /** A handed-out delivery and what became of it. */
 interface Handled extends Pick<HandledDelivery, 'result' | 'reason'> {
   readonly disposition: Disposition
+  readonly note?: Note | undefined
   /** Undefined when nothing was sent. */
   readonly sendMs?: number | undefined
 }
@@ -53,9 +58,9 @@ export class Worker {
   /** Of a removed route, the last one. */
   #knownRoute: Route
   readonly #pauseWarnings: Throttle
-  readonly #givenUpWarnings: Throttle
-  /** Since the last warning. */
-  #givenUpUnsaid = 0
+  readonly #finalFailures: FinalFailures
+  /** Since when deliveries wait, where that was logged. */
+  #pausedSinceMs: number | undefined
   readonly #gate: Gate
   readonly #consumer: Consumer
 
@@ -68,7 +73,7 @@ export class Worker {
     this.#delivering = delivering
     this.#parts = parts
     this.#pauseWarnings = new Throttle(PAUSE_WARNING_MS, parts.nowMs)
-    this.#givenUpWarnings = new Throttle(GIVEN_UP_WARNING_MS, parts.nowMs)
+    this.#finalFailures = new FinalFailures(parts.log, parts.nowMs)
     this.#gate = new Gate({
       set: (state) => this.#consumer.setGate(state),
       nowMs: parts.nowMs,
@@ -122,7 +127,7 @@ export class Worker {
       const handled = (await this.#withoutSending(handedOut)) ?? (await this.#attempt(handedOut, signal))
       const disposition = await this.#withinShare(handedOut, handled.disposition)
       this.#report(handedOut, { ...handled, disposition })
-      return disposition
+      return withNote(disposition, handled.note)
     } catch (error) {
       log.error('A delivery is tried again after an error of our own', error, { app: this.#route.app })
       this.#gate.onNothingLearnt()
@@ -166,6 +171,7 @@ export class Worker {
       reason: outcome.kind === 'delivered' ? undefined : outcome.reason,
       disposition:
         outcome.kind === 'retry' && next.kind === 'dead-letter' ? dispositionOfExpired(delivery, next.reason) : next,
+      note: this.#parts.receipts?.noteOf(delivery, attempt, outcome),
       sendMs: isAttempted ? sendMs : undefined,
     }
   }
@@ -184,7 +190,7 @@ export class Worker {
   }
 
   #report({ delivery, attempt }: HandedOut, { result, reason, disposition, sendMs }: Handled): void {
-    const { metrics, activity, log } = this.#parts
+    const { metrics, activity, identities, log } = this.#parts
     const nowMs = this.#parts.nowMs()
     const device = shortHash(delivery.deviceHash)
     const handled = {
@@ -200,27 +206,37 @@ export class Worker {
     }
     metrics.handled(this.#route, handled)
     activity.handled(this.#route.name, handled)
-    const facts = { app: this.#route.app, device, attempt, result, reason, next: disposition.kind }
-    if (disposition.kind === 'dead-letter') this.#tellGivenUp(facts)
-    else log.debug('A delivery was handled', facts)
+    const facts = (): LogFacts => ({
+      app: this.#route.app,
+      device,
+      push: identities.logged(delivery.id),
+      attempt,
+      result,
+      reason,
+      next: disposition.kind,
+    })
+    const isTold =
+      disposition.kind === 'dead-letter'
+        ? this.#finalFailures.tell('warn', 'A delivery was given up', facts())
+        : result === 'rejected' && this.#finalFailures.tell('info', 'A pushkey is dead', facts())
+    if (!isTold) log.debug('A delivery was handled', facts)
   }
 
-  /** Anybody can have thousands given up in a second; the metrics count them. */
-  #tellGivenUp(facts: object): void {
-    if (!this.#givenUpWarnings.allows()) this.#givenUpUnsaid += 1
-    else {
-      const others = this.#givenUpUnsaid === 0 ? {} : { others_since_the_last_of_these_lines: this.#givenUpUnsaid }
-      this.#givenUpUnsaid = 0
-      this.#parts.log.warn('A delivery was given up', { ...facts, ...others })
+  #tellPaused(reason: string | undefined): void {
+    const { log, nowMs } = this.#parts
+    const { app } = this.#route
+    if (reason === undefined) {
+      if (this.#pausedSinceMs === undefined) return
+      const seconds = Math.round((nowMs() - this.#pausedSinceMs) / 1000)
+      this.#pausedSinceMs = undefined
+      log.info('The push service answers again; deliveries go on', { app, seconds })
+    } else if (this.#pauseWarnings.allows()) {
+      this.#pausedSinceMs ??= nowMs()
+      log.warn('Deliveries wait: the push service asks for it, or cannot be reached; one tries now and then', {
+        app,
+        reason,
+      })
     }
-  }
-
-  #tellPaused(reason: string): void {
-    if (this.#pauseWarnings.allows())
-      this.#parts.log.warn(
-        'Deliveries wait: the push service asks for it, or cannot be reached; one tries now and then',
-        { app: this.#route.app, reason },
-      )
   }
 
   #tellBlocked(reason: string | undefined): void {
@@ -235,4 +251,10 @@ export class Worker {
         { app, reason },
       )
   }
+}
+
+/** A delivery that only waits on is written nothing about. */
+function withNote(disposition: Disposition, note: Note | undefined): Disposition {
+  if (note === undefined || disposition.kind === 'hold' || disposition.kind === 'park') return disposition
+  return { ...disposition, note }
 }

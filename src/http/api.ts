@@ -188,6 +188,15 @@ const OF_STORE: readonly ApiRoute[] = [
     }),
   }),
   route({
+    method: 'POST',
+    path: '/find',
+    summary: 'What is known of a device, by its pushkey or by its hash in the log',
+    description: 'Reads all that its app has stored, so on a large queue it takes a while. It changes nothing.',
+    body: shapes.deviceQuestionSchema,
+    answer: shapes.foundDevicesSchema,
+    handle: async ({ store }, _query, question) => store.find(question),
+  }),
+  route({
     method: 'GET',
     path: '/rejections',
     summary: 'Apps whose rejections are held back',

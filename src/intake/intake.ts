@@ -6,7 +6,7 @@ import type { Routes } from '../config/routes.ts'
 import { Deadlines } from '../core/deadlines.ts'
 import type { EncryptForDevice } from '../core/device-key.ts'
 import { StoreUnavailableError } from '../core/errors.ts'
-import type { Identities } from '../core/identities.ts'
+import { shortHash, type Identities } from '../core/identities.ts'
 import type { Log } from '../core/log.ts'
 import type { Device, Notification } from '../core/notification.ts'
 import { tombstoneKey, type DeadPushkeys } from '../memory/dead-pushkeys.ts'
@@ -240,10 +240,16 @@ export class Intake {
   async #settle(prepared: Prepared, accepted: Accepted): Promise<DeviceResult> {
     if ('isRefused' in accepted) throw new StoreUnavailableError(NO_ROOM_FOR_STRANGERS)
     if ('found' in accepted) return this.#onFound(prepared, accepted.found)
-    const { addressee, rendered, sealing } = prepared
+    const { addressee, delivery, rendered, sealing } = prepared
     const { intake } = this.#parts.metrics
     intake.deliveryStored(addressee.route, rendered)
     this.#parts.activity.accepted(addressee.route.name)
+    const { log, identities } = this.#parts
+    log.debug('A push was accepted', () => ({
+      app: addressee.route.app,
+      device: shortHash(delivery.deviceHash),
+      push: identities.logged(delivery.id),
+    }))
     if (sealing !== undefined) intake.deviceKeySeen(addressee.route, sealing.key)
     return 'stored'
   }

@@ -85,6 +85,15 @@ export class DeadPushkeys {
     return forgetEntry(this.#memory, device, tombstoneKey(device))
   }
 
+  /** What is remembered of the device's death, and whether it is not believed; undefined where nothing is. */
+  async describe(
+    device: Device,
+  ): Promise<(Tombstone & { readonly opinion: ReturnType<typeof opinionOf> }) | undefined> {
+    const tombstone = await this.#read(device)
+    if (tombstone === undefined) return undefined
+    return { ...tombstone, opinion: opinionOf(await this.#guard.windows(device.route), tombstone.recordedMs) }
+  }
+
   /** Resolves when what the outcome says of the pushkey is durable. */
   async record(delivery: Delivery, outcome: Outcome): Promise<void> {
     const { route, deviceHash } = delivery

@@ -17,6 +17,11 @@ export class Deduplication {
     return (await this.#memory.get(owner, eventKey(deduplicationKey))) !== undefined
   }
 
+  /** Whether it is remembered which badge is the latest. */
+  async hasLatest(owner: Owner, key: string): Promise<boolean> {
+    return (await this.#memory.get(owner, latestKey(key))) !== undefined
+  }
+
   /** Resolves with whether anything was there. */
   forgetLatest(owner: Owner, key: string): Promise<boolean> {
     return forgetEntry(this.#memory, owner, latestKey(key))

@@ -1,6 +1,7 @@
 /** What an operator can do, whoever asks: the admin API of a running gateway, or a command. Shapes as the admin API has them, checked on both sides. */
 import Type, { type Static } from 'typebox'
 import type { JsonObject } from '../core/json.ts'
+import { RECEIPT_RESULTS } from '../core/receipt.ts'
 import type { Secret } from '../core/secret.ts'
 
 const closed = { additionalProperties: false } as const
@@ -31,6 +32,8 @@ export const deadLetterSchema = Type.Object({
   attempts: Type.Integer(),
   acceptedAtMs: Type.Integer(),
   diedAtMs: Type.Integer(),
+  /** 8 hex digits, as in the log; absent where it cannot be opened. */
+  device: Type.Optional(Type.String()),
 })
 export type DeadLetter = Static<typeof deadLetterSchema>
 export const deadLettersSchema = Type.Object({ dead: Type.Array(deadLetterSchema) }, closed)
@@ -75,6 +78,8 @@ export type SuspectedApp = Static<typeof suspectedSchema>['suspected'][number]
 /** What there was of a device. */
 export const forgottenSchema = Type.Object({
   death: Type.Boolean(),
+  /** What became of the last push. */
+  receipt: Type.Boolean(),
   /** That a push was delivered to it. */
   wasDelivered: Type.Boolean(),
   latestBadge: Type.Boolean(),
@@ -110,7 +115,70 @@ export interface ForgottenDevice {
   readonly data: JsonObject
 }
 
+/** A device that is looked for: by its pushkey, or by its hash, as the log has it or whole. */
+export const deviceQuestionSchema = Type.Object(
+  {
+    /** Else all apps are tried that are no globs. */
+    appId: Type.Optional(Type.String()),
+    pushkey: Type.Optional(Type.String({ minLength: 1 })),
+    data: Type.Optional(Type.Unsafe<JsonObject>(Type.Object({}))),
+    device: Type.Optional(Type.String({ pattern: '^(?:[0-9a-f]{8}|[\\w-]{43})$' })),
+  },
+  closed,
+)
+export type DeviceQuestion = Static<typeof deviceQuestionSchema>
+
+const receiptSchema = Type.Object({
+  acceptedAtMs: Type.Integer(),
+  attemptedAtMs: Type.Integer(),
+  attempt: Type.Integer(),
+  result: Type.Enum([...RECEIPT_RESULTS]),
+  /** The push service's own name for what it took, or its word for what it did not. */
+  word: Type.String(),
+})
+
+/** What is known of a device on one app. Times in epoch ms, those of receipts and deaths in whole minutes. */
+const foundDeviceSchema = Type.Object({
+  app: Type.String(),
+  /** 8 hex digits, as in the log. */
+  device: Type.String(),
+  receipt: Type.Optional(receiptSchema),
+  /** That a push service took a push for it in the last 30 days. */
+  wasDelivered: Type.Boolean(),
+  death: Type.Optional(
+    Type.Object({
+      diedAtMs: Type.Integer(),
+      recordedAtMs: Type.Integer(),
+      /** It was registered anew since, and is tried. */
+      isRevived: Type.Boolean(),
+      /** `suspected`: held back by the rejection guard. `discarded`: by the operator's word. */
+      opinion: Type.Enum(['believed', 'suspected', 'discarded']),
+    }),
+  ),
+  waiting: Type.Integer(),
+  oldestAcceptedAtMs: Type.Optional(Type.Integer()),
+  dead: Type.Array(deadLetterSchema),
+  unreadable: Type.Integer(),
+  /** Told only where the pushkey was given. */
+  hasLatestBadge: Type.Optional(Type.Boolean()),
+  wakeUpAtMs: Type.Optional(Type.Integer()),
+  /** Absent where this process sends nothing. */
+  isBlocked: Type.Optional(Type.Boolean()),
+  advice: Type.Array(Type.String()),
+})
+export type FoundDevice = Static<typeof foundDeviceSchema>
+
+export const foundDevicesSchema = Type.Object({
+  devices: Type.Array(foundDeviceSchema),
+  /** Whether receipts are kept. */
+  receipts: Type.Boolean(),
+  /** How the log names a device with this pushkey, by app. */
+  names: Type.Array(Type.Object({ app: Type.String(), device: Type.String() })),
+})
+export type FoundDevices = Static<typeof foundDevicesSchema>
+
 export interface Operator {
+  find(question: DeviceQuestion): Promise<FoundDevices>
   listDead(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>
   /** Resolves with how many were put back into the queue. */
   retryDead(filter: DeadLetterFilter): Promise<number>

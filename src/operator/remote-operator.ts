@@ -6,13 +6,16 @@ import {
   deadLettersSchema,
   droppedSchema,
   forgottenAnswerSchema,
+  foundDevicesSchema,
   OperatorError,
   releasedSchema,
   retriedSchema,
   type DeadLetter,
   type DeadLetterFilter,
+  type DeviceQuestion,
   type Forgotten,
   type ForgottenDevice,
+  type FoundDevices,
   type Operator,
   type Verdict,
 } from './operator.ts'
@@ -44,6 +47,10 @@ export class RemoteOperator implements Operator {
 
   async releaseSuspected(app: string, verdict: Verdict): Promise<number> {
     return (await this.#ask('/rejections', releasedSchema, { app, verdict })).released
+  }
+
+  async find(question: DeviceQuestion): Promise<FoundDevices> {
+    return this.#ask('/find', foundDevicesSchema, question)
   }
 
   async forget({ appId, pushkey, data }: ForgottenDevice): Promise<Forgotten | undefined> {

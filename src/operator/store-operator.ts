@@ -6,14 +6,19 @@ import type { Keyring } from '../core/keyring.ts'
 import { DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import { Deduplication } from '../memory/deduplication.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
+import type { Receipts } from '../memory/receipts.ts'
 import { areSuspected, type RejectionGuard, type SuspectedWindow } from '../memory/rejection-guard.ts'
 import { WakeUps } from '../memory/wake-ups.ts'
 import * as contract from '../store/contract.ts'
+import { findDevices } from './find-devices.ts'
+import { shownDeadLetter } from './shown-dead-letter.ts'
 import type {
   DeadLetter,
   DeadLetterFilter,
+  DeviceQuestion,
   Forgotten,
   ForgottenDevice,
+  FoundDevices,
   Operator,
   SuspectedApp,
   Verdict,
@@ -23,12 +28,15 @@ export interface StoreOperatorParts {
   readonly store: Pick<contract.Store, 'queue' | 'memory'>
   readonly guard: RejectionGuard
   readonly known: KnownDevices
+  readonly receipts: Receipts
+  /** Undefined where this process sends nothing. */
+  readonly isBlocked: (route: string) => boolean | undefined
   readonly keyring: Keyring
   readonly nowMs: () => number
   /** As they are configured now. */
   readonly routes: () => Routes
-  /** How long a push is worth delivering, as it is configured now. */
-  readonly maxAgeMs: () => number
+  /** How long a push is worth delivering, and a call, as it is configured now. */
+  readonly ages: () => { readonly maxAgeMs: number; readonly callMaxAgeMs: number }
 }
 
 const MOST_DEAD_LISTED = 1000
@@ -44,13 +52,14 @@ export class StoreOperator implements Operator {
   }
 
   async listDead(filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
-    const letters = await this.#parts.store.queue.listDead(storeFilter(filter), MOST_DEAD_LISTED)
-    return letters.map(({ route, ...rest }) => ({ app: route, ...rest }))
+    const letters = await this.#parts.store.queue.listDead(storeFilter(filter), MOST_DEAD_LISTED, { withDevices: true })
+    return letters.map(shownDeadLetter)
   }
 
   retryDead(filter: DeadLetterFilter): Promise<number> {
-    const { store, nowMs, maxAgeMs } = this.#parts
-    return store.queue.retryDead(storeFilter(filter), nowMs() + maxAgeMs())
+    const { store, nowMs, ages } = this.#parts
+    const { maxAgeMs, callMaxAgeMs } = ages()
+    return store.queue.retryDead(storeFilter(filter), { expiresAtMs: nowMs() + maxAgeMs, callMaxAgeMs })
   }
 
   async countDead(filter: DeadLetterFilter): Promise<number> {
@@ -77,9 +86,13 @@ export class StoreOperator implements Operator {
     return this.#parts.guard.release(app, verdict)
   }
 
+  find(question: DeviceQuestion): Promise<FoundDevices> {
+    return findDevices({ ...this.#parts, identities: this.#identities }, question)
+  }
+
   /** What waits for the device or was given up, and what is remembered under hashes that can be made from its pushkey or were found there. */
   async forget({ appId, pushkey, data }: ForgottenDevice): Promise<Forgotten | undefined> {
-    const { store, guard, known, nowMs } = this.#parts
+    const { store, guard, known, receipts, nowMs } = this.#parts
     const { memory } = store
     const route = this.#parts.routes().routeFor(appId)
     if (route === undefined) return undefined
@@ -89,8 +102,9 @@ export class StoreOperator implements Operator {
     const removed = await store.queue.forget(route.name, device)
     const deduplication = new Deduplication(memory)
     const remembered = new WakeUps(memory, randomUUID)
-    const [death, wasDelivered, latestBadge, ...departures] = await Promise.all([
+    const [death, receipt, wasDelivered, latestBadge, ...departures] = await Promise.all([
       new DeadPushkeys({ memory, guard, known, identities: this.#identities, nowMs }).forget(owner),
+      receipts.forget(owner),
       known.forget(owner),
       deduplication.forgetLatest(owner, badge),
       ...wakeUps.map((wakeUp) => remembered.forget(owner, wakeUp)),
@@ -101,6 +115,7 @@ export class StoreOperator implements Operator {
       await Promise.all(all.slice(start, start + KEYS_AT_ONCE).map((delivery) => deduplication.forget(delivery)))
     return {
       death,
+      receipt,
       wasDelivered,
       latestBadge,
       departure: departures.includes(true),

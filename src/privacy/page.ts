@@ -1,6 +1,6 @@
 /** The page at `/` of the notify port: what this gateway learns, keeps and passes on, for the people whose notifications it handles. */
 import { FIELDS, type Disclosure, type Field } from '../core/disclosure.ts'
-import { KEPT } from './retention.ts'
+import { keptWith } from './retention.ts'
 import { statedApp, type StatedApp, type StatedRoute, type StatementInput } from './statement.ts'
 
 /** No script, no image, no request at all; one style, in the page itself. */
@@ -31,7 +31,8 @@ const TOLD: Readonly<Record<StatedApp['privacy'], string>> = {
   full: 'is told what your homeserver tells: who wrote and in which room, and, unless the room is encrypted, what',
 }
 
-export function privacyPage({ routes, maxAgeMs, callMaxAgeMs }: StatementInput): string {
+export function privacyPage({ routes, maxAgeMs, callMaxAgeMs, areReceiptsKept }: StatementInput): string {
+  const kept = keptWith(areReceiptsKept)
   const lifetimeOf = (lifetime: string): string =>
     lifetime
       .replace('queue.max_age', duration(Math.ceil(maxAgeMs / 1000)))
@@ -53,9 +54,9 @@ ${routes.map(appSection).join('\n')}
 <h2>What it keeps</h2>
 <p>Pushes are stored encrypted. Whoever gets at the gateway's database, but not at its key, can read times, numbers, the names of apps, and codes (“keyed hashes”) that
 stand for a device or a message and tell nobody without the key for which. Stored is:</p>
-<dl>${KEPT.map(({ what, lifetime }) => `<dt>${text(capital(what))}</dt><dd>Kept ${text(lifetimeOf(lifetime))}.</dd>`).join('\n')}</dl>
+<dl>${kept.map(({ what, lifetime }) => `<dt>${text(capital(what))}</dt><dd>Kept ${text(lifetimeOf(lifetime))}.</dd>`).join('\n')}</dl>
 <details><summary>What exactly can be read of it without the key</summary>
-<ul>${KEPT.map(({ what, readable }) => `<li>${text(capital(what))}: ${text(readable)}</li>`).join('\n')}</ul></details>
+<ul>${kept.map(({ what, readable }) => `<li>${text(capital(what))}: ${text(readable)}</li>`).join('\n')}</ul></details>
 <h2>Logs and statistics</h2>
 <p>The log holds at most times, the name of the app, how a push ended, and 8 digits of a code for the device. The statistics are counts for all users of an app
 together. Neither holds a name, a message, a room, a Matrix ID or an address of a device or homeserver. There is no access log.</p>

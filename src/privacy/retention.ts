@@ -9,6 +9,13 @@ export const keptSchema = Type.Object(
 )
 export type Kept = Static<typeof keptSchema>
 
+const RECEIPTS: Kept = {
+  what: 'what became of the last push to a device (unless the setting receipts is off)',
+  readable: 'a keyed hash of app and pushkey, another each day; the hour in which it goes',
+  lifetime: '24 hours',
+  why: 'The operator can answer why a device got nothing',
+}
+
 export const KEPT: readonly Kept[] = [
   {
     what: 'a push that is on its way',
@@ -42,6 +49,7 @@ export const KEPT: readonly Kept[] = [
     lifetime: 'twice the setting coalesce at most, so 20 minutes',
     why: 'Of the pushes of some seconds two are sent: the first at once, the last at the end',
   },
+  RECEIPTS,
   {
     what: "that a device's address (pushkey) is dead",
     readable:
@@ -87,3 +95,8 @@ export const KEPT: readonly Kept[] = [
     why: 'What is left of an app that is not configured any more must be found; a count that began anew would take old badges for the latest',
   },
 ]
+
+/** All of it, but for receipts where they are off. */
+export function keptWith(areReceiptsKept: boolean): readonly Kept[] {
+  return areReceiptsKept ? KEPT : KEPT.filter((kept) => kept !== RECEIPTS)
+}

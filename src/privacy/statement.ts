@@ -6,7 +6,7 @@ import type { ProviderDisclosures, PushServiceNames } from '../core/provider.ts'
 import type { Route } from '../core/route.ts'
 import type { Timing } from '../core/timing.ts'
 import { learnedOf, PARTIES, PARTY_DESCRIPTIONS, type Party } from './ledger.ts'
-import { KEPT, keptSchema } from './retention.ts'
+import { keptSchema, keptWith } from './retention.ts'
 
 const closed = { additionalProperties: false } as const
 const TEXT = Type.String()
@@ -81,15 +81,21 @@ export interface StatementInput {
   readonly routes: readonly StatedRoute[]
   readonly maxAgeMs: number
   readonly callMaxAgeMs: number
+  readonly areReceiptsKept: boolean
 }
 
-export function privacyStatement({ routes, maxAgeMs, callMaxAgeMs }: StatementInput): PrivacyStatement {
+export function privacyStatement({
+  routes,
+  maxAgeMs,
+  callMaxAgeMs,
+  areReceiptsKept,
+}: StatementInput): PrivacyStatement {
   return {
     version: 1,
     parties: PARTY_DESCRIPTIONS,
     words: DISCLOSURES,
     fields: FIELDS,
-    kept: [...KEPT],
+    kept: [...keptWith(areReceiptsKept)],
     kept_at_most_seconds: { push: Math.ceil(maxAgeMs / 1000), call: Math.ceil(callMaxAgeMs / 1000) },
     apps: routes.map(statedApp),
   }

@@ -49,17 +49,34 @@ export interface NewDelivery {
 /** It is durable; or which keys of `unless` have an entry; or the key that it requires has none. */
 export type Accepted = { readonly order: number } | { readonly found: readonly string[] } | { readonly isRefused: true }
 
+/** A fact that the memory gets, sealed, in the same commit as a disposition. */
+export interface Note {
+  readonly key: string
+  /** ASCII, at most NOTE_BYTES (note.ts). */
+  readonly text: string
+  readonly expiresAtMs: number
+}
+
+/** What is written with a disposition. On a disk that is full it may be left out. */
+interface Noted {
+  readonly note?: Note | undefined
+}
+
 /** What the store is to do with a delivery that was handed out. */
 export type Disposition =
-  | { readonly kind: 'acknowledge' }
+  | ({ readonly kind: 'acknowledge' } & Noted)
   /** Hand it out again at this time, one attempt older. */
-  | { readonly kind: 'requeue'; readonly atMs: number }
+  | ({ readonly kind: 'requeue'; readonly atMs: number } & Noted)
   /** Nothing was attempted: keep it as it is until the route is handed out again. */
   | { readonly kind: 'hold' }
   /** Nothing was attempted: hand it out again at this time, or when its group is released. */
   | { readonly kind: 'park'; readonly atMs: number; readonly group: string }
   /** It was given up: keep it, sealed, for the operator. */
-  | { readonly kind: 'dead-letter'; readonly reason: string }
+  | ({ readonly kind: 'dead-letter'; readonly reason: string } & Noted)
+
+export function noteIn(disposition: Disposition): Note | undefined {
+  return 'note' in disposition ? disposition.note : undefined
+}
 
 /**
  * Sends a delivery, and resolves with its disposition, which the store then makes durable. A handler must not reject. `signal` aborts when the store has lost
@@ -102,6 +119,15 @@ export interface DeadLetter {
   readonly attempts: number
   readonly acceptedAtMs: number
   readonly diedAtMs: number
+  /** Where it was asked for; undefined where it cannot be opened. */
+  readonly deviceHash?: string | undefined
+}
+
+/** Until when dead letters that are put back are worth delivering. */
+export interface Revival {
+  readonly expiresAtMs: number
+  /** A call gets no new time: it lasts so long from when it was accepted, and one that is over stays where it is. */
+  readonly callMaxAgeMs: number
 }
 
 export interface DeadLetterFilter {
@@ -118,6 +144,14 @@ export interface Removed {
   readonly unreadable: number
 }
 
+/** What is stored for devices; both can be in flight. */
+export interface Held {
+  readonly deliveries: readonly Delivery[]
+  readonly deadLetters: readonly Delivery[]
+  /** As in `Removed`. */
+  readonly unreadable: number
+}
+
 export interface DeliveryQueue {
   /**
    * Resolves when all are durable, with the order of each; rejects with StoreUnavailableError. Deliveries of one turn of the event loop are stored together.
@@ -129,12 +163,19 @@ export interface DeliveryQueue {
   /** A process has at most one consumer of a route. `concurrency`: deliveries in flight at once. */
   consume(route: string, concurrency: number, handler: Handler): Consumer
   depth(route: string): Promise<QueueDepth>
-  listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]>
-  /** Puts them back as fresh deliveries that expire at `expiresAtMs`; resolves with their number. */
-  retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number>
+  /** `withDevices`: each is opened to see whose it is. */
+  listDead(
+    filter: DeadLetterFilter,
+    limit: number,
+    options?: { readonly withDevices: boolean },
+  ): Promise<readonly DeadLetter[]>
+  /** Puts them back as fresh deliveries that keep the time at which they were accepted; resolves with their number. */
+  retryDead(filter: DeadLetterFilter, revival: Revival): Promise<number>
   dropDead(filter: DeadLetterFilter): Promise<number>
   /** Removes what is stored for a device; a delivery that is in flight may stay. On a big store it takes long, and delays nobody. */
   forget(route: string, deviceHash: string): Promise<Removed>
+  /** What is stored for devices of the route. Reads as much as `forget`, and changes nothing. */
+  search(route: string, isWanted: (deviceHash: string) => boolean): Promise<Held>
 }
 
 /** What a fact is about: a device of a route (any delivery to it will do), or the route itself. A fact is asked for as it was stored: a store may keep each owner's apart. */
@@ -159,6 +200,8 @@ export interface Memory {
   /** Sets a number unless a greater one is there. */
   raise(owner: Owner, key: string, value: number, lifetimeMs: number): Promise<void>
   delete(owner: Owner, key: string): Promise<void>
+  /** Keys of devices of the route that begin so, at most 1,000. A store may give those of other routes, too. For operators: it may read much. */
+  keysOf(route: string, prefix: string): Promise<readonly string[]>
   /** Adds to a set whose members can only be counted. */
   addMembers(owner: Owner, set: string, members: readonly string[], lifetimeMs: number): Promise<void>
   /** How many distinct members the owner's sets have together; exact to about 1 %. */

@@ -25,7 +25,7 @@ describe('restartOnly', () => {
     ['admin: { host: "::1" }\n', ['admin.host']],
     ['admin: { allowed_hosts: [hushgate.example.org] }\n', ['admin.allowed_hosts']],
     ['store: { synchronous: normal }\n', ['store']],
-    ['log: { level: debug, format: text }\n', ['log.level', 'log.format']],
+    ['log: { level: debug, format: text }\n', ['log.format']],
     ['queue: { concurrency: 5 }\n', ['queue.concurrency']],
     ['queue: { high_water: 5, max_age: 1h }\nunknown_app: reject\nprivacy: full\n', []],
   ])('from nothing to %j are %j', async (yaml, settings) => {

@@ -40,6 +40,7 @@ beforeEach(async () => {
     queue: store.queue,
     deadPushkeys: store.deadPushkeys,
     deduplication: store.deduplication,
+    identities: store.identities,
     deadLetterShare: new DeadLetterShare({ ...store, nowMs: clock.nowMs }),
     metrics: new Metrics('0.0.0-test').delivery,
     activity: new Activity(clock.nowMs),

@@ -60,6 +60,7 @@ beforeEach(() => {
     },
     deadPushkeys: store.deadPushkeys,
     deduplication: store.deduplication,
+    identities: store.identities,
     deadLetterShare: new DeadLetterShare({ ...store, nowMs: clock.nowMs }),
     metrics: metrics.delivery,
     activity: new Activity(clock.nowMs),
@@ -138,7 +139,7 @@ describe('an attempt', () => {
     ['with a bad credential does not count', { kind: 'blocked', reason: 'InvalidProviderToken' }, { kind: 'hold' }, {}],
   ])('%s', async (_what, outcome, disposition, ends) => {
     work([outcome, never])
-    const { deviceHash } = await add()
+    const { id, deviceHash } = await add()
     const [first] = await decided()
     expect(first).toEqual(
       disposition.kind === 'requeue' ? { ...disposition, atMs: clock.ms + disposition.atMs } : disposition,
@@ -154,13 +155,19 @@ describe('an attempt', () => {
     })
     expect(refusals).toBe(reason === undefined ? 0 : 1)
     const isGivenUp = disposition.kind === 'dead-letter'
-    expect(log.entries.filter(({ message }) => message.startsWith('A delivery'))).toEqual([
+    const [level, message] = isGivenUp
+      ? ['warn', 'A delivery was given up']
+      : outcome.kind === 'rejected'
+        ? ['info', 'A pushkey is dead']
+        : ['debug', 'A delivery was handled']
+    expect(log.entries.filter((entry) => /^A (?:delivery|pushkey)/.test(entry.message))).toEqual([
       {
-        level: isGivenUp ? 'warn' : 'debug',
-        message: isGivenUp ? 'A delivery was given up' : 'A delivery was handled',
+        level,
+        message,
         facts: {
           app: route.app,
           device: shortHash(deviceHash),
+          push: store.identities.logged(id),
           attempt: 1,
           result: outcome.kind,
           reason,

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { createKeyFile, Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
+import type { Revival } from '../../src/store/contract.ts'
 
 /** Each call is a delivery of its own, to a device of its own, expiring in an hour, unless told otherwise. */
 export function createDelivery(overrides: Partial<Delivery> = {}): Delivery {
@@ -31,4 +32,9 @@ export function createKeyring(): Keyring {
   const keyring = parseKeyFile(createKeyFile())
   if (!(keyring instanceof Keyring)) throw new Error(keyring.join('; '))
   return keyring
+}
+
+/** Dead letters that are put back are worth delivering until then; calls for a minute from when they were accepted. */
+export function revivedUntil(expiresAtMs: number): Revival {
+  return { expiresAtMs, callMaxAgeMs: 60_000 }
 }

@@ -12,7 +12,7 @@ export function createTestNotifyServer(parts: Partial<NotifyServerParts>): Fasti
     entrance: () => OPEN,
     intake: { accept: async () => [] },
     publicKeyFor: () => undefined,
-    stated: () => ({ routes: [], maxAgeMs: 1000, callMaxAgeMs: 1000 }),
+    stated: () => ({ routes: [], maxAgeMs: 1000, callMaxAgeMs: 1000, areReceiptsKept: true }),
     metrics: { requestAnswered: () => {}, stoppedAtDoor: () => {} },
     log: new RecordedLog(),
     nowMs: Date.now,

@@ -11,8 +11,8 @@ export interface LogEntry {
 export class RecordedLog implements Log {
   readonly entries: LogEntry[] = []
 
-  debug(message: string, facts: LogFacts = {}): void {
-    this.entries.push({ level: 'debug', message, facts })
+  debug(message: string, facts: () => LogFacts = () => ({})): void {
+    this.entries.push({ level: 'debug', message, facts: facts() })
   }
 
   info(message: string, facts: LogFacts = {}): void {

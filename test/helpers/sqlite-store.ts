@@ -10,6 +10,7 @@ import type { Keyring } from '../../src/core/keyring.ts'
 import { DeadPushkeys } from '../../src/memory/dead-pushkeys.ts'
 import { Deduplication } from '../../src/memory/deduplication.ts'
 import { KnownDevices } from '../../src/memory/known-devices.ts'
+import { Receipts } from '../../src/memory/receipts.ts'
 import { RejectionGuard } from '../../src/memory/rejection-guard.ts'
 import type { Store } from '../../src/store/contract.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
@@ -23,6 +24,7 @@ export interface TestStore extends AsyncDisposable, Pick<Store, 'queue' | 'memor
   readonly known: KnownDevices
   readonly deadPushkeys: DeadPushkeys
   readonly deduplication: Deduplication
+  readonly receipts: Receipts
 }
 
 export async function openTestStore(nowMs: () => number): Promise<TestStore> {
@@ -51,6 +53,7 @@ export async function openTestStore(nowMs: () => number): Promise<TestStore> {
     known,
     deadPushkeys: new DeadPushkeys({ memory, guard, known, identities, nowMs }),
     deduplication: new Deduplication(memory),
+    receipts: new Receipts({ memory, identities, keyring, nowMs, areKept: () => true }),
     async [Symbol.asyncDispose]() {
       await store.close()
       await rm(folder, { recursive: true })

@@ -462,6 +462,7 @@ function forgetful(): Memory {
     setIfAbsent: (_owner, _key, value) => Promise.resolve(value),
     raise: nothing,
     delete: nothing,
+    keysOf: () => Promise.resolve([]),
     addMembers: nothing,
     countMembers: () => Promise.resolve(0),
   }

@@ -48,6 +48,7 @@ describe.each(STORES)('of a busy day on %s', (store) => {
     expect(has(/\bdead:[\w-]{43}.*[\w-]{43}/)).toBeGreaterThan(1)
     expect(has(/\bknown:[\w-]{43}/)).toBeGreaterThan(5)
     expect(has(/\blatest:[\w-]{43}/)).toBeGreaterThan(5)
+    expect(has(/\breceipt:[\w-]{43}/)).toBeGreaterThan(100)
     expect(has(/BadMessageId/)).toBeGreaterThan(2)
     expect(loot.sealed.length).toBeGreaterThan(30)
     expect(has(/"result":"retry"/)).toBeGreaterThan(1)
@@ -62,6 +63,17 @@ describe.each(STORES)('of a busy day on %s', (store) => {
 
   it('equal names in two places lead from no event and no badge to a device', () => {
     expect(new Intruder(aftermath.loot).joinsOfDevices()).toEqual([])
+  })
+
+  it('equal names in two places lead from no receipt to anything else, and receipts are all of one length', () => {
+    const { loot } = aftermath
+    expect(new Intruder(loot).joinsOfReceipts()).toEqual([])
+    const values = loot.records.flatMap((record) => /\breceipt:[\w-]{43} ([\w-]+)/.exec(record)?.[1] ?? [])
+    expect(new Set(values.map((value) => value.length))).toEqual(new Set([171]))
+    const [receipt, dead] = ['receipt', 'dead'].map((kind) =>
+      loot.records.flatMap((record) => new RegExp(`\\b${kind}:[\\w-]{43}`).exec(record)?.[0] ?? []).at(0),
+    )
+    expect(new Intruder(withReports(loot, `${receipt} ${dead}`)).joinsOfReceipts()).toHaveLength(1)
   })
 
   it('no name under which a device is counted outlasts an hour', () => {

@@ -101,6 +101,7 @@ export class Intruder {
       return [
         ...written(`device, ${name}`, device),
         ...written(`registration, ${name}`, hash('registration', device.toString('base64url'), String(pushkeyTs))),
+        ...receiptDays().flatMap((day) => written(`receipt, ${name}`, receiptName(hash('receipt', day), device))),
         ...['', data].flatMap((of) => written(`latest, ${name}`, hash('latest', appName, appId, target, of))),
       ]
     })
@@ -168,6 +169,14 @@ export class Intruder {
     return groups.all().filter((names) => names.some(isOfEvent) && names.some(isOfDevice))
   }
 
+  /** The groups in which a receipt and a name of anything else are. */
+  joinsOfReceipts(): string[][] {
+    const groups = new Groups()
+    for (const record of this.#loot.records) groups.join(namesIn(record))
+    const isOther = (name: string) => /^(?:dead|known|event|latest):/.test(name)
+    return groups.all().filter((names) => names.some((name) => name.startsWith('receipt:')) && names.some(isOther))
+  }
+
   /** How many lengths there are among all that is sealed, and whether they are all in steps of so many bytes. */
   lengths(stepBytes: number): { readonly number: number; readonly areInSteps: boolean } {
     const lengths = [...new Set(this.#loot.sealed.map(({ bytes }) => bytes.length))]
@@ -195,6 +204,19 @@ export function nameOf(pushkey: string, eventId: string): string {
 
 interface Trace extends Needle {
   readonly suspect: string
+}
+
+/** The busy day ends now, and began on the day before. */
+function receiptDays(): readonly string[] {
+  const today = Math.floor(Date.now() / (24 * 3600_000))
+  return [today, today - 1].map(String)
+}
+
+/** As src/core/identities.ts makes it. */
+function receiptName(ofDay: Buffer, device: Buffer): Buffer {
+  return createHash('sha256')
+    .update(ofDay.toString('base64url') + device.toString('base64url'))
+    .digest()
 }
 
 function written(name: string, digest: Buffer): Needle[] {
@@ -247,7 +269,7 @@ const GUESSED_METHODS: readonly Method[] = [
 /** Everything in a record that names one thing and nothing else. */
 function namesIn(record: string): string[] {
   const short = (hash: string) => `short ${Buffer.from(hash, 'base64url').toString('hex', 0, LOGGED_BYTES)}`
-  const hashes = [...record.matchAll(/(?:\b(event|latest|dead|known):)?(?<![\w-])([\w-]{43})(?![\w-])/g)]
+  const hashes = [...record.matchAll(/(?:\b(event|latest|dead|known|receipt):)?(?<![\w-])([\w-]{43})(?![\w-])/g)]
   return [
     ...hashes.flatMap(([, kind, hash = '']) => [hash, short(hash), ...(kind === undefined ? [] : [`${kind}:${hash}`])]),
     ...[...record.matchAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g)].map(([uuid]) => uuid),

@@ -18,6 +18,7 @@ import { createRoute } from '../helpers/route.ts'
 import { openTestStore, type TestStore } from '../helpers/sqlite-store.ts'
 
 const MAX_AGE_MS = 5 * 3600_000
+const CALL_MAX_AGE_MS = 60_000
 
 const clock = new Clock()
 let store: TestStore
@@ -43,17 +44,19 @@ beforeEach(() => {
     store,
     guard,
     known: store.known,
+    receipts: store.receipts,
+    isBlocked: () => false,
     keyring,
     nowMs: clock.nowMs,
     routes: () => routes,
-    maxAgeMs: () => MAX_AGE_MS,
+    ages: () => ({ maxAgeMs: MAX_AGE_MS, callMaxAgeMs: CALL_MAX_AGE_MS }),
   })
 })
 
 describe('what was given up', () => {
   /** Resolves with its id. */
   const giveUp = async (reason: string, of = route.name): Promise<string> => {
-    const delivery = createDelivery({ route: of, acceptedAtMs: clock.ms })
+    const delivery = createDelivery({ route: of, deviceHash: randomUUID(), acceptedAtMs: clock.ms })
     await store.queue.add([delivery])
     const received = new Received(() => ({ kind: 'dead-letter', reason }))
     const consumption = store.queue.consume(of, 1, received.handler)
@@ -67,7 +70,15 @@ describe('what was given up', () => {
   it('is listed by app, with why and when, and nothing of what it holds', async () => {
     const id = await giveUp('PayloadTooLarge')
     expect(await operator.listDead({ app: route.app })).toEqual([
-      { id, app: route.app, reason: 'PayloadTooLarge', attempts: 1, acceptedAtMs: clock.ms, diedAtMs: clock.ms },
+      {
+        id,
+        app: route.app,
+        device: expect.stringMatching(/^[0-9a-f]{8}$/),
+        reason: 'PayloadTooLarge',
+        attempts: 1,
+        acceptedAtMs: clock.ms,
+        diedAtMs: clock.ms,
+      },
     ])
   })
 
@@ -137,6 +148,7 @@ describe('to forget a device', () => {
   }
   const nothing = {
     death: false,
+    receipt: false,
     wasDelivered: false,
     latestBadge: false,
     departure: false,
@@ -193,10 +205,12 @@ describe('to forget a device', () => {
       store,
       guard,
       known: store.known,
+      receipts: store.receipts,
+      isBlocked: () => false,
       keyring,
       nowMs: clock.nowMs,
       routes: () => new Routes([web]),
-      maxAgeMs: () => MAX_AGE_MS,
+      ages: () => ({ maxAgeMs: MAX_AGE_MS, callMaxAgeMs: CALL_MAX_AGE_MS }),
     })
     await add({ route: web.name, appId: web.app, target: '["key","https://push.example.org"]', data: {} })
     const device = { appId: web.app, pushkey: new Secret('key') }

@@ -32,6 +32,7 @@ const STATED: StatementInput = {
   ],
   maxAgeMs: 24 * 3600_000,
   callMaxAgeMs: 90_000,
+  areReceiptsKept: true,
 }
 
 let chromium: Chromium

@@ -25,6 +25,7 @@ const STATED: StatementInput = {
   ],
   maxAgeMs: 24 * 3600_000,
   callMaxAgeMs: 90_000,
+  areReceiptsKept: true,
 }
 const STATEMENT = privacyStatement(STATED)
 const COMMITTED = new URL('../../config/privacy.schema.json', import.meta.url)

@@ -93,9 +93,21 @@ describe('SIGHUP', () => {
   it('tells which settings wait for a restart', async () => {
     await configure('')
     const running = await serve()
+    await configure('log: { format: text }')
+    running.signal('SIGHUP')
+    expect(await running.logged('This setting takes effect after a restart')).toMatchObject({ setting: 'log.format' })
+  })
+
+  it('takes another log level at once', async () => {
+    await configure('')
+    const running = await serve()
     await configure('log: { level: debug }')
     running.signal('SIGHUP')
-    expect(await running.logged('This setting takes effect after a restart')).toMatchObject({ setting: 'log.level' })
+    await running.logged(RELOADED)
+    await push(running.url)
+    const accepted = await running.logged('A push was accepted')
+    const delivered = await running.logged('A delivery was handled')
+    expect(delivered).toMatchObject({ level: 'debug', device: accepted['device'], push: accepted['push'] })
   })
 })
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_ROUTE, MAX_BATCH } from '../../src/store/contract.ts'
-import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
+import { createDeliveries, createDelivery, revivedUntil } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import type { Bench } from './conformance.ts'
 
@@ -13,7 +13,7 @@ export function deadLetterConformance(bench: () => Bench): void {
     it('are listed with what is known of them', async () => {
       const delivery = createDelivery()
       await deadLetter(bench(), [delivery], 'PayloadTooLarge')
-      const deadLetters = await bench().store.queue.listDead({}, 10)
+      const deadLetters = await bench().store.queue.listDead({}, 10, { withDevices: true })
       expect(deadLetters).toEqual([
         {
           id: delivery.id,
@@ -22,8 +22,10 @@ export function deadLetterConformance(bench: () => Bench): void {
           attempts: 1,
           acceptedAtMs: delivery.acceptedAtMs,
           diedAtMs: expect.any(Number),
+          deviceHash: delivery.deviceHash,
         },
       ])
+      expect((await bench().store.queue.listDead({}, 10))[0]?.deviceHash).toBeUndefined()
       expect(Math.abs((deadLetters[0]?.diedAtMs ?? 0) - Date.now())).toBeLessThan(10_000)
     })
 
@@ -75,13 +77,30 @@ export function deadLetterConformance(bench: () => Bench): void {
       const expiresAtMs = Date.now() + 7200_000
       const received = new Received()
       queue.consume(ROUTE, 10, received.handler)
-      expect(await queue.retryDead({ reason: 'gone' }, expiresAtMs)).toBe(1)
+      expect(await queue.retryDead({ reason: 'gone' }, revivedUntil(expiresAtMs))).toBe(1)
       const [handed] = await received.atLeast(1)
       expect(handed?.delivery).toMatchObject({ id: delivery.id, expiresAtMs, message: delivery.message })
       expect(handed?.delivery.target.reveal()).toBe(delivery.target.reveal())
       expect(handed?.attempt).toBe(1)
       expect((await queue.listDead({}, 10)).map(({ reason }) => reason)).toEqual(['other'])
-      expect(await queue.retryDead({ reason: 'gone' }, expiresAtMs)).toBe(0)
+      expect(await queue.retryDead({ reason: 'gone' }, revivedUntil(expiresAtMs))).toBe(0)
+    })
+
+    it('keep the time at which they were accepted when they are put back; a call that is over stays', async () => {
+      const { queue } = bench().store
+      const acceptedAtMs = Date.now() - 5 * 24 * 3600_000
+      const event = createDelivery({ acceptedAtMs })
+      const call = createDelivery({ acceptedAtMs, priority: 'call' })
+      const ringing = createDelivery({ priority: 'call' })
+      await deadLetter(bench(), [event, call, ringing], 'gone')
+      const received = new Received()
+      queue.consume(ROUTE, 10, received.handler)
+      const expiresAtMs = Date.now() + 7200_000
+      expect(await queue.retryDead({}, { expiresAtMs, callMaxAgeMs: 60_000 })).toBe(2)
+      const handed = new Map((await received.atLeast(2)).map(({ delivery }) => [delivery.id, delivery]))
+      expect(handed.get(event.id)).toMatchObject({ acceptedAtMs, expiresAtMs })
+      expect(handed.get(ringing.id)).toMatchObject({ expiresAtMs: ringing.acceptedAtMs + 60_000 })
+      expect((await queue.listDead({}, 10)).map(({ id }) => id)).toEqual([call.id])
     })
 
     it('are there after a restart, and can still be retried', async () => {
@@ -90,7 +109,7 @@ export function deadLetterConformance(bench: () => Bench): void {
       await bench().reopen()
       const { queue } = bench().store
       expect((await queue.listDead({ route: ROUTE }, 10)).map(({ id }) => id)).toEqual([delivery.id])
-      expect(await queue.retryDead({ id: delivery.id }, Date.now() + 1000)).toBe(1)
+      expect(await queue.retryDead({ id: delivery.id }, revivedUntil(Date.now() + 1000))).toBe(1)
       const received = new Received()
       queue.consume(ROUTE, 1, received.handler)
       await received.atLeast(1)
@@ -105,7 +124,7 @@ export function deadLetterConformance(bench: () => Bench): void {
       expect(await queue.listDead({}, 10)).toHaveLength(2)
       bench().letPass(3600_000 + 60_000)
       expect((await queue.listDead({}, 10)).map(({ reason }) => reason)).toEqual(['young'])
-      expect(await queue.retryDead({ reason: 'old' }, bench().options.nowMs() + 1000)).toBe(0)
+      expect(await queue.retryDead({ reason: 'old' }, revivedUntil(bench().options.nowMs() + 1000))).toBe(0)
       expect((await queue.depth(ROUTE)).dead).toBe(1)
     })
 

@@ -64,6 +64,17 @@ export function forgetConformance(bench: () => Bench): void {
       expect(received.all.at(-1)).toMatchObject({ ...kept[0], attempt: 2 })
     })
 
+    it('can be preceded by a look at what is there, which changes nothing', async () => {
+      const { queue } = bench().store
+      const { mine } = await storeInEveryState(bench())
+      const isWanted = (hash: string) => hash === DEVICE
+      const held = await queue.search(ROUTE, isWanted)
+      expect(idsOf(held.deliveries)).toEqual(idsOf([...mine.waiting, ...mine.delayed]))
+      expect(idsOf(held.deadLetters)).toEqual(idsOf(mine.dead))
+      expect(await queue.search(ROUTE, isWanted)).toEqual(held)
+      expect((await queue.search('another route', isWanted)).deliveries).toEqual([])
+    })
+
     it('counts what cannot be opened, and keeps it', async () => {
       await storeInEveryState(bench())
       await bench().store.close()

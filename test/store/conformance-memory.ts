@@ -1,7 +1,9 @@
 /** What every store's memory must do. */
 import { describe, expect, it } from 'vitest'
-import type { Owner } from '../../src/store/contract.ts'
-import { until } from '../helpers/received.ts'
+import type { Disposition, Note, Owner } from '../../src/store/contract.ts'
+import { NOTE_BYTES, openNote, sealNote } from '../../src/store/note.ts'
+import { createDeliveries } from '../helpers/delivery.ts'
+import { Received, until } from '../helpers/received.ts'
 import type { Bench } from './conformance.ts'
 
 const HOUR_MS = 3600_000
@@ -106,6 +108,55 @@ export function memoryConformance(bench: () => Bench): void {
       await bench().store.memory.set(OWNER, 'key', 'value', HOUR_MS)
       await bench().reopen()
       expect(await bench().store.memory.get(OWNER, 'key')).toBe('value')
+    })
+  })
+
+  describe('notes', () => {
+    const noteFor = (text: string): Note => ({ key: 'receipt:note', text, expiresAtMs: Date.now() + HOUR_MS })
+    /** As the memory has it. */
+    const kept = async (owner: Owner): Promise<string | undefined> => {
+      const sealed = await bench().store.memory.get(owner, 'receipt:note')
+      return sealed === undefined ? undefined : openNote(bench().options.keyring, 'receipt:note', sealed)
+    }
+
+    it.each<[string, Disposition]>([
+      ['what is acknowledged', { kind: 'acknowledge' }],
+      ['what is tried again later', { kind: 'requeue', atMs: Date.now() + HOUR_MS }],
+      ['what is given up', { kind: 'dead-letter', reason: 'gone' }],
+    ])('are durable with the disposition of %s, sealed, and of one length', async (_what, disposition) => {
+      const { queue } = bench().store
+      const deliveries = createDeliveries(2, { route: 'com.example.app' })
+      const texts = ['short', 'x'.repeat(NOTE_BYTES)]
+      const received = new Received(({ delivery }) => ({
+        ...disposition,
+        note: noteFor(texts[deliveries.findIndex(({ id }) => id === delivery.id)] ?? ''),
+      }))
+      for (const delivery of deliveries) {
+        await queue.add([delivery])
+        const consumer = queue.consume(delivery.route, 1, received.handler)
+        await until('its note is there', async () => (await kept(delivery)) !== undefined)
+        await consumer.stop(10_000)
+        expect(texts).toContain(await kept(delivery))
+        const sealed = Buffer.from((await bench().store.memory.get(delivery, 'receipt:note')) ?? '', 'base64url')
+        expect(sealed).toHaveLength(128)
+        await bench().store.memory.delete(delivery, 'receipt:note')
+        await queue.forget(delivery.route, delivery.deviceHash)
+      }
+    })
+
+    it('do not open under another key', async () => {
+      const { keyring } = bench().options
+      expect(openNote(keyring, 'receipt:other', sealNote(keyring, 'receipt:note', 'text'))).toBeUndefined()
+    })
+  })
+
+  describe('keys', () => {
+    it('of devices are found by how they begin', async () => {
+      const { memory } = bench().store
+      for (const key of ['known:abcdeX', 'known:abcdeY', 'known:abcd_Z', 'dead:abcdeX'])
+        await memory.set(OWNER, key, 'value', HOUR_MS)
+      const found = await memory.keysOf(OWNER.route, 'known:abcde')
+      expect(found.toSorted()).toEqual(['known:abcdeX', 'known:abcdeY'])
     })
   })
 

@@ -1,7 +1,7 @@
 /** That the unit of every store is the route: what an app sends by one push service never touches what it sends by another. */
 import { describe, expect, it } from 'vitest'
 import { OVERDUE_MS, type Disposition } from '../../src/store/contract.ts'
-import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
+import { createDeliveries, createDelivery, revivedUntil } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, createGate, Received, until } from '../helpers/received.ts'
 import type { Bench } from './conformance.ts'
 
@@ -77,7 +77,7 @@ export function routeConformance(bench: () => Bench): void {
       expect((await queue.listDead({ route: FCM }, 10)).map(({ id, route }) => [id, route])).toEqual([
         [deliveries[1]?.id, FCM],
       ])
-      expect(await queue.retryDead({ route: FCM }, Date.now() + HOUR_MS)).toBe(1)
+      expect(await queue.retryDead({ route: FCM }, revivedUntil(Date.now() + HOUR_MS))).toBe(1)
       const received = new Received()
       queue.consume(FCM, 10, received.handler)
       await received.atLeast(1)

@@ -9,7 +9,7 @@ import type { Store } from '../../src/store/contract.ts'
 import { openRedisStore, type RedisStoreOptions } from '../../src/store/redis/open.ts'
 import { createBatch, JOB_NAME } from '../../src/store/redis/job.ts'
 import { shardsOf, type Shard } from '../../src/store/redis/shard.ts'
-import { createDelivery, createKeyring } from '../helpers/delivery.ts'
+import { createDelivery, createKeyring, revivedUntil } from '../helpers/delivery.ts'
 import { Received, until } from '../helpers/received.ts'
 import { startCluster, type TestCluster, type TestMaster } from '../helpers/redis-cluster.ts'
 
@@ -200,7 +200,7 @@ describe('an app of several shards', () => {
     expect([forgotten.deliveries.length, forgotten.deadLetters.length]).toEqual([1, 1])
     expect(await queue.dropDead({ id: dying.ids[0] })).toBe(dying.all[0]?.delivery.deviceHash === 'device-7' ? 0 : 1)
     const left = (await queue.listDead({}, 1000)).length
-    expect(await queue.retryDead({}, Date.now() + HOUR_MS)).toBe(left)
+    expect(await queue.retryDead({}, revivedUntil(Date.now() + HOUR_MS))).toBe(left)
     const waiting = devices.length - 1 + left
     await until('all wait again', async () => (await queue.depth(BIG)).waiting === waiting)
     const owner = { route: BIG, deviceHash: 'device-3' }

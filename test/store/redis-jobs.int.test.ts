@@ -12,7 +12,7 @@ import {
   type Disposition,
 } from '../../src/store/contract.ts'
 import type { Shard } from '../../src/store/redis/shard.ts'
-import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
+import { createDeliveries, createDelivery, createKeyring, revivedUntil } from '../helpers/delivery.ts'
 import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import { isInTime } from './in-time.ts'
 import { redisStores } from './redis-stores.ts'
@@ -143,7 +143,7 @@ describe('what can be seen in Redis', () => {
     await store.memory.addMembers({ route: ROUTE }, 'set', ['member'], 1000)
     await store.memory.countMembers({ route: ROUTE }, ['set'])
     await until('one is a dead letter', async () => (await store.queue.depth(ROUTE)).dead === 1)
-    expect(await store.queue.retryDead({}, Date.now() + 60_000)).toBe(1)
+    expect(await store.queue.retryDead({}, revivedUntil(Date.now() + 60_000))).toBe(1)
     // Nobody consumes this route, so there is something to sweep. Each store sweeps soon after it is opened.
     await store.queue.add([
       createDelivery({ route: 'other', deviceHash: 'one' }),
@@ -333,8 +333,8 @@ describe('a job that cannot be opened', () => {
     stranger.queue.consume(ROUTE, 10, new Received().handler)
     await until('it is a dead letter', async () => (await stranger.queue.depth(ROUTE)).dead === 1)
     expect((await stranger.queue.listDead({}, 10)).map(({ reason }) => reason)).toEqual(['unreadable'])
-    expect(await stranger.queue.retryDead({}, Date.now() + 60_000)).toBe(0)
-    expect(await store.queue.retryDead({}, Date.now() + 60_000)).toBe(2)
+    expect(await stranger.queue.retryDead({}, revivedUntil(Date.now() + 60_000))).toBe(0)
+    expect(await store.queue.retryDead({}, revivedUntil(Date.now() + 60_000))).toBe(2)
   })
 })
 

@@ -8,7 +8,7 @@ import { createBatch, JOB_NAME, jobOptions, readRecord } from '../../src/store/r
 import type { RedisStoreOptions } from '../../src/store/redis/open.ts'
 import { readLayout } from '../../src/store/redis/layout.ts'
 import { oldShardOf, shardOf, shardsOf, type Shard } from '../../src/store/redis/shard.ts'
-import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
+import { createDeliveries, createDelivery, revivedUntil } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, createGate, Received, until } from '../helpers/received.ts'
 import { redisStores } from './redis-stores.ts'
 
@@ -111,7 +111,7 @@ describe('deliveries of a version before 0.2', () => {
     queue.consume(ROUTE, 1, received.handler)
     await until('it is a dead letter', async () => (await queue.depth(ROUTE)).dead === 1)
     expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 2])
-    expect(await queue.retryDead({ route: ROUTE }, Date.now() + HOUR_MS)).toBe(1)
+    expect(await queue.retryDead({ route: ROUTE }, revivedUntil(Date.now() + HOUR_MS))).toBe(1)
     await received.atLeast(3)
     await until('nothing is left', async () => (await stores.raw.keys(`${old.id}:[0-9]*`)).length === 0)
   })
@@ -146,7 +146,7 @@ describe('deliveries of a version before 0.2', () => {
     const { queue } = await stores.open()
     expect((await queue.listDead({}, 10)).map(({ id }) => id).toSorted()).toEqual([first.id, second.id].toSorted())
     expect(await queue.dropDead({ id: first.id })).toBe(1)
-    expect(await queue.retryDead({}, Date.now() + HOUR_MS)).toBe(1)
+    expect(await queue.retryDead({}, revivedUntil(Date.now() + HOUR_MS))).toBe(1)
     const received = new Received()
     queue.consume(ROUTE, 10, received.handler)
     await received.atLeast(1)
@@ -280,7 +280,7 @@ describe.each([
     expect(await memory.get({ route: ROUTE }, 'breaker:windows')).toBe('windows')
     expect(await queue.listDead({}, 100)).toHaveLength(devices.length)
     expect((await queue.forget(ROUTE, 'device-3')).deadLetters).toHaveLength(1)
-    expect(await queue.retryDead({}, Date.now() + HOUR_MS)).toBe(devices.length - 1)
+    expect(await queue.retryDead({}, revivedUntil(Date.now() + HOUR_MS))).toBe(devices.length - 1)
   })
 
   it('processes with the one number and with the other hand out what either stores', async () => {

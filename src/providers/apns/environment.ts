@@ -72,6 +72,11 @@ export class Environment {
     const outcome = outcomeOf(answer, this.#nowMs())
     // Apple: both are about this connection alone.
     if ('reason' in outcome && ['UnrelatedKeyIdInToken', 'Shutdown'].includes(outcome.reason)) connection.leave()
-    return { outcome, authorization }
+    return { outcome: withServiceId(outcome, headers['apns-id']), authorization }
   }
+}
+
+/** APNs answers with the `apns-id` that it was given. */
+function withServiceId(outcome: Outcome, serviceId: string | undefined): Outcome {
+  return outcome.kind === 'delivered' && serviceId !== undefined ? { ...outcome, serviceId } : outcome
 }

@@ -89,7 +89,16 @@ const NO_ANSWER: readonly Row<Finding & LostRequest>[] = [
 export function outcomeOf(answer: Answer | LostRequest, nowMs: number): Outcome {
   return answer.kind === 'lost'
     ? outcomeBy(NO_ANSWER, { ...answer, reason: answer.code })
-    : outcomeBy(ANSWERS, findingOf(answer, nowMs))
+    : withServiceId(outcomeBy(ANSWERS, findingOf(answer, nowMs)), answer)
+}
+
+/** FCM's message ID, which its own tools find a push by: the last part of the name, before which the project stands. */
+function withServiceId(outcome: Outcome, { body }: Answer): Outcome {
+  if (outcome.kind !== 'delivered') return outcome
+  const name = jsonObjectOf(body)?.['name']
+  const [, serviceId] =
+    typeof name === 'string' ? (/^projects\/[^/]+\/messages\/([\w:%.-]{1,64})$/.exec(name) ?? []) : []
+  return serviceId === undefined ? outcome : { ...outcome, serviceId }
 }
 
 export function tokenOutcome(answer: Answer | LostRequest, nowMs: number): Outcome {

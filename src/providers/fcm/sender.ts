@@ -21,11 +21,11 @@ const FCM = 'https://fcm.googleapis.com'
 /** Google's least timeout for a send (docs/facts/fcm.md#pauses). */
 const DEADLINE_MS = 10_000
 const MAX_ANSWER_BYTES = 256 * 1024
-/** Accepted is accepted, whatever the rest says. Any other answer is no proof of anything without its end. */
+/** Accepted is accepted, whatever becomes of the rest, in which FCM names the push. Any other answer is no proof of anything without its end. */
 const READING: Reading = {
-  isEnough: (status) => status >= 200 && status <= 299,
+  isEnough: () => false,
   maxBytes: MAX_ANSWER_BYTES,
-  takesPart: false,
+  takesPart: (status) => status >= 200 && status <= 299,
 }
 const RULES: ConnectionRules = {
   protocols: ['h2', 'http/1.1'],
@@ -37,7 +37,7 @@ const RULES: ConnectionRules = {
   idleMs: 60_000,
 }
 /** Of an access token the body is what is wanted. */
-const TOKEN_RULES: ConnectionRules = { ...RULES, reading: { ...READING, isEnough: () => false } }
+const TOKEN_RULES: ConnectionRules = { ...RULES, reading: { ...READING, takesPart: false } }
 /** No device has it, so a dry run to it tells a good credential from a bad one and nothing else (docs/facts/fcm.md#dry-run). */
 const CHECK_TARGET = 'credential-check'
 

@@ -1,8 +1,9 @@
 /** Makes the dispositions of a job's deliveries durable: first what is to follow is stored, then the job is completed. */
 import type { Keyring } from '../../core/keyring.ts'
-import type { Disposition } from '../contract.ts'
+import { noteIn, type Disposition } from '../contract.ts'
 import { deadLetterOf, type NewDeadLetter } from './dead-letter.ts'
 import type { FetchedJob } from './fetched-job.ts'
+import type { OwnedNote } from './notes.ts'
 import { createSingle, JOB_NAME, jobOptions, singleId, type JobItem } from './job.ts'
 import type { ShardQueue } from './shard-queues.ts'
 
@@ -12,6 +13,8 @@ export interface DispositionParts {
   /** Both store where the job lies that they follow, and resolve when the replicas have it: the job may be completed at one that has just taken over. */
   readonly addJobs: (jobs: NewJob[]) => Promise<unknown>
   readonly addDeadLetters: (deadLetters: readonly NewDeadLetter[]) => Promise<unknown>
+  /** Sent together with the completion of the job. */
+  readonly writeNotes: (notes: readonly OwnedNote[]) => Promise<unknown>
   /** A delivery is going to be parked in the job of this id. */
   readonly onParked: (group: string, jobId: string) => void
 }
@@ -34,7 +37,15 @@ export async function applyDispositions(
   const [first] = dispositions
   if (dispositions.every(({ kind }) => kind === 'hold')) await job.release()
   else if (dispositions.length === 1 && first?.kind === 'park') await parkJob(parts, job, first)
-  else await complete(parts, job, successorsOf(parts, items, dispositions))
+  else await complete(parts, job, successorsOf(parts, items, dispositions), notesOf(items, dispositions))
+}
+
+function notesOf(items: readonly JobItem[], dispositions: readonly Disposition[]): readonly OwnedNote[] {
+  return items.flatMap(({ delivery }, index) => {
+    const disposition = dispositions[index]
+    const note = disposition === undefined ? undefined : noteIn(disposition)
+    return note === undefined ? [] : [{ owner: delivery, note }]
+  })
 }
 
 /** Its only delivery was not attempted, so the job is only delayed. */
@@ -78,13 +89,14 @@ export function successorsOf(
 
 /** The ids are derived, so after a crash in between the whole is done again, and stores the same. */
 async function complete(
-  { addJobs, addDeadLetters }: DispositionParts,
+  { addJobs, addDeadLetters, writeNotes }: DispositionParts,
   job: FetchedJob,
   successors: Successors,
+  notes: readonly OwnedNote[] = [],
 ): Promise<void> {
   if (successors.deadLetters.length > 0) await job.retryUntilStored(() => addDeadLetters(successors.deadLetters))
   if (successors.jobs.length > 0) await job.retryUntilStored(() => addJobs(successors.jobs))
-  await job.complete()
+  await job.complete(notes.length === 0 ? undefined : () => writeNotes(notes))
 }
 
 function delayedJob(

@@ -11,6 +11,7 @@ import type { DeadLetters } from './dead-letters.ts'
 import type { FreshDeliveries } from './fresh-deliveries.ts'
 import type { Layouts } from './layouts.ts'
 import { Looks } from './looks.ts'
+import { writeNotes } from './notes.ts'
 import type { ReplicaWaits } from './replica-waits.ts'
 import type { ShardQueues, Timings } from './shard-queues.ts'
 import type { Shard } from './shard.ts'
@@ -108,6 +109,7 @@ export class Consumers {
         for (const { opts } of jobs) this.stored(shard, opts?.delay ?? 0)
       },
       addDeadLetters: (letters) => deadLetters.add(shard, letters),
+      writeNotes: (notes) => writeNotes({ ...this.#parts, client: connections.work }, notes),
     }
   }
 

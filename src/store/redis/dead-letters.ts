@@ -92,20 +92,33 @@ export class DeadLetters {
   }
 
   /** The latest first. */
-  async list(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {
-    const found = [...(await this.#find(filter)).values()].flat()
-    return found.toSorted((a, b) => b.diedAtMs - a.diedAtMs).slice(0, limit)
+  async list(filter: DeadLetterFilter, limit: number, withDevices: boolean): Promise<readonly DeadLetter[]> {
+    const found = [...(await this.#find(filter))].flatMap(([shard, all]) => all.map((letter) => ({ shard, letter })))
+    const latest = found.toSorted((a, b) => b.letter.diedAtMs - a.letter.diedAtMs).slice(0, limit)
+    if (!withDevices) return latest.map(({ letter }) => letter)
+    const devices = new Map<string, string | undefined>()
+    for (const [shard, ofShard] of Map.groupBy(latest, (each) => each.shard)) {
+      const opened = await this.#open(
+        shard,
+        ofShard.map(({ letter }) => letter),
+      )
+      for (const [id, deliveries] of opened)
+        devices.set(id, deliveries.length === 1 ? deliveries[0]?.deviceHash : undefined)
+    }
+    return latest.map(({ letter }) => ({ ...letter, deviceHash: devices.get(letter.id) }))
   }
 
-  /** Opens them, gives them to `requeue`, and then removes them. Those that cannot be opened stay. Resolves with the number of deliveries. */
+  /** Opens them, gives those that are of use to `requeue`, and then removes them. The others, and those that cannot be opened, stay. Resolves with the number of deliveries. */
   async retry(
     filter: DeadLetterFilter,
+    isOfUse: (delivery: Delivery) => boolean,
     requeue: (deliveries: readonly Delivery[]) => Promise<unknown>,
   ): Promise<number> {
     let count = 0
     for (const [shard, found] of await this.#find(filter))
       for (let start = 0; start < found.length; start += MAX_BATCH) {
-        const opened = await this.#open(shard, found.slice(start, start + MAX_BATCH))
+        const all = await this.#open(shard, found.slice(start, start + MAX_BATCH))
+        const opened = new Map([...all].filter(([, deliveries]) => deliveries.some(isOfUse)))
         const deliveries = [...opened.values()].flat()
         await requeue(deliveries)
         await this.#remove(shard, [...opened.keys()])
@@ -144,6 +157,25 @@ export class DeadLetters {
       cursor = next === '0' ? undefined : next
     }
     return { removed, unreadable: unreadable.size }
+  }
+
+  /** Those that are for devices that are looked for. */
+  async search(shard: Shard, isWanted: (deviceHash: string) => boolean): Promise<RemovedPart> {
+    const [, , key] = keysOf(shard)
+    const found = new Map<string, Delivery>()
+    const unreadable = new Set<string>()
+    for (let cursor: string | undefined = '0'; cursor !== undefined;) {
+      const [next, entries]: [string, string[]] = await this.#client.hscan(key, cursor, 'COUNT', MAX_BATCH)
+      for (let index = 0; index + 1 < entries.length; index += 2) {
+        const [id = '', sealed = ''] = entries.slice(index, index + 2)
+        const deliveries = openBase64(this.#keyring, shard.route, sealed)
+        if (deliveries === undefined) unreadable.add(id)
+        else for (const delivery of deliveries) if (isWanted(delivery.deviceHash)) found.set(delivery.id, delivery)
+      }
+      await nextTurn()
+      cursor = next === '0' ? undefined : next
+    }
+    return { removed: [...found.values()], unreadable: unreadable.size }
   }
 
   /** Resolves with the deliveries that were the device's; with undefined when the dead letter cannot be opened. */

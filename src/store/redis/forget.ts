@@ -1,8 +1,8 @@
-/** Removes what is stored for one device. Opens all jobs and dead letters of the shards where it may be, a few at a time: whose they are is sealed. */
+/** Finds, or removes, what is stored for a device. Opens all jobs and dead letters of the shards where it may be, a few at a time: whose they are is sealed. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
-import type { Removed } from '../contract.ts'
+import type { Held, Removed } from '../contract.ts'
 import { forgetInOrder, type RemovedPart } from '../forget.ts'
 import type { Client } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
@@ -28,6 +28,39 @@ export async function forgetDevice(parts: ForgetParts, shards: readonly Shard[],
       }),
     () => inEach(shards, (shard) => deadLetters.forget(shard, deviceHash)),
   )
+}
+
+/** Without what is being sent at this moment. */
+export function searchDevices(
+  { client, queues, deadLetters, keyring }: ForgetParts,
+  shards: readonly Shard[],
+  isWanted: (deviceHash: string) => boolean,
+): Promise<Held> {
+  return forgetInOrder(
+    () =>
+      inEach(shards, (shard) => searchJobs(new InactiveJobs(client, queues, shard), keyring, shard.route, isWanted)),
+    () => inEach(shards, (shard) => deadLetters.search(shard, isWanted)),
+  )
+}
+
+async function searchJobs(
+  jobs: InactiveJobs,
+  keyring: Keyring,
+  route: string,
+  isWanted: (deviceHash: string) => boolean,
+): Promise<RemovedPart> {
+  // A job may be met twice, when it goes from one state to another.
+  const found = new Map<string, Delivery>()
+  const unreadable = new Map<string, number>()
+  for await (const ids of jobs.ids()) {
+    for (const job of await jobs.read(ids)) {
+      const items = openRecord(keyring, route, job.id, job.record)
+      if (items === undefined) unreadable.set(job.id, job.record?.count ?? 1)
+      else for (const { delivery } of items) if (isWanted(delivery.deviceHash)) found.set(delivery.id, delivery)
+    }
+    await nextTurn()
+  }
+  return { removed: [...found.values()], unreadable: [...unreadable.values()].reduce((sum, count) => sum + count, 0) }
 }
 
 /** One after the other. */

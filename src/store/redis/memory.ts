@@ -1,6 +1,6 @@
 /** The memory, in plain keys with a lifetime. What most pushes ask is asked together for all of a turn of the event loop; all else, the connection pipelines. */
 import type { Memory, OwnedKey, Owner } from '../contract.ts'
-import type { Client } from './connection.ts'
+import { mastersOf, type Client } from './connection.ts'
 import { callRedis } from './call-redis.ts'
 import type { Layouts } from './layouts.ts'
 import type { Shard } from './shard.ts'
@@ -25,6 +25,11 @@ for _, key in ipairs(KEYS) do redis.call('SET', key, ARGV[1], 'PX', ARGV[2]) end
 `
 /** Redis serves nobody else meanwhile. */
 const MANY = 200
+/** For an operator. */
+const SCANNED_AT_ONCE = 2000
+const OPERATOR_TIMEOUT_MS = 30_000
+const MOST_KEYS = 1000
+/** What is under another key from before is an order, and less than all later ones (shard-queues.ts). KEYS; ARGV: number, lifetime. */
 const RAISE = `
 local standing = tonumber(redis.call('GET', KEYS[1]))
 if not standing or standing <= tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
@@ -77,12 +82,12 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
         return claims.add(memoryKeys, { key: memoryKeys + key, value: ours, lifetimeMs })
       }),
     async raise(owner, key, value, lifetimeMs) {
-      // A number that was stored before is an order, and less than all later ones (shard-queues.ts).
       await call(() => client.eval(RAISE, 1, keyOf(owner, key), String(value), milliseconds(lifetimeMs)))
     },
     async delete(owner, key) {
       await call(() => Promise.all([keyOf(owner, key), ...formerKeysOf(owner, key)].map((each) => client.del(each))))
     },
+    keysOf: (route, prefix) => loaded(() => keysOf(client, layouts, route, prefix)),
     async addMembers(owner, set, members, lifetimeMs) {
       await call(() => {
         const key = keyOf(owner, set)
@@ -117,6 +122,30 @@ async function setIfAbsent(client: Client, entries: readonly NewEntry[]): Promis
   const standing: unknown = await client.eval(SET_IF_ABSENT, keys.length, ...keys, ...values)
   if (!Array.isArray(standing)) throw new TypeError('the script answers with a list')
   return standing.map(String)
+}
+
+async function keysOf(client: Client, layouts: Layouts, route: string, prefix: string): Promise<readonly string[]> {
+  const places = layouts.allShardsOf(route).map(({ memoryKeys }) => memoryKeys)
+  const found = await Promise.all(
+    places.map(async (place) => {
+      const keys = await callRedis(client, () => keysLike(client, place + prefix), OPERATOR_TIMEOUT_MS)
+      return keys.map((key) => key.slice(place.length))
+    }),
+  )
+  return [...new Set(found.flat())].slice(0, MOST_KEYS)
+}
+
+/** Redis walks through all that it has, some thousand keys at a time. */
+async function keysLike(client: Client, start: string): Promise<readonly string[]> {
+  const pattern = `${start.replaceAll(/[[\]?*\\^-]/g, String.raw`\$&`)}*`
+  const found: string[] = []
+  for (const node of mastersOf(client).values())
+    for (let cursor: string | undefined = '0'; cursor !== undefined;) {
+      const [next, keys]: [string, string[]] = await node.scan(cursor, 'MATCH', pattern, 'COUNT', SCANNED_AT_ONCE)
+      found.push(...keys)
+      cursor = next === '0' ? undefined : next
+    }
+  return found
 }
 
 /** Redis takes whole milliseconds, at least one. */

@@ -9,10 +9,12 @@ import type {
   DeadLetterFilter,
   DeliveryQueue,
   Handler,
+  Held,
   Memory,
   NewDelivery,
   QueueDepth,
   Removed,
+  Revival,
 } from '../contract.ts'
 import { callRedis } from './call-redis.ts'
 import type { Connections } from './connection.ts'
@@ -20,7 +22,7 @@ import type { Consumers } from './consumers.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { Depths } from './depth.ts'
 import type { FreshDeliveries } from './fresh-deliveries.ts'
-import { forgetDevice } from './forget.ts'
+import { forgetDevice, searchDevices } from './forget.ts'
 import type { Layouts } from './layouts.ts'
 import type { ShardQueues } from './shard-queues.ts'
 import type { Writer } from './writer.ts'
@@ -75,14 +77,22 @@ export class RedisQueue implements DeliveryQueue {
     return this.#depths.get(route)
   }
 
-  listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {
-    return this.#callForOperator(() => this.#parts.deadLetters.list(filter, limit))
+  listDead(
+    filter: DeadLetterFilter,
+    limit: number,
+    { withDevices } = { withDevices: false },
+  ): Promise<readonly DeadLetter[]> {
+    return this.#callForOperator(() => this.#parts.deadLetters.list(filter, limit, withDevices))
   }
 
-  retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number> {
+  retryDead(filter: DeadLetterFilter, { expiresAtMs, callMaxAgeMs }: Revival): Promise<number> {
+    const expiryOf = ({ priority, acceptedAtMs }: Delivery): number =>
+      priority === 'call' ? acceptedAtMs + callMaxAgeMs : expiresAtMs
     return this.#callForOperator(() =>
-      this.#parts.deadLetters.retry(filter, (deliveries) =>
-        this.add(deliveries.map((delivery) => ({ ...delivery, expiresAtMs }))),
+      this.#parts.deadLetters.retry(
+        filter,
+        (delivery) => delivery.priority !== 'call' || expiryOf(delivery) > this.#parts.nowMs(),
+        (deliveries) => this.add(deliveries.map((delivery) => ({ ...delivery, expiresAtMs: expiryOf(delivery) }))),
       ),
     )
   }
@@ -100,6 +110,16 @@ export class RedisQueue implements DeliveryQueue {
       return forgetDevice(parts, [layouts.shardOf(owner), ...layouts.formerShardsOf(owner)], deviceHash)
     }
     return callRedis(connections.work, forget, FORGET_TIMEOUT_MS)
+  }
+
+  search(route: string, isWanted: (deviceHash: string) => boolean): Promise<Held> {
+    const { connections, queues, layouts, deadLetters, keyring } = this.#parts
+    const parts = { client: connections.work, queues, deadLetters, keyring }
+    const search = async (): Promise<Held> => {
+      if (!layouts.isLoaded) await layouts.load()
+      return searchDevices(parts, layouts.allShardsOf(route), isWanted)
+    }
+    return callRedis(connections.work, search, FORGET_TIMEOUT_MS)
   }
 
   #callForOperator<T>(call: () => Promise<T>): Promise<T> {

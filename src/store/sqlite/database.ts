@@ -3,7 +3,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads'
 import { StoreRefusedError } from '../../core/errors.ts'
 import { Sealer } from '../../core/keyring.ts'
+import { noteIn, type Note } from '../contract.ts'
 import { sealEnvelope } from '../envelope.ts'
+import { sealNote } from '../note.ts'
 import { DeadLetterTable } from './dead-letter-table.ts'
 import { DeliveryTable } from './delivery-table.ts'
 import { assertRoom, fillOf } from './disk-room.ts'
@@ -34,6 +36,8 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, se
   const sealer = new Sealer(settings.sealingKey)
   const deliveries = new DeliveryTable(database)
   const memory = new MemoryTable(database)
+  const keep = ({ key, text, expiresAtMs }: Note): void =>
+    memory.setUntil(key, sealNote(sealer, key, text), expiresAtMs)
   const pages = {
     delivery: new SealedPages(database, 'delivery'),
     dead_letter: new SealedPages(database, 'dead_letter'),
@@ -43,12 +47,18 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, se
       assertRoom(database, path)
       return readNewRows(rows).map((row) => add(row, sealer, deliveries, memory, nowMs))
     },
-    acknowledge: ({ orders }) => {
+    acknowledge: ({ orders, notes, notesExpireAtMs }) => {
       for (const order of orders) deliveries.remove(order)
+      for (let index = 0; index + 1 < notes.length; index += 2)
+        keep({ key: notes[index] ?? '', text: notes[index + 1] ?? '', expiresAtMs: notesExpireAtMs })
     },
     release: (input) => deliveries.release(input),
     fetchDue: (input) => deliveries.fetchDue(input),
-    applyDisposition: (input) => applyDisposition(input, deliveries, deadLetters),
+    applyDisposition: (input) => {
+      applyDisposition(input, deliveries, deadLetters)
+      const note = noteIn(input.disposition)
+      if (note !== undefined) keep(note)
+    },
     depth: (input) => ({ ...deliveries.depth(input), dead: deadLetters.count(input.route, input.nowMs) }),
     listDead: (input) => deadLetters.list(input),
     retryDead: (input) => deadLetters.retry(input),
@@ -64,6 +74,7 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, se
     setIfAbsent: (input) => memory.setIfAbsent(input),
     raise: (input) => memory.raise(input),
     delete: (input) => memory.delete(input),
+    keys: (input) => memory.keys(input),
     maintain: ({ nowMs, probe }) => {
       if (probe) {
         assertRoom(database, path)
@@ -109,6 +120,17 @@ function applyDisposition(row: RowDisposition, deliveries: DeliveryTable, deadLe
   }
 }
 
+/** A note is of less worth than what makes room on a disk that is full. */
+function withoutNotes(request: Request): Request {
+  if (request.name === 'acknowledge' && request.input.notes.length > 0)
+    return { ...request, input: { ...request.input, notes: [] } }
+  if (request.name !== 'applyDisposition') return request
+  const { disposition } = request.input
+  return 'note' in disposition
+    ? { ...request, input: { ...request.input, disposition: { ...disposition, note: undefined } } }
+    : request
+}
+
 /** True when there is more to give back. */
 function freePages(database: DatabaseSync): boolean {
   const free = readNumber(database, 'pragma freelist_count')
@@ -147,8 +169,8 @@ function serve(settings: DatabaseSettings): void {
       recover(database)
       const failure: Answer = { failure: error instanceof Error ? error.message : 'unknown' }
       // What has been sent is removed, and so empties a full disk: that must not fail because of what is new.
-      const others = requests.filter(({ name }) => name !== 'add')
-      if (others.length === 0 || others.length === requests.length) return requests.map(() => failure)
+      const others = requests.filter(({ name }) => name !== 'add').map(withoutNotes)
+      if (others.every((request) => requests.includes(request))) return requests.map(() => failure)
       const answers = transactAll(others).values()
       return requests.map(({ name }) => (name === 'add' ? failure : (answers.next().value ?? failure)))
     }

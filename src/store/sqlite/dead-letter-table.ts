@@ -1,12 +1,15 @@
 /** Dead letters, in SQL, up to a lifetime and up to a number of each route. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_ROUTE, type DeadLetter, type DeadLetterFilter } from '../contract.ts'
-import type { Input, RowDisposition } from './operations.ts'
-import { integer, text } from './rows.ts'
+import { DEAD_LETTER_LIFETIME_MS, DEAD_LETTERS_PER_ROUTE, type DeadLetterFilter } from '../contract.ts'
+import { PRIORITIES, type Input, type RowDisposition, type SealedDeadLetter } from './operations.ts'
+import { blob, integer, text } from './rows.ts'
 
 const MATCHES = `
   (:route is null or app = :route) and (:id is null or id = :id) and (:reason is null or reason = :reason)
   and died_at > :oldest`
+const CALL = PRIORITIES.indexOf('call')
+/** Not a call that is over. */
+const IS_OF_USE = `(priority <> ${CALL} or accepted_at + :callMaxAge > :now)`
 const PURGED_AT_ONCE = 500
 
 export class DeadLetterTable {
@@ -15,6 +18,7 @@ export class DeadLetterTable {
   readonly #list: StatementSync
   readonly #requeue: StatementSync
   readonly #drop: StatementSync
+  readonly #dropRequeued: StatementSync
   readonly #count: StatementSync
   readonly #purge: StatementSync
   readonly #grown = new Set<string>()
@@ -28,12 +32,15 @@ export class DeadLetterTable {
       delete from dead_letter where seq in (
         select seq from dead_letter where app = :route order by died_at desc, seq desc limit -1 offset :kept)`)
     this.#list = database.prepare(`
-      select id, app, reason, attempts, accepted_at, died_at from dead_letter where ${MATCHES}
+      select id, app, reason, attempts, accepted_at, died_at, case when :sealed then sealed end as sealed from dead_letter where ${MATCHES}
       order by died_at desc, seq desc limit :limit`)
     // It keeps its order: a badge update that is older than others must not look like the latest.
     this.#requeue = database.prepare(`
       insert into delivery (seq, app, priority, run_at, accepted_at, expires_at, sealed)
-      select seq, app, priority, :now, :now, :expiresAt, sealed from dead_letter where ${MATCHES}`)
+      select seq, app, priority, :now, accepted_at,
+        case priority when ${CALL} then accepted_at + :callMaxAge else :expiresAt end, sealed
+      from dead_letter where ${MATCHES} and ${IS_OF_USE}`)
+    this.#dropRequeued = database.prepare(`delete from dead_letter where ${MATCHES} and ${IS_OF_USE}`)
     this.#drop = database.prepare(`delete from dead_letter where ${MATCHES}`)
     this.#count = database.prepare('select count(*) as count from dead_letter where app = :route and died_at > :oldest')
     this.#purge = database.prepare(`
@@ -53,20 +60,22 @@ export class DeadLetterTable {
     this.#grown.clear()
   }
 
-  list({ filter, limit, nowMs }: Input<'listDead'>): readonly DeadLetter[] {
-    return this.#list.all({ ...parametersOf(filter, nowMs), limit }).map((row) => ({
+  list({ filter, limit, isSealedWanted, nowMs }: Input<'listDead'>): readonly SealedDeadLetter[] {
+    return this.#list.all({ ...parametersOf(filter, nowMs), limit, sealed: isSealedWanted ? 1 : 0 }).map((row) => ({
       id: text(row, 'id'),
       route: text(row, 'app'),
       reason: text(row, 'reason'),
       attempts: integer(row, 'attempts'),
       acceptedAtMs: integer(row, 'accepted_at'),
       diedAtMs: integer(row, 'died_at'),
+      sealed: blob(row, 'sealed'),
     }))
   }
 
-  retry({ filter, expiresAtMs, nowMs }: Input<'retryDead'>): number {
-    this.#requeue.run({ ...parametersOf(filter, nowMs), now: nowMs, expiresAt: expiresAtMs })
-    return this.drop({ filter, nowMs })
+  retry({ filter, revival: { expiresAtMs, callMaxAgeMs }, nowMs }: Input<'retryDead'>): number {
+    const parameters = { ...parametersOf(filter, nowMs), now: nowMs, callMaxAge: callMaxAgeMs }
+    this.#requeue.run({ ...parameters, expiresAt: expiresAtMs })
+    return Number(this.#dropRequeued.run(parameters).changes)
   }
 
   drop({ filter, nowMs }: Input<'dropDead'>): number {

@@ -1,7 +1,7 @@
-/** Removes what is stored for one device. Opens all deliveries and dead letters of its route, page by page: whose they are is sealed. */
+/** Finds, or removes, what is stored for a device. Opens all deliveries and dead letters of its route, page by page: whose they are is sealed. */
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
-import type { Removed } from '../contract.ts'
+import type { Held, Removed } from '../contract.ts'
 import { tryOpenDeliveries } from '../envelope.ts'
 import { forgetInOrder, type RemovedPart } from '../forget.ts'
 import type { DatabaseThread } from './database-thread.ts'
@@ -14,30 +14,54 @@ interface Search {
   readonly thread: DatabaseThread
   readonly keyring: Keyring
   readonly route: string
-  readonly deviceHash: string
+  readonly isWanted: (deviceHash: string) => boolean
 }
 
-export function forgetDevice(search: Search): Promise<Removed> {
+interface Opened {
+  readonly order: number
+  readonly delivery: Delivery | undefined
+}
+
+export function forgetDevice({
+  deviceHash,
+  ...parts
+}: Omit<Search, 'isWanted'> & { readonly deviceHash: string }): Promise<Removed> {
+  const search = { ...parts, isWanted: (hash: string) => hash === deviceHash }
+  const removeFrom = (table: SealedTable) =>
+    walk(table, search, (found) =>
+      search.thread.run({ name: 'removeRows', input: { table, orders: found.map(({ order }) => order) } }),
+    )
   return forgetInOrder(
-    () => removeFrom('delivery', search),
-    () => removeFrom('dead_letter', search),
+    () => removeFrom('delivery'),
+    () => removeFrom('dead_letter'),
   )
 }
 
-async function removeFrom(table: SealedTable, { thread, keyring, route, deviceHash }: Search): Promise<RemovedPart> {
+export function searchDevices(search: Search): Promise<Held> {
+  const readFrom = (table: SealedTable) => walk(table, search, async () => {})
+  return forgetInOrder(
+    () => readFrom('delivery'),
+    () => readFrom('dead_letter'),
+  )
+}
+
+async function walk(
+  table: SealedTable,
+  { thread, keyring, route, isWanted }: Search,
+  use: (found: readonly Opened[]) => Promise<void>,
+): Promise<RemovedPart> {
   const removed: Delivery[] = []
   let unreadable = 0
   let after: number | undefined = 0
   while (after !== undefined) {
     const input = { table, route, after, limit: ROWS_PER_PAGE }
     const page: Output<'readPage'> = await thread.run({ name: 'readPage', input })
-    const opened = page.rows.map(({ order, sealed }) => ({
+    const opened = page.rows.map(({ order, sealed }): Opened => ({
       order,
       delivery: tryOpenDeliveries(keyring, route, sealed)?.[0],
     }))
-    const found = opened.filter(({ delivery }) => delivery?.deviceHash === deviceHash)
-    if (found.length > 0)
-      await thread.run({ name: 'removeRows', input: { table, orders: found.map(({ order }) => order) } })
+    const found = opened.filter(({ delivery }) => delivery !== undefined && isWanted(delivery.deviceHash))
+    if (found.length > 0) await use(found)
     removed.push(...found.flatMap(({ delivery }) => delivery ?? []))
     unreadable += opened.filter(({ delivery }) => delivery === undefined).length
     after = page.last

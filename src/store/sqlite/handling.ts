@@ -1,6 +1,6 @@
 /** What becomes of a delivery that is handed out: asks the handler, and makes its disposition durable, however long the store takes. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HANDLER_FAILURE_DELAY_MS, type Disposition, type HandedOut, type Handler } from '../contract.ts'
+import { HANDLER_FAILURE_DELAY_MS, type Disposition, type HandedOut, type Handler, type Note } from '../contract.ts'
 import type { DatabaseThread } from './database-thread.ts'
 import type { RowDisposition } from './operations.ts'
 
@@ -12,7 +12,7 @@ export interface HandlingOptions {
   readonly thread: DatabaseThread
   readonly nowMs: () => number
   /** Resolves when the row is removed. */
-  readonly acknowledge: (order: number) => Promise<void>
+  readonly acknowledge: (order: number, note: Note | undefined) => Promise<void>
   /** A handler rejected, or returned no disposition: a bug. */
   readonly onHandlerFailure: () => void
 }
@@ -50,7 +50,7 @@ export class Handling {
     const { signal } = this.#abort
     while (!signal.aborted) {
       try {
-        if (row.disposition.kind === 'acknowledge') return await acknowledge(row.order)
+        if (row.disposition.kind === 'acknowledge') return await acknowledge(row.order, row.disposition.note)
         return await thread.run({ name: 'applyDisposition', input: row })
       } catch {
         await sleep(PAUSE_MS, undefined, { signal }).catch(() => {})

@@ -4,6 +4,7 @@ import type { Input } from './operations.ts'
 import { text } from './rows.ts'
 
 const PURGED_AT_ONCE = 500
+const MOST_KEYS = 1000
 
 const REPLACE = `
   insert into memory (key, value, expires_at) values (:key, :value, :expiresAt)
@@ -17,6 +18,7 @@ export class MemoryTable {
   readonly #raise: StatementSync
   readonly #delete: StatementSync
   readonly #purge: StatementSync
+  readonly #keys: StatementSync
 
   constructor(database: DatabaseSync) {
     this.#has = database.prepare('select 1 from memory where key = ? and expires_at > ?')
@@ -26,6 +28,8 @@ export class MemoryTable {
     this.#raise = database.prepare(`
       ${REPLACE} where memory.expires_at <= :now or cast(memory.value as real) <= cast(excluded.value as real)`)
     this.#delete = database.prepare('delete from memory where key = :key')
+    this.#keys = database.prepare(`
+      select key from memory where key >= :from and key < :to and expires_at > :now limit ${MOST_KEYS}`)
     this.#purge = database.prepare(`
       delete from memory where key in (select key from memory where expires_at <= :now limit ${PURGED_AT_ONCE})`)
   }
@@ -40,7 +44,16 @@ export class MemoryTable {
   }
 
   set({ key, value, lifetimeMs, nowMs }: Input<'set'>): void {
-    this.#set.run({ key, value, expiresAt: expiry(nowMs, lifetimeMs) })
+    this.setUntil(key, value, expiry(nowMs, lifetimeMs))
+  }
+
+  setUntil(key: string, value: string, expiresAtMs: number): void {
+    this.#set.run({ key, value, expiresAt: expiresAtMs })
+  }
+
+  keys({ prefix, nowMs }: Input<'keys'>): readonly string[] {
+    // No key has a character after the tilde.
+    return this.#keys.all({ from: prefix, to: `${prefix}~`, now: nowMs }).map((row) => text(row, 'key'))
   }
 
   setIfAbsent({ key, value, lifetimeMs, nowMs }: Input<'setIfAbsent'>): string {

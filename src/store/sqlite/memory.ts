@@ -45,6 +45,10 @@ export class SqliteMemory implements Memory {
     return this.#thread.runWithTimeLimit({ name: 'delete', input: { key } })
   }
 
+  keysOf(_route: string, prefix: string): Promise<readonly string[]> {
+    return this.#thread.run({ name: 'keys', input: { prefix, nowMs: this.#nowMs() } })
+  }
+
   async addMembers(_owner: Owner, name: string, members: readonly string[], lifetimeMs: number): Promise<void> {
     const set = this.#find(name) ?? { members: new DistinctMembers(), expiresAtMs: 0 }
     for (const member of members) set.members.add(member)

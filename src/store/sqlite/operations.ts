@@ -3,7 +3,7 @@
  * is sealed on the other side, as the main thread has more to do.
  */
 import type { Priority } from '../../core/delivery.ts'
-import type { DeadLetter, DeadLetterFilter, Disposition } from '../contract.ts'
+import type { DeadLetter, DeadLetterFilter, Disposition, Revival } from '../contract.ts'
 import type { SealingKey } from '../../core/keyring.ts'
 import type { NewRows } from './new-rows.ts'
 
@@ -59,6 +59,10 @@ export interface OverdueRow extends DueRow {
   readonly route: string
 }
 
+export interface SealedDeadLetter extends Omit<DeadLetter, 'deviceHash'> {
+  readonly sealed: Uint8Array
+}
+
 /** The tables with sealed content. */
 export type SealedTable = 'delivery' | 'dead_letter'
 
@@ -78,18 +82,29 @@ export interface Operations {
     readonly input: OfRoute & { readonly limit: number }
     readonly output: { readonly rows: readonly DueRow[]; readonly nextAtMs: number | undefined }
   }
-  /** Removes what is delivered. */
-  readonly acknowledge: { readonly input: { readonly orders: readonly number[] }; readonly output: void }
+  /** Removes what is delivered. `notes`: key and text by turns, in one flat list, which crosses at less cost than objects. */
+  readonly acknowledge: {
+    readonly input: {
+      readonly orders: readonly number[]
+      readonly notes: readonly string[]
+      readonly notesExpireAtMs: number
+    }
+    readonly output: void
+  }
   /** Makes what is delayed due. */
   readonly release: { readonly input: AtTime & { readonly orders: readonly number[] }; readonly output: void }
   readonly applyDisposition: { readonly input: RowDisposition; readonly output: void }
   readonly depth: { readonly input: OfRoute; readonly output: StoredDepth }
   readonly listDead: {
-    readonly input: AtTime & { readonly filter: DeadLetterFilter; readonly limit: number }
-    readonly output: readonly DeadLetter[]
+    readonly input: AtTime & {
+      readonly filter: DeadLetterFilter
+      readonly limit: number
+      readonly isSealedWanted: boolean
+    }
+    readonly output: readonly SealedDeadLetter[]
   }
   readonly retryDead: {
-    readonly input: AtTime & { readonly filter: DeadLetterFilter; readonly expiresAtMs: number }
+    readonly input: AtTime & { readonly filter: DeadLetterFilter; readonly revival: Revival }
     readonly output: number
   }
   readonly dropDead: {
@@ -128,6 +143,7 @@ export interface Operations {
   readonly setIfAbsent: { readonly input: Entry & { readonly value: string }; readonly output: string }
   readonly raise: { readonly input: Entry & { readonly value: number }; readonly output: void }
   readonly delete: { readonly input: { readonly key: string }; readonly output: void }
+  readonly keys: { readonly input: AtTime & { readonly prefix: string }; readonly output: readonly string[] }
   /** One small step of removing what is past its lifetime. `probe`: fails unless a delivery could be stored. */
   readonly maintain: {
     readonly input: AtTime & { readonly probe: boolean }

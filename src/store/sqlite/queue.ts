@@ -10,17 +10,19 @@ import {
   type DeliveryQueue,
   type Fresh,
   type Handler,
+  type Held,
   type NewDelivery,
   type QueueDepth,
   type Removed,
+  type Revival,
   type StoreParts,
   WARNING_INTERVAL_MS,
 } from '../contract.ts'
-import { openDeliveries } from '../envelope.ts'
+import { openDeliveries, tryOpenDeliveries } from '../envelope.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { SqliteConsumer } from './consumer.ts'
 import type { DatabaseThread } from './database-thread.ts'
-import { forgetDevice } from './forget.ts'
+import { forgetDevice, searchDevices } from './forget.ts'
 import type { DueRow } from './operations.ts'
 import { sweep } from './sweep.ts'
 import { Writer, type Stored } from './writer.ts'
@@ -74,7 +76,7 @@ export class SqliteQueue implements DeliveryQueue {
       nowMs,
       open: (row) => this.#open(route, row),
       freshnessOf: (stored) => this.#freshnessOf(stored),
-      acknowledge: (order) => this.#acknowledgements.add(order),
+      acknowledge: (order, note) => this.#acknowledgements.add(order, note),
       onHandlerFailure: () => onError(`${route}: a handler of deliveries failed`),
       onStopped: () => this.#consumers.delete(route),
     })
@@ -117,12 +119,22 @@ export class SqliteQueue implements DeliveryQueue {
     }
   }
 
-  listDead(filter: DeadLetterFilter, limit: number): Promise<readonly DeadLetter[]> {
-    return this.#thread.run({ name: 'listDead', input: { filter, limit, nowMs: this.#parts.nowMs() } })
+  async listDead(
+    filter: DeadLetterFilter,
+    limit: number,
+    { withDevices } = { withDevices: false },
+  ): Promise<readonly DeadLetter[]> {
+    const input = { filter, limit, isSealedWanted: withDevices, nowMs: this.#parts.nowMs() }
+    const found = await this.#thread.run({ name: 'listDead', input })
+    return found.map(({ sealed, ...rest }) => {
+      if (!withDevices) return rest
+      const [delivery] = tryOpenDeliveries(this.#parts.keyring, rest.route, sealed) ?? []
+      return { ...rest, deviceHash: delivery?.deviceHash }
+    })
   }
 
-  async retryDead(filter: DeadLetterFilter, expiresAtMs: number): Promise<number> {
-    const input = { filter, expiresAtMs, nowMs: this.#parts.nowMs() }
+  async retryDead(filter: DeadLetterFilter, revival: Revival): Promise<number> {
+    const input = { filter, revival, nowMs: this.#parts.nowMs() }
     const retried = await this.#thread.run({ name: 'retryDead', input })
     for (const consumer of this.#consumers.values()) consumer.readMore()
     return retried
@@ -140,6 +152,10 @@ export class SqliteQueue implements DeliveryQueue {
     } finally {
       this.#consumers.get(route)?.readAgain()
     }
+  }
+
+  search(route: string, isWanted: (deviceHash: string) => boolean): Promise<Held> {
+    return searchDevices({ thread: this.#thread, keyring: this.#parts.keyring, route, isWanted })
   }
 
   /** Resolves with true when there may be more to do. */

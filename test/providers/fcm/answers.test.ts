@@ -39,7 +39,12 @@ const tokenText = { message: 'The registration token is not a valid FCM registra
 describe('FCM answers', () => {
   // EC: firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; ERRORS: docs/facts/fcm.md#errors.
   const rows: readonly (readonly [name: string, answer: Answer, outcome: Outcome])[] = [
-    ['accepted', answer(200, { name: 'projects/p/messages/0:1' }), { kind: 'delivered' }],
+    ['accepted', answer(200, { name: 'projects/p/messages/0:1' }), { kind: 'delivered', serviceId: '0:1' }],
+    [
+      'accepted, by a name that is none of FCM',
+      answer(200, { name: 'projects/p/messages/a b' }),
+      { kind: 'delivered' },
+    ],
     ['accepted, not JSON (golden fcm-answer-200-badjson)', answer(200, '{'), { kind: 'delivered' }],
     [
       'a dead token (EC UNREGISTERED)',

@@ -28,6 +28,8 @@ const authority = createAuthority()
 const certificate = authority.issue({ commonName: 'fcm.googleapis.com', hosts: ['127.0.0.1', 'localhost'] })
 const account = createServiceAccount(PROJECT, '')
 const never = new AbortController().signal
+/** Under the name that FCM gives each. */
+const DELIVERED = { kind: 'delivered', serviceId: expect.any(String) }
 const message = { headers: {}, body: JSON.stringify({ android: { priority: 'high' }, data: { sync: '1' } }) }
 
 let folder: string
@@ -79,7 +81,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
   beforeEach(() => startSimulator({ protocols: [protocol] }))
 
   it('is how everything goes', async () => {
-    expect(await send(await openSender(), 'token-1')).toEqual({ kind: 'delivered' })
+    expect(await send(await openSender(), 'token-1')).toEqual(DELIVERED)
     expect(simulator.requests?.[protocol]).toBe(2)
   })
 
@@ -98,7 +100,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
         data: { event_id: '$event', room_id: '!room:example.org', content_body: '👨‍👩‍👧‍👦 "\\\n', prio: 'normal' },
       }
       const rendered = { headers: {}, body: JSON.stringify(body) }
-      expect(await sender.send(rendered, new Secret('token-1'), never)).toEqual({ kind: 'delivered' })
+      expect(await sender.send(rendered, new Secret('token-1'), never)).toEqual(DELIVERED)
       expect(simulator.received.map((push) => push.body)).toEqual([
         JSON.stringify({ message: { ...body, token: 'token-1' } }),
       ])
@@ -106,7 +108,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
 
     it('goes to an installation ID where the app registers those', async () => {
       const sender = await openSender({ target: 'fid' })
-      expect(await send(sender, 'installation-1')).toEqual({ kind: 'delivered' })
+      expect(await send(sender, 'installation-1')).toEqual(DELIVERED)
       expect(simulator.received[0]?.message).toMatchObject({ fid: 'installation-1' })
     })
 
@@ -118,7 +120,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
 
     it('finds an endpoint by its name too', async () => {
       const sender = await openSender({ endpoint: `https://localhost:${simulator.port}` })
-      expect(await send(sender, 'token-1')).toEqual({ kind: 'delivered' })
+      expect(await send(sender, 'token-1')).toEqual(DELIVERED)
     })
 
     it.each([
@@ -227,7 +229,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
     it('is delivered when only the end of a good answer is missing', async () => {
       const sender = await openSender()
       simulator.setFault('cut-body')
-      expect(await send(sender, 'token-1')).toEqual({ kind: 'delivered' })
+      expect(await send(sender, 'token-1')).toEqual(DELIVERED)
     })
 
     it('is no proof of anything when the end of a bad answer is missing', async () => {
@@ -289,7 +291,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       expect(await outcomes[1]).toMatchObject({ kind: 'retry', ambiguous: false })
       first.abort()
       expect(await outcomes[0]).toMatchObject({ kind: 'retry', ambiguous: true })
-      expect(await send(sender, 'token-3')).toEqual({ kind: 'delivered' })
+      expect(await send(sender, 'token-3')).toEqual(DELIVERED)
       expect(simulator.received.map(({ token }) => token)).toEqual(['xhang-1', 'token-3'])
     })
 
@@ -304,7 +306,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
     it('are asked for once, however many messages wait', async () => {
       const sender = await openSender()
       const outcomes = await Promise.all(Array.from({ length: 50 }, (_, index) => send(sender, `token-${index}`)))
-      expect(outcomes).toEqual(Array.from({ length: 50 }, () => ({ kind: 'delivered' })))
+      expect(outcomes).toEqual(Array.from({ length: 50 }, () => DELIVERED))
       expect(simulator.tokenRequests).toBe(1)
     })
 
@@ -313,7 +315,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       await send(sender, 'token-1')
       simulator.revokeTokens()
       const outcomes = await Promise.all(Array.from({ length: 20 }, (_, index) => send(sender, `token-${index}`)))
-      expect(outcomes).toEqual(Array.from({ length: 20 }, () => ({ kind: 'delivered' })))
+      expect(outcomes).toEqual(Array.from({ length: 20 }, () => DELIVERED))
       expect(simulator.tokenRequests).toBe(2)
     })
 
@@ -322,12 +324,12 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       await send(sender, 'token-1')
       nowMs += 56 * 60_000
       simulator.setFault('oauth-down')
-      expect(await send(sender, 'token-2')).toEqual({ kind: 'delivered' })
+      expect(await send(sender, 'token-2')).toEqual(DELIVERED)
       await until('the endpoint was asked', () => simulator.tokenRequests === 2)
       nowMs += 5 * 60_000
       expect(await send(sender, 'token-3')).toMatchObject({ kind: 'retry', reason: 'oauth 503' })
       simulator.setFault(undefined)
-      expect(await send(sender, 'token-4')).toEqual({ kind: 'delivered' })
+      expect(await send(sender, 'token-4')).toEqual(DELIVERED)
     })
 
     it.each<[FcmFault, Outcome]>([
@@ -345,7 +347,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       simulator.setFault(fault)
       expect(await send(sender, 'token-1')).toEqual(outcome)
       simulator.setFault(undefined)
-      expect(await send(sender, 'token-1')).toEqual({ kind: 'delivered' })
+      expect(await send(sender, 'token-1')).toEqual(DELIVERED)
     })
 
     it('that never come hold a message no longer than its own limit', async () => {
@@ -405,7 +407,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       const outcome = send(sender, 'xd100-1')
       await until('the request has arrived', () => simulator.received.length === 1)
       await sender.close()
-      expect(await outcome).toEqual({ kind: 'delivered' })
+      expect(await outcome).toEqual(DELIVERED)
       expect(await send(sender, 'token-2')).toMatchObject({ kind: 'retry', afterMs: 0, ambiguous: false })
       open.splice(0)
     })
@@ -414,7 +416,7 @@ describe.each<FrontProtocol>(['h2', 'http/1.1'])('over %s', (protocol) => {
       const [old, next] = [await openSender(), await openSender()]
       await old.close()
       open.splice(0, 1)
-      expect(await send(next, 'token-1')).toEqual({ kind: 'delivered' })
+      expect(await send(next, 'token-1')).toEqual(DELIVERED)
     })
   })
 

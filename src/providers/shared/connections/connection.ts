@@ -24,7 +24,7 @@ export interface Reading {
   /** Of the rest, whether it is read or dropped; it may never end. */
   readonly maxBytes: number
   /** Whether an answer without its end counts, with as much of it as came. Otherwise it is lost. */
-  readonly takesPart: boolean
+  readonly takesPart: boolean | ((status: number) => boolean)
 }
 
 /** How connections to a push service are used. */

@@ -36,9 +36,14 @@ export class Reply {
   /** Nothing more comes. `isWhole`: the peer ended its answer; `loss` is asked for what it means where there is none that counts. */
   end(isWhole: boolean, loss: () => LostRequest): void {
     if (this.#isSettled) return
-    if (this.#head !== undefined && (isWhole || this.#reading.takesPart)) return this.#end(this.#head)
+    if (this.#head !== undefined && (isWhole || this.#takesPart(this.#head.status))) return this.#end(this.#head)
     this.#isSettled = true
     this.#settle(loss())
+  }
+
+  #takesPart(status: number): boolean {
+    const { takesPart } = this.#reading
+    return typeof takesPart === 'function' ? takesPart(status) : takesPart
   }
 
   #end(head: Pick<Answer, 'status' | 'retryAfter'>): void {
