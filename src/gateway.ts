@@ -29,6 +29,7 @@ import { listen } from './listen.ts'
 import { MovableSenders } from './sending/movable-senders.ts'
 import { whenBusy } from './sending/when-busy.ts'
 import type { Store } from './store/contract.ts'
+import { createTestPush } from './test-push.ts'
 
 /** Resolves when it listens. Rejects, with everything closed again, when it cannot. */
 export async function openGateway(config: Config, parts: GatewayParts): Promise<Gateway> {
@@ -54,7 +55,6 @@ export class Gateway implements AsyncDisposable {
   readonly #pauses: Pauses
   readonly #guard: RejectionGuard
   readonly #known: KnownDevices
-  readonly #receipts: Receipts
   readonly #intake: Intake
   /** Absent where nothing is sent. */
   readonly #delivery: DeliveringRoutes | undefined
@@ -99,13 +99,12 @@ export class Gateway implements AsyncDisposable {
       log,
       nowMs,
     }
-    this.#receipts = new Receipts({ memory, identities, keyring, nowMs, areKept: () => this.#config.receipts })
     this.#intake = new Intake({ ...common, store, known, encryptForDevice, metrics: this.#metrics }, routes, config)
     if (role !== 'http')
       this.#delivery = new DeliveringRoutes({
         ...common,
         queue: store.queue,
-        receipts: this.#receipts,
+        receipts: new Receipts({ memory, identities, keyring, nowMs, areKept: () => this.#config.receipts }),
         deadLetterShare: new DeadLetterShare({ queue: store.queue, known, nowMs }),
         metrics: this.#metrics.delivery,
         random,
@@ -225,29 +224,21 @@ export class Gateway implements AsyncDisposable {
   }
 
   #createOperators(): Operators {
-    const { keyring, version, role, log } = this.#parts
-    const common = { store: this.#store, guard: this.#guard, nowMs: this.#nowMs, routes: () => this.#routes }
+    const config = (): Config => this.#config
+    const isBlocked = (route: string): boolean | undefined => this.#delivery?.isBlocked(route)
+    const common = { store: this.#store, guard: this.#guard, nowMs: this.#nowMs, routes: () => this.#routes, config }
     return {
-      store: new StoreOperator({
-        ...common,
-        known: this.#known,
-        receipts: this.#receipts,
-        isBlocked: (route) => this.#delivery?.isBlocked(route),
-        keyring,
-        ages: () => this.#config.queue,
-      }),
+      store: new StoreOperator({ ...this.#parts, ...common, known: this.#known, isBlocked }),
       gateway: new GatewayOperator({
+        ...this.#parts,
         ...common,
-        version,
-        role,
         activity: this.#activity,
         pauses: this.#pauses,
-        log,
-        config: () => this.#config,
         configuration: () => this.#configInUse.state,
         readiness: () => this.#readiness(),
         gateStatus: (route) => this.#delivery?.gateStatus(route),
         credentialExpiresAtMs: (route) => this.#delivery?.credentialExpiresAtMs(route),
+        testPush: createTestPush({ ...common, delivery: () => this.#delivery }),
       }),
     }
   }

@@ -1,7 +1,7 @@
 /** The process: the command line, signals and exit codes. */
 import { EventEmitter } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { loadConfig } from './config/load.ts'
@@ -16,7 +16,8 @@ import {
 } from './commands/source.ts'
 import { describeError, describeUncaught } from './log.ts'
 import { providers } from './providers/index.ts'
-import { OperatorError, type DeadLetterFilter } from './operator/operator.ts'
+import { addOperatorCommands, oneOf } from './operator-commands.ts'
+import { OperatorError } from './operator/operator.ts'
 import type { Role } from './gateway-parts.ts'
 
 const { stdin, stdout, stderr, env } = process
@@ -116,45 +117,7 @@ program
     process.exitCode = keygen({ what, stdout, stderr })
   })
 
-program
-  .command('dead')
-  .description('list, retry or drop deliveries that were given up')
-  .argument('<action>', 'list, retry or drop', oneOf('list', 'retry', 'drop'))
-  .option('--app <name>', 'only of this app')
-  .option('--id <id>', 'only this one')
-  .option('--reason <reason>', 'only those given up for this reason')
-  .action(async (action: 'list' | 'retry' | 'drop', filter: DeadLetterFilter) => {
-    const { dead } = await import('./commands/dead.ts')
-    await dead({ action, filter, config: await load(), stdout, stderr })
-  })
-
-program
-  .command('rejections')
-  .description('release rejections that are held back because most pushkeys of an app were called dead at once')
-  .argument('<app>', 'the configured name of the app')
-  .addOption(new Option('--confirm', 'they are dead: tell the homeservers').conflicts('discard'))
-  .option('--discard', 'they were called dead by mistake: forget it')
-  .action(async (app: string, { confirm, discard }: { confirm?: boolean; discard?: boolean }) => {
-    if (confirm !== true && discard !== true) throw new OperatorError('Say --confirm or --discard')
-    const { rejections } = await import('./commands/rejections.ts')
-    await rejections({ app, verdict: confirm === true ? 'confirm' : 'discard', config: await load(), stdout, stderr })
-  })
-
-program
-  .command('forget')
-  .description('forget what is held about a device; its pushkey is read from standard input unless it is given')
-  .requiredOption('--app <app_id>', 'the app_id of its pusher')
-  .option('--pushkey <pushkey>', 'the pushkey (which then is in the history of the shell)')
-  .option('--data <json>', "the pusher's data, as the homeserver has it")
-  .action(async ({ app: appId, pushkey, data }: { app: string; pushkey?: string; data?: string }) => {
-    const { forget } = await import('./commands/forget.ts')
-    const given =
-      pushkey ??
-      Buffer.from(await readAll(stdin))
-        .toString()
-        .trim()
-    await forget({ appId, pushkey: given, data, config: await load(), stdout, stderr })
-  })
+addOperatorCommands(program, source)
 
 program
   .command('health')
@@ -233,14 +196,6 @@ function stopRequested(): Promise<string> {
       })
     }
   })
-}
-
-function oneOf<const Choice extends string>(...choices: readonly Choice[]): (value: string) => Choice {
-  return (value) => {
-    const choice = choices.find((each) => each === value)
-    if (choice === undefined) throw new InvalidArgumentError(`It is one of: ${choices.join(', ')}`)
-    return choice
-  }
 }
 
 function readVersion(): string {

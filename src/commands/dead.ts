@@ -1,31 +1,52 @@
 /** `hushgate dead list|retry|drop`: deliveries that were given up. What they hold stays sealed. */
-import type { Config } from '../config/config.ts'
-import type { DeadLetterFilter } from '../operator/operator.ts'
+import { OperatorError, type DeadLetterFilter } from '../operator/operator.ts'
+import type { OperatorAccess } from './operator-access.ts'
+import { isoTime, writeJson } from './output.ts'
 import { withOperator } from './with-operator.ts'
 
 export interface DeadOptions {
   readonly action: 'list' | 'retry' | 'drop'
   readonly filter: DeadLetterFilter
-  readonly config: Config
+  /** That all of them are meant, which a filter that was forgotten does not say. */
+  readonly isAllMeant: boolean
+  /** Only says how many it would be. */
+  readonly isDryRun: boolean
+  readonly isJson: boolean
+  readonly access: OperatorAccess
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
 }
 
-export async function dead({ action, filter, config, stdout, stderr }: DeadOptions): Promise<void> {
-  await withOperator(config, stderr, async (operator) => {
-    if (action === 'retry') stdout.write(`${await operator.retryDead(filter)} put back into the queue\n`)
-    else if (action === 'drop') stdout.write(`${await operator.dropDead(filter)} dropped\n`)
-    else {
-      const rows = await operator.listDead(filter)
-      for (const { id, app, reason, attempts, acceptedAtMs, diedAtMs } of rows)
-        stdout.write(
-          `${id}  ${app}  accepted ${isoTime(acceptedAtMs)}  given up ${isoTime(diedAtMs)}  attempts ${attempts}  ${reason}\n`,
-        )
-      stdout.write(`${rows.length} given up\n`)
-    }
+export async function dead(options: DeadOptions): Promise<void> {
+  const { action, filter, isAllMeant, isDryRun, isJson, access, stdout, stderr } = options
+  const isFiltered = Object.values(filter).some((each) => each !== undefined)
+  if (action !== 'list' && !isFiltered && !isAllMeant)
+    throw new OperatorError(`Say which to ${action}: --app, --id or --reason; or --all, if all are meant`)
+  if (isFiltered && isAllMeant) throw new OperatorError('Say either --all, or which: not both')
+  await withOperator(access, stderr, async (operator) => {
+    if (action === 'list') return list(await operator.listDead(filter), options)
+    const count = isDryRun
+      ? await operator.countDead(filter)
+      : await (action === 'retry' ? operator.retryDead(filter) : operator.dropDead(filter))
+    const [done, wouldBe] = action === 'retry' ? ['put back into the queue', 'tried again'] : ['dropped', 'dropped']
+    if (isJson) writeJson(stdout, { [action === 'retry' ? 'retried' : 'dropped']: count, dryRun: isDryRun })
+    else stdout.write(isDryRun ? `${count} would be ${wouldBe}\n` : `${count} ${done}\n`)
+    const left = action === 'retry' && !isDryRun && !isJson ? await callsIn(operator.listDead(filter)) : 0
+    if (left > 0) stdout.write(`${left} stay: calls that are over, or what cannot be opened; drop them\n`)
   })
 }
 
-function isoTime(epochMs: number): string {
-  return new Date(epochMs).toISOString().slice(0, 19) + 'Z'
+type Letters = Awaited<ReturnType<Parameters<Parameters<typeof withOperator>[2]>[0]['listDead']>>
+
+async function callsIn(letters: Promise<Letters>): Promise<number> {
+  return (await letters).length
+}
+
+function list(letters: Letters, { isJson, stdout }: DeadOptions): void {
+  if (isJson) return writeJson(stdout, { dead: letters })
+  for (const { id, app, device = 'unknown', reason, attempts, acceptedAtMs, diedAtMs } of letters)
+    stdout.write(
+      `${id}  ${app}  device ${device}  accepted ${isoTime(acceptedAtMs)}  given up ${isoTime(diedAtMs)}  attempts ${attempts}  ${reason}\n`,
+    )
+  stdout.write(`${letters.length} given up\n`)
 }

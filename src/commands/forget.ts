@@ -1,9 +1,8 @@
 /** `hushgate forget`: removes what is held about a device, and says what goes by itself. */
-import type { JsonObject } from '../core/json.ts'
-import { isJsonObject } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
-import { appNames, type Config } from '../config/config.ts'
 import { OperatorError } from '../operator/operator.ts'
+import { readJsonObject } from './input.ts'
+import { namesIn, type OperatorAccess } from './operator-access.ts'
 import { withOperator } from './with-operator.ts'
 
 export interface ForgetOptions {
@@ -11,17 +10,16 @@ export interface ForgetOptions {
   readonly pushkey: string
   /** JSON of the pusher's data. */
   readonly data?: string | undefined
-  readonly config: Config
+  readonly access: OperatorAccess
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
 }
 
-export async function forget({ appId, pushkey, data, config, stdout, stderr }: ForgetOptions): Promise<void> {
+export async function forget({ appId, pushkey, data, access, stdout, stderr }: ForgetOptions): Promise<void> {
   if (pushkey === '') throw new OperatorError('No pushkey was given: say --pushkey, or write it to standard input')
-  const device = { appId, pushkey: new Secret(pushkey), data: readData(data) }
-  const forgotten = await withOperator(config, stderr, (operator) => operator.forget(device))
-  if (forgotten === undefined)
-    throw new OperatorError(`No app is configured for ${appId}; the configuration has ${appNames(config).join(', ')}`)
+  const device = { appId, pushkey: new Secret(pushkey), data: data === undefined ? {} : readJsonObject(data, '--data') }
+  const forgotten = await withOperator(access, stderr, (operator) => operator.forget(device))
+  if (forgotten === undefined) throw new OperatorError(`No app is configured for ${appId}${namesIn(access)}`)
   stdout.write(`That it is dead: ${forgotten.death ? 'forgotten' : 'was not remembered'}\n`)
   stdout.write(`What became of its last push: ${forgotten.receipt ? 'forgotten' : 'was not kept'}\n`)
   stdout.write(`That pushes were delivered to it: ${forgotten.wasDelivered ? 'forgotten' : 'was not remembered'}\n`)
@@ -40,13 +38,4 @@ export async function forget({ appId, pushkey, data, config, stdout, stderr }: F
   stdout.write(
     'Which events it was sent goes within 24 hours: hashes that cannot be found without the event IDs. A push that was on its way just now arrives\n',
   )
-}
-
-function readData(text: string | undefined): JsonObject {
-  if (text === undefined) return {}
-  try {
-    const data: unknown = JSON.parse(text)
-    if (isJsonObject(data)) return data
-  } catch {}
-  throw new OperatorError("--data is no JSON object; it is the pusher's data, as the homeserver has it")
 }

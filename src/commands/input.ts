@@ -1,5 +1,6 @@
 /** What a command is given: a file, or standard input. */
 import { readFileSync } from 'node:fs'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 import { describeError } from '../log.ts'
 import { OperatorError } from '../operator/operator.ts'
 
@@ -15,4 +16,13 @@ export async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Uint8A
   const chunks: Uint8Array[] = []
   for await (const chunk of stream) chunks.push(chunk)
   return Buffer.concat(chunks)
+}
+
+/** `option`: where it was given. */
+export function readJsonObject(text: string, option: string): JsonObject {
+  try {
+    const data: unknown = JSON.parse(text)
+    if (isJsonObject(data)) return data
+  } catch {}
+  throw new OperatorError(`${option} is no JSON object; it is the pusher's data, as the homeserver has it`)
 }

@@ -1,59 +1,70 @@
 /** Runs an operator's command: through the running gateway's admin API, or on the store itself when none runs. */
-import type { Config } from '../config/config.ts'
 import { openKeys } from '../config/keys.ts'
 import { openRoutes } from '../config/routes.ts'
 import { createLog } from '../log.ts'
-import { Identities } from '../core/identities.ts'
 import { KnownDevices } from '../memory/known-devices.ts'
-import { Receipts } from '../memory/receipts.ts'
 import { RejectionGuard } from '../memory/rejection-guard.ts'
 import { OperatorError, type Operator } from '../operator/operator.ts'
 import { RemoteOperator } from '../operator/remote-operator.ts'
 import { StoreOperator } from '../operator/store-operator.ts'
 import { providers } from '../providers/index.ts'
-import { adminUrl } from './admin-url.ts'
 import { openConfiguredStore } from './open-configured-store.ts'
+import { tellMistakes, type OperatorAccess } from './operator-access.ts'
 
 export async function withOperator<T>(
-  config: Config,
+  access: OperatorAccess,
   stderr: NodeJS.WritableStream,
   action: (operator: Operator) => Promise<T>,
 ): Promise<T> {
-  const { keyring, adminToken } = await openKeys(config)
-  const url = adminUrl(config.admin)
-  if (await isAlive(url)) {
-    if (adminToken === undefined)
-      throw new OperatorError(
-        'A gateway runs, and admin.token_file is not set: without a token its admin API is closed',
-      )
-    return action(new RemoteOperator(url, adminToken))
-  }
+  const remote = await runningGateway(access, stderr)
+  if (remote !== undefined) return action(remote)
+  const { config, mistakes } = access
+  if (config === undefined) throw mistakes
+  const { keyring } = await openKeys(config)
   const routes = await openRoutes(config.routes, providers)
   await using store = await openConfiguredStore(config, keyring, createLog({ level: 'error', format: 'text' }, stderr))
   const guard = new RejectionGuard(store.memory, Date.now, () => {})
   const known = new KnownDevices(store.memory, Date.now)
-  const identities = new Identities(keyring)
-  const receipts = new Receipts({
-    memory: store.memory,
-    identities,
-    keyring,
-    nowMs: Date.now,
-    areKept: () => config.receipts,
-  })
   // Awaited here: the store is closed when this function returns.
   return await action(
     new StoreOperator({
       store,
       guard,
       known,
-      receipts,
       isBlocked: () => undefined,
       keyring,
       nowMs: Date.now,
       routes: () => routes,
-      ages: () => config.queue,
+      config: () => config,
     }),
   )
+}
+
+/** For what only a running gateway can tell. */
+export async function withGateway<T>(
+  access: OperatorAccess,
+  stderr: NodeJS.WritableStream,
+  action: (operator: RemoteOperator) => Promise<T>,
+): Promise<T> {
+  const remote = await runningGateway(access, stderr)
+  if (remote === undefined)
+    throw new OperatorError(
+      `No gateway answers at ${access.url}: does it run, and is this where admin.host and admin.port lead from this machine?`,
+    )
+  return action(remote)
+}
+
+/** Undefined where none runs. */
+async function runningGateway(
+  access: OperatorAccess,
+  stderr: NodeJS.WritableStream,
+): Promise<RemoteOperator | undefined> {
+  if (!(await isAlive(access.url))) return undefined
+  tellMistakes(access, stderr)
+  const token = await access.token()
+  if (token === undefined)
+    throw new OperatorError('A gateway runs, and admin.token_file is not set: without a token its admin API is closed')
+  return new RemoteOperator(access.url, token)
 }
 
 async function isAlive(url: string): Promise<boolean> {

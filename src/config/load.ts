@@ -40,12 +40,8 @@ export async function loadConfig({
   const checked = checkValue(fileSchema, written, [], loading)
   const sections = isJsonObject(checked) ? checked : {}
   const { properties } = fileSchema
+  const { http, admin, store, queue, privacy } = sections
   const {
-    http,
-    admin,
-    store,
-    queue,
-    privacy,
     unknown_app: unknownApp,
     overlapping_apps: overlapping,
     receipts,

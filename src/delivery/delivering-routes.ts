@@ -1,6 +1,9 @@
 /** The routes that deliver: of each its sender and its worker. All senders are swapped in one step when the configuration changes. */
 import type { Config, ProxyConfig, RouteConfig } from '../config/config.ts'
+import type { Message } from '../core/message.ts'
+import type { Outcome } from '../core/outcome.ts'
 import type { DeliverySender } from '../core/provider.ts'
+import type { Secret } from '../core/secret.ts'
 import type { GateStatus } from './gate.ts'
 import { Worker, type Delivering, type WorkerParts } from './worker.ts'
 
@@ -47,6 +50,11 @@ export class DeliveringRoutes {
   setPaused(routes: Pick<ReadonlySet<string>, 'has'>): void {
     this.#paused = routes
     for (const [name, worker] of this.#workers) worker.setPaused(routes.has(name))
+  }
+
+  /** One attempt past the queue, which nothing follows from. Undefined for a route that does not deliver. */
+  async sendOnce(route: string, message: Message, target: Secret, signal: AbortSignal): Promise<Outcome | undefined> {
+    return this.#running.get(route)?.sender.send(message, target, signal)
   }
 
   credentialExpiresAtMs(route: string): number | undefined {

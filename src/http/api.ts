@@ -100,6 +100,15 @@ async function setPaused({ gateway }: Operators, app: string, isPaused: boolean)
   return paused
 }
 
+/** What the operator asked for cannot be done. */
+async function refusing<T>(done: Promise<T>): Promise<T> {
+  try {
+    return await done
+  } catch (error) {
+    throw error instanceof shapes.OperatorError ? new RequestError(400, error.message) : error
+  }
+}
+
 /** What is asked of the running gateway. */
 const OF_GATEWAY: readonly ApiRoute[] = [
   route({
@@ -131,6 +140,21 @@ const OF_GATEWAY: readonly ApiRoute[] = [
     summary: 'The configuration in use, without secrets',
     answer: running.runningConfigSchema,
     handle: ({ gateway }) => ({ configuration: gateway.configuration() }),
+  }),
+  route({
+    method: 'POST',
+    path: '/test-push',
+    summary: 'Send a test push to a device, and see what its push service answers',
+    description:
+      'The push that apps send to test themselves (event $THIS_IS_A_FAKE_EVENT_ID). It is sent once and at once, past the queue; nothing is stored of it.',
+    body: shapes.testPushSchema,
+    answer: shapes.testPushAnswerSchema,
+    namesApp: true,
+    async handle({ gateway }, _query, push) {
+      const answer = await refusing(gateway.testPush(push))
+      if (answer === undefined) throw new RequestError(404, NO_SUCH_APP)
+      return answer
+    },
   }),
   route({
     method: 'POST',
@@ -194,7 +218,7 @@ const OF_STORE: readonly ApiRoute[] = [
     description: 'Reads all that its app has stored, so on a large queue it takes a while. It changes nothing.',
     body: shapes.deviceQuestionSchema,
     answer: shapes.foundDevicesSchema,
-    handle: async ({ store }, _query, question) => store.find(question),
+    handle: ({ store }, _query, question) => refusing(store.find(question)),
   }),
   route({
     method: 'GET',

@@ -8,6 +8,7 @@ import type { Log } from '../core/log.ts'
 import type { Pauses } from '../memory/pauses.ts'
 import { areSuspected, type RejectionGuard } from '../memory/rejection-guard.ts'
 import type { Store } from '../store/contract.ts'
+import type { TestPush, TestPushAnswer } from './operator.ts'
 import { runningConfig } from './running-config.ts'
 import type { AppStatus, Failures, Paused, Status } from './status.ts'
 
@@ -35,6 +36,7 @@ export interface GatewayOperatorParts {
   /** By the name of a route; undefined where this process does not deliver. */
   readonly gateStatus: (route: string) => GateStatus | undefined
   readonly credentialExpiresAtMs: (route: string) => number | undefined
+  readonly testPush: (push: TestPush) => Promise<TestPushAnswer | undefined>
 }
 
 const DAY_MS = 24 * 3600_000
@@ -83,6 +85,11 @@ export class GatewayOperator {
         })),
       )
     return { failures: failures.sort((one, other) => other.atMs - one.atMs) }
+  }
+
+  /** Undefined where no app is configured for it. */
+  testPush(push: TestPush): Promise<TestPushAnswer | undefined> {
+    return this.#parts.testPush(push)
   }
 
   unknownApps(): readonly UnknownApp[] {

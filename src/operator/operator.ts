@@ -177,12 +177,39 @@ export const foundDevicesSchema = Type.Object({
 })
 export type FoundDevices = Static<typeof foundDevicesSchema>
 
+/** To whom a test push goes. */
+export const testPushSchema = Type.Object(
+  {
+    app: Type.String({ description: 'The app_id of its pusher.' }),
+    pushkey: Type.String({ minLength: 1 }),
+    data: Type.Optional(Type.Unsafe<JsonObject>(Type.Object({}))),
+  },
+  closed,
+)
+export type TestPush = Static<typeof testPushSchema>
+
+/** What the push service answered to it. */
+export const testPushAnswerSchema = Type.Object(
+  {
+    result: Type.String({ description: 'delivered, rejected, retry, failed, blocked, dropped or waits.' }),
+    reason: Type.Union([Type.String(), Type.Null()], { description: "The push service's own word." }),
+    serviceId: Type.Union([Type.String(), Type.Null()], { description: "The push service's name for the push." }),
+    tookMs: Type.Integer({ minimum: 0 }),
+  },
+  closed,
+)
+export type TestPushAnswer = Static<typeof testPushAnswerSchema>
+
 export interface Operator {
   find(question: DeviceQuestion): Promise<FoundDevices>
   listDead(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>
   /** Resolves with how many were put back into the queue. */
   retryDead(filter: DeadLetterFilter): Promise<number>
   dropDead(filter: DeadLetterFilter): Promise<number>
+  /** How many there are. */
+  countDead(filter: DeadLetterFilter): Promise<number>
+  /** Those of all configured apps. */
+  listSuspected(): Promise<readonly SuspectedApp[]>
   /** Resolves with how many windows of rejections were released. */
   releaseSuspected(app: string, verdict: Verdict): Promise<number>
   /** Undefined where no app is configured for it. */

@@ -1,6 +1,7 @@
 /** What an operator can do, asked of the running gateway through its admin API. */
 import type { Static, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
+import { isJsonObject } from '../core/json.ts'
 import type { Secret } from '../core/secret.ts'
 import {
   deadLettersSchema,
@@ -10,6 +11,8 @@ import {
   OperatorError,
   releasedSchema,
   retriedSchema,
+  suspectedSchema,
+  testPushAnswerSchema,
   type DeadLetter,
   type DeadLetterFilter,
   type DeviceQuestion,
@@ -17,8 +20,12 @@ import {
   type ForgottenDevice,
   type FoundDevices,
   type Operator,
+  type SuspectedApp,
+  type TestPush,
+  type TestPushAnswer,
   type Verdict,
 } from './operator.ts'
+import { statusSchema, unknownAppsSchema, type Status, type UnknownApps } from './status.ts'
 
 const API = '/api/v1'
 
@@ -45,6 +52,26 @@ export class RemoteOperator implements Operator {
     return (await this.#ask('/dead/drop', droppedSchema, filter)).dropped
   }
 
+  async countDead(filter: DeadLetterFilter): Promise<number> {
+    return (await this.#ask('/dead/drop', droppedSchema, { ...filter, dryRun: true })).dropped
+  }
+
+  async listSuspected(): Promise<readonly SuspectedApp[]> {
+    return (await this.#ask('/rejections', suspectedSchema)).suspected
+  }
+
+  status(): Promise<Status> {
+    return this.#ask('/status', statusSchema)
+  }
+
+  async unknownApps(): Promise<UnknownApps> {
+    return this.#ask('/unknown-apps', unknownAppsSchema)
+  }
+
+  testPush(push: TestPush): Promise<TestPushAnswer> {
+    return this.#ask('/test-push', testPushAnswerSchema, push)
+  }
+
   async releaseSuspected(app: string, verdict: Verdict): Promise<number> {
     return (await this.#ask('/rejections', releasedSchema, { app, verdict })).released
   }
@@ -68,6 +95,7 @@ export class RemoteOperator implements Operator {
     const response = await fetch(this.#url + path, init)
     if (response.status === 401)
       throw new OperatorError('The running gateway has another token: does it use another admin.token_file?')
+    if (response.status === 400 || response.status === 404) throw new OperatorError(await sentenceIn(response))
     if (!response.ok) throw new OperatorError(`The running gateway answered ${response.status}`)
     const json: unknown = await response.json()
     if (!Value.Check(schema, json))
@@ -76,4 +104,12 @@ export class RemoteOperator implements Operator {
       )
     return json
   }
+}
+
+/** Of a request that it refuses, the gateway says why. */
+async function sentenceIn(response: Response): Promise<string> {
+  const json: unknown = await response.json().catch(() => undefined)
+  return isJsonObject(json) && typeof json['error'] === 'string'
+    ? json['error']
+    : `The running gateway answered ${response.status}`
 }

@@ -165,6 +165,8 @@ export const unknownAppsSchema = Type.Object(
   closed,
 )
 
+export type UnknownApps = Static<typeof unknownAppsSchema>
+
 export const runningConfigSchema = Type.Object(
   {
     configuration: Type.Record(Type.String(), Type.Unknown(), {

@@ -1,12 +1,13 @@
 /** What an operator can do, done on the store: by the running gateway, or by a command where none runs. */
 import { randomUUID } from 'node:crypto'
+import type { Config } from '../config/config.ts'
 import type { Routes } from '../config/routes.ts'
 import { Identities } from '../core/identities.ts'
 import type { Keyring } from '../core/keyring.ts'
 import { DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import { Deduplication } from '../memory/deduplication.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
-import type { Receipts } from '../memory/receipts.ts'
+import { Receipts } from '../memory/receipts.ts'
 import { areSuspected, type RejectionGuard, type SuspectedWindow } from '../memory/rejection-guard.ts'
 import { WakeUps } from '../memory/wake-ups.ts'
 import * as contract from '../store/contract.ts'
@@ -28,15 +29,15 @@ export interface StoreOperatorParts {
   readonly store: Pick<contract.Store, 'queue' | 'memory'>
   readonly guard: RejectionGuard
   readonly known: KnownDevices
-  readonly receipts: Receipts
   /** Undefined where this process sends nothing. */
   readonly isBlocked: (route: string) => boolean | undefined
   readonly keyring: Keyring
   readonly nowMs: () => number
   /** As they are configured now. */
   readonly routes: () => Routes
-  /** How long a push is worth delivering, and a call, as it is configured now. */
-  readonly ages: () => { readonly maxAgeMs: number; readonly callMaxAgeMs: number }
+  readonly config: () => Pick<Config, 'receipts'> & {
+    readonly queue: Pick<Config['queue'], 'maxAgeMs' | 'callMaxAgeMs'>
+  }
 }
 
 const MOST_DEAD_LISTED = 1000
@@ -45,10 +46,14 @@ const KEYS_AT_ONCE = 50
 export class StoreOperator implements Operator {
   readonly #parts: StoreOperatorParts
   readonly #identities: Identities
+  readonly #receipts: Receipts
 
   constructor(parts: StoreOperatorParts) {
     this.#parts = parts
     this.#identities = new Identities(parts.keyring)
+    const { store, keyring, nowMs, config } = parts
+    const areKept = (): boolean => config().receipts
+    this.#receipts = new Receipts({ memory: store.memory, identities: this.#identities, keyring, nowMs, areKept })
   }
 
   async listDead(filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
@@ -57,8 +62,8 @@ export class StoreOperator implements Operator {
   }
 
   retryDead(filter: DeadLetterFilter): Promise<number> {
-    const { store, nowMs, ages } = this.#parts
-    const { maxAgeMs, callMaxAgeMs } = ages()
+    const { store, nowMs, config } = this.#parts
+    const { maxAgeMs, callMaxAgeMs } = config().queue
     return store.queue.retryDead(storeFilter(filter), { expiresAtMs: nowMs() + maxAgeMs, callMaxAgeMs })
   }
 
@@ -87,12 +92,12 @@ export class StoreOperator implements Operator {
   }
 
   find(question: DeviceQuestion): Promise<FoundDevices> {
-    return findDevices({ ...this.#parts, identities: this.#identities }, question)
+    return findDevices({ ...this.#parts, receipts: this.#receipts, identities: this.#identities }, question)
   }
 
   /** What waits for the device or was given up, and what is remembered under hashes that can be made from its pushkey or were found there. */
   async forget({ appId, pushkey, data }: ForgottenDevice): Promise<Forgotten | undefined> {
-    const { store, guard, known, receipts, nowMs } = this.#parts
+    const { store, guard, known, nowMs } = this.#parts
     const { memory } = store
     const route = this.#parts.routes().routeFor(appId)
     if (route === undefined) return undefined
@@ -104,7 +109,7 @@ export class StoreOperator implements Operator {
     const remembered = new WakeUps(memory, randomUUID)
     const [death, receipt, wasDelivered, latestBadge, ...departures] = await Promise.all([
       new DeadPushkeys({ memory, guard, known, identities: this.#identities, nowMs }).forget(owner),
-      receipts.forget(owner),
+      this.#receipts.forget(owner),
       known.forget(owner),
       deduplication.forgetLatest(owner, badge),
       ...wakeUps.map((wakeUp) => remembered.forget(owner, wakeUp)),

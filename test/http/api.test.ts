@@ -63,6 +63,8 @@ const BODIES: Readonly<Record<string, object>> = {
   '/dead/retry': {},
   '/dead/drop': {},
   '/rejections': { app: IOS, verdict: 'confirm' },
+  '/find': { pushkey: newPushkey().apns },
+  '/test-push': { app: IOS, pushkey: newPushkey().apns },
   '/forget': { appId: IOS, pushkey: newPushkey().apns },
 }
 const bodyOf = ({ method, path }: ApiRoute): string | undefined =>

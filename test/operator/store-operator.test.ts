@@ -18,7 +18,7 @@ import { createRoute } from '../helpers/route.ts'
 import { openTestStore, type TestStore } from '../helpers/sqlite-store.ts'
 
 const MAX_AGE_MS = 5 * 3600_000
-const CALL_MAX_AGE_MS = 60_000
+const CONFIG = { receipts: true, queue: { maxAgeMs: MAX_AGE_MS, callMaxAgeMs: 60_000 } }
 
 const clock = new Clock()
 let store: TestStore
@@ -44,12 +44,11 @@ beforeEach(() => {
     store,
     guard,
     known: store.known,
-    receipts: store.receipts,
     isBlocked: () => false,
     keyring,
     nowMs: clock.nowMs,
     routes: () => routes,
-    ages: () => ({ maxAgeMs: MAX_AGE_MS, callMaxAgeMs: CALL_MAX_AGE_MS }),
+    config: () => CONFIG,
   })
 })
 
@@ -205,12 +204,11 @@ describe('to forget a device', () => {
       store,
       guard,
       known: store.known,
-      receipts: store.receipts,
       isBlocked: () => false,
       keyring,
       nowMs: clock.nowMs,
       routes: () => new Routes([web]),
-      ages: () => ({ maxAgeMs: MAX_AGE_MS, callMaxAgeMs: CALL_MAX_AGE_MS }),
+      config: () => CONFIG,
     })
     await add({ route: web.name, appId: web.app, target: '["key","https://push.example.org"]', data: {} })
     const device = { appId: web.app, pushkey: new Secret('key') }

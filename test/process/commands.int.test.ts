@@ -34,7 +34,9 @@ async function notify(url: string, pushkeys: readonly string[]): Promise<unknown
 }
 
 describe('hushgate dead', () => {
-  const listed = new RegExp(`^\\S+  ${IOS}  accepted \\S+Z  given up \\S+Z  attempts 1  BadMessageId\n1 given up\n$`)
+  const listed = new RegExp(
+    `^\\S+  ${IOS}  device [0-9a-f]{8}  accepted \\S+Z  given up \\S+Z  attempts 1  BadMessageId\n1 given up\n$`,
+  )
 
   it('lists, retries and drops what was given up, through the running gateway', async () => {
     await using gateway = serve()
@@ -63,7 +65,7 @@ describe('hushgate dead', () => {
     const list = await run('dead', 'list')
     expect(list).toEqual(succeeded(expect.stringMatching(listed)))
     expect(list.stdout).not.toContain(apns)
-    expect(await run('dead', 'retry')).toEqual(succeeded('1 put back into the queue\n'))
+    expect(await run('dead', 'retry', '--all')).toEqual(succeeded('1 put back into the queue\n'))
     await using next = serve()
     await next.running()
     await services.waitFor(token, 1, 200)

@@ -134,7 +134,7 @@ describe("an APNs app's files", { timeout: 30_000 }, () => {
       const certFile = rig.file('push.p12', pkcs12(key, cert, PASSPHRASE))
       const changes = { key_file: undefined, topic: undefined, cert_file: certFile, passphrase: PASSPHRASE }
       const sender = await rig.open(changes)
-      expect(await sender.send(message, pushkey('device'), never)).toEqual({ kind: 'delivered' })
+      expect(await sender.send(message, pushkey('device'), never)).toMatchObject({ kind: 'delivered' })
       expect(simulator.received).toMatchObject([{ status: 200, headers: { 'apns-topic': TOPIC } }])
     })
   })

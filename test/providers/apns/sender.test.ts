@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../../src/core/secret.ts'
 import { authority, createRig, message, never, pushkey, TOPIC, until, type Rig } from './rig.ts'
 
-const delivered = { kind: 'delivered' }
+/** Under the `apns-id` that the push has. */
+const delivered = { kind: 'delivered', serviceId: expect.any(String) }
 const names = (count: number, prefix = 'device'): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
 
