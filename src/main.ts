@@ -62,8 +62,9 @@ program
 program
   .command('check')
   .description('read the configuration and report every mistake')
-  .option('--online', 'also ask each push service with a harmless probe')
-  .action(async (options: { online?: boolean }) => {
+  .option('--online', 'also ask each push service with a harmless probe, and look at the store')
+  .option('--json', 'as JSON')
+  .action(async (options: { online?: boolean; json?: boolean }) => {
     const { check } = await import('./commands/check.ts')
     const { configPath: path, readAs, env: environment } = source()
     process.exitCode = await check({
@@ -74,6 +75,7 @@ program
       stdout,
       stderr,
       online: options.online === true,
+      isJson: options.json === true,
     })
   })
 

@@ -57,15 +57,18 @@ function reportOverlaps(globs: readonly string[], areAllowed: boolean, loading: 
 
 async function readApp(
   name: string,
-  section: unknown,
+  written: unknown,
   { privacy: defaultPrivacy, maxAgeMs }: AppsRules,
   kinds: ProviderKinds,
   loading: Loading,
 ): Promise<RouteConfig | undefined> {
   const at = ['apps', name]
-  const type = typeOf(section, kinds, at, loading)
+  const stated = typeOf(written, kinds, at, loading)
+  // A wrong type must not hide what else is wrong.
+  const type = stated ?? likelyType(written, kinds)
   const kind = type === undefined ? undefined : kinds[type]
   if (type === undefined || kind === undefined) return undefined
+  const section = stated === undefined && isJsonObject(written) ? { ...written, type } : written
   const schema = appSchema(type, kind)
   const checked = checkValue(schema, section, at, loading)
   if (!isJsonObject(checked)) return undefined
@@ -89,6 +92,7 @@ async function readApp(
   if (files.areReadable)
     for (const { option, message } of await kind.inspect(options))
       loading.report([...at, ...option.split('.')], message)
+  if (stated === undefined) return undefined
   const { counts, default_payload_allow: defaultPayloadAllow, placeholder_ids: placeholderIds } = checked
   const sealed = kind.isEndToEnd === true ? 'ignored' : checked.sealed
   return {
@@ -114,6 +118,17 @@ function typeOf(section: unknown, kinds: ProviderKinds, at: readonly string[], l
     loading.report([...at, 'type'], `unknown push service, expected ${oneOf}${hint === undefined ? '' : `; ${hint}`}`)
   }
   return undefined
+}
+
+/** The one of whose options the section has the most; undefined where it has none of any. */
+function likelyType(section: unknown, kinds: ProviderKinds): string | undefined {
+  if (!isJsonObject(section)) return undefined
+  const counted = Object.entries(kinds).map(([type, { options }]) => {
+    const own = Object.keys(section).filter((key) => Object.hasOwn(options.properties, key))
+    return { type, count: own.length }
+  })
+  const [best] = counted.filter(({ count }) => count > 0).toSorted((one, other) => other.count - one.count)
+  return best?.type
 }
 
 function withAbsolutePaths(options: JsonObject, fileOptions: readonly string[], loading: Loading): JsonObject {

@@ -71,7 +71,8 @@ describe('hushgate check', () => {
     const bad = '  b: { type: pigeon, key_file: refused }\n'
     expect(await run(folder, `apps:\n${good}${bad}`, { online: true })).toEqual({
       code: 1,
-      stdout: 'configuration is valid: 2 apps\na: accepted\nb: the loft does not know this key\n',
+      stdout:
+        'configuration is valid: 2 apps\nstore: nothing is wrong\na: accepted\nb: the loft does not know this key\n',
       stderr: '',
     })
     expect((await run(folder, `apps:\n${good}`, { online: true })).code).toBe(0)

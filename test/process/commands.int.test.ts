@@ -220,7 +220,7 @@ describe('hushgate check', () => {
   it('says that nothing is wrong, and asks each push service with --online', async () => {
     expect(await run('check')).toEqual(succeeded('configuration is valid: 2 apps\n'))
     expect(await run('check', '--online')).toEqual(
-      succeeded(`configuration is valid: 2 apps\n${IOS}: accepted\n${ANDROID}: accepted\n`),
+      succeeded(`configuration is valid: 2 apps\nstore: nothing is wrong\n${IOS}: accepted\n${ANDROID}: accepted\n`),
     )
   })
 

@@ -139,9 +139,15 @@ describe('with a mistake in hushgate.yaml', () => {
     await push(IOS, apns)
     await gateway.logged('A delivery was given up')
     await folder.configure({ appsYaml: services.appsYaml, adminPort, settings: 'quene: {}' })
-    for (const args of [['dead', 'list'], ['status'], ['rejections', 'list']]) {
+    await gateway.logged('The new configuration is refused')
+    for (const [code, ...args] of [
+      [0, 'dead', 'list'],
+      // It says that the newest configuration is not in use.
+      [2, 'status'],
+      [0, 'rejections', 'list'],
+    ] as const) {
       const asked = await run(args)
-      expect([args, asked.code]).toEqual([args, 0])
+      expect([args, asked.code]).toEqual([args, code])
       expect(asked.stderr).toMatch(/quene: unknown key[^]*the running gateway is asked/)
     }
     expect(await run(['find'], apns)).toMatchObject({ code: 0, stdout: expect.stringContaining('BadMessageId') })

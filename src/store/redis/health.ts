@@ -171,7 +171,7 @@ export class Health {
   }
 }
 
-function settingsIn(memory: string | undefined, persistence: string | undefined): Settings {
+export function settingsIn(memory: string | undefined, persistence: string | undefined): Settings {
   const appendOnly = fieldOf(persistence, 'aof_enabled')
   return {
     evictionPolicy: fieldOf(memory, 'maxmemory_policy'),
@@ -179,7 +179,7 @@ function settingsIn(memory: string | undefined, persistence: string | undefined)
   }
 }
 
-function dangersOf({ evictionPolicy, hasAppendOnlyFile }: Settings): string[] {
+export function dangersOf({ evictionPolicy, hasAppendOnlyFile }: Settings): string[] {
   const dangers: string[] = []
   if (evictionPolicy === undefined)
     dangers.push(
@@ -200,7 +200,7 @@ function isFit({ evictionPolicy, hasAppendOnlyFile }: Settings, requirePersisten
 }
 
 /** How much of what new deliveries may take is in use, from 0 to 1; 0 where Redis does not tell, or has no limit. */
-function fillIn(memory: string | undefined): number {
+export function fillIn(memory: string | undefined): number {
   const used = Number(fieldOf(memory, 'used_memory') ?? 0)
   const most = Number(fieldOf(memory, 'maxmemory') ?? 0)
   if (most === 0) return 0

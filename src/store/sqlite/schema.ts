@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { StoreRefusedError } from '../../core/errors.ts'
 import type { DatabaseSettings } from './operations.ts'
 
-const VERSION = 1
+export const VERSION = 1
 export const PAGE_BYTES = 4096
 /** The write-ahead log is cut back to this after a burst. */
 const LOG_BYTES = 16 * 1024 * 1024
