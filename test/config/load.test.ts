@@ -37,6 +37,7 @@ describe('loadConfig', () => {
         encryptionKeyFile: { path: folder.at('data/encryption-key'), isOurs: true },
       },
       unknownApp: 'drop',
+      receipts: true,
       log: { level: 'info', format: 'json' },
       routes: [
         {

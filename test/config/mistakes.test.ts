@@ -218,7 +218,7 @@ const table: readonly (readonly [string, string, string])[] = [
   ['no type', 'apps:\n  a.b: { key_file: key }\n', '2: apps["a.b"].type: is missing: one of "pigeon", "parrot"'],
   [
     'an unknown type',
-    'apps:\n  a.b:\n    type: pidgeon\n    loft: 1\n',
+    'apps:\n  a.b:\n    type: pidgeon\n    key_file: key\n',
     '3: apps["a.b"].type: unknown push service, expected one of "pigeon", "parrot"; did you mean "pigeon"?',
   ],
   [
@@ -321,6 +321,17 @@ describe('a mistake in the configuration', () => {
     await mkdir(folder.at('folder'))
     await folder.write('keys', createKeyFile())
     expect(await folder.mistakes(yaml, { WORD: 'canary' })).toEqual([mistake])
+  })
+
+  it('in the type of an app hides no other mistake of its section', async () => {
+    await using folder = await configFolder()
+    const yaml = 'apps:\n  a.b:\n    type: pidgeon\n    key_file: none\n    loft: home\n    privacy: total\n'
+    expect(await folder.mistakes(yaml, {})).toEqual([
+      expect.stringMatching(/^3: .*type: unknown push service/),
+      expect.stringMatching(/^4: .*key_file: .* does not exist$/),
+      expect.stringMatching(/^5: .*loft: expected text/),
+      expect.stringMatching(/^6: .*privacy: expected/),
+    ])
   })
 
   it('is reported together with all others, in the order of the file', async () => {
