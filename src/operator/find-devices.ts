@@ -45,13 +45,25 @@ export async function findDevices(parts: FindParts, question: DeviceQuestion): P
     if (isAnythingKnown(device)) found.push(device)
   }
   return {
-    devices: found.map((device) => ({ ...device, advice: [...adviceFor(device, parts.receipts.areKept)] })),
+    devices: meant(found, question).map((device) => ({
+      ...device,
+      advice: [...adviceFor(device, parts.receipts.areKept)],
+    })),
     receipts: parts.receipts.areKept,
     names:
       question.pushkey === undefined
         ? []
         : candidates.map(({ route, deviceHash }) => ({ app: route.app, device: shortHash(deviceHash) })),
   }
+}
+
+/** By a hash alone a store may remember a device without saying of which app: where something else tells the app, the others are not meant. */
+function meant(found: readonly FoundInStore[], { device }: DeviceQuestion): readonly FoundInStore[] {
+  if (device === undefined) return found
+  const namesApp = ({ receipt, waiting, dead }: FoundInStore): boolean =>
+    receipt !== undefined || waiting > 0 || dead.length > 0
+  const named = new Set(found.filter(namesApp).map((each) => each.device))
+  return found.filter((each) => namesApp(each) || !named.has(each.device))
 }
 
 async function candidatesOf(parts: FindParts, question: DeviceQuestion): Promise<readonly Candidate[]> {

@@ -354,6 +354,15 @@ describe('a push service that asks the whole route to wait', () => {
       { message: expect.stringMatching(/^Deliveries wait: the push service asks for it/), facts: { reason: '503' } },
     ])
   })
+
+  it('is told to answer again, once for each time that it was told to wait, and for how long that was', async () => {
+    work([wait, DELIVERED, wait, DELIVERED], { concurrency: 1 })
+    for (let count = 0; count < 4; count += 1) await add()
+    await haveLeft(2)
+    expect(log.entries.filter(({ level }) => level === 'info')).toMatchObject([
+      { message: expect.stringMatching(/deliveries go on$/), facts: { app: route.app, seconds: 0 } },
+    ])
+  })
 })
 
 describe('a push service of some devices that is left alone', () => {
