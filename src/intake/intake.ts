@@ -241,16 +241,15 @@ export class Intake {
     if ('isRefused' in accepted) throw new StoreUnavailableError(NO_ROOM_FOR_STRANGERS)
     if ('found' in accepted) return this.#onFound(prepared, accepted.found)
     const { addressee, delivery, rendered, sealing } = prepared
-    const { intake } = this.#parts.metrics
-    intake.deliveryStored(addressee.route, rendered)
-    this.#parts.activity.accepted(addressee.route.name)
-    const { log, identities } = this.#parts
+    const { metrics, activity, log, identities } = this.#parts
+    metrics.intake.deliveryStored(addressee.route, rendered)
+    activity.accepted(addressee.route.name)
     log.debug('A push was accepted', () => ({
       app: addressee.route.app,
       device: shortHash(delivery.deviceHash),
       push: identities.logged(delivery.id),
     }))
-    if (sealing !== undefined) intake.deviceKeySeen(addressee.route, sealing.key)
+    if (sealing !== undefined) metrics.intake.deviceKeySeen(addressee.route, sealing.key)
     return 'stored'
   }
 
