@@ -193,7 +193,10 @@ export class Gateway implements AsyncDisposable {
       entrance: () => this.#entrance,
       intake: this.#intake,
       publicKeyFor: (appId) => this.#routes.routeFor(appId)?.publicKey,
-      stated: () => ({ routes: this.#routes.all, areReceiptsKept: this.#config.receipts, ...this.#config.queue }),
+      stated: () => {
+        const { operator, receipts, queue } = this.#config
+        return { routes: this.#routes.all, operator, areReceiptsKept: receipts, ...queue }
+      },
       metrics: this.#metrics.intake,
       log: this.#parts.log,
       nowMs: this.#nowMs,

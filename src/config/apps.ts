@@ -100,6 +100,7 @@ async function readApp(
     app: name,
     provider: type,
     options,
+    displayName: checked.display_name,
     policy: { privacy: checked.privacy ?? defaultPrivacy, counts, defaultPayloadAllow, sealed, placeholderIds },
     timing: timingOf(checked),
     files: files.paths,

@@ -5,6 +5,7 @@ import type { Timing } from '../core/timing.ts'
 import type { Secret } from '../core/secret.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { FileHashes, Mistake } from './config-error.ts'
+import type { OperatorConfig } from './operator.ts'
 
 export interface Config {
   /** The file it was read from, absolute. */
@@ -18,6 +19,8 @@ export interface Config {
   readonly receipts: boolean
   readonly proxy?: ProxyConfig | undefined
   readonly log: LogConfig
+  /** Who runs it, as the page for people says. */
+  readonly operator?: OperatorConfig | undefined
   readonly routes: readonly RouteConfig[]
   /** Every file whose change should lead to a reload, with a hash of what was in it before it was used. */
   readonly files: FileHashes
@@ -116,6 +119,8 @@ export type ProviderOptions = never
 export interface RouteConfig extends Route {
   /** File paths are absolute, defaults filled in. */
   readonly options: ProviderOptions
+  /** What users call the app, where it is said. */
+  readonly displayName?: string | undefined
   readonly policy: PrivacyPolicy
   readonly timing: Timing
   /** The files among the options, absolute. */

@@ -14,6 +14,7 @@ import { readHttp } from './http.ts'
 import { DEFAULT_KEY_FILE, DEFAULT_TOKEN_FILE, parseToken } from './keys.ts'
 import { startLoading, type Loading } from './loading.ts'
 import { fileSchema, type FileSection, type ProviderKinds } from './schema.ts'
+import { readOperator } from './operator.ts'
 import { readProxy } from './proxy.ts'
 import { readStore } from './store.ts'
 import { parseDurationMs } from './units.ts'
@@ -40,15 +41,8 @@ export async function loadConfig({
   const checked = checkValue(fileSchema, written, [], loading)
   const sections = isJsonObject(checked) ? checked : {}
   const { properties } = fileSchema
-  const { http, admin, store, queue, privacy } = sections
-  const {
-    unknown_app: unknownApp,
-    overlapping_apps: overlapping,
-    receipts,
-    proxy,
-    proxy_file: proxyFile,
-    log,
-  } = sections
+  const { http, admin, store, queue, privacy, receipts, proxy, proxy_file: proxyFile, log } = sections
+  const { unknown_app: unknownApp, overlapping_apps: overlapping } = sections
   const whole = isJsonObject(written) ? written : {}
   const storeConfig = Value.Check(properties.store, store) ? await readStore(store, whole, loading) : undefined
   const adminConfig = Value.Check(properties.admin, admin) ? await readAdmin(admin, storeConfig, loading) : undefined
@@ -82,6 +76,7 @@ export async function loadConfig({
     receipts: receipts !== 'off',
     proxy: proxyConfig,
     log,
+    operator: readOperator(sections),
     routes,
     warnings: loading.warnings,
     files: loading.files,

@@ -9,7 +9,7 @@ import type { Route } from '../core/route.ts'
 import type { RouteConfig } from './config.ts'
 import { kindOf, type ProviderKinds } from './schema.ts'
 
-export interface OpenRoute extends Route, Pick<RouteConfig, 'policy' | 'timing'> {
+export interface OpenRoute extends Route, Pick<RouteConfig, 'displayName' | 'policy' | 'timing'> {
   /** Every push makes the phone ring. */
   readonly alwaysRings: boolean
   readonly countsPer: CountsPer
@@ -48,7 +48,7 @@ export async function openRoutes(configs: readonly RouteConfig[], kinds: Provide
 }
 
 async function openRoute(
-  { name, app, provider, options, policy, timing }: RouteConfig,
+  { name, app, provider, options, displayName, policy, timing }: RouteConfig,
   kinds: ProviderKinds,
 ): Promise<OpenRoute> {
   const kind = kindOf(kinds, provider)
@@ -56,6 +56,7 @@ async function openRoute(
     name,
     app,
     provider,
+    displayName,
     policy,
     timing,
     alwaysRings: kind.rings?.(options) !== undefined,

@@ -3,6 +3,7 @@ import Type, { type Static, type TObject } from 'typebox'
 import { COUNTS, PRIVACY_MODES } from '../core/privacy-policy.ts'
 import type { ProviderKind } from '../core/provider.ts'
 import { DEFAULT_MAX_DEVICES } from '../core/notification.ts'
+import { displayNameSchema, operatorSchema } from './operator.ts'
 import { addressRanges, choice, closed, duration, filePath, section, size, wholeNumber } from './settings.ts'
 
 /** The push services by the name that `type` has in an app's section. */
@@ -207,6 +208,7 @@ export const fileSchema = Type.Object(
     ),
     proxy_file: filePath('File with the proxy, as it holds a password.'),
     log,
+    operator: operatorSchema,
     apps: Type.Record(Type.String(), Type.Unknown(), { description: APPS }),
   },
   closed,
@@ -217,6 +219,7 @@ export type FileSection<Name extends keyof typeof fileSchema.properties> = Stati
 
 /** What every app has, whatever its push service. */
 export const appCommon = Type.Object({
+  display_name: displayNameSchema,
   privacy: Type.Optional(
     Type.Enum(PRIVACY_MODES, { description: 'What the push service is told of this app. Default: the privacy above.' }),
   ),

@@ -50,6 +50,8 @@ const VAPID_CACHED_SECONDS = 300
 const PRIVACY_PATH = '/_hushgate/privacy'
 /** Whether a policy changed is worth knowing soon. */
 const PRIVACY_CACHED_SECONDS = 60
+/** Watchers of uptime and previews of links ask for the head alone. */
+const WITH_HEAD = { exposeHeadRoute: true } as const
 
 /** Synapse keeps idle connections for 120 s and does not repeat a POST on one that was closed under it (docs/facts/homeservers.md#idle-connections). */
 const KEEP_ALIVE_TIMEOUT_MS = 130_000
@@ -203,13 +205,13 @@ function addPublicRoutes(server: FastifyInstance, { publicKeyFor, stated }: Noti
     if (vapid === undefined) return answerError(reply, 404, 'M_UNRECOGNIZED', NOTHING_HERE)
     return reply.header('cache-control', `public, max-age=${VAPID_CACHED_SECONDS}`).send({ vapid })
   })
-  server.get(PRIVACY_PATH, (_request, reply) =>
+  server.get(PRIVACY_PATH, WITH_HEAD, (_request, reply) =>
     reply
       .header('access-control-allow-origin', '*')
       .header('cache-control', `public, max-age=${PRIVACY_CACHED_SECONDS}`)
       .send(privacyStatement(stated())),
   )
-  server.get('/', (_request, reply) =>
+  server.get('/', WITH_HEAD, (_request, reply) =>
     reply
       .headers(PAGE_HEADERS)
       .header('cache-control', `public, max-age=${PRIVACY_CACHED_SECONDS}`)
@@ -217,7 +219,7 @@ function addPublicRoutes(server: FastifyInstance, { publicKeyFor, stated }: Noti
       .send(privacyPage(stated())),
   )
   // Sygnal's probe.
-  server.get('/health', (_request, reply) => reply.type('text/plain').send(''))
+  server.get('/health', WITH_HEAD, (_request, reply) => reply.type('text/plain').send(''))
 }
 
 /** Node enforces no time limit on a server that closes, so one request that trickles in would keep the process from stopping for ever. */

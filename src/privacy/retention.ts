@@ -1,5 +1,4 @@
 /** What the gateway stores, for how long and why: the part of the ledger that is about time. Data, no behaviour. */
-
 import Type, { type Static } from 'typebox'
 
 /** One kind of entry in the store. `lifetime`: in words; the numbers are asserted where they are used (test/gateway/retention.int.test.ts). */
@@ -100,3 +99,13 @@ export const KEPT: readonly Kept[] = [
 export function keptWith(areReceiptsKept: boolean): readonly Kept[] {
   return areReceiptsKept ? KEPT : KEPT.filter((kept) => kept !== RECEIPTS)
 }
+
+/** The same in three lines, for who wants to know in half a minute: no entry above is kept longer than its line here, but for numbers that are of nobody. */
+export const KEPT_IN_SHORT: readonly Pick<Kept, 'what' | 'lifetime'>[] = [
+  {
+    what: 'what waits to be sent, encrypted',
+    lifetime: 'at most queue.max_age (calls: queue.call_max_age)',
+  },
+  { what: 'what could not be delivered, encrypted', lifetime: '7 days' },
+  { what: 'codes for devices and messages', lifetime: 'at most 30 days after the last push' },
+]

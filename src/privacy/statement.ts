@@ -2,7 +2,9 @@
 import Type, { type Static } from 'typebox'
 import { disclosureNames, DISCLOSURES, fieldNames, FIELDS, type Field } from '../core/disclosure.ts'
 import { COUNTS, PRIVACY_MODES, SEALED, type PrivacyPolicy } from '../core/privacy-policy.ts'
+import type { PushIdentity, Rendered } from '../core/message.ts'
 import type { ProviderDisclosures, PushServiceNames } from '../core/provider.ts'
+import type { Push } from '../core/push.ts'
 import type { Route } from '../core/route.ts'
 import type { Timing } from '../core/timing.ts'
 import { learnedOf, PARTIES, PARTY_DESCRIPTIONS, type Party } from './ledger.ts'
@@ -16,6 +18,9 @@ const learns = Type.Array(Type.Enum(disclosureNames()), { uniqueItems: true })
 const statedAppSchema = Type.Object(
   {
     app: Type.String({ description: 'As it is configured: what users of the app look for.' }),
+    display_name: Type.Union([TEXT, Type.Null()], {
+      description: 'What users call it; null where that is not configured.',
+    }),
     push_service: TEXT,
     privacy: Type.Enum([...PRIVACY_MODES]),
     counts: Type.Enum([...COUNTS]),
@@ -45,6 +50,9 @@ export type StatedApp = Static<typeof statedAppSchema>
 export const privacyStatementSchema = Type.Object(
   {
     version: Type.Literal(1),
+    operator: Type.Union([Type.Object({ name: TEXT, contact: TEXT }, closed), Type.Null()], {
+      description: 'Who runs it, and a mailto or https address for questions; null where that is not configured.',
+    }),
     parties: Type.Object(
       byParty(() => Type.Object({ name: TEXT, kept: TEXT }, closed)),
       closed,
@@ -70,28 +78,31 @@ export const privacyStatementSchema = Type.Object(
 export type PrivacyStatement = Static<typeof privacyStatementSchema>
 
 export interface StatedRoute extends Pick<Route, 'app' | 'provider'> {
+  /** What users call the app. */
+  readonly displayName?: string | undefined
   readonly policy: PrivacyPolicy
   readonly timing: Timing
   /** As its provider says. */
   readonly names: PushServiceNames
   readonly disclosures: ProviderDisclosures
+  /** As it renders what is sent; for the example. */
+  readonly render: (push: Push, identity: PushIdentity) => Rendered
 }
 
 export interface StatementInput {
   readonly routes: readonly StatedRoute[]
+  /** Who runs the gateway; `contact` is a mailto or https address. */
+  readonly operator?: { readonly name: string; readonly contact: string } | undefined
   readonly maxAgeMs: number
   readonly callMaxAgeMs: number
   readonly areReceiptsKept: boolean
 }
 
-export function privacyStatement({
-  routes,
-  maxAgeMs,
-  callMaxAgeMs,
-  areReceiptsKept,
-}: StatementInput): PrivacyStatement {
+export function privacyStatement(input: StatementInput): PrivacyStatement {
+  const { routes, operator, maxAgeMs, callMaxAgeMs, areReceiptsKept } = input
   return {
     version: 1,
+    operator: operator ?? null,
     parties: PARTY_DESCRIPTIONS,
     words: DISCLOSURES,
     fields: FIELDS,
@@ -101,10 +112,11 @@ export function privacyStatement({
   }
 }
 
-export function statedApp({ app, provider, policy, timing, disclosures }: StatedRoute): StatedApp {
+export function statedApp({ app, displayName, provider, policy, timing, disclosures }: StatedRoute): StatedApp {
   const ledgerPolicy = { ...policy, ...timing, ...disclosures }
   return {
     app,
+    display_name: displayName ?? null,
     push_service: provider,
     privacy: policy.privacy,
     counts: policy.counts,

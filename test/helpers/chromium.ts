@@ -12,6 +12,10 @@ export interface PageOptions {
   readonly height: number
   /** Runs before anything of the page does. */
   readonly script?: string
+  /** As the user has set it; default: light. */
+  readonly isDark?: boolean
+  /** Pixels of the screen for one of the page; default: 2. */
+  readonly scale?: number
 }
 
 export interface Chromium extends AsyncDisposable {
@@ -77,7 +81,8 @@ export async function startChromium(): Promise<Chromium> {
   }
 }
 
-async function openPage(protocol: Protocol, url: string, { width, height, script }: PageOptions): Promise<Page> {
+async function openPage(protocol: Protocol, url: string, options: PageOptions): Promise<Page> {
+  const { width, height, script, isDark = false, scale = 2 } = options
   const { targetId = null } = await protocol.send('Target.createTarget', { url: 'about:blank' })
   const sessionId = textOf((await protocol.send('Target.attachToTarget', { targetId, flatten: true }))['sessionId'])
   const send = (method: string, parameters: JsonObject = {}) => protocol.send(method, parameters, sessionId)
@@ -98,7 +103,9 @@ async function openPage(protocol: Protocol, url: string, { width, height, script
       for (const each of registrations) if (isJsonObject(each)) registrationId = textOf(each['registrationId'])
   })
   for (const domain of ['Page', 'Runtime', 'Log', 'Network', 'ServiceWorker']) await send(`${domain}.enable`)
-  await send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 2, mobile: true })
+  await send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: scale, mobile: true })
+  const scheme = { name: 'prefers-color-scheme', value: isDark ? 'dark' : 'light' }
+  await send('Emulation.setEmulatedMedia', { features: [scheme] })
   if (script !== undefined) await send('Page.addScriptToEvaluateOnNewDocument', { source: script })
   const { errorText } = await send('Page.navigate', { url })
   if (errorText !== undefined) throw new Error(`Chromium cannot open ${url}: ${textOf(errorText)}`)

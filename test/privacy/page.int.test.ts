@@ -1,38 +1,27 @@
-/** The page for people in a real browser, as wide as a small phone. */
+/** The page for people in a real browser: on a small phone and on a desk, light and dark. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { StatedRoute, StatementInput } from '../../src/privacy/statement.ts'
-import { startChromium, type Chromium } from '../helpers/chromium.ts'
+import type { StatementInput } from '../../src/privacy/statement.ts'
+import { AXE, barriers } from '../helpers/axe.ts'
+import { startChromium, type Chromium, type Page, type PageOptions } from '../helpers/chromium.ts'
 import { createTestNotifyServer } from '../helpers/notify-server.ts'
-import { disclosuresOf, KINDS, type Service } from '../ledger/services.ts'
+import { statedRoute, THREE_APPS } from './stated.ts'
 
-const POLICY = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' } as const
-const STATED: StatementInput = {
+const PHONE = { width: 360, height: 740 }
+const DESK = { width: 1280, height: 800 }
+/** What makes the page long: the longest names, each mode, each setting, and no operator. */
+const UNLIKE: StatementInput = {
+  ...THREE_APPS,
+  operator: undefined,
   routes: [
-    {
-      app: 'com.example.ios',
-      provider: 'apns',
-      policy: POLICY,
-      timing: { coalesceMs: 5000, releaseEveryMs: 60_000 },
-      ...by('apns'),
-    },
-    {
-      app: `com.example.${'long'.repeat(25)}.*`,
-      provider: 'fcm',
-      policy: { ...POLICY, privacy: 'full' },
-      timing: {},
-      ...by('fcm'),
-    },
-    {
-      app: 'com.example.web',
-      provider: 'webpush',
-      policy: { ...POLICY, sealed: 'ignored' },
-      timing: {},
-      ...by('webpush'),
-    },
+    statedRoute('apns', { timing: { coalesceMs: 5000, releaseEveryMs: 60_000 } }),
+    ...(['event_id_only', 'full'] as const).map((privacy) =>
+      statedRoute('fcm', {
+        app: `com.example.${'long'.repeat(25)}.${privacy}`,
+        policy: { ...statedRoute('fcm').policy, privacy },
+      }),
+    ),
+    statedRoute('webpush', { app: 'com.example.web' }, true),
   ],
-  maxAgeMs: 24 * 3600_000,
-  callMaxAgeMs: 90_000,
-  areReceiptsKept: true,
 }
 
 let chromium: Chromium
@@ -41,22 +30,72 @@ beforeAll(async () => {
 })
 afterAll(() => chromium[Symbol.asyncDispose]())
 
-describe('the privacy page in Chromium', () => {
-  it('fits a screen of 360 pixels, asks for nothing else, and has nothing to complain about', async () => {
-    const server = createTestNotifyServer({ stated: () => STATED })
-    const url = await server.listen({ host: '127.0.0.1', port: 0 })
-    try {
-      const page = await chromium.open(`${url}/`, { width: 360, height: 800 })
-      expect(await page.evaluate('document.title')).toBe('What this push gateway learns about you')
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360)
-      expect(page.requests).toEqual([`${url}/`])
-      expect(page.problems).toEqual([])
-    } finally {
-      await server.close()
-    }
+async function withPage(input: StatementInput, options: PageOptions, look: (page: Page, url: string) => Promise<void>) {
+  const server = createTestNotifyServer({ stated: () => input })
+  const url = await server.listen({ host: '127.0.0.1', port: 0 })
+  try {
+    await look(await chromium.open(`${url}/`, options), url)
+  } finally {
+    await server.close()
+  }
+}
+
+/** What is seen before anything is unfolded. */
+async function visibleText(page: Page): Promise<string> {
+  return String(await page.evaluate('document.body.innerText'))
+}
+
+describe('the page for people', () => {
+  it('answers five questions before anything is unfolded', () =>
+    withPage(THREE_APPS, PHONE, async (page) => {
+      const seen = (await visibleText(page)).replaceAll(/\s+/g, ' ')
+      expect(seen).toContain('Who runs this? Example Chat e.V.')
+      expect(seen).toContain('Whom do I ask? privacy@example.org')
+      expect(seen).toMatch(
+        /What do Apple, .* learn\?.*Example for iPhone.*Apple learns that something came, not what\./,
+      )
+      expect(seen).toMatch(/Does not learn who wrote what was written which room/)
+      expect(seen).toContain('What does the operator keep, and how long?')
+      expect(seen).toMatch(/What waits to be sent, encrypted at most 24 hours \(calls: 1 minute\)/)
+      expect(seen).toMatch(/What could not be delivered, encrypted 7 days/)
+      expect(seen).not.toContain('See you at eight')
+    }))
+
+  it('of three apps is at most two screens of a small phone', () =>
+    withPage(THREE_APPS, PHONE, async (page) => {
+      const height = Number(await page.evaluate('document.documentElement.scrollHeight'))
+      expect(height).toBeGreaterThan(PHONE.height)
+      expect(height).toBeLessThanOrEqual(2 * PHONE.height)
+    }))
+
+  it('shows beside each other, once unfolded, the bytes that come and the bytes that go', () =>
+    withPage(THREE_APPS, PHONE, async (page) => {
+      await page.evaluate('document.querySelectorAll("details").forEach((each) => { each.open = true })')
+      const seen = await visibleText(page)
+      expect(seen).toContain('"body":"See you at eight"')
+      expect(seen).toContain(
+        '{"aps":{"alert":{"loc-key":"Notification"},"mutable-content":1,"sound":"default","badge":2}}',
+      )
+    }))
+
+  const apps = { 'three apps': THREE_APPS, 'unlike apps and no operator': UNLIKE }
+  describe.each(Object.entries(apps))('with %s', (_what, input) => {
+    it.each([
+      ['on a phone, light', { ...PHONE, isDark: false }],
+      ['on a phone, dark', { ...PHONE, isDark: true }],
+      ['on a desk, light', { ...DESK, isDark: false }],
+      ['on a desk, dark', { ...DESK, isDark: true }],
+    ] as const)('%s, fits, asks for nothing else, and has no barrier', async (_where, options) =>
+      withPage(input, { ...options, script: AXE }, async (page, url) => {
+        await page.evaluate('document.querySelectorAll("details").forEach((each) => { each.open = true })')
+        expect(await page.evaluate('document.title')).toBe('Who learns what of your notifications')
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(options.width)
+        const isDark = 'getComputedStyle(document.body).backgroundColor !== "rgb(255, 255, 255)"'
+        expect(await page.evaluate(isDark)).toBe(options.isDark)
+        expect(await barriers(page)).toEqual([])
+        expect(page.requests).toEqual([`${url}/`])
+        expect(page.problems).toEqual([])
+      }),
+    )
   })
 })
-
-function by(service: Service): Pick<StatedRoute, 'names' | 'disclosures'> {
-  return { names: KINDS[service].names, disclosures: disclosuresOf(service) }
-}

@@ -3,22 +3,17 @@ import { readFile } from 'node:fs/promises'
 import { Compile } from 'typebox/schema'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fieldNames } from '../../src/core/disclosure.ts'
-import {
-  privacyStatement,
-  privacyStatementSchema,
-  type StatedRoute,
-  type StatementInput,
-} from '../../src/privacy/statement.ts'
+import { privacyStatement, privacyStatementSchema, type StatementInput } from '../../src/privacy/statement.ts'
 import { privacyPage } from '../../src/privacy/page.ts'
 import { createTestNotifyServer } from '../helpers/notify-server.ts'
-import { disclosuresOf, KINDS, type Service } from '../ledger/services.ts'
+import { statedRoute } from './stated.ts'
 
 const POLICY = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: ['<script>'], sealed: 'ignored' } as const
 const STATED: StatementInput = {
   routes: [
-    routeBy('apns', { app: 'com.example.<b>&"ios' }),
-    routeBy('fcm', { app: 'com.example.android', policy: { ...POLICY, privacy: 'full' } }),
-    routeBy('webpush', {
+    statedRoute('apns', { app: 'com.example.<b>&"ios', policy: POLICY }),
+    statedRoute('fcm', { app: 'com.example.android', policy: { ...POLICY, privacy: 'full' } }),
+    statedRoute('webpush', {
       app: 'com.example.web',
       policy: { ...POLICY, privacy: 'event_id_only', counts: 'none' },
     }),
@@ -40,7 +35,7 @@ afterEach(() => server.close())
 
 describe('GET /_hushgate/privacy', () => {
   it("says that some of the pusher's settings are passed on where an app has Hedwig's shapes", () => {
-    const { apps } = privacyStatement({ ...STATED, routes: [routeBy('fcm'), routeBy('hedwig')] })
+    const { apps } = privacyStatement({ ...STATED, routes: [statedRoute('fcm'), statedRoute('hedwig')] })
     expect(apps.map(({ learns }) => learns.pusher_data.push_service)).toEqual([[], ['as_sent']])
   })
 
@@ -73,14 +68,15 @@ describe('the page at /', () => {
 
   it('names each app as text, and each field for each of them', async () => {
     const html = await page()
-    expect(html).toContain('<h3>com.example.&lt;b&gt;&amp;&quot;ios</h3>')
+    expect(html).toContain('<h3><span>com.example.&lt;b&gt;&amp;&quot;ios</span>')
+    const lists = [...html.matchAll(/<summary>Field by field[^]*?<\/details>/g)].join('')
     for (const field of fieldNames())
-      expect(html.split(`<li>${STATEMENT.fields[field].replaceAll('"', '&quot;')}`)).toHaveLength(4)
+      expect(lists.split(`<li>${STATEMENT.fields[field].replaceAll('"', '&quot;')}`)).toHaveLength(4)
   })
 
   it('says of a minimal app that who wrote, where and what stays here', async () => {
-    const [, ios = '', android = '', web = ''] = (await page()).split('<section>')
-    const parts = (section: string) => section.split('does not learn')
+    const [, ios = '', android = '', web = ''] = (await page()).split('<section ')
+    const parts = (section: string) => section.slice(section.indexOf('learns at most')).split('does not learn')
     for (const field of ['sender', 'room_id', 'content', 'room_name'] as const) {
       expect(parts(ios)[0]).not.toContain(STATEMENT.fields[field])
       expect(parts(ios)[1]).toContain(STATEMENT.fields[field])
@@ -89,8 +85,47 @@ describe('the page at /', () => {
     for (const field of ['sender', 'event_id', 'content', 'room_name'] as const)
       expect(parts(web)[0]).not.toContain(STATEMENT.fields[field])
     expect(parts(ios)[0]).toContain('only one number')
-    expect(parts(web)[0]).toContain('encrypted for your device; the push service cannot open it')
+    expect(web).toContain('encrypted for your device; the push service cannot open it')
   })
+
+  it('names the operator and the contact as text, and only a contact that is a mailto or https address', async () => {
+    const operator = { name: 'Chat & <Friends>', contact: 'https://example.org/?a=1&b="2"' }
+    const html = privacyPage({ ...STATED, operator })
+    expect(html).toContain('<dd>Chat &amp; &lt;Friends&gt;</dd>')
+    expect(html).toContain('<a href="https://example.org/?a=1&amp;b=&quot;2&quot;">https://example.org/</a>')
+    expect(privacyPage(STATED)).toContain('They have not said.')
+    expect(privacyStatement({ ...STATED, operator }).operator).toEqual(operator)
+  })
+
+  it('says once what is true of several apps', () => {
+    const names = ['com.example.ios', 'com.example.ios.dev', 'com.example.ios.beta']
+    const html = privacyPage({ ...STATED, routes: names.map((app) => statedRoute('apns', { app })) })
+    expect(html.split('<section ')).toHaveLength(2)
+    expect(html.split(`<li>${STATEMENT.fields.sender}`)).toHaveLength(2)
+    expect(html.split('Apple learns <em>that</em> something came')).toHaveLength(4)
+    for (const name of names) expect(html).toContain(name)
+  })
+
+  it('shows as an example what each app has its push service sent, by the renderer that sends', () => {
+    const of = (privacy: 'minimal' | 'full') => statedRoute('fcm', { policy: { ...POLICY, privacy } })
+    const sent = (html: string) => html.slice(html.indexOf('Google is sent'))
+    expect(sent(privacyPage({ ...STATED, routes: [of('minimal')] }))).not.toMatch(/alice|family|See you/i)
+    expect(sent(privacyPage({ ...STATED, routes: [of('full')] }))).toMatch(/@alice:example\.org.*!family/s)
+  })
+
+  it.each(['/', '/_hushgate/privacy', '/health'])(
+    'and what is beside it answers HEAD as GET, without a body: %s',
+    async (path) => {
+      const [head, get] = [await fetch(url + path, { method: 'HEAD' }), await fetch(url + path)]
+      const read = ({ status, headers }: Response) => [
+        status,
+        headers.get('content-type'),
+        headers.get('content-length'),
+      ]
+      expect(read(head)).toEqual(read(get))
+      expect(await head.text()).toBe('')
+    },
+  )
 
   it.each([
     [
@@ -108,24 +143,10 @@ describe('the page at /', () => {
     'says of release_every what it hides: %s by %s, sealed %s',
     (privacy, service, sealed, isEndToEnd, words) => {
       const policy = { ...POLICY, privacy, sealed }
-      const route = routeBy(service, { policy, timing: { releaseEveryMs: 60_000 } }, !isEndToEnd)
+      const route = statedRoute(service, { policy, timing: { releaseEveryMs: 60_000 } }, !isEndToEnd)
       const html = privacyPage({ ...STATED, routes: [route] })
       expect(html).toContain(words)
       expect(html).toContain('What your homeserver says is a call leaves at once.')
     },
   )
 })
-
-function routeBy(service: Service, more: Partial<StatedRoute> = {}, isPlain = false): StatedRoute {
-  const provider = service === 'hedwig' ? 'fcm' : service
-  const disclosures = disclosuresOf(service, isPlain)
-  return {
-    app: 'com.example.app',
-    provider,
-    policy: POLICY,
-    timing: {},
-    names: KINDS[service].names,
-    disclosures,
-    ...more,
-  }
-}

@@ -123,11 +123,11 @@ describe('a change of the configuration file', () => {
       return (await fetch(new URL('/', running.url))).text()
     }
     expect(await pushed(running.url)).not.toHaveProperty('room_id')
-    expect(await toldOf('minimal')).toContain('Apple is told that something happened, and not what')
+    expect(await toldOf('minimal')).toContain('Apple learns <em>that</em> something came, not <em>what</em>')
     await configure('privacy: event_id_only')
     await running.logged(RELOADED)
     expect(await pushed(running.url)).toHaveProperty('room_id', '!room:example.org')
-    expect(await toldOf('event_id_only')).toContain('Apple is told which message in which room it is about')
+    expect(await toldOf('event_id_only')).toContain('Apple learns <em>which</em> message in which room it is about')
   })
 
   it('with mistakes is refused with each of them in the log, the old one stays in use, and the mended one is taken', async () => {

@@ -144,7 +144,8 @@ describe('a push service that nobody knows', () => {
 
   it('is called by its name on the page for people', async () => {
     const page = await (await fetch(gateway.url)).text()
-    expect(page).toContain('Through the wire (Telegraph). The telegraph office is told that something happened')
+    expect(page).toContain('Through the wire (Telegraph).')
+    expect(page).toContain('The telegraph office learns <em>that</em> something came')
   })
 
   it('is shown by render with what it would be sent', async () => {

@@ -1,0 +1,87 @@
+/** What the page says in a few lines is never less than what the ledger says of each field. */
+import { describe, expect, it } from 'vitest'
+import type { Disclosure, Field } from '../../src/core/disclosure.ts'
+import { inShort, levelOf } from '../../src/privacy/in-short.ts'
+import { KEPT, KEPT_IN_SHORT } from '../../src/privacy/retention.ts'
+import { statedApp } from '../../src/privacy/statement.ts'
+import { POLICIES } from '../ledger/cases.ts'
+import type { Service } from '../ledger/services.ts'
+import { statedRoute } from './stated.ts'
+
+/** Which fields a line speaks of. */
+const FIELDS_OF: Readonly<Record<string, readonly Field[]>> = {
+  'that something came, and when': ['time'],
+  'for which device': ['pushkey'],
+  'whether to make a sound': ['prio'],
+  'how much is unread': ['unread', 'missed_calls'],
+  'who wrote': ['sender', 'sender_display_name'],
+  'what was written': ['content'],
+  'which room': ['room_id', 'room_name', 'room_alias'],
+  'which message': ['event_id'],
+  'of what kind it is': ['type', 'membership'],
+}
+const A_CODE = ' (only a code)'
+const TOLD_ONLY_BY_MODE: readonly Field[] = ['sender', 'sender_display_name', 'content', 'room_name', 'room_alias']
+
+const cases = (['apns', 'fcm', 'hedwig', 'webpush'] as const satisfies readonly Service[]).flatMap((service) =>
+  POLICIES.flatMap((policy) =>
+    ([false, true] as const).flatMap((isPlain) =>
+      [{}, { releaseEveryMs: 60_000 }].map((timing) => ({ service, ...policy, isPlain, timing })),
+    ),
+  ),
+)
+
+describe.each(cases)('of $service with $privacy, $counts, plain: $isPlain, timing: $timing', (each) => {
+  const { policy } = statedRoute(each.service)
+  const { privacy, counts, timing } = each
+  const app = statedApp(statedRoute(each.service, { policy: { ...policy, privacy, counts }, timing }, each.isPlain))
+  const learned = (field: Field): readonly Disclosure[] => app.learns[field].push_service
+
+  it('what is said to be hidden is learned of no field of it', () => {
+    const { hidden } = inShort(app)
+    for (const line of hidden) {
+      const fields = FIELDS_OF[line.replace(A_CODE, '')] ?? []
+      expect(fields).not.toEqual([])
+      const allowed = line.endsWith(A_CODE) ? ['keyed_hash'] : []
+      expect(fields.flatMap(learned).filter((how) => !allowed.includes(how))).toEqual([])
+    }
+  })
+
+  it('each line is said once, as learned or as hidden', () => {
+    const { learns, hidden } = inShort(app)
+    expect(learns.length + hidden.length).toBe(Object.keys(FIELDS_OF).length)
+    expect(new Set([...learns, ...hidden]).size).toBe(learns.length + hidden.length)
+  })
+
+  it('the verdict is the worst that is true', () => {
+    const isLearned = (field: Field) => learned(field).includes('as_sent')
+    const expected = TOLD_ONLY_BY_MODE.some(isLearned)
+      ? 'all'
+      : isLearned('event_id') || isLearned('room_id')
+        ? 'ids'
+        : 'least'
+    expect(levelOf(app)).toBe(expected)
+  })
+})
+
+describe('how long something is kept, in three lines', () => {
+  const HOURS = { minute: 1 / 60, hour: 1, day: 24 } as const
+  const hoursIn = (text: string) =>
+    [...text.matchAll(/(\d+) (minute|hour|day)s?/g)].map(([, count, unit]) =>
+      unit === 'minute' || unit === 'hour' || unit === 'day' ? Number(count) * HOURS[unit] : 0,
+    )
+  const lifetimeOf = (start: string) => KEPT.find(({ what }) => what.startsWith(start))?.lifetime
+
+  it('is as long as the list of what is kept says of pushes', () => {
+    const [waiting, undelivered] = KEPT_IN_SHORT
+    expect(lifetimeOf('a push that is on its way')).toContain(waiting?.lifetime)
+    expect(lifetimeOf('a push that could not be delivered')).toContain(undelivered?.lifetime)
+  })
+
+  it('is at least as long as any code is kept', () => {
+    const longest = Math.max(...hoursIn(KEPT_IN_SHORT.at(-1)?.lifetime ?? ''))
+    const ofCodes = KEPT.filter(({ readable }) => readable.includes('keyed hash'))
+    expect(ofCodes.length).toBeGreaterThan(4)
+    for (const { lifetime } of ofCodes) expect(Math.max(...hoursIn(lifetime))).toBeLessThanOrEqual(longest)
+  })
+})
