@@ -6,6 +6,7 @@ import { hashOfSettings } from './config/hash.ts'
 import { restartOnly, routesChanged } from './config/reload.ts'
 import { openRoutes, type Routes } from './config/routes.ts'
 import { Identities } from './core/identities.ts'
+import { oncePer } from './core/once-per.ts'
 import { DeadLetterShare } from './delivery/dead-letter-share.ts'
 import { DeliveringRoutes } from './delivery/delivering-routes.ts'
 import type { GatewayParts } from './gateway-parts.ts'
@@ -24,6 +25,7 @@ import { areSuspected, RejectionGuard } from './memory/rejection-guard.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { Scrape } from './metrics/scrape.ts'
 import { GatewayOperator } from './operator/gateway-operator.ts'
+import type { StatementInput } from './privacy/statement.ts'
 import { StoreOperator } from './operator/store-operator.ts'
 import { listen } from './listen.ts'
 import { MovableSenders } from './sending/movable-senders.ts'
@@ -63,6 +65,11 @@ export class Gateway implements AsyncDisposable {
   readonly #notifyServer: Server | undefined
   readonly #adminServer: Server
   readonly #configInUse: ConfigInUse
+  /** The same object until a reload, so that what is made of it is made once. */
+  readonly #stated = oncePer(({ all }: Routes): StatementInput => {
+    const { operator, receipts, queue } = this.#config
+    return { routes: all, operator, areReceiptsKept: receipts, ...queue }
+  })
   #config: Config
   #entrance: Entrance
   #routes: Routes
@@ -193,10 +200,7 @@ export class Gateway implements AsyncDisposable {
       entrance: () => this.#entrance,
       intake: this.#intake,
       publicKeyFor: (appId) => this.#routes.routeFor(appId)?.publicKey,
-      stated: () => {
-        const { operator, receipts, queue } = this.#config
-        return { routes: this.#routes.all, operator, areReceiptsKept: receipts, ...queue }
-      },
+      stated: () => this.#stated(this.#routes),
       metrics: this.#metrics.intake,
       log: this.#parts.log,
       nowMs: this.#nowMs,

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { StoreUnavailableError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { parseNotification } from '../core/notification.ts'
+import { oncePer } from '../core/once-per.ts'
 import { Throttle } from '../core/throttle.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { IntakeMetrics } from '../metrics/intake-metrics.ts'
@@ -22,7 +23,7 @@ export interface NotifyServerParts {
   readonly intake: Pick<Intake, 'accept'>
   /** The key that a web app subscribes with; undefined for an app that is unknown or needs none. */
   readonly publicKeyFor: (appId: string) => string | undefined
-  /** What is to be told about privacy, as the gateway is configured now. */
+  /** What is to be told about privacy, as the gateway is configured now: the same object as long as that is the same. */
   readonly stated: () => StatementInput
   readonly metrics: Pick<IntakeMetrics, 'requestAnswered' | 'stoppedAtDoor'>
   readonly log: Log
@@ -50,6 +51,8 @@ const VAPID_CACHED_SECONDS = 300
 const PRIVACY_PATH = '/_hushgate/privacy'
 /** Whether a policy changed is worth knowing soon. */
 const PRIVACY_CACHED_SECONDS = 60
+/** A page of many apps takes long to make. */
+const pageOf = oncePer(privacyPage)
 /** Watchers of uptime and previews of links ask for the head alone. */
 const WITH_HEAD = { exposeHeadRoute: true } as const
 
@@ -216,7 +219,7 @@ function addPublicRoutes(server: FastifyInstance, { publicKeyFor, stated }: Noti
       .headers(PAGE_HEADERS)
       .header('cache-control', `public, max-age=${PRIVACY_CACHED_SECONDS}`)
       .type('text/html; charset=utf-8')
-      .send(privacyPage(stated())),
+      .send(pageOf(stated())),
   )
   // Sygnal's probe.
   server.get('/health', WITH_HEAD, (_request, reply) => reply.type('text/plain').send(''))

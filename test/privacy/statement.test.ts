@@ -113,6 +113,22 @@ describe('the page at /', () => {
     expect(sent(privacyPage({ ...STATED, routes: [of('full')] }))).toMatch(/@alice:example\.org.*!family/s)
   })
 
+  it('is made once for a configuration, however often it is asked for', async () => {
+    let timesMade = 0
+    const route = statedRoute('apns')
+    const render: typeof route.render = (push, identity) => {
+      timesMade += 1
+      return route.render(push, identity)
+    }
+    const stated = [1, 2].map(() => ({ ...STATED, routes: [{ ...route, render }] }))
+    const other = createTestNotifyServer({ stated: () => stated[timesMade < 1 ? 0 : 1] ?? STATED })
+    const address = await other.listen({ host: '127.0.0.1', port: 0 })
+    for (let asked = 0; asked < 5; asked += 1) expect((await fetch(address)).status).toBe(200)
+    await other.close()
+    // The first one, and the one after it that took its place.
+    expect(timesMade).toBe(2)
+  })
+
   it.each(['/', '/_hushgate/privacy', '/health'])(
     'and what is beside it answers HEAD as GET, without a body: %s',
     async (path) => {
