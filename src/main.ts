@@ -5,6 +5,7 @@ import { Command, Option } from 'commander'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { loadConfig } from './config/load.ts'
+import { EXAMPLES, type Example } from './commands/example-notifications.ts'
 import { readAll, readGiven } from './commands/input.ts'
 import {
   CONFIG_HERE,
@@ -19,8 +20,14 @@ import { providers } from './providers/index.ts'
 import { addOperatorCommands, oneOf } from './operator-commands.ts'
 import { OperatorError } from './operator/operator.ts'
 import type { Role } from './gateway-parts.ts'
+import { codeOf } from './core/error-code.ts'
 
 const { stdin, stdout, stderr, env } = process
+
+/** These go on after whoever read their output is gone; the others end with it. */
+const RUNNING = ['serve', 'start', 'simulate']
+const RENDER_WAITS = `This waits for the body of a notify request; end it with Ctrl-D. Without one at hand: hushgate render --example message
+`
 
 const program = new Command('hushgate')
   .description("A Matrix push gateway that an app's own maker hosts.")
@@ -85,10 +92,12 @@ program
     'show what each party would see of one notification (the body of a notify request, on standard input or in a file)',
   )
   .argument('[file]', 'a file with the body', '-')
-  .action(async (file: string) => {
+  .addOption(new Option('--example <what>', 'instead of a file: an example, for each configured app').choices(EXAMPLES))
+  .option('--json', 'print it for programs')
+  .action(async (file: string, { example, json: isJson }: { example?: Example; json?: boolean }) => {
     const { render } = await import('./commands/render.ts')
-    const body = file === '-' ? await readAll(stdin) : readGiven(file)
-    process.exitCode = await render({ config: await load(), kinds: providers, body, stdout, nowMs: Date.now() })
+    const body = example ?? (file === '-' ? await readAll(stdin, () => stderr.write(RENDER_WAITS)) : readGiven(file))
+    process.exitCode = await render({ config: await load(), kinds: providers, body, isJson, stdout, nowMs: Date.now() })
   })
 
 program
@@ -149,6 +158,11 @@ program
   })
 
 describeUncaught(process)
+program.hook('preAction', (_program, action) => {
+  // `| head` has read what it wanted.
+  if (!RUNNING.includes(action.name()))
+    stdout.on('error', (error) => (codeOf(error) === 'EPIPE' ? process.exit() : undefined))
+})
 
 try {
   await program.parseAsync()

@@ -12,7 +12,12 @@ export function readGiven(file: string): Uint8Array {
   }
 }
 
-export async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+/** `onWaiting` is called where somebody at a terminal has to type it. */
+export async function readAll(
+  stream: AsyncIterable<Uint8Array> & { readonly isTTY?: boolean },
+  onWaiting: () => void = () => {},
+): Promise<Uint8Array> {
+  if (stream.isTTY === true) onWaiting()
   const chunks: Uint8Array[] = []
   for await (const chunk of stream) chunks.push(chunk)
   return Buffer.concat(chunks)

@@ -7,7 +7,8 @@ import { listed, lower, text } from './html.ts'
 import { nameOf } from './apps.ts'
 import type { StatedRoute, StatementInput } from './statement.ts'
 
-const NOTIFICATION = {
+/** A message as a homeserver tells it, without its devices. */
+export const MESSAGE = {
   event_id: '$3957tyerfgewrf384:example.org',
   room_id: '!family:example.org',
   type: 'm.room.message',
@@ -34,7 +35,7 @@ export function example({ routes, maxAgeMs }: Pick<StatementInput, 'routes' | 'm
   const sent = routes.map((route) => ({ name: nameOf(route), route, message: messageFor(route, maxAgeMs) }))
   const alike = Map.groupBy(sent, ({ route, message }) => JSON.stringify([route.names.who, message]))
   return `<p>As if Alice wrote “See you at eight” in an unencrypted room. IDs and codes are made up.</p>
-<h3>Your homeserver sends this gateway</h3><pre tabindex="0">${text(JSON.stringify(NOTIFICATION))}</pre>
+<h3>Your homeserver sends this gateway</h3><pre tabindex="0">${text(JSON.stringify(MESSAGE))}</pre>
 ${[...alike.values()].map(sentPart).join('\n')}`
 }
 
@@ -59,7 +60,7 @@ function pre(lines: readonly string[]): string {
 
 function messageFor({ app, policy, render }: StatedRoute, maxAgeMs: number): Message | undefined {
   const devices = [{ app_id: app, pushkey: 'device' }]
-  const notification = parseNotification(Buffer.from(JSON.stringify({ notification: { ...NOTIFICATION, devices } })))
+  const notification = parseNotification(Buffer.from(JSON.stringify({ notification: { ...MESSAGE, devices } })))
   const [device] = 'errcode' in notification ? [] : notification.devices
   if ('errcode' in notification || device === undefined) return undefined
   const made = new PlaceholderIds((count) => Uint8Array.from({ length: count }, (_, index) => index * 37))

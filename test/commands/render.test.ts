@@ -124,6 +124,60 @@ it.each(['voip.event_id_only', 'voip.full'])(
   },
 )
 
+describe('hushgate render --example', () => {
+  const rendered = async (body: 'message' | 'call' | 'invite' | 'badge', isJson = false) => {
+    const stdout = textSink()
+    expect(await render({ config, kinds: providers, body, isJson, stdout, nowMs: clock.ms })).toBe(0)
+    return stdout.text()
+  }
+  const deviceOfApp = (text: string, app: string) =>
+    text.split(/^Device \d+$/m).find((each) => each.includes(`app           ${app} `)) ?? ''
+
+  it.each(['message', 'call', 'invite', 'badge'] as const)('%s needs no file, and is for each app', async (example) => {
+    const text = await rendered(example)
+    for (const app of Object.keys(APPS))
+      expect(deviceOfApp(text, app)).toMatch(/^ {2}(compared|sent {10}nothing: badge)/m)
+    expect(text).toContain(example === 'message' ? 'See you at eight' : '"devices"')
+  })
+
+  it('compares what was sent with what is passed on, and repeats no value that stays', async () => {
+    const text = await rendered('message')
+    const minimal = deviceOfApp(text, 'android.minimal')
+    for (const field of ['event_id', 'room_id', 'sender', 'room_name', 'content', 'unread'])
+      expect(minimal).toMatch(new RegExp(`^ {16}- ${field}$`, 'm'))
+    expect(minimal).not.toMatch(/alice|family|See you/i)
+    const full = deviceOfApp(text, 'android.full')
+    expect(full).toMatch(/^ {16}\+ sender "@alice:example\.org"$/m)
+    expect(full).toMatch(/^ {16}\+ content \{.*See you at eight/m)
+    expect(deviceOfApp(text, 'ios.minimal')).toMatch(/^ {16}~ unread – unread and missed calls added up/m)
+  })
+
+  it('is plain where the output is no terminal', async () => {
+    expect(await rendered('message')).not.toContain('\u001b')
+  })
+
+  it('with --json says the same to programs', async () => {
+    const [text, json] = [await rendered('message'), JSON.parse(await rendered('message', true))]
+    expect(json.devices.map(({ app }: { app: string }) => app)).toEqual(Object.keys(APPS))
+    for (const { app, sent, learns } of json.devices) {
+      const ofApp = deviceOfApp(text, app)
+      expect(ofApp).toContain(sent.body)
+      expect(ofApp.includes('- sender\n')).toBe(learns.sender.push_service.length === 0)
+    }
+    const android = JSON.parse(await rendered('badge', true)).devices.find(
+      ({ app }: { app: string }) => app === 'android.minimal',
+    )
+    expect(android).toMatchObject({ sent: null, reason: expect.any(String) })
+  })
+
+  it('with --json also says what is wrong', async () => {
+    const stdout = textSink()
+    const options = { config, kinds: providers, isJson: true, stdout, nowMs: clock.ms }
+    expect(await render({ ...options, body: Buffer.from('{') })).toBe(1)
+    expect(JSON.parse(stdout.text())).toMatchObject({ status: 400, errcode: 'M_NOT_JSON' })
+  })
+})
+
 function ecKey(): string {
   return String(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }))
 }

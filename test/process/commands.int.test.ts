@@ -1,10 +1,18 @@
 /** The commands, each as the process that an operator starts. */
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { generateKeyPairSync } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { freePort } from '../helpers/free-port.ts'
-import { createHushgateFolder, runHushgate, startHushgate, type HushgateFolder } from '../helpers/hushgate-process.ts'
+import {
+  createHushgateFolder,
+  follow,
+  runHushgate,
+  startHushgate,
+  type HushgateFolder,
+} from '../helpers/hushgate-process.ts'
 import type { Ended } from '../helpers/logged-process.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { pushTo } from '../helpers/homeserver.ts'
@@ -144,6 +152,15 @@ describe('hushgate render', () => {
 
     const fromStandardInput = await runHushgate(['render'], { folder: folder.path, stdin: body })
     expect(withoutTimes(fromStandardInput.stdout)).toBe(withoutTimes(stdout))
+  })
+
+  it('ends without a word when nobody reads on, as with | head', async () => {
+    const main = join(import.meta.dirname, '../../src/main.ts')
+    const args = [main, 'render', '--example', 'message']
+    const child = spawn(process.execPath, args, { cwd: folder.path, env: {} })
+    const rendering = follow(child)
+    child.stdout.destroy()
+    expect(await rendering.ended).toMatchObject({ code: 0, stderr: '' })
   })
 
   it('shows what an app with another policy passes on', async () => {
