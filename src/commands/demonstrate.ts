@@ -1,13 +1,17 @@
-/** `npm start` where nothing is configured: the gateway on SQLite, simulated Apple, Google and a browser, and a notification to paste. */
+/** `npm start` where nothing is configured: the gateway on SQLite, simulated Apple, Google and a browser, a notification to paste, and a page to click. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { once } from 'node:events'
+import type { PrivacyMode } from '../core/privacy-policy.ts'
+import type { Gateway } from '../gateway.ts'
 import { NOTIFY_PATH } from '../http/notify-server.ts'
+import { startDemonstrationServer } from './demonstration/server.ts'
+import { Stage } from './demonstration/stage.ts'
 import { serve } from './serve.ts'
 import type { JsonObject } from '../core/json.ts'
-import { describeBrowserPush, startSimulatedBrowser } from './simulated-browser.ts'
-import { describePush, startSimulators } from './simulators.ts'
+import { seenByBrowser, startSimulatedBrowser } from './simulated-browser.ts'
+import { startSimulators } from './simulators.ts'
 
 export interface DemonstrateOptions {
   readonly folder: string
@@ -17,55 +21,85 @@ export interface DemonstrateOptions {
   readonly stopRequested: Promise<string>
 }
 
-const PORTS = { notify: 5000, admin: 5001 } as const
+const PORTS = { notify: 5000, admin: 5001, page: 5002 } as const
+const IPHONE = { app_id: 'com.example.ios', pushkey: '5e'.repeat(32) }
+const ANDROID = { app_id: 'com.example.android', pushkey: 'demonstration-token' }
 
 export async function demonstrate({ folder, env, version, stdout, stopRequested }: DemonstrateOptions): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
+  let stage: Stage | undefined
   await using simulators = await startSimulators({
     folder,
-    onApplePush: ({ headers, payload }) => stdout.write(describePush('Apple', apnsHeaders(headers), payload)),
-    onGooglePush: ({ message }) => stdout.write(describePush('Google', {}, message)),
+    onApplePush: ({ headers, payload = {}, status }) =>
+      stage?.seen({ who: 'Apple', status, headers: apnsHeaders(headers), body: payload }),
+    onGooglePush: ({ message = {}, status }) => stage?.seen({ who: 'Google', status, headers: {}, body: message }),
   })
   await using browser = await startSimulatedBrowser({
     folder,
-    onPush: (push) => stdout.write(describeBrowserPush('Browser', push)),
+    onPush: (push) => stage?.seen(seenByBrowser('Browser', push)),
   })
-  const [notifyPort, adminPort] = [await freePort(PORTS.notify), await freePort(PORTS.admin)]
+  const ports = [await freePort(PORTS.notify), await freePort(PORTS.admin), await freePort(PORTS.page)] as const
+  const [, , pagePort] = ports
   const configPath = join(folder, 'hushgate.yaml')
-  writeFileSync(
-    configPath,
-    `# Made by the demonstration. The push services are simulated; a real configuration is in the README.
-http: { host: 127.0.0.1, port: ${notifyPort} }
-admin: { host: 127.0.0.1, port: ${adminPort} }
-store: { url: "sqlite:./hushgate.db" }
-log: { format: text }
-${simulators.appsYaml}${browser.appYaml}`,
-  )
+  const configure = (mode: PrivacyMode): void =>
+    writeFileSync(configPath, configuration(mode, ports, simulators.appsYaml + browser.appYaml))
+  configure('minimal')
   stdout.write(
     `There is no hushgate.yaml here, so this is a demonstration with simulated push services (${configPath}).\n`,
   )
-  await serve({
-    configPath,
-    role: 'all',
-    env,
-    version,
+  let reload: (() => void) | undefined
+  stage = new Stage({
     stdout,
-    stopRequested,
-    onReloadRequested: () => {},
-    onStarted: ({ notifyUrl, adminUrl }) => stdout.write(invitation(notifyUrl ?? '', adminUrl, browser.device)),
+    devices: { Apple: IPHONE, Google: ANDROID, Browser: browser.device },
+    mortalApp: IPHONE.app_id,
+    setAppleAway: simulators.setAppleAway,
+    setMode(mode) {
+      configure(mode)
+      reload?.()
+    },
   })
+  const started = Promise.withResolvers<Gateway | undefined>()
+  const onReloadRequested = (request: () => void): void => void (reload = request)
+  const options = { configPath, role: 'all', env, version, stdout, stopRequested, onReloadRequested } as const
+  const serving = serve({ ...options, onStarted: started.resolve })
+  serving.then(() => started.resolve(undefined), started.reject)
+  const gateway = await started.promise
+  if (gateway === undefined) return
+  await using page = await openPage(stage, pagePort, gateway)
+  stdout.write(invitation(page.url, gateway, browser.device))
+  await serving
 }
 
-/** Two lines for a shell: one for curl, and one for the Node that runs this, as not every machine has curl. */
-function invitation(notifyUrl: string, adminUrl: string, browser: JsonObject): string {
-  const devices = [
-    { app_id: 'com.example.ios', pushkey: '5e'.repeat(32) },
-    { app_id: 'com.example.android', pushkey: 'demonstration-token' },
-    browser,
-  ]
+async function openPage(stage: Stage, port: number, { notifyUrl = '' }: Gateway) {
+  const page = await startDemonstrationServer({
+    port,
+    gatewayUrl: notifyUrl,
+    forward: (body) => stage.forward(body),
+    act: (action) => stage.act(action),
+    state: () => stage.state(),
+  })
+  stage.begin(notifyUrl, (event) => page.tell(event))
+  return page
+}
+
+function configuration(mode: PrivacyMode, [notify, admin]: readonly number[], appsYaml: string): string {
+  return `# Made by the demonstration. The push services are simulated; a real configuration is in the README.
+http: { host: 127.0.0.1, port: ${notify} }
+admin: { host: 127.0.0.1, port: ${admin} }
+store: { url: "sqlite:./hushgate.db" }
+log: { format: text }
+operator: { name: You, contact: "mailto:you@example.org" }
+privacy: ${mode}
+${appsYaml}`
+}
+
+/** A page to click, and two lines for a shell: one for curl, and one for the Node that runs this, as not every machine has curl. */
+function invitation(pageUrl: string, { notifyUrl = '', adminUrl }: Gateway, browser: JsonObject): string {
+  const devices = [IPHONE, ANDROID, browser]
   const event = { room_id: '!family:example.org', type: 'm.room.message', sender: '@alice:example.org' }
   const content = { msgtype: 'm.text', body: 'See you at eight' }
-  const url = `${notifyUrl}${NOTIFY_PATH}`
+  // Past the demonstration, so that it can show what was sent.
+  const url = `${pageUrl}${NOTIFY_PATH}`
   // The event ID differs each time, or the second paste would be recognised as the same event and sent once.
   const notificationOf = (eventId: string): string =>
     JSON.stringify({ notification: { event_id: eventId, ...event, content, counts: { unread: 2 }, devices } })
@@ -73,7 +107,11 @@ function invitation(notifyUrl: string, adminUrl: string, browser: JsonObject): s
   const body = notificationOf('EVENT_ID').replace('"EVENT_ID"', '"$event-"+Date.now()')
   const node = `'${process.execPath}' -e 'fetch("${url}",{method:"POST",body:JSON.stringify(${body})}).then(r=>r.text()).then(console.log)'`
   return `
-Paste this into another terminal, as a homeserver would send it, and see here what Apple, Google and a browser are told:
+Open this in a browser, and click what shall happen:
+
+${pageUrl}/
+
+Or paste this into another terminal, as a homeserver would send it, and see here what Apple, Google and a browser are told:
 
 ${curl}
 

@@ -1,9 +1,10 @@
 /** A simulated browser behind a push service of its own, subscribed to a sample web app: for `simulate` and the demonstration. */
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { JsonObject } from '../core/json.ts'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 import { createAuthority } from '../simulators/certificate.ts'
 import { startWebPushSimulator, type ReceivedWebPush } from '../simulators/webpush.ts'
+import type { Seen } from './demonstration/comparison.ts'
 import { createVapidKey } from './keygen.ts'
 import { describePush } from './simulators.ts'
 
@@ -46,8 +47,15 @@ export async function startSimulatedBrowser({ folder, onPush }: SimulatedBrowser
 }
 
 /** What the browser read, below what its push service could see. */
-export function describeBrowserPush(who: string, { headers, body, payload = 'null' }: ReceivedWebPush): string {
+export function describeBrowserPush(who: string, push: ReceivedWebPush): string {
+  const { headers, opened } = seenByBrowser(who, push)
+  return describePush(who, headers, opened)
+}
+
+/** What its push service could see, and what the browser read. */
+export function seenByBrowser(who: string, { headers, body, payload = 'null', status }: ReceivedWebPush): Seen {
   const { ttl = '', urgency = '', topic } = headers
   const seen = { ttl, urgency, ...(topic === undefined ? {} : { topic }), encrypted: `${body.length} bytes` }
-  return describePush(who, seen, JSON.parse(payload))
+  const opened: unknown = JSON.parse(payload)
+  return { who, status, headers: seen, body: {}, opened: isJsonObject(opened) ? opened : {} }
 }

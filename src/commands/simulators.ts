@@ -11,6 +11,8 @@ export interface Simulators extends AsyncDisposable {
   readonly appsYaml: string
   readonly apnsUrl: string
   readonly fcmUrl: string
+  /** Until it is called again Apple answers every push with 503, or as ever. */
+  readonly setAppleAway: (isAway: boolean) => void
 }
 
 export interface SimulatorsOptions {
@@ -61,6 +63,7 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     appsYaml,
     apnsUrl: apns.url,
     fcmUrl: fcm.url,
+    setAppleAway: (isAway) => apns.answerAll(isAway ? 's503' : undefined),
     async [Symbol.asyncDispose]() {
       await Promise.all([apns.close(), fcm.close()])
     },

@@ -42,7 +42,11 @@ describe('the demonstration', () => {
         /Browser received\n {4}ttl: 86400\n {4}urgency: normal\n {4}encrypted: 1127 bytes\n {4}\{"sync":"1"\}\n/,
       )
       expect(shown).toContain('apns-topic: com.example.app')
-      expect(shown).not.toMatch(/!family|\$event|@alice|See you at eight/)
+      // Each block up to what is compared with what was sent.
+      const received = [...shown.matchAll(/received\n(.*?)\n\n {4}The homeserver sent/gs)].map(([, block]) => block)
+      expect(received).toHaveLength(12)
+      expect(received.join('')).not.toMatch(/!family|\$event|@alice|See you at eight/)
+      expect(shown.match(/^ {4}sender +@alice:example\.org +–$/gm)).toHaveLength(12)
     },
   )
 
