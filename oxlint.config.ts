@@ -61,7 +61,6 @@ const layers = [
     ours: ['../../core/*', '../shared/*'],
     packages: [library, 'typebox', 'node:*'],
   })),
-  { folder: 'src/commands/demonstration', ours: ['../../core/*', '../../http/*', '../*.ts'], packages: ['node:*'] },
   { folder: 'src/simulators', ours: ['../core/*'], packages: ['node-forge', 'node:*'] },
 ]
 

@@ -53,7 +53,7 @@ const ALLOWED = [
 ] as const
 
 /** Where the parts meet: no row of the table, so anything of ours may be imported. */
-const COMPOSED = ['src', 'src/commands']
+const COMPOSED = ['src', 'src/commands', 'src/commands/demonstration']
 /** Outside packages for which such a place is the home. TypeBox says what things look like, and may do so anywhere. */
 const HOMES_THERE = ['src/log.ts pino', 'src/main.ts commander', 'src/operator-commands.ts commander']
 

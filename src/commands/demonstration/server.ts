@@ -1,6 +1,7 @@
 /** The demonstration's own port on loopback: its page, and the way of a notification past it to the gateway, so that what was sent is known. */
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { codeOf } from '../../core/error-code.ts'
 import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import { createHostCheck } from '../../http/browser-checks.ts'
 import { NOTIFY_PATH } from '../../http/notify-server.ts'
@@ -35,8 +36,7 @@ export async function startDemonstrationServer(parts: ServerParts): Promise<Demo
       response.end()
     })
   })
-  server.listen(parts.port, '127.0.0.1')
-  await once(server, 'listening')
+  await listenOn(server, parts.port)
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : parts.port
   return {
@@ -50,6 +50,18 @@ export async function startDemonstrationServer(parts: ServerParts): Promise<Demo
       server.closeAllConnections()
       await closed
     },
+  }
+}
+
+/** Another port where somebody was faster. */
+async function listenOn(server: Server, port: number): Promise<void> {
+  const listening = once(server, 'listening')
+  server.listen(port, '127.0.0.1')
+  try {
+    await listening
+  } catch (error) {
+    if (port === 0 || codeOf(error) !== 'EADDRINUSE') throw error
+    await listenOn(server, 0)
   }
 }
 
