@@ -1,8 +1,9 @@
-/** What a gateway is put together of, beside its configuration. */
+/** What a gateway is put together of, beside its configuration, and what it says of itself. */
 import type { Keys } from './config/keys.ts'
 import type { ProviderKinds } from './config/schema.ts'
 import type { Log } from './core/log.ts'
-import type { Store } from './store/contract.ts'
+import type { Readiness } from './http/admin-server.ts'
+import type { Store, StoreHealth } from './store/contract.ts'
 
 export type Role = 'all' | 'http' | 'worker'
 
@@ -19,4 +20,18 @@ export interface GatewayParts extends Pick<Keys, 'keyring' | 'adminToken'> {
   /** What credentials are signed by and push services go by; default: `nowMs`. */
   readonly systemMs?: () => number
   readonly random?: () => number
+}
+
+export function readinessOf({ writable, fit, dangers }: StoreHealth, isClosing: boolean): Readiness {
+  const stopping = isClosing ? ['the gateway is stopping'] : []
+  const reasons = [...stopping, ...(writable ? [] : ['the store cannot be written to']), ...dangers]
+  return { isReady: !isClosing && writable && fit, reasons }
+}
+
+export function logSuspected(log: Log, app: string): void {
+  log.error(
+    'Most pushkeys of this app were called dead within five minutes: is its topic, project or environment wrong? They are not reported until "hushgate rejections" releases them',
+    undefined,
+    { app },
+  )
 }

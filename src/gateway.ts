@@ -9,7 +9,7 @@ import { Identities } from './core/identities.ts'
 import { oncePer } from './core/once-per.ts'
 import { DeadLetterShare } from './delivery/dead-letter-share.ts'
 import { DeliveringRoutes } from './delivery/delivering-routes.ts'
-import type { GatewayParts } from './gateway-parts.ts'
+import { logSuspected, readinessOf, type GatewayParts } from './gateway-parts.ts'
 import { createAdminServer, type Readiness } from './http/admin-server.ts'
 import type { Operators } from './http/api.ts'
 import { createEntrance, type Entrance } from './http/doors.ts'
@@ -70,6 +70,7 @@ export class Gateway implements AsyncDisposable {
     const { operator, receipts, queue } = this.#config
     return { routes: all, operator, areReceiptsKept: receipts, ...queue }
   })
+  readonly #readiness = (): Readiness => readinessOf(this.#store.health(), this.#isClosing)
   #config: Config
   #entrance: Entrance
   #routes: Routes
@@ -223,7 +224,7 @@ export class Gateway implements AsyncDisposable {
       token: adminToken,
       ownHost: this.#config.admin.host,
       allowedHosts: this.#config.admin.allowedHosts,
-      readiness: () => this.#readiness(),
+      readiness: this.#readiness,
       metrics: () => scrape.expose(),
       operators: this.#createOperators(),
       log,
@@ -242,7 +243,7 @@ export class Gateway implements AsyncDisposable {
         activity: this.#activity,
         pauses: this.#pauses,
         configuration: () => this.#configInUse.state,
-        readiness: () => this.#readiness(),
+        readiness: this.#readiness,
         gateStatus: (route) => this.#delivery?.gateStatus(route),
         credentialExpiresAtMs: (route) => this.#delivery?.credentialExpiresAtMs(route),
         testPush: createTestPush({ ...common, delivery: () => this.#delivery }),
@@ -250,22 +251,10 @@ export class Gateway implements AsyncDisposable {
     }
   }
 
-  #readiness(): Readiness {
-    const { writable, fit, dangers } = this.#store.health()
-    const stopping = this.#isClosing ? ['the gateway is stopping'] : []
-    const reasons = [...stopping, ...(writable ? [] : ['the store cannot be written to']), ...dangers]
-    return { isReady: !this.#isClosing && writable && fit, reasons }
-  }
-
   #onSuspected(name: string, isSuspected: boolean): void {
     const route = this.#routes.all.find((each) => each.name === name)
     if (route !== undefined) this.#metrics.delivery.suspected(route, isSuspected)
-    if (isSuspected)
-      this.#parts.log.error(
-        'Most pushkeys of this app were called dead within five minutes: is its topic, project or environment wrong? They are not reported until "hushgate rejections" releases them',
-        undefined,
-        { app: route?.app ?? name },
-      )
+    if (isSuspected) logSuspected(this.#parts.log, route?.app ?? name)
   }
 
   #announceRoutes(): void {

@@ -221,10 +221,7 @@ export class Intake {
     )
     // One who may still be refused takes no room from others meanwhile.
     for (const { delivery, requires } of news) if (requires === undefined) this.#highWaterMark.count(delivery.route, 1)
-    const startedMs = performance.now()
-    const accepted = await this.#parts.store.queue
-      .accept(news)
-      .finally(() => this.#parts.metrics.store.accepted((performance.now() - startedMs) / 1000))
+    const accepted = await this.#parts.metrics.store.timed(this.#parts.store.queue.accept(news))
     for (const [index, { delivery, requires }] of news.entries()) {
       const isStored = 'order' in (accepted[index] ?? {})
       const wasCounted = requires === undefined

@@ -82,8 +82,10 @@ export class StoreMetrics {
     this.#overdue.of(labels).now = depth.overdueMs / 1000
   }
 
-  accepted(seconds: number): void {
-    this.#accept.observe(seconds)
+  /** Of what was just begun: until it is durable, or refused. */
+  timed<T>(accepting: Promise<T>): Promise<T> {
+    const startedMs = performance.now()
+    return accepting.finally(() => this.#accept.observe((performance.now() - startedMs) / 1000))
   }
 
   #forget(route: Route): void {
