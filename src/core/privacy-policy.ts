@@ -2,7 +2,7 @@
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
 import type { Device, Notification } from './notification.ts'
 import type { PlaceholderIds } from './placeholder-ids.ts'
-import { TEST_PUSH, type Counts, type MinimalPush, type Push, type PusherOptions } from './push.ts'
+import { TEST_PUSH, type Counts, type DataMessage, type MinimalPush, type Push, type PusherOptions } from './push.ts'
 import { deviceKeyOf, hasDeviceKey, plaintextOf, type EncryptForDevice, type SealedBlock } from './device-key.ts'
 
 export const PRIVACY_MODES = ['minimal', 'event_id_only', 'full'] as const
@@ -131,15 +131,23 @@ function hidesBadge({ data }: Device): boolean {
   return data['disable_badge_count'] === true || data['org.matrix.msc4076.disable_badge_count'] === true
 }
 
-/** The options of Sygnal's and Hedwig's apps (docs/facts/peers.md#pusher-data). */
-function pusherOptionsOf({ data, appId }: Device): PusherOptions {
-  const shape = data['data_message']
-  const isShape = shape === 'android' || shape === 'ios'
+/** The options of Sygnal's, Hedwig's and FluffyGate's apps (docs/facts/peers.md#pusher-data). */
+function pusherOptionsOf(device: Device): PusherOptions {
+  const { data } = device
   return {
     eventsOnly: data['events_only'] === true,
     onlyLastPerRoom: data['only_last_per_room'] === true,
-    dataMessage: isShape ? shape : appId.endsWith('.data_message') ? 'android' : undefined,
+    dataMessage: dataMessageOf(device),
   }
+}
+
+/** The suffix of an app_id means Android in both conventions, whatever the boolean says. */
+function dataMessageOf({ data, appId }: Device): DataMessage | undefined {
+  const shape = data['data_message']
+  const isAndroidApp = appId.endsWith('.data_message')
+  if (typeof shape === 'boolean') return shape || isAndroidApp
+  if (shape === 'android' || shape === 'ios') return shape
+  return isAndroidApp ? 'android' : undefined
 }
 
 function clientNameOf({ data }: Device): string | undefined {

@@ -22,9 +22,11 @@ export interface PusherOptions {
   readonly eventsOnly: boolean
   /** Web Push: a newer push of a room takes the place of the older one. */
   readonly onlyLastPerRoom: boolean
-  /** Hedwig: the shape of FCM messages. */
-  readonly dataMessage?: 'android' | 'ios' | undefined
+  /** The shape of FCM messages for FluffyChat: a word is Hedwig's convention, a boolean FluffyGate's (docs/facts/peers.md#shapes-of-hedwig). */
+  readonly dataMessage?: DataMessage | undefined
 }
+
+export type DataMessage = 'android' | 'ios' | boolean
 
 interface PushBase {
   /** `event`: something happened. `counts`: only the badge changed, never an alert. */

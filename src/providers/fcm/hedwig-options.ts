@@ -46,7 +46,10 @@ const android = Type.Object(
       Type.Enum(['PRIVATE', 'PUBLIC', 'SECRET'], { description: 'What the lock screen shows of it.' }),
     ),
   },
-  { ...closed, description: 'How Android shows the notification of a pusher without data_message.' },
+  {
+    ...closed,
+    description: 'How Android shows the notification of a pusher whose data_message is neither for Android nor ios.',
+  },
 )
 
 /** developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns */
@@ -78,7 +81,10 @@ const apnsPayload = Type.Object(
 
 export const hedwigOptions = Type.Object(
   {
-    notification_title: text('Title of a visible notification. <count> becomes the number of unread messages.', TITLE),
+    notification_title: text(
+      'Title of a visible notification. <count> (or {count}) becomes the number of unread messages.',
+      TITLE,
+    ),
     notification_body: text('Its text, likewise.', BODY),
     notification_sound: text('Its sound.', SOUND),
     notification_click_action: text('What a tap does on Android.', CLICK_ACTION),

@@ -1,18 +1,22 @@
 /**
- * Push → an FCM message in one of Hedwig's three shapes (docs/facts/peers.md#shapes-of-hedwig), for apps made for it (FluffyChat). What stands in `data` is read by
- * the Matrix Dart SDK, which fails where `devices` or `counts` is not the JSON of a list and of an object.
+ * Push → an FCM message in one of the shapes of Hedwig and FluffyGate (docs/facts/peers.md#shapes-of-hedwig), for apps made for them (FluffyChat). What stands in
+ * `data` is read by the Matrix Dart SDK, which fails where `devices` or `counts` is not the JSON of a list and of an object.
  */
 import { jsonObject, type JsonObject } from '../../core/json.ts'
 import type { Rendered } from '../../core/message.ts'
 import { oncePer } from '../../core/once-per.ts'
-import type { Push } from '../../core/push.ts'
+import type { DataMessage, Push } from '../../core/push.ts'
 import { DataBuilder, MAX_DATA_BYTES } from './data.ts'
 import { HEDWIG_DEFAULTS, type HedwigOptions } from './hedwig-options.ts'
 import { staticBytes } from './static-options.ts'
 import { addDefaults, addWakeUp } from './wake-up.ts'
 
-/** `data.data_message` of the pusher; without it the phone itself shows what the options say, and there is no data. */
-type Shape = 'android' | 'ios' | 'generic'
+interface Shape {
+  /** What the pusher asked for; without it there is no data. */
+  readonly dataMessage?: DataMessage | undefined
+  /** The phone itself shows what the options say; `android`: also how Android does. */
+  readonly visible: 'no' | 'yes' | 'android'
+}
 
 /** What the app's `options` say of every message, e.g. `android.ttl`. */
 interface Fixed {
@@ -27,16 +31,16 @@ const jsonOf = oncePer((content: JsonObject) => JSON.stringify(content))
 export function hedwigRenderer(options: HedwigOptions, fixed: Fixed): (push: Push) => Rendered {
   const visible = visibleOf(options)
   return (push) => {
-    const shape = push.pusher?.dataMessage ?? 'generic'
+    const shape = shapeOf(push.pusher?.dataMessage)
     const around = {
       ...fixed.message,
       ...visibleParts(push, shape, visible),
       android: { ...fixed.android, ...androidPart(push, shape, visible) },
     }
     const { data, truncated } =
-      shape === 'generic'
+      shape.dataMessage === undefined
         ? { data: undefined, truncated: false }
-        : dataOf(push, shape, MAX_DATA_BYTES - staticBytes(around))
+        : dataOf(push, shape.dataMessage, MAX_DATA_BYTES - staticBytes(around))
     const body = JSON.stringify(data === undefined ? around : { ...around, data })
     return { kind: 'message', message: { headers: {}, body }, truncated }
   }
@@ -48,9 +52,14 @@ export function hedwigBytes(options: HedwigOptions): number {
   const counts = { unread: Number.MAX_SAFE_INTEGER }
   const push = { detail: 'event_id_only', kind: 'event', prio: 'high', defaultPayload: {}, counts } as const
   return staticBytes({
-    ...visibleParts(push, 'generic', visible),
-    android: androidPart(push, 'generic', visible),
+    ...visibleParts(push, shapeOf(undefined), visible),
+    android: androidPart(push, shapeOf(undefined), visible),
   })
+}
+
+function shapeOf(dataMessage: DataMessage | undefined): Shape {
+  if (dataMessage === 'android' || dataMessage === true) return { dataMessage, visible: 'no' }
+  return { dataMessage, visible: dataMessage === 'ios' ? 'yes' : 'android' }
 }
 
 function visibleOf(options: HedwigOptions) {
@@ -69,7 +78,7 @@ function visibleOf(options: HedwigOptions) {
 
 /** A badge update is never an alert: it has the number alone. */
 function visibleParts(push: Push, shape: Shape, visible: Visible): JsonObject {
-  if (shape === 'android') return {}
+  if (shape.visible === 'no') return {}
   const isEvent = push.kind === 'event'
   const unread = unreadOf(push)
   const { category, mutable_content: isMutable, content_available: isAvailable } = visible.apns_payload
@@ -95,7 +104,7 @@ function androidPart(push: Push, shape: Shape, visible: Visible): JsonObject {
   return {
     priority: push.prio === 'low' ? 'normal' : 'high',
     direct_boot_ok: false,
-    ...(shape === 'generic' && push.kind === 'event'
+    ...(shape.visible === 'android' && push.kind === 'event'
       ? { notification: { ...notification_android, sound, click_action } }
       : {}),
   }
@@ -109,32 +118,39 @@ function unreadOf({ encrypted, counts }: Push): number | undefined {
 /** Where the number is not known, or not to be told, the text goes without it. */
 function withCount(template: string, unread: number | undefined): string {
   return unread === undefined
-    ? template.replaceAll(/<count> ?/g, '').trim()
-    : template.replaceAll('<count>', String(unread))
+    ? template.replaceAll(/(?:<count>|\{count\}) ?/g, '').trim()
+    : template.replaceAll(/<count>|\{count\}/g, String(unread))
 }
 
-function dataOf(push: Push, shape: Shape, maxBytes: number): ReturnType<DataBuilder['build']> {
+function dataOf(push: Push, dataMessage: DataMessage, maxBytes: number): ReturnType<DataBuilder['build']> {
   const data = new DataBuilder()
   addDefaults(data, push)
-  // Hedwig passes on the whole device, its pushkey included; the apps read which account is concerned, and no more.
+  // Hedwig and FluffyGate pass on the whole device, its pushkey included; the apps read which account is concerned, and no more.
   const clientName = push.detail === 'minimal' ? undefined : push.clientName
   const pusher = jsonObject([
     ['client_name', clientName],
-    ['data_message', shape],
+    ['data_message', dataMessage],
   ])
   data.addKept('devices', JSON.stringify([{ data: pusher }]))
-  if (push.encrypted === undefined) addNotification(data, push)
+  if (push.encrypted === undefined) addNotification(data, push, typeof dataMessage === 'boolean')
   else data.addEncrypted(push.encrypted, maxBytes)
   return data.build(maxBytes)
 }
 
-function addNotification(data: DataBuilder, push: Push): void {
-  data.addKept('prio', JSON.stringify(push.prio))
-  data.addKept(
-    'counts',
-    JSON.stringify({ unread: push.counts?.unread ?? null, missed_calls: push.counts?.missedCalls ?? null }),
-  )
-  data.addKept('content', 'null')
+/** `isBare`, as FluffyGate has it: the priority is the word itself, and what is not known is left out. Hedwig writes JSON, and null. */
+function addNotification(data: DataBuilder, push: Push, isBare: boolean): void {
+  const { unread, missedCalls } = push.counts ?? {}
+  data.addKept('prio', isBare ? push.prio : JSON.stringify(push.prio))
+  if (isBare) {
+    const known = jsonObject([
+      ['unread', unread],
+      ['missed_calls', missedCalls],
+    ])
+    data.addKept('counts', JSON.stringify(known))
+  } else {
+    data.addKept('counts', JSON.stringify({ unread: unread ?? null, missed_calls: missedCalls ?? null }))
+    data.addKept('content', 'null')
+  }
   if (push.detail === 'minimal') return addWakeUp(data, push)
   data.addText('event_id', push.eventId)
   data.addText('room_id', push.roomId)

@@ -33,7 +33,8 @@ const options = {
   payload_style: Type.Optional(
     Type.Union([Type.Literal('sygnal'), Type.Literal('hedwig')], {
       default: 'sygnal',
-      description: "How messages are written: as Sygnal's, or as Hedwig's for apps made for it, such as FluffyChat.",
+      description:
+        "How messages are written: as Sygnal's, or as Hedwig's and FluffyGate's for apps made for these, such as FluffyChat.",
     }),
   ),
   hedwig: Type.Optional(hedwigOptions),
