@@ -53,7 +53,8 @@ function renderFor(
   if (route === undefined) return { route, result: 'no app is configured for it' }
   const prepared = preparePush(notification, device, route, circumstances)
   const { sealing } = prepared ?? {}
-  if (prepared === undefined) return { route, result: 'the notification holds neither an event nor counts' }
+  if (prepared === undefined)
+    return { route, result: 'the notification holds neither an event nor counts, or is of a call that is over' }
   // As if nothing waited for a tick.
   const rendered = renderPush(prepared, route, namesOf(notification), { shownAtMs: circumstances.nowMs })
   if (rendered.kind === 'nothing') return { route, sealing, result: rendered.reason }

@@ -72,7 +72,7 @@ const http = section('The port that homeservers post to.', {
         mode: Type.Optional(
           Type.Enum(['enforce', 'observe'], {
             description:
-              'A request that is beyond: answer it with 503 and store nothing, or only count it (hushgate_door_total). Default: enforce.',
+              "A request that is beyond: answer it with 503 (an app's own test push with 429) and store nothing, or only count it (hushgate_door_total). Default: enforce.",
           }),
         ),
       },

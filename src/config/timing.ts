@@ -35,6 +35,7 @@ export function reportTimingMistakes(
         'is only for privacy: minimal, as other modes pass on the real IDs; set that, or delete the line',
       )
   }
+  warnOfLateCalls(section, at, loading)
   let longestMs = 0
   for (const option of ['coalesce', 'release_every']) {
     const delayMs = durationOf(section[option])
@@ -48,6 +49,19 @@ export function reportTimingMistakes(
         'lets pushes expire before they leave, or before they can be tried again: coalesce and release_every together must be at most half of queue.max_age',
       )
   }
+}
+
+/** Element X iOS: a call that is older is no call (docs/facts/apps.md#calls). */
+const CALL_STALE_MS = 15_000
+
+/** Where the homeserver sends no type (`format: event_id_only`, as most apps ask), a call waits like everything else. */
+function warnOfLateCalls(section: JsonObject, at: readonly string[], loading: Loading): void {
+  const releaseEveryMs = durationOf(section['release_every'])
+  if (releaseEveryMs !== undefined && releaseEveryMs > CALL_STALE_MS)
+    loading.warn(
+      [...at, 'release_every'],
+      'Element X does not ring for a call that is 15 seconds old, and a call is not seen to be one where the homeserver sends no type (event_id_only); take 15s or less where calls matter',
+    )
 }
 
 export function timingOf(section: { readonly coalesce?: string; readonly release_every?: string }): Timing {

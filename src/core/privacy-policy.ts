@@ -29,19 +29,6 @@ export interface PrivacyPolicy {
 export const ALWAYS_ALLOWED = ['aps.alert.loc-key', 'aps.mutable-content', 'aps.sound', 'cs', 'session_id'] as const
 const MAX_ALLOWED_VALUE_BYTES = 128
 
-/** Types that make a phone ring (m.call.invite; MSC4075 and its names before). */
-const CALL_TYPES = new Set([
-  'm.call.invite',
-  'm.call.notify',
-  'm.rtc.notification',
-  'org.matrix.msc4075.call.notify',
-  'org.matrix.msc4075.rtc.notification',
-])
-
-export function isCall(notification: Notification): boolean {
-  return notification.type !== undefined && CALL_TYPES.has(notification.type)
-}
-
 export function isTestPush(notification: Notification): boolean {
   return notification.eventId === TEST_PUSH.eventId
 }

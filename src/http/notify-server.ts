@@ -37,6 +37,8 @@ export interface NotifyLimits extends BodyLimits {
 }
 
 export const NOTIFY_PATH = '/_matrix/push/v1/notify'
+/** Some URLs of pushers end in a slash, which Sygnal answers, too. */
+const NOTIFY_PATHS = [NOTIFY_PATH, `${NOTIFY_PATH}/`]
 const NOTHING_HERE = 'There is nothing at this path'
 const ERRCODES = { 400: 'M_NOT_JSON', 413: 'M_TOO_LARGE', 503: 'M_UNKNOWN' } as const
 const DOOR_SENTENCES = {
@@ -166,11 +168,13 @@ function addNotifyRoutes(server: FastifyInstance, parts: NotifyServerParts): voi
   const { intake, metrics, limits } = parts
   // Not async, and most answers go past Fastify: to wait for a reply costs it as much as to send it, and to send it more than Node.
   const limited = new LimitedSources(parts)
-  server.post(NOTIFY_PATH, { onRequest: askAtDoor(parts, limited) }, (request, reply) => {
+  const onRequest = askAtDoor(parts, limited)
+  const answer = (request: FastifyRequest, reply: FastifyReply): void => {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    if (limited.isRefusedShort(request, reply, body)) return
     const notification = parseNotification(body, limits.maxDevices)
     const devices = 'errcode' in notification ? 1 : notification.devices.length
-    if (limited.isRefused(request, reply, { devices, bytes: body.length })) return
+    if (limited.isRefused(request, reply, notification, { devices, bytes: body.length })) return
     if ('errcode' in notification) {
       const { errcode, error } = notification
       answerError(reply, errcode === 'M_TOO_LARGE' ? 413 : 400, errcode, error)
@@ -183,14 +187,16 @@ function addNotifyRoutes(server: FastifyInstance, parts: NotifyServerParts): voi
         (rejected) => answerRejected(reply, rejected),
         (error: unknown) => reply.send(error),
       )
-  })
+  }
+  for (const path of NOTIFY_PATHS) server.post(path, { onRequest }, answer)
   server.addHook('onResponse', (request, reply, done) => {
-    if (request.routeOptions.url === NOTIFY_PATH && request.method === 'POST')
+    if (NOTIFY_PATHS.includes(request.routeOptions.url ?? '') && request.method === 'POST')
       metrics.requestAnswered(reply.statusCode, reply.elapsedTime / 1000)
     done()
   })
   // UnifiedPush's discovery, by which apps tell a gateway from something else (docs/facts/push-gateway-api.md#discovery).
-  server.get(NOTIFY_PATH, (_request, reply) => reply.send({ gateway: 'matrix', unifiedpush: { gateway: 'matrix' } }))
+  for (const path of NOTIFY_PATHS)
+    server.get(path, (_request, reply) => reply.send({ gateway: 'matrix', unifiedpush: { gateway: 'matrix' } }))
 }
 
 function answerRejected(reply: FastifyReply, rejected: readonly string[]): FastifyReply {

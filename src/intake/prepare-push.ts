@@ -3,12 +3,13 @@
  * intake and `hushgate render` both go through here, so that what is shown is what is sent.
  */
 import type { OpenRoute } from '../config/routes.ts'
+import { callLifetimeMs, isCall } from '../core/call.ts'
 import type { Priority } from '../core/delivery.ts'
 import type { EncryptForDevice } from '../core/device-key.ts'
 import type { PushIdentity, Rendered } from '../core/message.ts'
 import type { Device, Notification } from '../core/notification.ts'
 import { PlaceholderIds } from '../core/placeholder-ids.ts'
-import { applyPrivacy, isCall, sealFor, type Sealing } from '../core/privacy-policy.ts'
+import { applyPrivacy, sealFor, type Sealing } from '../core/privacy-policy.ts'
 import type { Push } from '../core/push.ts'
 import type { Timing } from '../core/timing.ts'
 import { timingFor, type Schedule } from './schedule.ts'
@@ -36,7 +37,7 @@ export interface PreparedPush {
   readonly shownMaxAgeMs: number
 }
 
-/** Undefined when the notification says nothing. */
+/** Undefined when the notification says nothing, or is of a call that is over. */
 export function preparePush(
   notification: Notification,
   device: Device,
@@ -44,19 +45,22 @@ export function preparePush(
   circumstances: Circumstances,
 ): PreparedPush | undefined {
   const { nowMs, encryptForDevice, randomBytes } = circumstances
+  const lifetimeMs = callLifetimeMs(notification, nowMs)
+  if (lifetimeMs !== undefined && lifetimeMs <= 0) return undefined
   const sealing = sealFor(notification, device, route.policy, encryptForDevice, nowMs)
   const push = applyPrivacy(notification, device, route.policy, sealing?.block, () => new PlaceholderIds(randomBytes))
   if (push === undefined) return undefined
   const priority = priorityOf(notification, route)
-  const maxAgeMs = priority === 'call' ? circumstances.callMaxAgeMs : circumstances.maxAgeMs
+  const longestMs = priority === 'call' ? circumstances.callMaxAgeMs : circumstances.maxAgeMs
+  const maxAgeMs = Math.min(longestMs, lifetimeMs ?? longestMs)
   return {
     push,
     priority,
     sealing,
     timing: timingFor(push, notification, route.timing),
     maxAgeMs,
-    // A shorter life tells the push service which push is a call, which is the type's to tell.
-    shownMaxAgeMs: push.detail === 'full' || route.alwaysRings ? maxAgeMs : circumstances.maxAgeMs,
+    // A shorter life tells the push service which push is a call, which is the type's to tell, and until when, which is the content's.
+    shownMaxAgeMs: push.detail === 'full' ? maxAgeMs : route.alwaysRings ? longestMs : circumstances.maxAgeMs,
   }
 }
 

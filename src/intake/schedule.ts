@@ -1,7 +1,8 @@
 /** When a push that has come in may leave, where its app wants that to be later (`coalesce`, `release_every`). */
+import { isCall } from '../core/call.ts'
 import type { Identities, Recipient } from '../core/identities.ts'
 import type { Notification } from '../core/notification.ts'
-import { isCall, isTestPush } from '../core/privacy-policy.ts'
+import { isTestPush } from '../core/privacy-policy.ts'
 import type { Push } from '../core/push.ts'
 import { nextRelease, type Timing } from '../core/timing.ts'
 import type { WakeUps } from '../memory/wake-ups.ts'

@@ -64,6 +64,13 @@ describe('loadConfig', () => {
     })
   })
 
+  it('warns of a release_every for which Element X does not wait when there is a call', async () => {
+    await using folder = await configFolder()
+    const app = 'type: pigeon\n    key_file: key\n    release_every:'
+    const { warnings } = await folder.load(`apps:\n  a.late:\n    ${app} 16s\n  a.timely:\n    ${app} 15s\n`)
+    expect(warnings.map(({ path, line }) => [path, line])).toEqual([['apps["a.late"].release_every', 5]])
+  })
+
   it('gives each app its own policy, and the common privacy where it has none', async () => {
     await using folder = await configFolder()
     const { routes } = await folder.load(`

@@ -14,6 +14,8 @@ export interface Difference {
   readonly ours: unknown
   /** Sygnal's own message is larger than the push service takes. */
   readonly isOversized?: boolean
+  /** A field of the request has a type that it should not have. */
+  readonly isMalformed?: boolean
 }
 
 export interface OurPush {
@@ -46,7 +48,7 @@ const NOT_COMPARED = new Set([
 ])
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-export function differences(golden: GoldenCase, ours: OurResult): Difference[] {
+export function differences(golden: Pick<GoldenCase, 'response' | 'pushes'>, ours: OurResult): Difference[] {
   const found: Difference[] = []
   const compare = (service: Service, field: string, sygnal: unknown, our: unknown): void => {
     if (!isDeepStrictEqual(sygnal, our)) found.push({ service, field, sygnal, ours: our })

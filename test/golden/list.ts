@@ -9,8 +9,8 @@ export interface Entry {
   readonly field: string
   readonly sygnal: Matcher
   readonly ours: Matcher
-  /** Only where Sygnal's own message is larger than the push service takes. */
-  readonly when?: 'oversized'
+  /** Only where Sygnal's own message is larger than the push service takes; only where the request has a wrong type. */
+  readonly when?: 'oversized' | 'malformed'
   readonly reason: string
 }
 
@@ -36,6 +36,7 @@ export function covers(entry: Entry, difference: Difference): boolean {
   return (
     entry.service === difference.service &&
     (entry.when !== 'oversized' || difference.isOversized === true) &&
+    (entry.when !== 'malformed' || difference.isMalformed === true) &&
     isField(entry.field, difference.field) &&
     isMatch(entry.sygnal, difference.sygnal, difference.ours) &&
     isMatch(entry.ours, difference.ours, difference.sygnal)
@@ -74,7 +75,7 @@ function typeNameOf(value: unknown): string {
 export function listAsMarkdown(entries: readonly Entry[]): string {
   const rows = entries.map(
     (entry) =>
-      `| ${[SERVICES[entry.service], `\`${entry.field}\``, side(entry.sygnal), side(entry.ours), entry.reason].join(' | ')} |`,
+      `| ${[SERVICES[entry.service], `\`${entry.field}\`${entry.when === 'malformed' ? ' (wrong type in the request)' : ''}`, side(entry.sygnal), side(entry.ours), entry.reason].join(' | ')} |`,
   )
   return ['| | what | Sygnal | Hushgate | why |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')
 }
@@ -94,7 +95,7 @@ function side(matcher: Matcher): string {
 export const DOC_FILE = new URL('../../docs/migrating-from-sygnal.md', import.meta.url)
 const HEADING = '## Differences in what is sent\n'
 const INTRODUCTION = `
-Each of the recorded requests in the tests gets the same answer from Hushgate as from Sygnal 0.17, and leads to the same messages, but for these differences. The
+Each of the recorded requests in the tests, of which some hundreds were generated, gets the same answer from Hushgate as from Sygnal 0.17, and leads to the same messages, but for these differences. The
 list is [data](sygnal-differences.yaml) that the tests read: a difference that is not on it makes them fail.
 
 `

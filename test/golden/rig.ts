@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import type { RouteConfig, Config } from '../../src/config/config.ts'
+import { openRoutes, type Routes } from '../../src/config/routes.ts'
 import { openKeys } from '../../src/config/keys.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { sygnalReader } from '../../src/config/sygnal/source.ts'
@@ -23,6 +24,8 @@ import type { GoldenCase } from './cases.ts'
 import type { OurPush, OurResult } from './compare.ts'
 
 export interface Rig extends AsyncDisposable {
+  /** As the sygnal.yaml has them. */
+  readonly routes: Routes
   run(golden: GoldenCase): Promise<OurResult>
 }
 
@@ -106,9 +109,11 @@ export async function startRig(sygnalYaml: string): Promise<Rig> {
   }
 
   // Made once: the cases run side by side.
-  await openKeys(await load(join(folder, 'first.db')))
+  const first = await load(join(folder, 'first.db'))
+  await openKeys(first)
 
   return {
+    routes: await openRoutes(first.routes, providers),
     async run(golden) {
       const store = join(folder, `${golden.name}.db`)
       const config = await load(store)

@@ -116,6 +116,29 @@ describe('homeservers that connect directly', () => {
     expect(new Set(waits).size).toBeGreaterThan(1)
   })
 
+  it("are never answered 429: that is for an app's own test push, which names no pushkey_ts", async () => {
+    await open()
+    await statusesOf(5)
+    const testPush = (device: object, fill = ''): string =>
+      JSON.stringify({
+        notification: {
+          event_id: '$THIS_IS_A_FAKE_EVENT_ID',
+          room_id: '!room:domain',
+          fill,
+          devices: [{ app_id: 'a', pushkey: 'p', ...device }],
+        },
+      })
+    const { status, json, retryAfter } = await post({ body: testPush({}) })
+    expect([status, json]).toEqual([429, BEYOND])
+    expect(Number(retryAfter)).toBeGreaterThanOrEqual(12)
+    expect(await statusesOf(1, { body: testPush({ pushkey_ts: 1_764_000_000 }) })).toEqual([503])
+    // Longer than any test push: it is not read.
+    expect(await statusesOf(1, { body: testPush({}, 'x'.repeat(5000)) })).toEqual([503])
+    expect(await statusesOf(1, { body: '$THIS_IS_A_FAKE_EVENT_ID' })).toEqual([503])
+    expect(devicesAccepted).toBe(5)
+    expect(stopped).toHaveLength(4)
+  })
+
   it('are let in again as time passes', async () => {
     await open()
     await statusesOf(5)

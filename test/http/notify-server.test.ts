@@ -43,6 +43,14 @@ function post(
 }
 
 describe('a notification', () => {
+  it('is taken with a slash at the end of the path, too, as Sygnal does', async () => {
+    const response = await post(BODY, {}, `${NOTIFY_PATH}/`)
+    expect([response.status, await response.json()]).toEqual([200, { rejected: [] }])
+    expect(notified).toHaveLength(1)
+    expect(answers).toEqual([200])
+    expect(await (await fetch(`${url}${NOTIFY_PATH}/`)).json()).toMatchObject({ gateway: 'matrix' })
+  })
+
   it('is answered 200 with the list of rejected pushkeys, as JSON', async () => {
     notify = async () => ['dead-pushkey']
     const response = await post(BODY)
@@ -112,7 +120,9 @@ describe('a wrong request', () => {
     ['POST', '/', 405],
     ['POST', '/_hushgate/privacy', 405],
     ['GET', '/_hushgate/privacy/', 404],
-    ['POST', '/_matrix/push/v1/notify/', 404],
+    ['PUT', '/_matrix/push/v1/notify/', 405],
+    ['POST', '/_matrix/push/v1/notify/more', 404],
+    ['GET', '/health/', 404],
     ['POST', '//_matrix/push/v1/notify', 404],
     ['POST', '/_matrix/push/v2/notify', 404],
     ['PUT', NOTIFY_PATH, 405],
@@ -131,6 +141,11 @@ describe('a wrong request', () => {
     ])
     // Which methods there are (RFC 9110 §15.5.6).
     expect(response.headers.get('allow')?.split(', ').includes('GET')).toBe(status === 405 ? true : undefined)
+  })
+
+  it.each(['GET', 'HEAD'])('%s /health is answered 200 with nothing, for probes made for Sygnal', async (method) => {
+    const response = await fetch(`${url}/health`, { method })
+    expect([response.status, await response.text()]).toEqual([200, ''])
   })
 
   it.each([

@@ -45,6 +45,44 @@ function prepared(...input: Parameters<typeof prepare>): PreparedPush {
   return push
 }
 
+describe('a call that says how long it lasts', () => {
+  const rtc = (ageMs: number, more: object = {}) => ({
+    ...EVENT,
+    type: 'm.rtc.notification',
+    content: { notification_type: 'ring', sender_ts: NOW_MS - ageMs, lifetime: 30_000, ...more },
+  })
+
+  it('is kept, and shown to the push service, no longer than that', () => {
+    expect(prepared(rtc(10_000), { policy: { privacy: 'full' } })).toMatchObject({
+      priority: 'call',
+      maxAgeMs: 20_000,
+      shownMaxAgeMs: 20_000,
+    })
+    expect(prepared({ ...CALL, content: { lifetime: 5000 } }, { policy: { privacy: 'full' } })).toMatchObject({
+      maxAgeMs: 5000,
+    })
+    // queue.call_max_age is the longest.
+    expect(prepared({ ...CALL, content: { lifetime: 90_000 } })).toMatchObject({ maxAgeMs: MINUTE_MS })
+  })
+
+  it('does not say so where the push service is not to know the content', () => {
+    for (const privacy of ['minimal', 'event_id_only'] as const)
+      expect(prepared(rtc(10_000), { policy: { privacy } })).toMatchObject({ maxAgeMs: 20_000, shownMaxAgeMs: DAY_MS })
+    const ringing = { policy: { privacy: 'event_id_only' }, alwaysRings: true } as const
+    expect(prepared(rtc(10_000), ringing)).toMatchObject({ maxAgeMs: 20_000, shownMaxAgeMs: MINUTE_MS })
+  })
+
+  it('is not sent when it is over', () => {
+    expect(prepare(rtc(30_000))).toBeUndefined()
+    expect(prepare(rtc(3_600_000), { policy: { privacy: 'full' }, alwaysRings: true })).toBeUndefined()
+  })
+
+  it('is no call for the queue where it only says that there is one', () => {
+    const quiet = prepared(rtc(10_000, { notification_type: 'notification' }), {})
+    expect(quiet).toMatchObject({ priority: 'event', maxAgeMs: 20_000 })
+  })
+})
+
 describe('the priority', () => {
   it.each([
     ['event', EVENT],

@@ -5,7 +5,7 @@ import { truncate } from '../../core/text.ts'
 
 export interface LocalizedAlert {
   readonly key: string
-  readonly args: readonly (string | null)[]
+  readonly args: readonly string[]
 }
 
 /** Sygnal's limit for a name, in characters. */
@@ -35,13 +35,13 @@ export function alertOf(push: FullPush): LocalizedAlert | undefined {
 
 function messageAlert(content: JsonObject | undefined, sender: string, room: string): LocalizedAlert {
   const kind = content?.['msgtype']
-  const body = kind === undefined ? '' : text(content?.['body'])
-  if (kind === 'm.image') {
-    // Sygnal sends null for an image without a body.
-    const caption = content?.['body'] === undefined ? null : body
+  const given = kind === undefined ? undefined : content?.['body']
+  const body = text(given)
+  // Without a text for it, the picture is a message without content: Apple takes no null among the arguments.
+  if (kind === 'm.image' && typeof given === 'string') {
     return room === ''
-      ? { key: 'IMAGE_FROM_USER', args: [sender, caption] }
-      : { key: 'IMAGE_FROM_USER_IN_ROOM', args: [sender, caption, room] }
+      ? { key: 'IMAGE_FROM_USER', args: [sender, body] }
+      : { key: 'IMAGE_FROM_USER_IN_ROOM', args: [sender, body, room] }
   }
   if (body === '') {
     return room === ''

@@ -28,14 +28,14 @@ type Visible = ReturnType<typeof visibleOf>
 
 const jsonOf = oncePer((content: JsonObject) => JSON.stringify(content))
 
-export function hedwigRenderer(options: HedwigOptions, fixed: Fixed): (push: Push) => Rendered {
+export function hedwigRenderer(options: HedwigOptions, fixed: Fixed): (push: Push, ttl: JsonObject) => Rendered {
   const visible = visibleOf(options)
-  return (push) => {
+  return (push, ttl) => {
     const shape = shapeOf(push.pusher?.dataMessage)
     const around = {
       ...fixed.message,
       ...visibleParts(push, shape, visible),
-      android: { ...fixed.android, ...androidPart(push, shape, visible) },
+      android: { ...ttl, ...fixed.android, ...androidPart(push, shape, visible) },
     }
     const { data, truncated } =
       shape.dataMessage === undefined

@@ -1,6 +1,7 @@
 /** Push → the FCM message without its target: what Sygnal sends (docs/facts/peers.md#recorded-cases), fitted into FCM's limits; minimal stays minimal. */
-import { isJsonObject } from '../../core/json.ts'
-import type { Rendered } from '../../core/message.ts'
+import { isJsonObject, type JsonObject } from '../../core/json.ts'
+import { isCallType } from '../../core/call.ts'
+import type { PushIdentity, Rendered } from '../../core/message.ts'
 import { type Counts, type EventIdOnlyPush, type FullPush, type Push } from '../../core/push.ts'
 import { contentShaper, DataBuilder, MAX_DATA_BYTES } from './data.ts'
 import { hedwigRenderer } from './hedwig.ts'
@@ -10,9 +11,9 @@ import { addDefaults, addWakeUp } from './wake-up.ts'
 
 /**
  * No collapse key: collapsible messages are limited to a burst of 20 per device (docs/facts/fcm.md#throttling). No ttl unless the options have
- * one: how long a push is worth is for the queue, which sees the clock.
+ * one: how long a push is worth is for the queue, which sees the clock. But a call of which Google may know that it is one is not to ring when it is over.
  */
-export function renderer(options: FcmOptions): (push: Push) => Rendered {
+export function renderer(options: FcmOptions): (push: Push, identity?: Pick<PushIdentity, 'lifetimeMs'>) => Rendered {
   const fixed = options.options ?? {}
   const android = isJsonObject(fixed['android']) ? fixed['android'] : {}
   const maxBytes = MAX_DATA_BYTES - staticBytes(fixed)
@@ -21,13 +22,14 @@ export function renderer(options: FcmOptions): (push: Push) => Rendered {
   const shapeContent = contentShaper(maxBytes)
   const dropsBadges = options.badge_pushes !== 'send'
 
-  return (push) => {
+  return (push, identity) => {
     if (push.kind === 'counts' && dropsBadges) return { kind: 'nothing', reason: 'badge pushes are off' }
     if (push.kind === 'counts' && !hasCounts(push)) return { kind: 'nothing', reason: 'no counts' }
-    if (hedwig !== undefined) return hedwig(push)
+    const ttl = ttlOf(push, identity)
+    if (hedwig !== undefined) return hedwig(push, ttl)
     const { data, truncated } = dataOf(push, maxBytes, shapeContent)
     const priority = push.prio === 'low' ? 'normal' : 'high'
-    const body = JSON.stringify({ ...fixed, android: { ...android, priority }, data })
+    const body = JSON.stringify({ ...fixed, android: { ...ttl, ...android, priority }, data })
     return { kind: 'message', message: { headers: {}, body }, truncated }
   }
 }
@@ -35,6 +37,12 @@ export function renderer(options: FcmOptions): (push: Push) => Rendered {
 function hasCounts(push: Push): boolean {
   const { unread, missedCalls } = push.counts ?? {}
   return unread !== undefined || missedCalls !== undefined || (push.detail === 'minimal' && push.badge !== undefined)
+}
+
+/** Whole seconds from when Google has it; the operator's own wins. */
+function ttlOf(push: Push, identity: Pick<PushIdentity, 'lifetimeMs'> | undefined): JsonObject {
+  if (identity === undefined || push.detail !== 'full' || !isCallType(push.type)) return {}
+  return { ttl: `${Math.floor(identity.lifetimeMs / 1000)}s` }
 }
 
 type Data = ReturnType<DataBuilder['build']>

@@ -62,7 +62,11 @@ describe('a push with privacy: full or event_id_only', () => {
   })
 
   it.each<[string, FullPush['content'], (string | null)[]]>([
-    ['IMAGE_FROM_USER', { msgtype: 'm.image' }, ['@a:b', null]],
+    ['MSG_FROM_USER', { msgtype: 'm.image' }, ['@a:b']],
+    ['MSG_FROM_USER', { msgtype: 'm.file' }, ['@a:b']],
+    ['MSG_FROM_USER', { msgtype: 'm.image', body: null }, ['@a:b']],
+    ['MSG_FROM_USER', { msgtype: 'm.image', body: { a: 1 } }, ['@a:b']],
+    ['IMAGE_FROM_USER', { msgtype: 'm.image', body: '' }, ['@a:b', '']],
     ['ACTION_FROM_USER', { msgtype: 'm.emote', body: 'waves' }, ['@a:b', 'waves']],
     ['MSG_FROM_USER', { msgtype: 'm.text', body: '' }, ['@a:b']],
     ['MSG_FROM_USER', { msgtype: 'm.text', body: 7 }, ['@a:b']],

@@ -293,6 +293,21 @@ describe('the data of an FCM message', () => {
     expect(dataOf({ ...crowded, content: { body: 'a\uD83C' } })).toMatchObject({ content_body: 'a\uFFFD' })
   })
 
+  it('of a call has the time for which it is one, where Google may know that it is one', () => {
+    const lifetime = { lifetimeMs: 20_900 }
+    const ttlOf = (push: Push, options: Partial<FcmOptions> = {}) => {
+      const made = renderer({ service_account_file: '-', ...options })(push, lifetime)
+      if (made.kind !== 'message') throw new Error(made.reason)
+      return JSON.parse(made.message.body).android.ttl
+    }
+    const call: Push = { ...event, detail: 'full', type: 'm.rtc.notification' }
+    expect(ttlOf(call)).toBe('20s')
+    expect(ttlOf(call, { payload_style: 'hedwig' })).toBe('20s')
+    expect(ttlOf(call, { options: { android: { ttl: '5s' } } })).toBe('5s')
+    expect(ttlOf({ ...event, detail: 'full', type: 'm.room.message' })).toBeUndefined()
+    expect(ttlOf(event)).toBeUndefined()
+  })
+
   it('does not set a collapse key or a lifetime of its own', () => {
     expect(messageOf(event)).toMatchObject({ android: { priority: 'high' } })
     expect(messageOf(event, { options: { android: { ttl: '60s' } } })).toMatchObject({ android: { ttl: '60s' } })
