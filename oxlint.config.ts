@@ -20,8 +20,8 @@ const OF_STORE = [
   '../parked.ts',
 ]
 
-/** Each push service with the library that has its only home there. Another one is a line here; no push service knows of another. */
-const PROVIDERS = { apns: '@parse/node-apn', fcm: 'firebase-admin', webpush: 'web-push' }
+/** Each push service with the library, if any, that has its only home there. Another one is a line here; no push service knows of another. */
+const PROVIDERS = { apns: ['@parse/node-apn'], fcm: ['firebase-admin'], hms: [], webpush: ['web-push'] }
 
 const layers = [
   // node:net and node:stream for two types: what a dialled connection is.
@@ -56,10 +56,10 @@ const layers = [
   { folder: 'src/providers', ours: ['./*/index.ts', ...CORE], packages: [] },
   { folder: 'src/providers/shared', ours: ['../../core/*', './connections/*'], packages: ['typebox', 'node:*'] },
   { folder: 'src/providers/shared/connections', ours: ['../../../core/*', '../*.ts'], packages: ['node:*'] },
-  ...Object.entries(PROVIDERS).map(([name, library]) => ({
+  ...Object.entries(PROVIDERS).map(([name, libraries]) => ({
     folder: `src/providers/${name}`,
     ours: ['../../core/*', '../shared/*'],
-    packages: [library, 'typebox', 'node:*'],
+    packages: [...libraries, 'typebox', 'node:*'],
   })),
   { folder: 'src/simulators', ours: ['../core/*'], packages: ['node-forge', 'node:*'] },
 ]

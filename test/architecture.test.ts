@@ -34,7 +34,7 @@ const FORBIDDEN = [
   [
     'a provider by a detour',
     'src/providers/shared/connections',
-    `import { x } from '../../../core/../providers/fcm/data.ts'`,
+    `import { x } from '../../../core/../providers/fcm/payload.ts'`,
   ],
   ["another provider's SDK", 'src/providers/fcm', `import { x } from '@parse/node-apn'`],
   ['an SDK in a folder of a folder', 'src/http/folder', `import { x } from 'bullmq'`],

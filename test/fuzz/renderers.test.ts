@@ -7,16 +7,20 @@ import { PlaceholderIds } from '../../src/core/placeholder-ids.ts'
 import { applyPrivacy } from '../../src/core/privacy-policy.ts'
 import { apns } from '../../src/providers/apns/index.ts'
 import { fcm } from '../../src/providers/fcm/index.ts'
+import { hms } from '../../src/providers/hms/index.ts'
 import { webpush } from '../../src/providers/webpush/index.ts'
 
 const MOST_BYTES = 4096
 const RUNS = 150
 const FCM = { service_account_file: '-', badge_pushes: 'send' } as const
+const HMS = { project_id: '1', client_id: '2', client_secret_file: '-', badge_pushes: 'send' } as const
 const RENDERERS = {
   APNs: apns.renderer({ topic: 'com.example.app' }),
   'APNs in the background': apns.renderer({ push_type: 'background' }),
   FCM: fcm.renderer(FCM),
   "FCM in Hedwig's shape": fcm.renderer({ ...FCM, payload_style: 'hedwig' }),
+  'Push Kit': hms.renderer(HMS),
+  'Push Kit with an alert': hms.renderer({ ...HMS, notification: { title: 't', body: 'b', badge_class: 'c' } }),
   'Web Push': webpush.renderer({ vapid_private_key_file: '-', vapid_subject: 'mailto:ops@example.org' }),
 }
 const IDENTITY = {

@@ -33,6 +33,7 @@ const KINDS: readonly Kind[] = [
   { service: 'fcm', sealed: 'required' },
   { service: 'hedwig', sealed: 'optional' },
   { service: 'hedwig', sealed: 'required' },
+  { service: 'hms', sealed: 'optional' },
   { service: 'webpush', sealed: 'ignored', isEndToEnd: true },
   { service: 'webpush', sealed: 'ignored', isEndToEnd: false },
 ]
@@ -235,6 +236,7 @@ const TEXT_FIELDS = [
 /** What a push service is told to answer: what it refuses for good stays in the store, where it can be looked at. */
 export function scriptOf(service: Service, name: Name): string {
   if (service === 'apns') return name === 'dying' ? 'rUnregistered' : 's400.rBadMessageId'
+  if (service === 'hms') return name === 'dying' ? 'r80300007' : 'r80100003'
   if (service === 'webpush') return name === 'dying' ? 's410' : 's400'
   return name === 'dying' ? 'rUNREGISTERED' : 's400.rINVALID_ARGUMENT'
 }

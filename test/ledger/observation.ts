@@ -12,6 +12,7 @@ import type { Party } from '../../src/privacy/ledger.ts'
 import { Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { openDeliveries } from '../../src/store/envelope.ts'
 import { createAuthority } from '../../src/simulators/certificate.ts'
+import { startHmsSimulator, type HmsSimulator } from '../../src/simulators/hms.ts'
 import { startWebPushSimulator, type ReceivedWebPush } from '../../src/simulators/webpush.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import {
@@ -58,18 +59,22 @@ export interface Observation {
   readonly views: Readonly<Record<Exclude<Party, 'gateway_memory'>, Buffer>>
   readonly stored: readonly Stored[]
   /** What APNs and FCM received, and the push services of browsers: as they see it. */
-  readonly pushes: readonly ReceivedPush[]
+  readonly pushes: readonly Omit<ReceivedPush, 'service' | 'status'>[]
   readonly webPushes: readonly ReceivedWebPush[]
   readonly keyring: Keyring
   readonly startedAtMs: number
 }
+
+const HMS_CLIENT = { projectId: '101', clientId: '202', clientSecret: 'the-client-secret' }
 
 export async function observeLedger(store: StoreName): Promise<Observation> {
   const startedAtMs = Date.now()
   await using services = await startPushServices()
   const authority = createAuthority()
   const browsers = await startWebPushSimulator({ authority })
+  const huawei = await startHmsSimulator({ authority, ...HMS_CLIENT })
   await writeFile(join(services.folder, 'web-ca.pem'), authority.certificate)
+  await writeFile(join(services.folder, 'hms-secret'), HMS_CLIENT.clientSecret)
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   await writeFile(join(services.folder, 'vapid.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-ledger-'))
@@ -80,7 +85,7 @@ export async function observeLedger(store: StoreName): Promise<Observation> {
     )
     const gateway = await startGateway({
       folder,
-      appsYaml: appsYaml(services.appsYaml, services.folder),
+      appsYaml: appsYaml(services.appsYaml, services.folder, huawei),
       // What is tried again is to end as it was told to, and not for its age.
       settings: 'queue: { encryption_key_file: keys, call_max_age: 1h }',
       ...(opened === undefined ? {} : { store: `{ url: "redis://127.0.0.1:${opened.port}" }` }),
@@ -107,7 +112,13 @@ export async function observeLedger(store: StoreName): Promise<Observation> {
     if (!(keyring instanceof Keyring)) throw new Error('the key file cannot be read')
     const read = opened === undefined ? readSqlite(folder, keyring) : opened.read(keyring)
     const { bytes, stored } = await read
-    const pushes = [...services.received]
+    const huaweiPushes = huawei.received.map(({ token, message, atMs }) => ({
+      token,
+      headers: {},
+      body: message,
+      atMs,
+    }))
+    const pushes = [...services.received, ...huaweiPushes]
     const webPushes = [...browsers.received]
     const views = {
       store: bytes,
@@ -122,6 +133,7 @@ export async function observeLedger(store: StoreName): Promise<Observation> {
   } finally {
     await opened?.stop()
     await browsers.close()
+    await huawei.close()
     await rm(folder, { recursive: true })
   }
 }
@@ -146,7 +158,7 @@ function newDevice(
     : { ...common, pushkey: endpoint, data }
 }
 
-function appsYaml(yaml: string, folder: string): string {
+function appsYaml(yaml: string, folder: string, { url }: HmsSimulator): string {
   const { apps } = parse(yaml)
   const fcm = { ...apps['com.example.android'], badge_pushes: 'send' }
   const webpush = {
@@ -156,7 +168,17 @@ function appsYaml(yaml: string, folder: string): string {
     allow_private_endpoints: ['localhost'],
     ca_file: join(folder, 'web-ca.pem'),
   }
-  const sections = { apns: apps['com.example.ios'], fcm, hedwig: { ...fcm, payload_style: 'hedwig' }, webpush }
+  const hms = {
+    type: 'hms',
+    project_id: HMS_CLIENT.projectId,
+    client_id: HMS_CLIENT.clientId,
+    client_secret_file: join(folder, 'hms-secret'),
+    badge_pushes: 'send',
+    endpoint: url,
+    oauth_endpoint: url,
+    ca_file: join(folder, 'web-ca.pem'),
+  }
+  const sections = { apns: apps['com.example.ios'], fcm, hedwig: { ...fcm, payload_style: 'hedwig' }, hms, webpush }
   const entries = CASES.map(({ app, service, privacy, counts, sealed, isEndToEnd, releaseEveryMs }) => [
     app,
     {

@@ -2,10 +2,11 @@
 import type { ProviderDisclosures, ProviderKind } from '../../src/core/provider.ts'
 import { disclosures as ofApns } from '../../src/providers/apns/disclosures.ts'
 import { disclosures as ofFcm } from '../../src/providers/fcm/disclosures.ts'
+import { disclosures as ofHms } from '../../src/providers/hms/disclosures.ts'
 import { providers } from '../../src/providers/index.ts'
 import { disclosures as ofWebPush } from '../../src/providers/webpush/disclosures.ts'
 
-export type Service = 'apns' | 'fcm' | 'hedwig' | 'webpush'
+export type Service = 'apns' | 'fcm' | 'hedwig' | 'hms' | 'webpush'
 
 export const KINDS: Readonly<Record<Service, ProviderKind>> = { ...providers, hedwig: providers.fcm }
 
@@ -17,6 +18,8 @@ export function disclosuresOf(service: Service, isPlain = false): ProviderDisclo
     case 'fcm':
     case 'hedwig':
       return ofFcm({ payload_style: service === 'hedwig' ? 'hedwig' : 'sygnal' })
+    case 'hms':
+      return ofHms({})
     case 'webpush':
       return ofWebPush({ allow_unencrypted: isPlain })
   }

@@ -1,7 +1,8 @@
 /** What FCM and its token endpoint answer → Outcome. By status and details on the wire; firebase-admin's codes mix up dead tokens and wrong keys. */
 import { isJsonObject } from '../../core/json.ts'
-import { parseRetryAfter, RECONNECT_MS, type Outcome } from '../../core/outcome.ts'
+import { parseRetryAfter, type Outcome } from '../../core/outcome.ts'
 import {
+  noAnswer,
   OPERATOR_FLOOR_MS,
   outcomeBy,
   type Answer,
@@ -72,19 +73,7 @@ const TOKEN_ANSWERS: readonly Row[] = [
   { is: { scope: 'app', ambiguous: false, floorMs: FLOOR_MS } },
 ]
 
-const NO_ANSWER: readonly Row<Finding & LostRequest>[] = [
-  // The proxy does not let us through.
-  { when: ({ proxyRefusal }) => proxyRefusal !== undefined, is: 'blocked' },
-  { when: ({ written }) => written, is: { scope: 'delivery', ambiguous: true, floorMs: FLOOR_MS } },
-  // The peer ended the connection, or took no more on it, before it looked at this one; others may be served.
-  { when: ({ isUnprocessed }) => isUnprocessed === true, is: { scope: 'delivery', ambiguous: false } },
-  // Nothing left this house, so nothing can come twice.
-  { when: ({ code }) => code === 'aborted', is: { scope: 'delivery', ambiguous: false } },
-  // There was no connection for it in time, though the others may be at work.
-  { when: ({ code }) => code === 'deadline', is: { scope: 'app', ambiguous: false } },
-  // There is no way there for anybody.
-  { is: { scope: 'app', ambiguous: false, afterMs: RECONNECT_MS } },
-]
+const NO_ANSWER = noAnswer(FLOOR_MS)
 
 export function outcomeOf(answer: Answer | LostRequest, nowMs: number): Outcome {
   return answer.kind === 'lost'

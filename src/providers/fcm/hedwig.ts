@@ -6,10 +6,10 @@ import { jsonObject, type JsonObject } from '../../core/json.ts'
 import type { Rendered } from '../../core/message.ts'
 import { oncePer } from '../../core/once-per.ts'
 import type { DataMessage, Push } from '../../core/push.ts'
-import { DataBuilder, MAX_DATA_BYTES } from './data.ts'
+import { DataBuilder, MAX_DATA_BYTES } from '../shared/data.ts'
 import { HEDWIG_DEFAULTS, type HedwigOptions } from './hedwig-options.ts'
 import { staticBytes } from './static-options.ts'
-import { addDefaults, addWakeUp } from './wake-up.ts'
+import { addDefaults, addWakeUp } from '../shared/wake-up.ts'
 
 interface Shape {
   /** What the pusher asked for; without it there is no data. */

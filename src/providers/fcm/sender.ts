@@ -3,6 +3,7 @@ import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
+import { AccessTokens, type AccessToken } from '../shared/access-tokens.ts'
 import { Attempts } from '../shared/attempts.ts'
 import type { Attempt } from '../shared/connections/attempt.ts'
 import type { Target } from '../shared/connections/connect.ts'
@@ -11,7 +12,7 @@ import { Connections } from '../shared/connections/connections.ts'
 import { openConnection } from '../shared/connections/open-connection.ts'
 import { hostAndPort } from '../shared/host-and-port.ts'
 import { fail, readAuthorities, readOrFail } from '../shared/inspect.ts'
-import { AccessTokens, type AccessToken } from './access-tokens.ts'
+import { tokenSource } from './assertion.ts'
 import { outcomeOf, refusesAccessToken } from './answers.ts'
 import { DEFAULT_CONNECTIONS, type FcmOptions } from './options.ts'
 import { readServiceAccount, type ServiceAccount } from './service-account.ts'
@@ -75,7 +76,7 @@ class FcmSender implements Sender {
     const oauth = { ...hostAndPort(new URL(account.tokenUri)), dial, authorities }
     this.#connections = connectionsTo(fcm, RULES, options.max_connections ?? DEFAULT_CONNECTIONS)
     this.#tokenConnections = connectionsTo(oauth, TOKEN_RULES, 1)
-    this.#tokens = new AccessTokens(account, this.#tokenConnections, nowMs)
+    this.#tokens = new AccessTokens(tokenSource(account, nowMs), this.#tokenConnections, nowMs)
   }
 
   async send({ body }: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {

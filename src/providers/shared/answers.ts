@@ -1,5 +1,5 @@
 /** From what comes back for a request to an `Outcome`: a table for each push service, of one form. Pure. */
-import type { Outcome, Retry } from '../../core/outcome.ts'
+import { RECONNECT_MS, type Outcome, type Retry } from '../../core/outcome.ts'
 
 /** Least wait where somebody has to repair something first. */
 export const OPERATOR_FLOOR_MS = 600_000
@@ -56,6 +56,23 @@ export interface Row<F extends Finding = Finding> {
   readonly word?: string
   readonly when?: (finding: F) => boolean
   readonly is: Verdict
+}
+
+/** Where there is no answer, of a push service to which the app has its own connections. `floorMs`: least wait where it may have been taken. */
+export function noAnswer(floorMs: number): readonly Row<Finding & LostRequest>[] {
+  return [
+    // The proxy does not let us through.
+    { when: ({ proxyRefusal }) => proxyRefusal !== undefined, is: 'blocked' },
+    { when: ({ written }) => written, is: { scope: 'delivery', ambiguous: true, floorMs } },
+    // The peer ended the connection, or took no more on it, before it looked at this one; others may be served.
+    { when: ({ isUnprocessed }) => isUnprocessed === true, is: { scope: 'delivery', ambiguous: false } },
+    // Nothing left this house, so nothing can come twice.
+    { when: ({ code }) => code === 'aborted', is: { scope: 'delivery', ambiguous: false } },
+    // There was no connection for it in time, though the others may be at work.
+    { when: ({ code }) => code === 'deadline', is: { scope: 'app', ambiguous: false } },
+    // There is no way there for anybody.
+    { is: { scope: 'app', ambiguous: false, afterMs: RECONNECT_MS } },
+  ]
 }
 
 /** By the first row that fits. The last row of a table fits anything. */

@@ -1,24 +1,26 @@
-/**
- * Access tokens for a service account (RFC 7523), one request at a time however many wait for it.
- * Ours, because firebase-admin's `cert()` ignores the agent (firebase-admin-node#2960), `token_uri` and any deadline (docs/facts/fcm.md#access-tokens).
- */
-import { createSign } from 'node:crypto'
+/** OAuth access tokens of one credential, one request at a time however many wait for it. */
 import { Deadlines } from '../../core/deadlines.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import type { Answer, LostRequest } from '../shared/answers.ts'
-import { Attempt } from '../shared/connections/attempt.ts'
-import type { Connections } from '../shared/connections/connections.ts'
-import { jsonObjectOf } from '../shared/json-text.ts'
-import { tokenOutcome } from './answers.ts'
-import type { ServiceAccount } from './service-account.ts'
+import type { Answer, LostRequest } from './answers.ts'
+import { Attempt } from './connections/attempt.ts'
+import type { Connections } from './connections/connections.ts'
+import { jsonObjectOf } from './json-text.ts'
 
-const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging'
-const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
-const ASSERTION_SECONDS = 3600
+/** How one is asked for. */
+export interface TokenSource {
+  readonly address: URL
+  /** The form of a request. */
+  readonly form: () => Readonly<Record<string, string>>
+  /** Why there is no token. */
+  readonly outcomeOf: (answer: Answer | LostRequest, nowMs: number) => Outcome
+}
+
+/** RFC 6749 §5.1: where the answer does not say it. */
+const DEFAULT_SECONDS = 3600
 const REQUEST_DEADLINE_MS = 5000
 /** Replaced this long before its end while it still serves, so that a token endpoint away for a moment is not noticed. */
 const RENEW_BEFORE_MS = 5 * 60_000
-/** With less left than this it may not survive the way to FCM. */
+/** With less left than this it may not survive the way to the push service. */
 const EXPIRED_BEFORE_MS = 15_000
 
 export interface AccessToken {
@@ -32,15 +34,15 @@ export interface AccessToken {
 export type TokenResult = AccessToken | Outcome
 
 export class AccessTokens {
-  readonly #account: ServiceAccount
+  readonly #source: TokenSource
   readonly #connections: Connections
   readonly #nowMs: () => number
   readonly #deadlines = new Deadlines(REQUEST_DEADLINE_MS)
   #current: AccessToken | undefined
   #pending: Promise<TokenResult> | undefined
 
-  constructor(account: ServiceAccount, connections: Connections, nowMs: () => number) {
-    this.#account = account
+  constructor(source: TokenSource, connections: Connections, nowMs: () => number) {
+    this.#source = source
     this.#connections = connections
     this.#nowMs = nowMs
   }
@@ -64,14 +66,14 @@ export class AccessTokens {
   async #fetch(): Promise<TokenResult> {
     const answer = await this.#ask()
     const token = this.#read(answer)
-    if (token === undefined) return tokenOutcome(answer, this.#nowMs())
+    if (token === undefined) return this.#source.outcomeOf(answer, this.#nowMs())
     this.#current = token
     return token
   }
 
   async #ask(): Promise<Answer | LostRequest> {
-    const { host: authority, pathname, search } = new URL(this.#account.tokenUri)
-    const body = new URLSearchParams({ grant_type: GRANT_TYPE, assertion: this.#assertion() }).toString()
+    const { host: authority, pathname, search } = this.#source.address
+    const body = new URLSearchParams(this.#source.form()).toString()
     const headers = ['content-type', 'application/x-www-form-urlencoded', 'content-length', String(body.length)]
     const attempt = new Attempt()
     const deadline = this.#deadlines.add(() => attempt.cutOff('deadline'))
@@ -80,27 +82,13 @@ export class AccessTokens {
     return answer
   }
 
-  /** developers.google.com/identity/protocols/oauth2/service-account#authorizingrequests */
-  #assertion(): string {
-    const { clientEmail, privateKey, privateKeyId, tokenUri } = this.#account
-    const iat = Math.floor(this.#nowMs() / 1000)
-    const header = encode({ alg: 'RS256', typ: 'JWT', kid: privateKeyId })
-    const claims = encode({ iss: clientEmail, scope: SCOPE, aud: tokenUri, iat, exp: iat + ASSERTION_SECONDS })
-    const signature = createSign('RSA-SHA256').update(`${header}.${claims}`).sign(privateKey, 'base64url')
-    return `${header}.${claims}.${signature}`
-  }
-
   #read(answer: Answer | LostRequest): AccessToken | undefined {
     if (answer.kind === 'lost' || answer.status !== 200) return undefined
-    const { access_token: value, expires_in: seconds = ASSERTION_SECONDS } = jsonObjectOf(answer.body) ?? {}
+    const { access_token: value, expires_in: seconds = DEFAULT_SECONDS } = jsonObjectOf(answer.body) ?? {}
     if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value) || typeof seconds !== 'number') return undefined
     const nowMs = this.#nowMs()
     const lifetimeMs = seconds * 1000
     const renewAtMs = nowMs + Math.max(lifetimeMs - RENEW_BEFORE_MS, lifetimeMs / 2)
     return { kind: 'token', value, renewAtMs, expiresAtMs: nowMs + lifetimeMs }
   }
-}
-
-function encode(part: object): string {
-  return Buffer.from(JSON.stringify(part)).toString('base64url')
 }

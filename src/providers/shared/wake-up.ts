@@ -1,4 +1,4 @@
-/** What both payload styles put into the data of a push, so that neither says more than the policy in minimal mode. */
+/** What goes into the data of a push in any payload style, so that none says more than the policy in minimal mode. */
 import type { MinimalPush, Push } from '../../core/push.ts'
 import type { DataBuilder } from './data.ts'
 

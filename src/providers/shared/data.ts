@@ -1,9 +1,9 @@
-/** The `data` of a message: strings by key, fitted into what FCM takes. */
+/** The `data` of a message, as FCM takes it and others after it: strings by key, fitted into a limit. */
 import type { EncryptedPush } from '../../core/push.ts'
 import { truncate, utf8Bytes } from '../../core/text.ts'
 import { oncePer } from '../../core/once-per.ts'
 import type { JsonObject } from '../../core/json.ts'
-import { defaultPayloadRank, leaveOutHopeless, shed, type Field, type Measure, type Rank } from '../shared/shed.ts'
+import { defaultPayloadRank, leaveOutHopeless, shed, type Field, type Measure, type Rank } from './shed.ts'
 
 /** Keys plus values: firebase.google.com/docs/cloud-messaging/customize-messages/set-message-type */
 export const MAX_DATA_BYTES = 4096
