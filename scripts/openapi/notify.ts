@@ -113,6 +113,13 @@ const NOTIFY = {
     ),
     403: error(['M_FORBIDDEN'], 'The secret in the URL is missing, or the address is not in http.allow_from.'),
     413: error(['M_TOO_LARGE'], 'Larger than http.body_limit, or for more devices than http.max_devices.'),
+    429: {
+      ...error(
+        ['M_LIMIT_EXCEEDED'],
+        "An app's own test push, from a source that has sent too much. Homeservers never get one.",
+      ),
+      headers: { 'Retry-After': { schema: { type: 'integer' }, description: 'Seconds.' } },
+    },
     503: {
       ...error(['M_UNKNOWN'], 'It cannot be stored at the moment, or this source has sent too much: come again.'),
       headers: { 'Retry-After': { schema: { type: 'integer' }, description: 'Seconds, where it is known.' } },
