@@ -23,7 +23,7 @@ const FIELDS_OF: Readonly<Record<string, readonly Field[]>> = {
 const A_CODE = ' (only a code)'
 const TOLD_ONLY_BY_MODE: readonly Field[] = ['sender', 'sender_display_name', 'content', 'room_name', 'room_alias']
 
-const cases = (['apns', 'fcm', 'hedwig', 'webpush'] as const satisfies readonly Service[]).flatMap((service) =>
+const cases = (['apns', 'fcm', 'hedwig', 'hms', 'webpush'] as const satisfies readonly Service[]).flatMap((service) =>
   POLICIES.flatMap((policy) =>
     ([false, true] as const).flatMap((isPlain) =>
       [{}, { releaseEveryMs: 60_000 }].map((timing) => ({ service, ...policy, isPlain, timing })),

@@ -1,6 +1,7 @@
 /** Routes as the page and the statement take them, by push service. */
 import { apns } from '../../src/providers/apns/index.ts'
 import { fcm } from '../../src/providers/fcm/index.ts'
+import { hms } from '../../src/providers/hms/index.ts'
 import { webpush } from '../../src/providers/webpush/index.ts'
 import type { StatedRoute, StatementInput } from '../../src/privacy/statement.ts'
 import { disclosuresOf, KINDS, type Service } from '../ledger/services.ts'
@@ -10,6 +11,7 @@ const RENDERERS: Readonly<Record<Service, StatedRoute['render']>> = {
   apns: apns.renderer({ topic: 'com.example.app' }),
   fcm: fcm.renderer(FCM),
   hedwig: fcm.renderer({ ...FCM, payload_style: 'hedwig' }),
+  hms: hms.renderer({ project_id: '1', client_id: '1', client_secret_file: '-' }),
   webpush: webpush.renderer({ vapid_private_key_file: '-', vapid_subject: 'mailto:ops@example.org' }),
 }
 const MINIMAL = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' } as const
