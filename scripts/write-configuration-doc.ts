@@ -36,18 +36,35 @@ export function writeConfiguration(): string {
     `## For all apps\n\n${tableOf(single, requiredOf(schema))}`,
     `## apps\n\n${textOf(apps, 'description')} An exact name wins over a glob.\n`,
     ...kindsOf(apps).map(([kind, section]) => `### type: ${kind}\n\n${table(section)}`),
+    `### Several push services\n\n${tableOf(severalOf(apps), ['providers'])}`,
   ].join('\n')
 }
 
 /** Each push service with the schema of its apps. */
 function kindsOf(apps: JsonObject): (readonly [string, JsonObject])[] {
-  const { additionalProperties } = apps
-  const each = isJsonObject(additionalProperties) ? additionalProperties['allOf'] : []
-  return (Array.isArray(each) ? each : []).flatMap((one: JsonValue) => {
-    const section = isJsonObject(one) && isJsonObject(one['then']) ? one['then'] : {}
+  return alternativesOf(apps['additionalProperties']).flatMap((section) => {
     const name = propertyOf(section, 'type')['const']
     return typeof name === 'string' ? [[name, section] as const] : []
   })
+}
+
+/** What only an app with several push services has: the list, and what an entry of it has beside the settings of its type. */
+function severalOf(apps: JsonObject): (readonly [string, JsonObject])[] {
+  const sections = alternativesOf(apps['additionalProperties']).map((section) => propertyOf(section, 'providers'))
+  const providers = sections.find((section) => section['items'] !== undefined) ?? {}
+  const [entry = {}] = alternativesOf(providers['items'])
+  return [
+    ['providers', providers],
+    ['providers[].when', propertyOf(entry, 'when')],
+  ]
+}
+
+/** The schemas of which one holds, by what is in the section. */
+function alternativesOf(section: JsonValue | undefined): readonly JsonObject[] {
+  const each = isJsonObject(section) ? section['allOf'] : []
+  return (Array.isArray(each) ? each : []).flatMap((one: JsonValue) =>
+    isJsonObject(one) && isJsonObject(one['then']) ? [one['then']] : [],
+  )
 }
 
 function table(section: JsonObject): string {

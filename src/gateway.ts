@@ -200,7 +200,7 @@ export class Gateway implements AsyncDisposable {
       limits: http,
       entrance: () => this.#entrance,
       intake: this.#intake,
-      publicKeyFor: (appId) => this.#routes.routeFor(appId)?.publicKey,
+      publicKeyFor: (appId) => this.#routes.publicKeyFor(appId),
       stated: () => this.#stated(this.#routes),
       metrics: this.#metrics.intake,
       log: this.#parts.log,

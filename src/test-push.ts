@@ -31,7 +31,7 @@ async function send(
   { routes, config, nowMs, delivery }: TestPushParts,
   { app, pushkey, data = {} }: TestPush,
 ): Promise<TestPushAnswer | undefined> {
-  const route = routes().routeFor(app)
+  const route = routes().routeFor(app, pushkey, data)
   if (route === undefined) return undefined
   const target = route.targetOf(pushkey, data)
   if (route.checkTarget(target) === 'impossible')

@@ -36,7 +36,7 @@ export async function render({ config, kinds, body: given, isJson, stdout, nowMs
   const { maxAgeMs, callMaxAgeMs } = config.queue
   const circumstances = { nowMs, maxAgeMs, callMaxAgeMs, encryptForDevice, randomBytes }
   const devices = notification.devices.map((device) =>
-    renderFor(notification, device, routes.routeFor(device.appId), circumstances),
+    renderFor(notification, device, routes.routeFor(device.appId, device.pushkey.reveal(), device.data), circumstances),
   )
   const rendered = { body, isExample: typeof given === 'string', notification, devices }
   if (isJson === true) stdout.write(`${JSON.stringify(renderedJson(rendered, config), undefined, 2)}\n`)
@@ -50,7 +50,8 @@ function renderFor(
   route: OpenRoute | undefined,
   circumstances: Circumstances,
 ): RenderedDevice {
-  if (route === undefined) return { route, result: 'no app is configured for it' }
+  if (route === undefined)
+    return { route, result: 'no app is configured for it, or none of its push services is for such a pusher' }
   const prepared = preparePush(notification, device, route, circumstances)
   const { sealing } = prepared ?? {}
   if (prepared === undefined)

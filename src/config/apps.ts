@@ -1,23 +1,20 @@
-/** The apps of the configuration: each section against its own kind's schema, then what only its files and the other apps can tell. */
+/** The apps of the configuration: their names, and the push service of each, or several. */
 import { Value } from 'typebox/value'
-import { isJsonObject, jsonObject, type JsonObject } from '../core/json.ts'
-import type { PrivacyMode } from '../core/privacy-policy.ts'
 import { isGlob, overlap } from '../core/app-match.ts'
+import { isJsonObject, jsonObject, type JsonObject } from '../core/json.ts'
+import { routeName } from '../core/route.ts'
+import { readRoute, type RouteRules } from './app-route.ts'
 import { checkValue } from './check-value.ts'
-import type { ProviderOptions, RouteConfig } from './config.ts'
+import type { RouteConfig } from './config.ts'
 import type { Loading } from './loading.ts'
-import { appCommon, appSchema, type ProviderKinds } from './schema.ts'
-import { didYouMean } from './sentences.ts'
-import { reportTimingMistakes, timingOf } from './timing.ts'
+import { findUnreachable } from './pusher-samples.ts'
+import { severalSchema } from './app-schema.ts'
+import { appCommon, type ProviderKinds } from './schema.ts'
 
 /** Names become metric labels and parts of keys in the store; an app_id itself has at most 64 characters by the spec. */
 const MAX_NAME_CHARACTERS = 128
 
-export interface AppsRules {
-  /** Of apps that do not say. */
-  readonly privacy: PrivacyMode
-  /** Undefined where it is wrong, which is reported. */
-  readonly maxAgeMs: number | undefined
+export interface AppsRules extends RouteRules {
   /** Two globs may match the same app_id. */
   readonly mayOverlap: boolean
 }
@@ -34,7 +31,7 @@ export async function readApps(
   for (const name of names) checkName(name, loading)
   reportOverlaps(names.filter(isGlob), rules.mayOverlap, loading)
   const apps = await Promise.all(names.map((name) => readApp(name, value[name], rules, kinds, loading)))
-  return apps.filter((app) => app !== undefined)
+  return apps.flat()
 }
 
 function checkName(name: string, loading: Loading): void {
@@ -57,97 +54,72 @@ function reportOverlaps(globs: readonly string[], areAllowed: boolean, loading: 
 
 async function readApp(
   name: string,
-  written: unknown,
-  { privacy: defaultPrivacy, maxAgeMs }: AppsRules,
+  section: unknown,
+  rules: AppsRules,
   kinds: ProviderKinds,
   loading: Loading,
-): Promise<RouteConfig | undefined> {
+): Promise<readonly RouteConfig[]> {
   const at = ['apps', name]
-  const stated = typeOf(written, kinds, at, loading)
-  // A wrong type must not hide what else is wrong.
-  const type = stated ?? likelyType(written, kinds)
-  const kind = type === undefined ? undefined : kinds[type]
-  if (type === undefined || kind === undefined) return undefined
-  const section = stated === undefined && isJsonObject(written) ? { ...written, type } : written
-  const schema = appSchema(type, kind)
-  const checked = checkValue(schema, section, at, loading)
-  if (!isJsonObject(checked)) return undefined
+  if (isJsonObject(section) && Object.hasOwn(section, 'providers'))
+    return readSeveral(name, section, rules, kinds, loading)
+  const route = await readRoute({ at, section, isEntry: false }, rules, kinds, loading)
+  return route === undefined ? [] : [{ name, app: name, ...route }]
+}
 
-  const { privacy = defaultPrivacy } = checked
-  const ringing = kind.rings?.(checked)
-  if (ringing !== undefined && privacy === 'minimal')
+/** What all of an app's push services have in common is said once, beside `providers`; an entry may say otherwise. */
+async function readSeveral(
+  name: string,
+  section: JsonObject,
+  rules: AppsRules,
+  kinds: ProviderKinds,
+  loading: Loading,
+): Promise<readonly RouteConfig[]> {
+  const at = ['apps', name]
+  const common = commonOf(section, checkValue(severalSchema, section, at, loading))
+  const { providers } = section
+  if (!Array.isArray(providers)) return []
+  const routes = await Promise.all(
+    providers.map(async (entry: unknown, index) => {
+      const merged = isJsonObject(entry) ? { ...common, ...entry } : entry
+      return readRoute({ at: [...at, 'providers', index], section: merged, isEntry: true }, rules, kinds, loading)
+    }),
+  )
+  const found = routes.map((route) => (route === undefined ? undefined : { ...route, app: name }))
+  reportEntries(found, kinds, at, loading)
+  const isOnly = providers.length === 1
+  return found.flatMap((route) =>
+    route === undefined ? [] : [{ ...route, name: routeName(name, route.provider, isOnly) }],
+  )
+}
+
+/** The common settings that are given, but for those that are wrong, which are reported. */
+function commonOf(section: JsonObject, checked: unknown): JsonObject {
+  if (!isJsonObject(checked)) return {}
+  return jsonObject(
+    Object.entries(appCommon.properties).flatMap(([key, schema]) =>
+      Object.hasOwn(section, key) && Value.Check(schema, checked[key]) ? [[key, checked[key]] as const] : [],
+    ),
+  )
+}
+
+function reportEntries(
+  entries: readonly (Pick<RouteConfig, 'provider' | 'when'> | undefined)[],
+  kinds: ProviderKinds,
+  at: readonly string[],
+  loading: Loading,
+): void {
+  const found = entries.filter((entry) => entry !== undefined)
+  for (const [index, entry] of entries.entries()) {
+    const isAgain =
+      entry !== undefined && found.indexOf(entry) !== found.findIndex((other) => other.provider === entry.provider)
+    if (isAgain)
+      loading.report([...at, 'providers', index, 'type'], 'is there twice; an app has each push service once')
+  }
+  // Where one is missing, who gets what is not known.
+  if (found.length < entries.length) return
+  for (const { index, by } of findUnreachable(found, kinds))
     loading.report(
-      [...at, 'privacy' in checked ? 'privacy' : ringing.option],
-      `${ringing.whyNotMinimal}; set privacy: event_id_only`,
+      [...at, 'providers', index],
+      `gets no pusher: all that it could get are for ${by}, which stands before it; give one of them a when, or change their order`,
     )
-  reportTimingMistakes(checked, { at, isMinimal: privacy === 'minimal', ringing, maxAgeMs }, loading)
-  const common = new Set(['type', ...Object.keys(appCommon.properties)])
-  const own = jsonObject(Object.entries(checked).filter(([key]) => !common.has(key)))
-  const resolved = withAbsolutePaths(own, kind.files, loading)
-  const files = await readFiles(resolved, kind.files, at, loading)
-  if (!Value.Check(schema, checked) || !Value.Check(appCommon, checked)) return undefined
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- they fit their kind's schema, which is all the compiler cannot see
-  const options = resolved as ProviderOptions
-  // A file that cannot be read is reported already, with the same words for every provider.
-  if (files.areReadable)
-    for (const { option, message } of await kind.inspect(options))
-      loading.report([...at, ...option.split('.')], message)
-  if (stated === undefined) return undefined
-  const { counts, default_payload_allow: defaultPayloadAllow, placeholder_ids: placeholderIds } = checked
-  const sealed = kind.isEndToEnd === true ? 'ignored' : checked.sealed
-  return {
-    name,
-    app: name,
-    provider: type,
-    options,
-    displayName: checked.display_name,
-    policy: { privacy: checked.privacy ?? defaultPrivacy, counts, defaultPayloadAllow, sealed, placeholderIds },
-    timing: timingOf(checked),
-    files: files.paths,
-  }
-}
-
-function typeOf(section: unknown, kinds: ProviderKinds, at: readonly string[], loading: Loading): string | undefined {
-  const known = Object.keys(kinds)
-  const oneOf = `one of ${known.map((name) => JSON.stringify(name)).join(', ')}`
-  if (!isJsonObject(section)) loading.report(at, `expected a section of settings with a type, ${oneOf}`)
-  else if (!Object.hasOwn(section, 'type')) loading.report([...at, 'type'], `is missing: ${oneOf}`)
-  else if (typeof section['type'] !== 'string') loading.report([...at, 'type'], `expected ${oneOf}`)
-  else if (Object.hasOwn(kinds, section['type'])) return section['type']
-  else {
-    const hint = didYouMean(section['type'], known)
-    loading.report([...at, 'type'], `unknown push service, expected ${oneOf}${hint === undefined ? '' : `; ${hint}`}`)
-  }
-  return undefined
-}
-
-/** The one of whose options the section has the most; undefined where it has none of any. */
-function likelyType(section: unknown, kinds: ProviderKinds): string | undefined {
-  if (!isJsonObject(section)) return undefined
-  const counted = Object.entries(kinds).map(([type, { options }]) => {
-    const own = Object.keys(section).filter((key) => Object.hasOwn(options.properties, key))
-    return { type, count: own.length }
-  })
-  const [best] = counted.filter(({ count }) => count > 0).toSorted((one, other) => other.count - one.count)
-  return best?.type
-}
-
-function withAbsolutePaths(options: JsonObject, fileOptions: readonly string[], loading: Loading): JsonObject {
-  const paths = fileOptions.flatMap((option) => {
-    const value = options[option]
-    return typeof value === 'string' && value !== '' ? [[option, loading.resolve(value)] as const] : []
-  })
-  return jsonObject([...Object.entries(options), ...paths])
-}
-
-async function readFiles(options: JsonObject, fileOptions: readonly string[], at: readonly string[], loading: Loading) {
-  const paths: string[] = []
-  let areReadable = true
-  for (const option of fileOptions) {
-    const path = options[option]
-    if (typeof path !== 'string' || path === '') continue
-    paths.push(path)
-    if ((await loading.read(path, [...at, option])) === undefined) areReadable = false
-  }
-  return { paths, areReadable }
 }

@@ -1,5 +1,6 @@
 /** The configuration as the rest of the house sees it: checked, in our own units, secrets unprintable. Plain data. */
 import type { PrivacyPolicy } from '../core/privacy-policy.ts'
+import type { PusherMatch } from '../core/pusher-match.ts'
 import type { Route } from '../core/route.ts'
 import type { Timing } from '../core/timing.ts'
 import type { Secret } from '../core/secret.ts'
@@ -115,8 +116,10 @@ export interface LogConfig {
  */
 export type ProviderOptions = never
 
-/** An app's section; the provider is a key of the provider kinds. */
+/** An app's section, or one of its `providers`; the provider is a key of the provider kinds. */
 export interface RouteConfig extends Route {
+  /** Of an app with several push services: which pushers are for this one; undefined where its kind knows them by itself. */
+  readonly when?: PusherMatch | undefined
   /** File paths are absolute, defaults filled in. */
   readonly options: ProviderOptions
   /** What users call the app, where it is said. */

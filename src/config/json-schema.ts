@@ -1,21 +1,21 @@
 /** The configuration file as JSON Schema, for editors and for Helm: made from the schema that the file is checked against. */
 import type { TSchema } from 'typebox'
 import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from '../core/json.ts'
-import { APPS, appSchema, fileSchema, type ProviderKinds } from './schema.ts'
+import type { ProviderKind } from '../core/provider.ts'
+import { appSchema, entrySchema, severalSchema } from './app-schema.ts'
+import { APPS, fileSchema, type ProviderKinds } from './schema.ts'
 
 /** What has a default is not required. */
 export function configSchema(kinds: ProviderKinds): JsonObject {
-  const types = Object.keys(kinds)
   // Not `anyOf`: with it a mistake in an app of one kind is reported as missing options of all the others.
   const app = {
     type: 'object',
-    required: ['type'],
-    properties: { type: { enum: types, description: 'The push service.' } },
-    allOf: Object.entries(kinds).map(([type, kind]) => ({
-      if: { properties: { type: { const: type } }, required: ['type'] },
+    properties: { type: typeOf(kinds) },
+    allOf: [
+      ...byType(kinds, appSchema),
       // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema calls it so
-      then: plain(appSchema(type, kind)),
-    })),
+      { if: { required: ['providers'] }, then: several(kinds), else: NEEDS_TYPE },
+    ],
   }
   const file = plain(fileSchema)
   const sections = isJsonObject(file['properties']) ? file['properties'] : {}
@@ -30,6 +30,33 @@ export function configSchema(kinds: ProviderKinds): JsonObject {
     ],
     ['additionalProperties', false],
   ])
+}
+
+const NEEDS_TYPE: JsonObject = { required: ['type'] }
+
+function typeOf(kinds: ProviderKinds): JsonObject {
+  return { enum: Object.keys(kinds), description: 'The push service.' }
+}
+
+function byType(kinds: ProviderKinds, schemaOf: (type: string, kind: ProviderKind) => TSchema): JsonObject[] {
+  return Object.entries(kinds).map(([type, kind]) => ({
+    if: { properties: { type: { const: type } }, ...NEEDS_TYPE },
+    // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema calls it so
+    then: plain(schemaOf(type, kind)),
+  }))
+}
+
+function several(kinds: ProviderKinds): JsonObject {
+  const section = plain(severalSchema)
+  const properties = isJsonObject(section['properties']) ? section['properties'] : {}
+  const providers = isJsonObject(properties['providers']) ? properties['providers'] : {}
+  const entry = {
+    type: 'object',
+    ...NEEDS_TYPE,
+    properties: { type: typeOf(kinds) },
+    allOf: byType(kinds, entrySchema),
+  }
+  return { ...section, properties: { ...properties, providers: { ...providers, items: entry } } }
 }
 
 /** The schema as JSON, without `required` for what has a default. */

@@ -1,5 +1,5 @@
 /** The configuration file as a schema: types, defaults, limits and documentation from one source. */
-import Type, { type Static, type TObject } from 'typebox'
+import Type, { type Static } from 'typebox'
 import { COUNTS, PRIVACY_MODES } from '../core/privacy-policy.ts'
 import type { ProviderKind } from '../core/provider.ts'
 import { DEFAULT_MAX_DEVICES } from '../core/notification.ts'
@@ -259,13 +259,3 @@ export const appCommon = Type.Object({
     ),
   ),
 })
-
-/** The section of an app of one kind. */
-export function appSchema(type: string, kind: ProviderKind): TObject {
-  const properties = {
-    type: Type.Literal(type, { description: 'The push service.' }),
-    ...appCommon.properties,
-    ...kind.options.properties,
-  }
-  return Type.Object(properties, { ...closed, description: `An app with type: ${type}.` })
-}

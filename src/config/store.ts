@@ -1,5 +1,6 @@
 /** The `store` section: its URL taken apart, and which settings belong to which store. */
 import { isJsonObject, type JsonObject } from '../core/json.ts'
+import { routeName } from '../core/route.ts'
 import { Secret } from '../core/secret.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { Loading } from './loading.ts'
@@ -53,11 +54,30 @@ export async function readStore(
     username: section.username ?? url.username,
     password: password === undefined ? undefined : new Secret(password),
     prefix: section.prefix,
-    shards: new Map(Object.entries(section.shards ?? {})),
+    shards: shardsByRoute(section, written['apps']),
     // Where one takes over from another, what only the first one had would be lost.
     replicaAcks: section.replica_acks ?? (url.topology.kind === 'single' ? 0 : 'in-step'),
     requirePersistence: section.require_persistence,
   }
+}
+
+/** The number of an app holds for each of its routes. */
+function shardsByRoute({ shards = {} }: FileSection<'store'>, apps: unknown): ReadonlyMap<string, number> {
+  return new Map(
+    Object.entries(shards).flatMap(([app, count]) =>
+      routeNamesIn(apps, app).map((route): [string, number] => [route, count]),
+    ),
+  )
+}
+
+/** As `apps` is written: it is not read yet. */
+function routeNamesIn(apps: unknown, app: string): readonly string[] {
+  const section = isJsonObject(apps) ? apps[app] : undefined
+  const entries = isJsonObject(section) && Array.isArray(section['providers']) ? section['providers'] : []
+  const types = entries.flatMap((entry: unknown) =>
+    isJsonObject(entry) && typeof entry['type'] === 'string' ? [entry['type']] : [],
+  )
+  return types.length === 0 ? [app] : types.map((type) => routeName(app, type, types.length === 1))
 }
 
 function checkShards({ shards = {} }: FileSection<'store'>, apps: readonly string[], loading: Loading): void {

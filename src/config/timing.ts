@@ -2,11 +2,12 @@
 import type { JsonObject } from '../core/json.ts'
 import type { Ringing } from '../core/provider.ts'
 import type { Timing } from '../core/timing.ts'
+import type { SettingPath } from './config-error.ts'
 import type { Loading } from './loading.ts'
 import { parseDurationMs } from './units.ts'
 
 interface TimedApp {
-  readonly at: readonly string[]
+  readonly at: SettingPath
   readonly isMinimal: boolean
   /** Of an app of which every push rings. */
   readonly ringing: Ringing | undefined

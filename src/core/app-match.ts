@@ -8,14 +8,19 @@ export function isGlob(name: string): boolean {
   return /[*?]/.test(name)
 }
 
+/** No app has a line break in its name. */
+export function isPossibleAppId(appId: string): boolean {
+  return appId.length <= MAX_APP_ID_UNITS && !/\p{Cc}/u.test(appId)
+}
+
 /** The name of the app for an app_id; undefined when none matches, and when more than one glob does, so that the order does not matter. */
 export function compileApps(names: Iterable<string>): (appId: string) => string | undefined {
   const exact = new Set(names)
   const globs = [...exact].filter(isGlob).map((name) => ({ name, glob: Array.from(name) }))
   return (appId) => {
     if (exact.has(appId)) return appId
-    // A glob is no invitation for whatever a stranger makes up: no app has a line break in its name.
-    if (appId.length > MAX_APP_ID_UNITS || /\p{Cc}/u.test(appId)) return undefined
+    // A glob is no invitation for whatever a stranger makes up.
+    if (!isPossibleAppId(appId)) return undefined
     const characters = Array.from(appId)
     const [only, second] = globs.filter(({ glob }) => matchesGlob(glob, characters))
     return second === undefined ? only?.name : undefined

@@ -105,6 +105,13 @@ export interface ProviderKind<Options = never> {
    * options, is said by `outside` of its disclosures.
    */
   readonly isEndToEnd?: boolean | undefined
+  /** Where an app has several push services: whether a pusher looks like one of this one; default: any does. */
+  isOwn?(pushkey: string, data: JsonObject): boolean
+  /**
+   * Of an app that takes pushes of app_ids that no app is configured for: whether this is one of them. Undefined where the options do not say so, or the push
+   * service has no such thing.
+   */
+  catches?(options: Options): ((pushkey: string, data: JsonObject) => boolean) | undefined
   /** What the sender needs to reach a device, as one text; default: the pushkey itself. */
   targetOf?(pushkey: string, data: JsonObject): string
   /**

@@ -35,7 +35,12 @@ export class TurnedAway {
     metrics.unknownApp()
     unknownApps.note(appId, nowMs())
     if (this.#unknownAppWarnings.allows())
-      log.warn('A homeserver pushes to an app_id that is not configured', { answer })
+      log.warn(
+        'A homeserver pushes to an app_id that is not configured, or with a pushkey that no push service of its app is for',
+        {
+          answer,
+        },
+      )
     return answer === 'reject' ? 'rejected' : 'skipped'
   }
 

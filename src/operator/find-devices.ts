@@ -70,7 +70,7 @@ async function candidatesOf(parts: FindParts, question: DeviceQuestion): Promise
   const { appId, pushkey, device, data = {} } = question
   if ((pushkey === undefined) === (device === undefined))
     throw new OperatorError('Give a pushkey or a device, not both')
-  const routes = routesOf(parts.routes(), appId)
+  const routes = routesOf(parts.routes(), appId, pushkey ?? '', data)
   if (device === undefined && pushkey !== undefined)
     return routes
       .filter(({ app }) => appId !== undefined || !/[*?]/.test(app))
@@ -80,9 +80,11 @@ async function candidatesOf(parts: FindParts, question: DeviceQuestion): Promise
 }
 
 /** Without an app_id all of them. Of a glob only the app_id tells whose pushkey it is. */
-function routesOf(routes: Routes, appId: string | undefined): readonly OpenRoute[] {
+function routesOf(routes: Routes, appId: string | undefined, pushkey: string, data: JsonObject): readonly OpenRoute[] {
   if (appId === undefined) return routes.all
-  const route = routes.routeFor(appId)
+  const own = routes.ofApp(appId)
+  if (own.length > 0) return own
+  const route = routes.routeFor(appId, pushkey, data)
   if (route === undefined)
     throw new OperatorError(
       `No app is configured for ${appId}; the configuration has ${routes.all.map(({ app }) => app).join(', ')}`,

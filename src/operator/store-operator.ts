@@ -1,7 +1,7 @@
 /** What an operator can do, done on the store: by the running gateway, or by a command where none runs. */
 import { randomUUID } from 'node:crypto'
 import type { Config } from '../config/config.ts'
-import type { Routes } from '../config/routes.ts'
+import type { OpenRoute, Routes } from '../config/routes.ts'
 import { Identities } from '../core/identities.ts'
 import type { Keyring } from '../core/keyring.ts'
 import { DeadPushkeys } from '../memory/dead-pushkeys.ts'
@@ -57,23 +57,29 @@ export class StoreOperator implements Operator {
   }
 
   async listDead(filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
-    const letters = await this.#parts.store.queue.listDead(storeFilter(filter), MOST_DEAD_LISTED, { withDevices: true })
-    return letters.map(shownDeadLetter)
+    const { store, routes } = this.#parts
+    const letters = await Promise.all(
+      this.#filters(filter).map((each) => store.queue.listDead(each, MOST_DEAD_LISTED, { withDevices: true })),
+    )
+    const apps = new Map(routes().all.map(({ name, app }) => [name, app]))
+    return letters.flat().map((letter) => shownDeadLetter({ ...letter, route: apps.get(letter.route) ?? letter.route }))
   }
 
-  retryDead(filter: DeadLetterFilter): Promise<number> {
+  async retryDead(filter: DeadLetterFilter): Promise<number> {
     const { store, nowMs, config } = this.#parts
     const { maxAgeMs, callMaxAgeMs } = config().queue
-    return store.queue.retryDead(storeFilter(filter), { expiresAtMs: nowMs() + maxAgeMs, callMaxAgeMs })
+    const times = { expiresAtMs: nowMs() + maxAgeMs, callMaxAgeMs }
+    return sumOf(this.#filters(filter).map((each) => store.queue.retryDead(each, times)))
   }
 
   async countDead(filter: DeadLetterFilter): Promise<number> {
-    const most = contract.DEAD_LETTERS_PER_ROUTE * (this.#parts.routes().all.length + 1)
-    return (await this.#parts.store.queue.listDead(storeFilter(filter), most)).length
+    const { store, routes } = this.#parts
+    const most = contract.DEAD_LETTERS_PER_ROUTE * (routes().all.length + 1)
+    return sumOf(this.#filters(filter).map(async (each) => (await store.queue.listDead(each, most)).length))
   }
 
-  dropDead(filter: DeadLetterFilter): Promise<number> {
-    return this.#parts.store.queue.dropDead(storeFilter(filter))
+  async dropDead(filter: DeadLetterFilter): Promise<number> {
+    return sumOf(this.#filters(filter).map((each) => this.#parts.store.queue.dropDead(each)))
   }
 
   /** Those of all configured apps. */
@@ -88,7 +94,18 @@ export class StoreOperator implements Operator {
   }
 
   releaseSuspected(app: string, verdict: Verdict): Promise<number> {
-    return this.#parts.guard.release(app, verdict)
+    return sumOf(this.#routesNamed(app).map((route) => this.#parts.guard.release(route, verdict)))
+  }
+
+  /** Which of an app's push services a device is of depends on its pusher's data, which may have been others: so from all of them. */
+  async forget(device: ForgottenDevice): Promise<Forgotten | undefined> {
+    const routes = this.#parts.routes()
+    const { appId, pushkey, data } = device
+    const own = routes.ofApp(appId)
+    const caught = own.length > 0 ? undefined : routes.routeFor(appId, pushkey.reveal(), data)
+    const all = caught === undefined ? own : [caught]
+    const forgotten = await Promise.all(all.map((route) => this.#forgetOn(route, device)))
+    return forgotten.length === 0 ? undefined : forgotten.reduce(together)
   }
 
   find(question: DeviceQuestion): Promise<FoundDevices> {
@@ -96,11 +113,9 @@ export class StoreOperator implements Operator {
   }
 
   /** What waits for the device or was given up, and what is remembered under hashes that can be made from its pushkey or were found there. */
-  async forget({ appId, pushkey, data }: ForgottenDevice): Promise<Forgotten | undefined> {
+  async #forgetOn(route: OpenRoute, { appId, pushkey, data }: ForgottenDevice): Promise<Forgotten> {
     const { store, guard, known, nowMs } = this.#parts
     const { memory } = store
-    const route = this.#parts.routes().routeFor(appId)
-    if (route === undefined) return undefined
     const recipient = { route: route.name, appId, target: route.targetOf(pushkey.reveal(), data), data }
     const { device, badge, wakeUps } = this.#identities.ofDevice(recipient, route.countsPer)
     const owner = { route: route.name, deviceHash: device }
@@ -129,6 +144,20 @@ export class StoreOperator implements Operator {
       unreadable,
     }
   }
+
+  /** The names of an app's routes; of one that is not configured any more, its own. */
+  #routesNamed(app: string): readonly string[] {
+    const names = this.#parts
+      .routes()
+      .all.filter((route) => route.app === app)
+      .map(({ name }) => name)
+    return names.length === 0 ? [app] : names
+  }
+
+  #filters({ app, id, reason }: DeadLetterFilter): readonly contract.DeadLetterFilter[] {
+    if (app === undefined) return [{ id, reason }]
+    return this.#routesNamed(app).map((route) => ({ route, id, reason }))
+  }
 }
 
 /** What is undefined is left out. */
@@ -140,7 +169,19 @@ function shownWindow({ sinceMs, untilMs, isDiscarded }: SuspectedWindow): Suspec
   }
 }
 
-/** An app with one push service has one route, of its own name. */
-function storeFilter({ app, id, reason }: DeadLetterFilter): contract.DeadLetterFilter {
-  return { route: app, id, reason }
+function together(a: Forgotten, b: Forgotten): Forgotten {
+  return {
+    death: a.death || b.death,
+    receipt: a.receipt || b.receipt,
+    wasDelivered: a.wasDelivered || b.wasDelivered,
+    latestBadge: a.latestBadge || b.latestBadge,
+    departure: a.departure || b.departure,
+    deliveries: a.deliveries + b.deliveries,
+    deadLetters: a.deadLetters + b.deadLetters,
+    unreadable: a.unreadable + b.unreadable,
+  }
+}
+
+async function sumOf(counts: readonly Promise<number>[]): Promise<number> {
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
 }

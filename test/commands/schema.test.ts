@@ -108,11 +108,19 @@ function settingsOf(section: JsonObject, path: string): Setting[] {
   const ofApps = inApps.flatMap((one: JsonValue) => {
     const then = isJsonObject(one) && isJsonObject(one['then']) ? one['then'] : {}
     const { type } = isJsonObject(then['properties']) ? then['properties'] : {}
-    const name = isJsonObject(type) && typeof type['const'] === 'string' ? type['const'] : ''
+    const name = isJsonObject(type) && typeof type['const'] === 'string' ? type['const'] : undefined
+    // Without one, it is an app with several push services.
+    if (name === undefined) return settingsOf(then, path)
     return [{ path: `${path}.${name}`, schema: then }, ...settingsOf(then, `${path}.${name}`)]
   })
   const own = Object.entries(isJsonObject(properties) ? properties : {}).flatMap(([name, one]) =>
-    isJsonObject(one) ? [{ path: `${path}.${name}`, schema: one }, ...settingsOf(one, `${path}.${name}`)] : [],
+    isJsonObject(one)
+      ? [
+          { path: `${path}.${name}`, schema: one },
+          ...settingsOf(one, `${path}.${name}`),
+          ...settingsOf({ additionalProperties: one['items'] }, `${path}.${name}`),
+        ]
+      : [],
   )
   return [...own, ...ofApps]
 }

@@ -217,3 +217,53 @@ describe('to forget a device', () => {
     expect(await ofWeb.forget({ ...device, data: { endpoint } })).toMatchObject({ deliveries: 1 })
   })
 })
+
+describe('an app with several push services', () => {
+  const APP = 'com.example.several'
+  const several = (): { readonly one: OpenRoute; readonly two: OpenRoute; readonly ofBoth: StoreOperator } => {
+    const app = `${APP}-${randomUUID()}`
+    const one = createRoute({ app, name: `${app} one`, isFor: (pushkey) => pushkey.startsWith('1') })
+    const two = createRoute({ app, name: `${app} two`, targetOf: (pushkey) => `two:${pushkey}` })
+    const ofBoth = new StoreOperator({
+      store,
+      guard,
+      known: store.known,
+      isBlocked: () => false,
+      keyring: store.keyring,
+      nowMs: clock.nowMs,
+      routes: () => new Routes([one, two]),
+      config: () => CONFIG,
+    })
+    return { one, two, ofBoth }
+  }
+
+  it('shows, drops and puts back what all of them gave up, under the name of the app', async () => {
+    const { one, two, ofBoth } = several()
+    for (const { name } of [one, two]) {
+      await store.queue.add([createDelivery({ route: name, deviceHash: randomUUID(), acceptedAtMs: clock.ms })])
+      const received = new Received(() => ({ kind: 'dead-letter', reason: 'x' }))
+      const consumption = store.queue.consume(name, 1, received.handler)
+      await received.atLeast(1)
+      await consumption.stop(60_000)
+    }
+    const { app } = one
+    expect((await ofBoth.listDead({ app })).map((letter) => letter.app)).toEqual([app, app])
+    expect(await ofBoth.retryDead({ app })).toBe(2)
+    expect(await ofBoth.dropDead({ app })).toBe(0)
+  })
+
+  it('forgets a device on each of them, as its pusher may have had other data', async () => {
+    const { one, two, ofBoth } = several()
+    const pushkey = new Secret('1-device')
+    await store.queue.add([
+      createDelivery({ route: one.name, ...deviceOn(one, '1-device') }),
+      createDelivery({ route: two.name, ...deviceOn(two, 'two:1-device') }),
+    ])
+    expect(await ofBoth.forget({ appId: one.app, pushkey, data: {} })).toMatchObject({ deliveries: 2 })
+    expect(await ofBoth.forget({ appId: one.app, pushkey, data: {} })).toMatchObject({ deliveries: 0 })
+  })
+
+  function deviceOn({ app }: OpenRoute, target: string) {
+    return { deviceHash: identities.device({ appId: app, target }), target: new Secret(target) }
+  }
+})

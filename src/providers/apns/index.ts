@@ -1,4 +1,5 @@
 /** Apple Push Notification service. */
+import { shapeOf } from '../../core/pusher-match.ts'
 import type { ProviderKind, Ringing } from '../../core/provider.ts'
 import { isPossibleToken } from './device-token.ts'
 import { disclosures } from './disclosures.ts'
@@ -16,6 +17,7 @@ const VOIP: Ringing = {
 export const apns: ProviderKind<ApnsOptions> = {
   options: apnsOptions,
   files: ['key_file', 'cert_file', 'passphrase_file', 'ca_file'],
+  isOwn: (pushkey) => shapeOf(pushkey) === 'token',
   countsPer: 'pushkey',
   names: { through: 'Apple (APNs)', who: 'Apple' },
   disclosures,

@@ -5,7 +5,7 @@ import { disclosures } from './disclosures.ts'
 import { inspect } from './inspect.ts'
 import { webPushOptions, type WebPushOptions } from './options.ts'
 import { renderer } from './payload.ts'
-import { createTargetCheck, NOT_ALLOWED, targetOf } from './target.ts'
+import { createTargetCheck, isOwn, NOT_ALLOWED, targetOf } from './target.ts'
 import { readVapidKey } from './vapid-key.ts'
 
 export type { WebPushOptions }
@@ -18,6 +18,7 @@ export const webpush: ProviderKind<WebPushOptions> = {
   countsPer: 'pusher',
   names: { through: 'the push service of your browser or app (Web Push)', who: 'The push service' },
   disclosures,
+  isOwn,
   targetOf,
   targetCheck: createTargetCheck,
   notAllowed: NOT_ALLOWED,

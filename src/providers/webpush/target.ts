@@ -1,6 +1,7 @@
 /** Where a push goes and for whom it is encrypted: from what the pusher registered to an endpoint that may be connected to. Pure. */
-import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { TargetVerdict } from '../../core/provider.ts'
+import { shapeOf } from '../../core/pusher-match.ts'
 import { jsonObjectOf } from '../shared/json-text.ts'
 import { addressIn, createHostMatch, isNameOfOwner, isPublicAddress } from './addresses.ts'
 import { PRIVATE_ADDRESS } from './answers.ts'
@@ -38,17 +39,21 @@ export const NOT_ALLOWED =
 /** Longer ones are nobody's endpoint, and do not belong into the queue. */
 const MAX_ENDPOINT_CHARACTERS = 2048
 const MAX_KEY_CHARACTERS = 128
+/** Of a subscription as JSON. */
+const MAX_PUSHKEY_CHARACTERS = 4096
 const AUTH_BYTES = 16
 
 /**
  * Sygnal's form: pushkey = p256dh, `data.endpoint`, `data.auth` (docs/facts/peers.md#pusher-data). UnifiedPush's: pushkey = endpoint, and, where the app
- * knows its keys, `data.p256dh` and `data.auth`.
+ * knows its keys, `data.p256dh` and `data.auth`. Or the pushkey is the subscription as JSON, as a browser writes it (docs/facts/web-push.md#pushers).
  */
 export function targetOf(pushkey: string, data: JsonObject): string {
   const endpoint = text(data['endpoint'], MAX_ENDPOINT_CHARACTERS)
   const auth = text(data['auth'], MAX_KEY_CHARACTERS)
+  const shape = endpoint === undefined ? shapeOf(pushkey) : 'token'
+  if (shape === 'json') return JSON.stringify(subscriptionIn(pushkey))
   const target =
-    endpoint === undefined && /^https:\/\//i.test(pushkey)
+    shape === 'url'
       ? {
           endpoint: text(pushkey, MAX_ENDPOINT_CHARACTERS),
           p256dh: text(data['p256dh'], MAX_KEY_CHARACTERS),
@@ -57,6 +62,21 @@ export function targetOf(pushkey: string, data: JsonObject): string {
         }
       : { endpoint, p256dh: text(pushkey, MAX_KEY_CHARACTERS), auth }
   return JSON.stringify(target)
+}
+
+/** Whether a pusher looks like one of Web Push. */
+export function isOwn(pushkey: string, data: JsonObject): boolean {
+  return typeof data['endpoint'] === 'string' || shapeOf(pushkey) !== 'token'
+}
+
+function subscriptionIn(pushkey: string): JsonObject {
+  const { endpoint, keys } = pushkey.length <= MAX_PUSHKEY_CHARACTERS ? (jsonObjectOf(pushkey) ?? {}) : {}
+  const { p256dh, auth } = isJsonObject(keys) ? keys : {}
+  return jsonObject([
+    ['endpoint', text(endpoint, MAX_ENDPOINT_CHARACTERS)],
+    ['p256dh', text(p256dh, MAX_KEY_CHARACTERS)],
+    ['auth', text(auth, MAX_KEY_CHARACTERS)],
+  ])
 }
 
 /** Rules that allow everything: what even these reject is no target of any app. */

@@ -59,6 +59,14 @@ describe('a subscription', () => {
     expect(read(pushkey, data)).toEqual(rejected(reason))
   })
 
+  it('may be the pushkey as a whole, as a browser writes it in JSON', () => {
+    const pushkey = JSON.stringify({ endpoint: ENDPOINT, expirationTime: null, keys: { p256dh: P256DH, auth: AUTH } })
+    expect(read(pushkey, {})).toMatchObject({ endpoint: ENDPOINT, keys: { p256dh: P256DH, auth: AUTH } })
+    expect(read(JSON.stringify({ endpoint: ENDPOINT }), {}, { allow_unencrypted: true })).toEqual(rejected('no_keys'))
+    expect(read('{"endpoint":', {})).toEqual(rejected('no_endpoint'))
+    expect(read(JSON.stringify({ endpoint: ENDPOINT, keys: [P256DH] }), {})).toEqual(rejected('no_keys'))
+  })
+
   it('is rejected when the queue holds what another type of app left there', () => {
     const reader = createTargetReader({ vapid_private_key_file: '-', vapid_subject: '-' })
     expect(reader('fcm-token')).toEqual(rejected('no_endpoint'))
