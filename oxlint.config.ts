@@ -21,7 +21,7 @@ const OF_STORE = [
 ]
 
 /** Each push service with the library, if any, that has its only home there. Another one is a line here; no push service knows of another. */
-const PROVIDERS = { apns: ['@parse/node-apn'], fcm: ['firebase-admin'], hms: [], webpush: ['web-push'] }
+const PROVIDERS = { apns: ['@parse/node-apn'], fcm: ['firebase-admin'], hms: [], unifiedpush: [], webpush: ['web-push'] }
 
 const layers = [
   // node:net and node:stream for two types: what a dialled connection is.
@@ -54,7 +54,16 @@ const layers = [
   },
   { folder: 'src/network', ours: ['../core/*'], packages: ['node:*'] },
   { folder: 'src/providers', ours: ['./*/index.ts', ...CORE], packages: [] },
-  { folder: 'src/providers/shared', ours: ['../../core/*', './connections/*'], packages: ['typebox', 'node:*'] },
+  {
+    folder: 'src/providers/shared',
+    ours: ['../../core/*', './connections/*', './endpoints/*'],
+    packages: ['typebox', 'node:*'],
+  },
+  {
+    folder: 'src/providers/shared/endpoints',
+    ours: ['../../../core/*', '../*.ts', '../connections/*'],
+    packages: ['node:*'],
+  },
   { folder: 'src/providers/shared/connections', ours: ['../../../core/*', '../*.ts'], packages: ['node:*'] },
   ...Object.entries(PROVIDERS).map(([name, libraries]) => ({
     folder: `src/providers/${name}`,

@@ -51,10 +51,10 @@ function kindsOf(apps: JsonObject): (readonly [string, JsonObject])[] {
 /** What only an app with several push services has: the list, and what an entry of it has beside the settings of its type. */
 function severalOf(apps: JsonObject): (readonly [string, JsonObject])[] {
   const sections = alternativesOf(apps['additionalProperties']).map((section) => propertyOf(section, 'providers'))
-  const providers = sections.find((section) => section['items'] !== undefined) ?? {}
-  const [entry = {}] = alternativesOf(providers['items'])
+  const list = sections.find((section) => section['items'] !== undefined) ?? {}
+  const [entry = {}] = alternativesOf(list['items'])
   return [
-    ['providers', providers],
+    ['providers', list],
     ['providers[].when', propertyOf(entry, 'when')],
   ]
 }

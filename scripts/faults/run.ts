@@ -26,7 +26,7 @@ export interface Result {
 
 /**
  * The faults are over: so long it may take until the last is accounted for. What waits for a host of Web Push that failed, and is told of nothing by a process
- * that is dead, comes back after four pauses of up to a minute (`src/providers/webpush/host-pauses.ts`).
+ * that is dead, comes back after four pauses of up to a minute (`src/providers/shared/endpoints/host-pauses.ts`).
  */
 const SETTLE_MS = 300_000
 const LOOK_MS = 500

@@ -1,7 +1,7 @@
 /** A section that says how an app is pushed to by one push service: against its own kind's schema, then what only its files can tell. */
 import { Value } from 'typebox/value'
 import { isJsonObject, jsonObject, type JsonObject } from '../core/json.ts'
-import type { PrivacyMode } from '../core/privacy-policy.ts'
+import type { PrivacyMode, PrivacyPolicy } from '../core/privacy-policy.ts'
 import { checkValue } from './check-value.ts'
 import type { ProviderOptions, RouteConfig } from './config.ts'
 import type { SettingPath } from './config-error.ts'
@@ -64,11 +64,19 @@ export async function readRoute(
   if (stated === undefined) return undefined
   const { counts, default_payload_allow: defaultPayloadAllow, placeholder_ids: placeholderIds } = checked
   const sealed = kind.isEndToEnd === true ? 'ignored' : checked.sealed
+  const policy: PrivacyPolicy = {
+    privacy: checked.privacy ?? defaultPrivacy,
+    counts,
+    defaultPayloadAllow,
+    sealed,
+    placeholderIds,
+  }
+  for (const { option, message } of kind.warnings?.(options, policy) ?? []) loading.warn([...at, option], message)
   return {
     provider: type,
     ...(Value.Check(whenSchema, when) ? { when } : {}),
     options,
-    policy: { privacy: checked.privacy ?? defaultPrivacy, counts, defaultPayloadAllow, sealed, placeholderIds },
+    policy,
     timing: timingOf(checked),
     files: files.paths,
   }

@@ -22,14 +22,14 @@ export const whenSchema = Type.Object(
     ),
     data: Type.Optional(
       Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {
-        description: "Values that the pusher's data must have, by their keys, as in { type: fcm }.",
+        description: "Values that the pusher's data must have, by their keys, as in { platform: ios }.",
       }),
     ),
   },
   {
     ...closed,
     description:
-      'Which pushers are for this push service; the first entry that fits is used. Default: those whose pushkey and data look like it (fcm, apns: a token; webpush: data.endpoint, an https address, or a subscription as JSON).',
+      'Which pushers are for this push service; the first entry that fits is used. Default: those that look like it: a token, an https address, or data with an endpoint.',
   },
 )
 

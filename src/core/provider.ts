@@ -6,6 +6,7 @@ import type { DisclosureOfFields } from './disclosure.ts'
 import type { JsonObject } from './json.ts'
 import type { Message, PushIdentity, Rendered } from './message.ts'
 import type { Outcome } from './outcome.ts'
+import type { PrivacyPolicy } from './privacy-policy.ts'
 import type { Push } from './push.ts'
 import type { Secret } from './secret.ts'
 
@@ -128,6 +129,8 @@ export interface ProviderKind<Options = never> {
   rings?(section: JsonObject): Ringing | undefined
   /** Reads what the options point to and reports every mistake; opens no connection. */
   inspect(options: Options): Promise<readonly OptionMistake[]>
+  /** What an operator should know of these options, though they are none wrong. */
+  warnings?(options: Options, policy: PrivacyPolicy): readonly OptionMistake[]
   /** Pure: everything that does not change between pushes is computed once, here. */
   renderer(options: Options): (push: Push, identity: PushIdentity) => Rendered
   /** The public key that an app needs to register its pusher (Web Push: applicationServerKey). Rejects when the options' file has none. */

@@ -25,6 +25,12 @@ export function refusalOf(headers: IncomingHttpHeaders, body: Buffer): Refusal |
   return undefined
 }
 
+/** Of a push server of UnifiedPush (SERV_1.2.0, "Push"), as strict as ours may be to those that are Web Push servers as well. */
+export function unifiedPushRefusalOf(headers: IncomingHttpHeaders, body: Buffer): Refusal | undefined {
+  if (body.length === 0) return refusal(400, 'the message is empty')
+  return refusalOf(headers, body)
+}
+
 /** The public key (base64url) that signed for `origin`, or why the request is not let in (RFC 8292 §2, §3, §4). */
 export function signerOf(authorization: string | undefined, origin: string, nowMs: number): string | Refusal {
   const [, token, key] = VAPID.exec(authorization ?? '') ?? []

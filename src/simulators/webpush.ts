@@ -12,7 +12,7 @@ import {
 } from './https-front.ts'
 import { ScriptedAnswers, type Script } from './script.ts'
 import { createSubscriptionSecrets, decrypt, type SubscriptionSecrets } from './webpush-encryption.ts'
-import { refusalOf, signerOf, type Refusal } from './webpush-refusal.ts'
+import { refusalOf, signerOf, unifiedPushRefusalOf, type Refusal } from './webpush-refusal.ts'
 
 /** A browser that subscribed. */
 export interface WebPushSubscriber extends SubscriptionSecrets {
@@ -20,8 +20,10 @@ export interface WebPushSubscriber extends SubscriptionSecrets {
   readonly name: string
   /** Takes pushes of this VAPID key only. */
   readonly applicationServerKey?: string | undefined
-  /** A UnifiedPush endpoint that takes anything: what it received is read as it came. */
+  /** An endpoint of UnifiedPush without keys: what it received is read as it came. */
   readonly isPlain?: boolean | undefined
+  /** An endpoint of a UnifiedPush push server, which asks for no VAPID. */
+  readonly needsNoVapid?: boolean | undefined
 }
 
 export interface Subscription extends WebPushSubscriber {
@@ -183,6 +185,7 @@ export class WebPushSimulator {
   ): Refusal | undefined {
     if (request.method !== 'POST') return { status: 405, reason: 'not POST' }
     if (subscriber === undefined) return { status: 404, reason: 'no such subscription' }
+    if (subscriber.needsNoVapid === true) return unifiedPushRefusalOf(request.headers, body)
     const signer = signerOf(request.headers.authorization, origin, this.#nowMs())
     if (typeof signer !== 'string') return signer
     const { applicationServerKey = signer } = subscriber

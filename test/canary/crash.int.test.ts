@@ -8,7 +8,12 @@ import { canary, createFinder, type Finding } from './canary.ts'
 import { createHushgateFolder, logLines, startHushgate } from '../helpers/hushgate-process.ts'
 import type { Ended } from '../helpers/logged-process.ts'
 
-const APPS = { apns: 'com.example.ios', fcm: 'com.example.android', webpush: 'com.example.web' } as const
+const APPS: Readonly<Record<Service, string>> = {
+  apns: 'com.example.ios',
+  fcm: 'com.example.android',
+  unifiedpush: 'com.example.unifiedpush',
+  webpush: 'com.example.web',
+}
 const THROW_INSIDE = ['--import', join(import.meta.dirname, './throw-inside.ts')]
 
 let services: CanaryServices

@@ -12,7 +12,7 @@ import { tokenOf } from './canary.ts'
 import { startEchoServices } from './echo-services.ts'
 import { freePort } from '../helpers/free-port.ts'
 
-export const SERVICES = ['apns', 'fcm', 'webpush'] as const
+export const SERVICES = ['apns', 'fcm', 'unifiedpush', 'webpush'] as const
 export type Service = (typeof SERVICES)[number]
 
 /**
@@ -86,6 +86,15 @@ export async function startCanaryServices(): Promise<CanaryServices> {
         service_account_file: at('quoted-account.json'),
       },
     }),
+    unifiedpush: byWay(
+      {
+        type: 'unifiedpush',
+        allowed_endpoints: ['localhost'],
+        allow_private_endpoints: ['localhost'],
+        ca_file: at('own-ca.pem'),
+      },
+      { unreachable: {}, refuses: {}, quotes: {} },
+    ),
     webpush: byWay(
       {
         type: 'webpush',
@@ -111,6 +120,10 @@ export async function startCanaryServices(): Promise<CanaryServices> {
       const token = `${script === '' ? 'device' : `x${script}`}-${randomUUID()}-${tokenOf('pushkey')}`
       if (service === 'fcm') return { token, pushkey: token }
       if (service === 'apns') return { token, pushkey: Buffer.from(token).toString('base64') }
+      if (service === 'unifiedpush') {
+        const origin = origins[way].replace('127.0.0.1', 'localhost')
+        return { token, pushkey: browsers.subscribe(token, { origin, isPlain: true, needsNoVapid: true }).endpoint }
+      }
       const { p256dh, auth, endpoint } = browsers.subscribe(token, { origin: origins[way] })
       return { token, pushkey: p256dh, data: { endpoint, auth } }
     },

@@ -8,6 +8,7 @@ import { applyPrivacy } from '../../src/core/privacy-policy.ts'
 import { apns } from '../../src/providers/apns/index.ts'
 import { fcm } from '../../src/providers/fcm/index.ts'
 import { hms } from '../../src/providers/hms/index.ts'
+import { unifiedpush } from '../../src/providers/unifiedpush/index.ts'
 import { webpush } from '../../src/providers/webpush/index.ts'
 
 const MOST_BYTES = 4096
@@ -21,6 +22,7 @@ const RENDERERS = {
   "FCM in Hedwig's shape": fcm.renderer({ ...FCM, payload_style: 'hedwig' }),
   'Push Kit': hms.renderer(HMS),
   'Push Kit with an alert': hms.renderer({ ...HMS, notification: { title: 't', body: 'b', badge_class: 'c' } }),
+  UnifiedPush: unifiedpush.renderer({ allowed_endpoints: ['push.example.org'] }),
   'Web Push': webpush.renderer({ vapid_private_key_file: '-', vapid_subject: 'mailto:ops@example.org' }),
 }
 const IDENTITY = {

@@ -34,6 +34,8 @@ const KINDS: readonly Kind[] = [
   { service: 'hedwig', sealed: 'optional' },
   { service: 'hedwig', sealed: 'required' },
   { service: 'hms', sealed: 'optional' },
+  { service: 'unifiedpush', sealed: 'optional', isEndToEnd: false },
+  { service: 'unifiedpush', sealed: 'required', isEndToEnd: false },
   { service: 'webpush', sealed: 'ignored', isEndToEnd: true },
   { service: 'webpush', sealed: 'ignored', isEndToEnd: false },
 ]
@@ -237,6 +239,6 @@ const TEXT_FIELDS = [
 export function scriptOf(service: Service, name: Name): string {
   if (service === 'apns') return name === 'dying' ? 'rUnregistered' : 's400.rBadMessageId'
   if (service === 'hms') return name === 'dying' ? 'r80300007' : 'r80100003'
-  if (service === 'webpush') return name === 'dying' ? 's410' : 's400'
+  if (service === 'webpush' || service === 'unifiedpush') return name === 'dying' ? 's410' : 's400'
   return name === 'dying' ? 'rUNREGISTERED' : 's400.rINVALID_ARGUMENT'
 }

@@ -148,10 +148,11 @@ function newDevice(
   const common = { ledgerCase, name, token }
   const data = pusherDataOf(ledgerCase, name)
   if (service === 'apns') return { ...common, pushkey: Buffer.from(token).toString('base64'), data }
-  if (service !== 'webpush') return { ...common, pushkey: token, data }
+  if (service !== 'webpush' && service !== 'unifiedpush') return { ...common, pushkey: token, data }
   const { endpoint, p256dh, auth } = browsers.subscribe(token, {
     origin: `https://localhost:${browsers.port}`,
     isPlain: isEndToEnd === false,
+    needsNoVapid: service === 'unifiedpush',
   })
   return isEndToEnd === true
     ? { ...common, pushkey: p256dh, data: { ...data, endpoint, auth } }
@@ -178,7 +179,14 @@ function appsYaml(yaml: string, folder: string, { url }: HmsSimulator): string {
     oauth_endpoint: url,
     ca_file: join(folder, 'web-ca.pem'),
   }
-  const sections = { apns: apps['com.example.ios'], fcm, hedwig: { ...fcm, payload_style: 'hedwig' }, hms, webpush }
+  const unifiedpush = {
+    type: 'unifiedpush',
+    allowed_endpoints: ['localhost'],
+    allow_private_endpoints: ['localhost'],
+    ca_file: join(folder, 'web-ca.pem'),
+  }
+  const hedwig = { ...fcm, payload_style: 'hedwig' }
+  const sections = { apns: apps['com.example.ios'], fcm, hedwig, hms, unifiedpush, webpush }
   const entries = CASES.map(({ app, service, privacy, counts, sealed, isEndToEnd, releaseEveryMs }) => [
     app,
     {

@@ -83,6 +83,7 @@ const SERVICES: readonly (Pick<LedgerPolicy, 'passedOn' | 'outside' | 'sealed'> 
   { name: 'FCM', ...disclosuresOf('fcm'), sealed: 'optional' },
   { name: 'FCM, `payload_style: hedwig`', ...disclosuresOf('hedwig'), sealed: 'optional' },
   { name: 'Huawei Push Kit', ...disclosuresOf('hms'), sealed: 'optional' },
+  { name: 'UnifiedPush', ...disclosuresOf('unifiedpush'), sealed: 'optional' },
   { name: 'Web Push', ...disclosuresOf('webpush'), sealed: 'ignored' },
   { name: 'Web Push without keys (`allow_unencrypted`)', ...disclosuresOf('webpush', true), sealed: 'ignored' },
 ]

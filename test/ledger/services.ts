@@ -4,9 +4,10 @@ import { disclosures as ofApns } from '../../src/providers/apns/disclosures.ts'
 import { disclosures as ofFcm } from '../../src/providers/fcm/disclosures.ts'
 import { disclosures as ofHms } from '../../src/providers/hms/disclosures.ts'
 import { providers } from '../../src/providers/index.ts'
+import { disclosures as ofUnifiedPush } from '../../src/providers/unifiedpush/disclosures.ts'
 import { disclosures as ofWebPush } from '../../src/providers/webpush/disclosures.ts'
 
-export type Service = 'apns' | 'fcm' | 'hedwig' | 'hms' | 'webpush'
+export type Service = 'apns' | 'fcm' | 'hedwig' | 'hms' | 'unifiedpush' | 'webpush'
 
 export const KINDS: Readonly<Record<Service, ProviderKind>> = { ...providers, hedwig: providers.fcm }
 
@@ -20,6 +21,8 @@ export function disclosuresOf(service: Service, isPlain = false): ProviderDisclo
       return ofFcm({ payload_style: service === 'hedwig' ? 'hedwig' : 'sygnal' })
     case 'hms':
       return ofHms({})
+    case 'unifiedpush':
+      return ofUnifiedPush()
     case 'webpush':
       return ofWebPush({ allow_unencrypted: isPlain })
   }

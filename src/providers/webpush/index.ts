@@ -1,11 +1,12 @@
 /** Web Push (RFC 8030): browsers, and apps with a UnifiedPush distributor. */
 import type { ProviderKind } from '../../core/provider.ts'
+import { createTargetCheck } from '../shared/endpoints/target.ts'
 import { readOrFail } from '../shared/inspect.ts'
 import { disclosures } from './disclosures.ts'
 import { inspect } from './inspect.ts'
 import { webPushOptions, type WebPushOptions } from './options.ts'
 import { renderer } from './payload.ts'
-import { createTargetCheck, isOwn, NOT_ALLOWED, targetOf } from './target.ts'
+import { isOwn, NOT_ALLOWED, targetOf } from './target.ts'
 import { readVapidKey } from './vapid-key.ts'
 
 export type { WebPushOptions }

@@ -1,11 +1,11 @@
 /** The mistakes in a Web Push section that its schema cannot express; opens files, no connection. */
 import type { OptionMistake } from '../../core/provider.ts'
+import { checkHosts } from '../shared/endpoints/check-hosts.ts'
 import { checkAddress, mistakesIn, readAuthorities, type Report } from '../shared/inspect.ts'
 import type { WebPushOptions } from './options.ts'
 import { readVapidKey } from './vapid-key.ts'
 
 const MAIL_ADDRESS = /^mailto:[^\s<>@]+@[^\s<>@]+$/
-const HOST_GLOB = /^(?:[\w*?.-]+|\[[\da-f:.*?]+\])$/i
 
 export function inspect(options: WebPushOptions): Promise<readonly OptionMistake[]> {
   return mistakesIn(async (report) => {
@@ -24,10 +24,4 @@ function checkSubject(subject: string, report: Report): void {
   const isSite = url?.protocol === 'https:' && url.hostname !== 'localhost'
   if (!isSite && !MAIL_ADDRESS.test(subject))
     report('vapid_subject', 'must be mailto: with an address, or an https address')
-}
-
-function checkHosts(globs: readonly string[] | undefined, option: string, report: Report): void {
-  for (const glob of globs ?? [])
-    if (!HOST_GLOB.test(glob))
-      report(option, `${JSON.stringify(glob)} is not the name of a host, such as *.push.apple.com`)
 }

@@ -9,7 +9,7 @@ import { parseNotification } from '../../../src/core/notification.ts'
 import { applyPrivacy } from '../../../src/core/privacy-policy.ts'
 import { PlaceholderIds } from '../../../src/core/placeholder-ids.ts'
 import { TEST_PUSH, type EventIdOnlyPush, type FullPush, type MinimalPush, type Push } from '../../../src/core/push.ts'
-import { PAYLOAD_LENGTHS } from '../../../src/providers/webpush/fit.ts'
+import { PAYLOAD_LENGTHS } from '../../../src/providers/shared/endpoints/fit.ts'
 import type { WebPushOptions } from '../../../src/providers/webpush/options.ts'
 import { renderer } from '../../../src/providers/webpush/payload.ts'
 

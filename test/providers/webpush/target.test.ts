@@ -1,7 +1,8 @@
 import { createECDH } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../src/core/json.ts'
-import { createTargetCheck, createTargetReader, targetOf } from '../../../src/providers/webpush/target.ts'
+import { createTargetCheck, createTargetReader } from '../../../src/providers/shared/endpoints/target.ts'
+import { targetOf } from '../../../src/providers/webpush/target.ts'
 import type { WebPushOptions } from '../../../src/providers/webpush/options.ts'
 
 const P256DH = createECDH('prime256v1').generateKeys('base64url')
@@ -68,7 +69,7 @@ describe('a subscription', () => {
   })
 
   it('is rejected when the queue holds what another type of app left there', () => {
-    const reader = createTargetReader({ vapid_private_key_file: '-', vapid_subject: '-' })
+    const reader = createTargetReader({})
     expect(reader('fcm-token')).toEqual(rejected('no_endpoint'))
     expect(reader('7')).toEqual(rejected('no_endpoint'))
   })
@@ -210,7 +211,7 @@ describe('a UnifiedPush endpoint as pushkey', () => {
 })
 
 describe('a target at the door', () => {
-  const options = { vapid_private_key_file: '-', vapid_subject: 'mailto:ops@example.org' }
+  const options = {}
   const offTheCurve = Buffer.concat([Buffer.of(4), Buffer.alloc(64, 7)]).toString('base64url')
   it.each([
     ['possible', 'a subscription', P256DH, { endpoint: 'https://web.push.apple.com/x', auth: AUTH }],

@@ -7,8 +7,9 @@ import type { Protocol } from './connect.ts'
 /** How long an answer may go on whose head says it all. */
 export const DRAIN_MS = 1000
 
-/** A POST. */
 export interface Request {
+  /** Default: POST. */
+  readonly method?: 'GET' | 'POST' | undefined
   /** Host and port, as the URL that is meant has them. */
   readonly authority: string
   readonly path: string

@@ -62,7 +62,10 @@ export class Http1Connection implements Connection {
     return untilClosed(this.#socket, () => this.leave())
   }
 
-  async exchange({ authority, path, headers, body }: Request, attempt: Attempt): Promise<Answer | LostRequest> {
+  async exchange(
+    { method = 'POST', authority, path, headers, body }: Request,
+    attempt: Attempt,
+  ): Promise<Answer | LostRequest> {
     const { cutOffBy } = attempt
     if (cutOffBy !== undefined) {
       this.#release(true)
@@ -72,7 +75,7 @@ export class Http1Connection implements Connection {
     try {
       request = startRequest({
         agent: this.#agent,
-        method: 'POST',
+        method,
         path,
         headers: ['host', authority, ...headers, 'connection', 'keep-alive'],
       })

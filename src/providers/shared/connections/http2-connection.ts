@@ -124,16 +124,20 @@ class Http2Connection implements Connection {
     return untilClosed(this.#socket, () => this.leave())
   }
 
-  async exchange({ authority, path, headers, body }: Request, attempt: Attempt): Promise<Answer | LostRequest> {
+  async exchange(
+    { method = 'POST', authority, path, headers, body }: Request,
+    attempt: Attempt,
+  ): Promise<Answer | LostRequest> {
     const { cutOffBy } = attempt
     if (cutOffBy !== undefined) {
       this.#release()
       return { kind: 'lost', code: cutOffBy, written: false }
     }
-    const pseudoHeaders = [':method', 'POST', ':scheme', 'https', ':authority', authority, ':path', path]
+    const pseudoHeaders = [':method', method, ':scheme', 'https', ':authority', authority, ':path', path]
     let stream: ClientHttp2Stream
     try {
-      stream = this.#session.request([...pseudoHeaders, ...headers])
+      // Else a GET is ended twice, and loses the body of its answer.
+      stream = this.#session.request([...pseudoHeaders, ...headers], { endStream: false })
     } catch {
       this.leave()
       this.#release()

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { Origins } from '../../../src/providers/webpush/origins.ts'
-import { startHttpsFront, type HttpsFront } from '../../../src/simulators/https-front.ts'
-import { until } from '../../helpers/received.ts'
-import { authority, certificate, countingDial, post } from '../shared/connections/rig.ts'
+import { Origins } from '../../../../src/providers/shared/endpoints/origins.ts'
+import { startHttpsFront, type HttpsFront } from '../../../../src/simulators/https-front.ts'
+import { until } from '../../../helpers/received.ts'
+import { authority, certificate, countingDial, post } from '../connections/rig.ts'
 
 /** More than are kept. */
 const MANY = 230

@@ -2,10 +2,10 @@
  * The connections to each push service. Strangers name these, so what is kept of those that are not in use is bounded: what was used longest ago goes
  * first.
  */
-import type { Target } from '../shared/connections/connect.ts'
-import type { ConnectionRules } from '../shared/connections/connection.ts'
-import { Connections } from '../shared/connections/connections.ts'
-import { openConnection } from '../shared/connections/open-connection.ts'
+import type { Target } from '../connections/connect.ts'
+import type { ConnectionRules } from '../connections/connection.ts'
+import { Connections } from '../connections/connections.ts'
+import { openConnection } from '../connections/open-connection.ts'
 
 const RULES: ConnectionRules = {
   protocols: ['h2', 'http/1.1'],

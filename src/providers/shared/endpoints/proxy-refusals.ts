@@ -2,7 +2,7 @@
  * Whether the operator's proxy refuses us, or a host. 401 and 407 say that it does not know us; but it may say so for one host only, and strangers name
  * hosts. So the app is blocked only where it refuses a host that the operator means to reach, and not again for a host for which that led nowhere.
  */
-import { forgetOldest } from '../../core/forget-oldest.ts'
+import { forgetOldest } from '../../../core/forget-oldest.ts'
 
 const MAX_HOSTS = 1000
 

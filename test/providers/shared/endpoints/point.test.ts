@@ -1,6 +1,6 @@
 import { createECDH, randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { isPoint } from '../../../src/providers/webpush/point.ts'
+import { isPoint } from '../../../../src/providers/shared/endpoints/point.ts'
 
 const keyPair = createECDH('prime256v1')
 const newKey = () => createECDH('prime256v1').generateKeys()

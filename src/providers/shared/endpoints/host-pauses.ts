@@ -3,8 +3,8 @@
  * and so that nobody is hit with what somebody else sends there through us. A host here is whatever fails together (destinations.ts).
  */
 
-import { forgetOldest } from '../../core/forget-oldest.ts'
-import type { Waits } from '../../core/outcome.ts'
+import { forgetOldest } from '../../../core/forget-oldest.ts'
+import type { Waits } from '../../../core/outcome.ts'
 
 /** Failures in a row after which a host is left alone. */
 const FAILURES = 3

@@ -1,6 +1,6 @@
 /** Which hosts belong together, as far as a name tells: whoever owns a domain has as many names below it as he likes. Pure. */
 import { isIPv4, isIPv6 } from 'node:net'
-import { groupsOf } from '../../core/address-ranges.ts'
+import { groupsOf } from '../../../core/address-ranges.ts'
 
 /** Second labels below which registries of countries sell names: co.uk, com.au, ac.jp. */
 const REGISTRY_LABELS = new Set([

@@ -1,6 +1,6 @@
 /** Which addresses and hosts a push may go to. An endpoint is whatever a stranger registered, so nothing inside our network may be reached through it. */
 import { BlockList, isIP } from 'node:net'
-import { matchesGlob } from '../../core/glob.ts'
+import { matchesGlob } from '../../../core/glob.ts'
 
 /**
  * What is not globally reachable: IANA special-purpose address registries (RFC 6890) and multicast.

@@ -2,7 +2,7 @@
  * How many pushes may be on their way to what strangers name: to a host, to all hosts of a site, to all hosts that have not taken a push yet, and to all
  * together. What finds no room is told its turn, by how long the answers take.
  */
-import { forgetOldest } from '../../core/forget-oldest.ts'
+import { forgetOldest } from '../../../core/forget-oldest.ts'
 
 /** Of a host, to begin with; each push that it takes adds one. */
 const FIRST_HOST_SLOTS = 4

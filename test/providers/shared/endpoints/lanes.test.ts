@@ -1,6 +1,6 @@
 /** How many pushes may be on their way at once, and whose turn it is next. */
 import { describe, expect, it } from 'vitest'
-import { Lane, Lanes } from '../../../src/providers/webpush/lanes.ts'
+import { Lane, Lanes } from '../../../../src/providers/shared/endpoints/lanes.ts'
 
 const NOW_MS = 1_000_000
 

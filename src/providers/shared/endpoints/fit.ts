@@ -1,7 +1,7 @@
 /** A payload's fields, fitted into what a push service takes, and padded so that its length says little. */
-import { jsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
-import { jsonBytes } from '../../core/text.ts'
-import { defaultPayloadRank, leaveOutHopeless, shed, type Field, type Measure, type Rank } from '../shared/shed.ts'
+import { jsonObject, type JsonObject, type JsonValue } from '../../../core/json.ts'
+import { jsonBytes } from '../../../core/text.ts'
+import { defaultPayloadRank, leaveOutHopeless, shed, type Field, type Measure, type Rank } from '../shed.ts'
 
 /** A push service must take 4096 bytes (RFC 8030 §7.2), of which encryption needs 103: header 86, padding delimiter 1, tag 16 (RFC 8291 §4). */
 export const MAX_PAYLOAD_BYTES = 3993
@@ -39,12 +39,18 @@ const MEASURE: Measure<PayloadField> = {
 
 /** Of fields with the same key the last counts, in the place of the first. */
 export function fit(fields: readonly PayloadField[]): Fitted {
+  const { json, truncated } = fitInto(fields, MAX_PAYLOAD_BYTES)
+  return { json: padded(json), truncated }
+}
+
+/** The same without padding, into so many bytes. */
+export function fitInto(fields: readonly PayloadField[], maxBytes: number): Fitted {
   const unique = [...new Map(fields.map((field) => [`${field.inContent === true}.${field.key}`, field])).values()]
   const whole = JSON.stringify(toObject(unique))
-  if (Buffer.byteLength(whole) <= MAX_PAYLOAD_BYTES)
-    return { json: padded(whole), truncated: unique.some(({ isCut }) => isCut === true) }
-  const excessBytes = unique.reduce((sum, field) => sum + bytesOf(field), AROUND_BYTES - MAX_PAYLOAD_BYTES)
-  return { json: padded(JSON.stringify(toObject(shed(unique, excessBytes, MEASURE)))), truncated: true }
+  if (Buffer.byteLength(whole) <= maxBytes)
+    return { json: whole, truncated: unique.some(({ isCut }) => isCut === true) }
+  const excessBytes = unique.reduce((sum, field) => sum + bytesOf(field), AROUND_BYTES - maxBytes)
+  return { json: JSON.stringify(toObject(shed(unique, excessBytes, MEASURE))), truncated: true }
 }
 
 /** Fields of an event's content without those for which there is no room in any case. One that stays tells that something went. */
@@ -54,7 +60,7 @@ export function withoutHopeless(content: readonly PayloadField[]): readonly Payl
 }
 
 /** JSON may end in white space (RFC 8259 §2), which no parser hands on. */
-function padded(json: string): string {
+export function padded(json: string): string {
   const bytes = Buffer.byteLength(json)
   const length = PAYLOAD_LENGTHS.find((each) => each >= bytes) ?? bytes
   return json + ' '.repeat(length - bytes)

@@ -3,9 +3,9 @@
  * little time; what hangs or answers 5xx is left alone, with all that it is to blame for and nothing else.
  */
 import { createHash } from 'node:crypto'
-import { forgetOldest } from '../../core/forget-oldest.ts'
-import type { Waits } from '../../core/outcome.ts'
-import type { Answer, LostRequest } from '../shared/answers.ts'
+import { forgetOldest } from '../../../core/forget-oldest.ts'
+import type { Waits } from '../../../core/outcome.ts'
+import type { Answer, LostRequest } from '../answers.ts'
 import { HostPauses } from './host-pauses.ts'
 import { Lanes, type Lane } from './lanes.ts'
 import { siteOf } from './site.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createHostMatch, isPublicAddress } from '../../../src/providers/webpush/addresses.ts'
+import { createHostMatch, isPublicAddress } from '../../../../src/providers/shared/endpoints/addresses.ts'
 
 describe('an address', () => {
   it.each([

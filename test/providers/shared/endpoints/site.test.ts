@@ -1,6 +1,6 @@
 /** Which hosts share a bound. */
 import { expect, it } from 'vitest'
-import { siteOf } from '../../../src/providers/webpush/site.ts'
+import { siteOf } from '../../../../src/providers/shared/endpoints/site.ts'
 
 it.each([
   ['evil.test', 'evil.test'],

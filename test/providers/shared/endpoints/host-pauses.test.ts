@@ -1,7 +1,7 @@
 /** Which hosts are left alone, for how long, and who tries them next. */
 import { beforeEach, describe, expect, it } from 'vitest'
-import { HostPauses } from '../../../src/providers/webpush/host-pauses.ts'
-import { Clock } from '../../helpers/clock.ts'
+import { HostPauses } from '../../../../src/providers/shared/endpoints/host-pauses.ts'
+import { Clock } from '../../../helpers/clock.ts'
 
 const HOST = 'push.example.org'
 const SECOND_MS = 1000
