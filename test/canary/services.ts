@@ -8,7 +8,7 @@ import { startSimulators } from '../../src/commands/simulators.ts'
 import { createAuthority } from '../../src/simulators/certificate.ts'
 import { startFcmSimulator } from '../../src/simulators/fcm.ts'
 import { startWebPushSimulator } from '../../src/simulators/webpush.ts'
-import { tokenOf } from './canary.ts'
+import { canary, tokenOf } from './canary.ts'
 import { startEchoServices } from './echo-services.ts'
 import { freePort } from '../helpers/free-port.ts'
 
@@ -122,7 +122,9 @@ export async function startCanaryServices(): Promise<CanaryServices> {
       if (service === 'apns') return { token, pushkey: Buffer.from(token).toString('base64') }
       if (service === 'unifiedpush') {
         const origin = origins[way].replace('127.0.0.1', 'localhost')
-        return { token, pushkey: browsers.subscribe(token, { origin, isPlain: true, needsNoVapid: true }).endpoint }
+        const { endpoint } = browsers.subscribe(token, { origin, isPlain: true, needsNoVapid: true })
+        // The one word of the pusher's data that these apps are told.
+        return { token, pushkey: endpoint, data: { client_name: canary('pusher_data') } }
       }
       const { p256dh, auth, endpoint } = browsers.subscribe(token, { origin: origins[way] })
       return { token, pushkey: p256dh, data: { endpoint, auth } }
