@@ -155,14 +155,13 @@ export class Intake {
     { routes, settings }: Configured,
   ): Promise<Prepared | DeviceResult> {
     const { metrics, nowMs } = this.#parts
-    const pushkey = device.pushkey.reveal()
-    const route = routes.routeFor(device.appId, pushkey, device.data)
+    const route = routes.routeFor(device.appId, device.pushkey.reveal(), device.data)
     if (route === undefined) return this.#turnedAway.unknownApp(device.appId, settings.unknownApp)
     if (notification.kind === 'nothing') {
       metrics.intake.deviceSkipped(route, 'nothing_to_send')
       return 'skipped'
     }
-    const target = route.targetOf(pushkey, device.data)
+    const target = route.targetOf(device.pushkey.reveal(), device.data)
     const turnedAway = this.#turnedAway.target(route, target)
     if (turnedAway !== undefined) return turnedAway
     const addressee = this.#candidates.addresseeOf(notification, device, route, target)
