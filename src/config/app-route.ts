@@ -76,6 +76,7 @@ export async function readRoute(
     provider: type,
     ...(Value.Check(whenSchema, when) ? { when } : {}),
     options,
+    displayName: checked.display_name,
     policy,
     timing: timingOf(checked),
     files: files.paths,

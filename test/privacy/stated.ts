@@ -2,6 +2,7 @@
 import { apns } from '../../src/providers/apns/index.ts'
 import { fcm } from '../../src/providers/fcm/index.ts'
 import { hms } from '../../src/providers/hms/index.ts'
+import { unifiedpush } from '../../src/providers/unifiedpush/index.ts'
 import { webpush } from '../../src/providers/webpush/index.ts'
 import type { StatedRoute, StatementInput } from '../../src/privacy/statement.ts'
 import { disclosuresOf, KINDS, type Service } from '../ledger/services.ts'
@@ -12,6 +13,7 @@ const RENDERERS: Readonly<Record<Service, StatedRoute['render']>> = {
   fcm: fcm.renderer(FCM),
   hedwig: fcm.renderer({ ...FCM, payload_style: 'hedwig' }),
   hms: hms.renderer({ project_id: '1', client_id: '1', client_secret_file: '-' }),
+  unifiedpush: unifiedpush.renderer({ allowed_endpoints: ['push.example.org'] }),
   webpush: webpush.renderer({ vapid_private_key_file: '-', vapid_subject: 'mailto:ops@example.org' }),
 }
 const MINIMAL = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' } as const
