@@ -21,7 +21,13 @@ const OF_STORE = [
 ]
 
 /** Each push service with the library, if any, that has its only home there. Another one is a line here; no push service knows of another. */
-const PROVIDERS = { apns: ['@parse/node-apn'], fcm: ['firebase-admin'], hms: [], unifiedpush: [], webpush: ['web-push'] }
+const PROVIDERS = {
+  apns: ['@parse/node-apn'],
+  fcm: ['firebase-admin'],
+  hms: [],
+  unifiedpush: [],
+  webpush: ['web-push'],
+}
 
 const layers = [
   // node:net and node:stream for two types: what a dialled connection is.

@@ -56,7 +56,7 @@ export function reportTimingMistakes(
 const CALL_STALE_MS = 15_000
 
 /** Where the homeserver sends no type (`format: event_id_only`, as most apps ask), a call waits like everything else. */
-function warnOfLateCalls(section: JsonObject, at: readonly string[], loading: Loading): void {
+function warnOfLateCalls(section: JsonObject, at: SettingPath, loading: Loading): void {
   const releaseEveryMs = durationOf(section['release_every'])
   if (releaseEveryMs !== undefined && releaseEveryMs > CALL_STALE_MS)
     loading.warn(

@@ -45,7 +45,7 @@ function answerTo({ body }: GeneratedCase, routes: Routes): OurResult {
 }
 
 function pushesOf(notification: Notification, device: Device, routes: Routes): OurPush[] {
-  const route = routes.routeFor(device.appId)
+  const route = routes.routeFor(device.appId, device.pushkey.reveal(), device.data)
   if (route === undefined) throw new Error('The generated requests are for apps that are configured')
   const circumstances = {
     nowMs: 1_764_000_000_000,

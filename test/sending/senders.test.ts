@@ -23,6 +23,9 @@ import {
   type Rig,
 } from '../providers/apns/rig.ts'
 
+/** With Apple's own ID of the push. */
+const DELIVERED = { kind: 'delivered', serviceId: expect.any(String) }
+
 const PLACES: readonly (readonly [string, (warn: Warn) => Senders])[] = [
   ['this thread', (warn) => new LocalSenders({ kinds: providers, nowMs: Date.now, warn })],
   ['a thread of their own', (warn) => new ThreadSenders(warn)],
@@ -76,8 +79,8 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
       sender.send(message, pushkey(token), never),
     )
     expect(await Promise.all(outcomes)).toEqual([
-      { kind: 'delivered' },
-      { kind: 'delivered' },
+      DELIVERED,
+      DELIVERED,
       { kind: 'rejected', reason: 'Unregistered', sinceMs: 1_700_000_000_000 },
       expect.objectContaining({ kind: 'retry', reason: 'ServiceUnavailable', afterMs: 2000 }),
       expect.objectContaining({ kind: 'failed' }),
@@ -90,9 +93,9 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
     const [first, second] = [await rig.simulate(), await rig.simulate()]
     const one = await open({ endpoint: first.url })
     const other = await open({ endpoint: second.url })
-    expect(await one.send(message, pushkey('first'), never)).toEqual({ kind: 'delivered' })
+    expect(await one.send(message, pushkey('first'), never)).toEqual(DELIVERED)
     await one.close()
-    expect(await other.send(message, pushkey('second'), never)).toEqual({ kind: 'delivered' })
+    expect(await other.send(message, pushkey('second'), never)).toEqual(DELIVERED)
     expect([first.received.length, second.received.length]).toEqual([1, 1])
   })
 
@@ -120,7 +123,7 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
     await until('both are there', () => apns.received.length === 3)
     controller.abort()
     expect(await cutOff).toMatchObject({ kind: 'retry', reason: 'aborted', ambiguous: true })
-    expect(await finishing).toEqual({ kind: 'delivered' })
+    expect(await finishing).toEqual(DELIVERED)
     expect(await sender.send(message, pushkey('device'), AbortSignal.abort())).toMatchObject({ reason: 'aborted' })
   })
 
@@ -129,7 +132,7 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
     const sender = await open({ endpoint: apns.url })
     const sending = sender.send(message, pushkey('xd100-1'), never)
     await sender.close()
-    expect(await sending).toEqual({ kind: 'delivered' })
+    expect(await sending).toEqual(DELIVERED)
     expect(apns.received).toHaveLength(1)
   })
 
@@ -138,7 +141,7 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
     await using proxy = await startFakeProxy()
     const credentials = new Secret('gate:secret')
     const sender = await open({ endpoint: apns.url }, { host: '127.0.0.1', port: proxy.port, credentials })
-    expect(await sender.send(message, pushkey('device'), never)).toEqual({ kind: 'delivered' })
+    expect(await sender.send(message, pushkey('device'), never)).toEqual(DELIVERED)
     expect(proxy.asked).toEqual([
       {
         authority: new URL(apns.url).host,
@@ -161,12 +164,12 @@ describe('senders that are moved to a thread', () => {
       await sender.close()
       return outcome
     }
-    expect(await send()).toEqual({ kind: 'delivered' })
+    expect(await send()).toEqual(DELIVERED)
     let reopened: unknown
     await senders.moveToThread(async () => {
       reopened = await send()
     })
-    expect([reopened, await send()]).toEqual([{ kind: 'delivered' }, { kind: 'delivered' }])
+    expect([reopened, await send()]).toEqual([DELIVERED, { kind: 'delivered' }])
     await senders.close()
     expect(apns.received).toHaveLength(3)
   })
