@@ -169,7 +169,7 @@ describe('senders that are moved to a thread', () => {
     await senders.moveToThread(async () => {
       reopened = await send()
     })
-    expect([reopened, await send()]).toEqual([DELIVERED, { kind: 'delivered' }])
+    expect([reopened, await send()]).toEqual([DELIVERED, DELIVERED])
     await senders.close()
     expect(apns.received).toHaveLength(3)
   })
