@@ -1,14 +1,16 @@
 /** The compose example with a real Redis: its settings keep what is accepted, and its user may do what the gateway does. */
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { EXAMPLES, initScript, readCompose, redisSettings } from './helpers/compose.ts'
 import { createHushgateFolder, startHushgate, type HushgateFolder } from './helpers/hushgate-process.ts'
 import { newPushkey, startPushServices, type PushServices } from './helpers/push-services.ts'
 import { startRedis } from './helpers/redis.ts'
 import { pushTo } from './helpers/homeserver.ts'
 
-const EXAMPLE = join(import.meta.dirname, '../config/examples/compose')
-const PASSWORD = 'a-password-that-was-made-up'
+const KEYS = ['encryption-key', 'admin-token', 'redis-password']
 
 let services: PushServices
 let folder: HushgateFolder
@@ -20,19 +22,22 @@ afterAll(async () => {
 })
 
 it('the compose example delivers, is ready, and Redis refuses nothing that the gateway asks', async (context) => {
-  const example = (name: string): Promise<string> => readFile(join(EXAMPLE, name), 'utf8')
-  const settings = [...(await example('redis/redis.conf')).matchAll(/^(\w\S*) (\S+)$/gm)].map(
-    ([, name = '', value = '']) => [name, value === '""' ? '' : value] as const,
-  )
-  await folder.write('users.acl', (await example('redis/users.acl.template')).replace('PASSWORD', PASSWORD))
+  const { services: parts } = await readCompose('compose')
+  const script = initScript(parts['init']).replaceAll('/etc/hushgate', folder.path).replaceAll('/data', folder.path)
+  // Who owns what is shown in test/image/compose.test.ts; it takes the rights of root.
+  const made = (): Promise<unknown> => promisify(execFile)('sh', ['-euc', `chown() { :; }\n${script}`])
+  const keys = (): Promise<readonly string[]> => Promise.all(KEYS.map((name) => readFile(folder.at(name), 'utf8')))
+  await made()
+  const first = await keys()
+  await made()
+  expect(await keys()).toEqual(first)
+
   const redis = await startRedis({
-    settings: { ...Object.fromEntries(settings), dir: folder.path, aclfile: folder.at('users.acl') },
+    settings: { ...redisSettings(parts['redis']), dir: folder.path, aclfile: folder.at('users.acl') },
   })
   context.onTestFinished(() => redis.stop())
-  await folder.write('redis-password', PASSWORD)
-  await folder.write('encryption-key', await readFile(folder.at('keys'), 'utf8'))
-  await folder.write('admin-token', await readFile(folder.at('token'), 'utf8'))
-  const written = (await example('hushgate/hushgate.yaml'))
+  const example = await readFile(join(EXAMPLES, 'compose/hushgate/hushgate.yaml'), 'utf8')
+  const written = example
     .replace('redis://redis:6379', `redis://127.0.0.1:${redis.port}`)
     .replace('admin:\n', 'http: { port: 0 }\n\nadmin:\n  port: 0\n')
     .replace(/^apps:[^]*/m, services.appsYaml)

@@ -63,15 +63,35 @@ describe('the examples', () => {
     expect(loaded.length).toBeGreaterThan(1)
   })
 
-  it('the compose file runs this version, as the tests of the image run it', () => {
-    const { services } = readYaml('config/examples/compose/compose.yaml')
+  it('the README has the compose file of the five minutes, to paste', () => {
+    const [, pasted] = /^cat > compose\.yaml <<'YAML'\n([^]*?)^YAML$/m.exec(read('README.md')) ?? []
+    expect(pasted).toBe(read('config/examples/compose-sqlite/compose.yaml'))
+    const [, configuration = ''] =
+      /^cat > hushgate\/hushgate\.yaml <<'YAML'\n([^]*?)^YAML$/m.exec(read('README.md')) ?? []
+    expect(Value.Errors(configSchema(providers), recordOf(parse(configuration)))).toEqual([])
+  })
+
+  it.each([
+    ['compose', ['hushgate', 'redis']],
+    ['compose-sqlite', ['hushgate']],
+  ])('in %s what needs it starts when init has ended', (example, waiting) => {
+    const { services } = readYaml(`config/examples/${example}/compose.yaml`)
+    const conditions = waiting.map((name) => at(services, name, 'depends_on', 'init', 'condition'))
+    expect(conditions).toEqual(waiting.map(() => 'service_completed_successfully'))
+  })
+
+  it.each([
+    ['compose', ['./hushgate:/etc/hushgate:ro']],
+    ['compose-sqlite', ['./hushgate:/etc/hushgate:ro', 'data:/data']],
+  ])('the compose file %s runs this version, as the tests of the image run it', (example, volumes) => {
+    const { services } = readYaml(`config/examples/${example}/compose.yaml`)
     const { version } = JSON.parse(read('package.json'))
     expect(at(services, 'hushgate')).toMatchObject({
       image: `ghcr.io/hushgate/hushgate:${version}`,
       read_only: true,
       cap_drop: ['ALL'],
       security_opt: ['no-new-privileges:true'],
-      volumes: ['./hushgate:/etc/hushgate:ro'],
+      volumes,
     })
   })
 

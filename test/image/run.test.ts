@@ -11,6 +11,7 @@ import {
   createVolume,
   runContainer,
   startContainer,
+  startPlainContainer,
   type Container,
   type ContainerOptions,
   type Volume,
@@ -158,4 +159,10 @@ describe('a container that is given a command', () => {
       stderr: expect.stringContaining('/etc/hushgate/hushgate.yaml does not exist'),
     })
   })
+})
+
+it('shows the demonstration where nothing is configured', async () => {
+  await using container = startPlainContainer(['--volume=/data'], 'start')
+  await container.printed('Stop: Ctrl-C')
+  expect(container.stdout()).toMatch(/^curl http:\/\/127\.0\.0\.1:\d+\/_matrix\/push\/v1\/notify /m)
 })

@@ -180,8 +180,8 @@ describe('what can be seen in Redis', () => {
 /** Of the user in the example, which the document repeats. */
 async function documentedRights(): Promise<readonly string[]> {
   const root = new URL('../../', import.meta.url)
-  const template = await readFile(new URL('config/examples/compose/redis/users.acl.template', root), 'utf8')
-  const [, rights = ''] = /^user hushgate on >PASSWORD (.+)$/m.exec(template) ?? []
+  const compose = await readFile(new URL('config/examples/compose/compose.yaml', root), 'utf8')
+  const [, rights = ''] = /^ *rights='(.+)'$/m.exec(compose) ?? []
   expect(await readFile(new URL('docs/deploying.md', root), 'utf8')).toContain(`\`${rights}\``)
   return rights.split(' ')
 }
