@@ -7,6 +7,7 @@ import { ConfigError } from './config/config-error.ts'
 import { loadConfig } from './config/load.ts'
 import { EXAMPLES, type Example } from './commands/example-notifications.ts'
 import { readAll, readGiven } from './commands/input.ts'
+import { addSimulateCommand } from './simulate-command.ts'
 import {
   CONFIG_HERE,
   CONFIG_OF_MACHINE,
@@ -146,16 +147,7 @@ program
     })
   })
 
-program
-  .command('simulate')
-  .description(
-    'run simulators of APNs, FCM and Web Push for building an app; prints the configuration that reaches them',
-  )
-  .option('--folder <folder>', 'where their keys and certificates are put', 'data/simulators')
-  .action(async ({ folder }: { folder: string }) => {
-    const { simulate } = await import('./commands/simulate.ts')
-    await simulate({ folder, stdout, stopRequested: stopRequested() })
-  })
+addSimulateCommand(program, stdout, stopRequested)
 
 describeUncaught(process)
 program.hook('preAction', (_program, action) => {

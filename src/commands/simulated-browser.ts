@@ -3,7 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
 import { createAuthority } from '../simulators/certificate.ts'
-import { startWebPushSimulator, type ReceivedWebPush } from '../simulators/webpush.ts'
+import { parseScript } from '../simulators/script.ts'
+import { createSubscriptionSecrets, type SubscriptionSecrets } from '../simulators/webpush-encryption.ts'
+import { startWebPushSimulator, type ReceivedWebPush, type WebPushSimulator } from '../simulators/webpush.ts'
 import type { Seen } from './demonstration/comparison.ts'
 import { createVapidKey } from './keygen.ts'
 import { describePush } from './simulators.ts'
@@ -14,23 +16,34 @@ export interface SimulatedBrowser extends AsyncDisposable {
   readonly pushServiceUrl: string
   /** As a homeserver names it in a notification. */
   readonly device: JsonObject
+  readonly pushService: Pick<WebPushSimulator, 'answerAll'>
 }
 
 export interface SimulatedBrowserOptions {
   /** Where the key and the certificate are put; it is there. */
   readonly folder: string
   readonly onPush: (push: ReceivedWebPush) => void
+  /** Default: any free one. */
+  readonly port?: number | undefined
 }
 
 const APP = 'com.example.web'
 
-export async function startSimulatedBrowser({ folder, onPush }: SimulatedBrowserOptions): Promise<SimulatedBrowser> {
+export async function startSimulatedBrowser({
+  folder,
+  onPush,
+  port,
+}: SimulatedBrowserOptions): Promise<SimulatedBrowser> {
   const path = (name: string): string => resolve(join(folder, name))
   const authority = createAuthority()
   writeFileSync(path('web-ca.pem'), authority.certificate)
   writeFileSync(path('vapid.pem'), createVapidKey(), { mode: 0o600 })
-  const simulator = await startWebPushSimulator({ authority, onPush })
-  const { p256dh, auth, endpoint } = simulator.subscribe('browser')
+  const secrets = createSubscriptionSecrets()
+  // A name that is a script is the same browser, so that its endpoint can be changed by hand.
+  const scripted = (name: string): SubscriptionSecrets | undefined =>
+    parseScript(name) === undefined ? undefined : secrets
+  const simulator = await startWebPushSimulator({ authority, onPush, port, secretsOf: scripted })
+  const { p256dh, auth, endpoint } = simulator.subscribe('browser', secrets)
   const appYaml = `  ${APP}:
     type: webpush
     vapid_private_key_file: ${JSON.stringify(path('vapid.pem'))}
@@ -41,6 +54,7 @@ export async function startSimulatedBrowser({ folder, onPush }: SimulatedBrowser
   return {
     appYaml,
     pushServiceUrl: simulator.url,
+    pushService: simulator,
     device: { app_id: APP, pushkey: p256dh, data: { endpoint, auth } },
     [Symbol.asyncDispose]: () => simulator.close(),
   }

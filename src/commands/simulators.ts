@@ -2,9 +2,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { startApnsSimulator, type ReceivedApnsPush } from '../simulators/apns.ts'
+import { startApnsSimulator, type ApnsSimulator, type ReceivedApnsPush } from '../simulators/apns.ts'
 import { createAuthority } from '../simulators/certificate.ts'
-import { startFcmSimulator, type ReceivedFcmPush } from '../simulators/fcm.ts'
+import { startFcmSimulator, type FcmSimulator, type ReceivedFcmPush } from '../simulators/fcm.ts'
 
 export interface Simulators extends AsyncDisposable {
   /** The `apps` section of a configuration that reaches them, as YAML. */
@@ -13,6 +13,8 @@ export interface Simulators extends AsyncDisposable {
   readonly fcmUrl: string
   /** Until it is called again Apple answers every push with 503, or as ever. */
   readonly setAppleAway: (isAway: boolean) => void
+  readonly apple: Pick<ApnsSimulator, 'answerAll'>
+  readonly google: Pick<FcmSimulator, 'answerAll'>
 }
 
 export interface SimulatorsOptions {
@@ -22,23 +24,28 @@ export interface SimulatorsOptions {
   readonly onGooglePush: (push: ReceivedFcmPush) => void
   /** Google's clock, against which assertions of a service account are held. */
   readonly nowMs?: (() => number) | undefined
+  /** Default: any free ones. */
+  readonly ports?: { readonly apns: number; readonly fcm: number } | undefined
+  /** Of the sample app for iOS: its topic. */
+  readonly bundleId?: string | undefined
 }
 
-const TOPIC = 'com.example.app'
+const BUNDLE_ID = 'com.example.app'
 const KEY = { keyId: 'SIMULATED1', teamId: 'SIMULATED2' } as const
 
 export async function startSimulators(options: SimulatorsOptions): Promise<Simulators> {
-  const { folder, onApplePush, onGooglePush, nowMs } = options
+  const { folder, onApplePush, onGooglePush, nowMs, ports, bundleId = BUNDLE_ID } = options
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const path = (name: string): string => resolve(join(folder, name))
   const authority = createAuthority()
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const apns = await startApnsSimulator({
     authority,
-    keys: [{ ...KEY, publicKey, topics: [TOPIC] }],
+    keys: [{ ...KEY, publicKey, topics: [bundleId] }],
+    port: ports?.apns,
     onPush: onApplePush,
   })
-  const fcm = await startFcmSimulator({ authority, onPush: onGooglePush, nowMs })
+  const fcm = await startFcmSimulator({ authority, onPush: onGooglePush, nowMs, port: ports?.fcm })
   writeFileSync(path('ca.pem'), authority.certificate)
   writeFileSync(path('AuthKey.p8'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
   writeFileSync(path('service-account.json'), JSON.stringify(fcm.createServiceAccount('simulated-project'), null, 2), {
@@ -50,7 +57,7 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     key_file: ${JSON.stringify(path('AuthKey.p8'))}
     key_id: ${KEY.keyId}
     team_id: ${KEY.teamId}
-    topic: ${TOPIC}
+    topic: ${bundleId}
     endpoint: ${apns.url}
     ca_file: ${JSON.stringify(path('ca.pem'))}
   com.example.android:
@@ -64,6 +71,8 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     apnsUrl: apns.url,
     fcmUrl: fcm.url,
     setAppleAway: (isAway) => apns.answerAll(isAway ? 's503' : undefined),
+    apple: apns,
+    google: fcm,
     async [Symbol.asyncDispose]() {
       await Promise.all([apns.close(), fcm.close()])
     },

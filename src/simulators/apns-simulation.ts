@@ -21,6 +21,8 @@ export interface ReceivedApnsPush {
   readonly body: string
   /** Absent where there is no answer. */
   readonly status?: number | undefined
+  /** Apple's word for why it was refused. */
+  readonly reason?: string | undefined
   readonly atMs: number
 }
 
@@ -125,6 +127,7 @@ export class ApnsSimulation {
       payload,
       body: body.toString(),
       status: isSilent ? undefined : reply.status,
+      reason: isSilent ? undefined : reply.reason,
       atMs: this.#nowMs(),
     }
     this.received.push(push)

@@ -7,6 +7,8 @@ export interface FcmAnswer {
   readonly body: string
   readonly contentType: string
   readonly retryAfter?: string | undefined
+  /** Why it is a refusal, for people. */
+  readonly reason?: string | undefined
 }
 
 const JSON_TYPE = 'application/json; charset=UTF-8'
@@ -47,7 +49,8 @@ export function googleError(
   const fcmError =
     errorCode === undefined ? [] : [{ '@type': 'type.googleapis.com/google.firebase.fcm.v1.FcmError', errorCode }]
   const error = { code: status, message: message ?? name, status: name, details: [...fcmError, ...details] }
-  return { status, body: JSON.stringify({ error }), contentType: JSON_TYPE }
+  const reason = [errorCode ?? name, ...(message === undefined ? [] : [message])].join(': ')
+  return { status, body: JSON.stringify({ error }), contentType: JSON_TYPE, reason }
 }
 
 export function accepted(projectId: string, number: number): FcmAnswer {

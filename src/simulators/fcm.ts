@@ -28,6 +28,8 @@ export interface ReceivedFcmPush {
   readonly validateOnly: boolean
   /** Absent where there was no answer. */
   readonly status?: number | undefined
+  /** Google's word for why it was refused, or its sentence where it has none. */
+  readonly reason?: string | undefined
   readonly atMs: number
 }
 
@@ -153,7 +155,7 @@ export class FcmSimulator {
     const script = isRefused(checked) ? undefined : this.#scripts.next(checked.target)
     const silent = this.#fault === 'hang' || script?.hang === true || script?.reset === true
     const reply = isRefused(checked) ? checked : this.#replyTo(projectId, script)
-    const push = receivedPush(projectId, body, checked, silent ? undefined : reply.status, this.#nowMs())
+    const push = receivedPush(projectId, body, checked, silent ? undefined : reply, this.#nowMs())
     this.received.push(push)
     this.#options.onPush?.(push)
     if (script?.reset === true) request.reset()
@@ -201,12 +203,13 @@ function receivedPush(
   projectId: string,
   body: string,
   checked: AcceptedRequest | FcmAnswer,
-  status: number | undefined,
+  answer: FcmAnswer | undefined,
   atMs: number,
 ): ReceivedFcmPush {
-  if (isRefused(checked)) return { projectId, token: '', body, validateOnly: false, status, atMs }
+  const { status, reason } = answer ?? {}
+  if (isRefused(checked)) return { projectId, token: '', body, validateOnly: false, status, reason, atMs }
   const { message, target, validateOnly } = checked
-  return { projectId, token: target, message, body, validateOnly, status, atMs }
+  return { projectId, token: target, message, body, validateOnly, status, reason, atMs }
 }
 
 function toFront({ status, body, contentType, retryAfter }: FcmAnswer, isCut = false): FrontAnswer {

@@ -3,6 +3,21 @@
  * answered by script, options joined by dots: `xs503.a2.n1-phone` is 503 with Retry-After: 2 the first time, then accepted.
  */
 
+/** The options, for people: an example of each, and what it does. */
+export const SCRIPT_OPTIONS: Readonly<Record<string, string>> = {
+  s410: 'this status',
+  rUnregistered: "the push service's own word, with the status that goes with it (Apple, Google)",
+  a2: 'with Retry-After: 2',
+  n1: 'only the first time; accepted afterwards',
+  o1: 'accepted the first time; only afterwards what else is said',
+  d500: '500 milliseconds later',
+  hang: 'never',
+  rst: 'not at all: the stream or connection is reset',
+  goaway: 'and the connection is told to go away (Apple)',
+  nobody: 'without a body',
+  badjson: 'with a body that is not JSON (Apple, Google)',
+}
+
 /** What a scripted token asks for; a simulator fills in what is left out. */
 export interface Script {
   /** `s503` */

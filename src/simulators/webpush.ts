@@ -65,6 +65,8 @@ export interface WebPushSimulatorOptions {
   /** More names that its certificate is for. */
   readonly hosts?: readonly string[] | undefined
   readonly subscribers?: readonly WebPushSubscriber[] | undefined
+  /** Whose subscription a name is that nobody subscribed with. Default: nobody's. */
+  readonly secretsOf?: ((name: string) => SubscriptionSecrets | undefined) | undefined
   readonly onPush?: ((push: ReceivedWebPush) => void) | undefined
   readonly nowMs?: (() => number) | undefined
 }
@@ -154,7 +156,7 @@ export class WebPushSimulator {
     const fault = this.#fault
     const origin = `https://${request.headers.host ?? ''}`
     const name = /^\/wp\/([^/?]+)$/.exec(request.url)?.[1] ?? ''
-    const subscriber = this.#subscribers.get(name)
+    const subscriber = this.#subscriberOf(name)
     const refused = this.#refusalFor(request, subscriber, origin, body)
     const script = refused === undefined ? this.#scripts.next(name) : undefined
     const isSilent = fault === 'hang' || fault === 'reset' || script?.hang === true || script?.reset === true
@@ -175,6 +177,11 @@ export class WebPushSimulator {
     if (status === undefined) return undefined
     if (script?.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, script.delayMs))
     return this.#finish(status, script, refused?.reason ?? (status < 300 ? '' : 'as scripted'))
+  }
+
+  #subscriberOf(name: string): WebPushSubscriber | undefined {
+    const secrets = this.#options.secretsOf?.(name)
+    return this.#subscribers.get(name) ?? (secrets === undefined ? undefined : { ...secrets, name })
   }
 
   #refusalFor(

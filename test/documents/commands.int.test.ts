@@ -44,8 +44,11 @@ let folder: HushgateFolder
 /** For those that stay: they open a database of their own. */
 let elsewhere: HushgateFolder
 let gateway: HushgateProcess
+/** In the place of the one in the documents, which somebody else may have. */
+let simulatorPort: number
 beforeAll(async () => {
   services = await startPushServices()
+  simulatorPort = await freePort()
   folder = await prepareFolder(await freePort())
   elsewhere = await prepareFolder(0)
   gateway = startHushgate(['serve'], { folder: folder.path })
@@ -73,14 +76,15 @@ apps: { com.example.web: { type: webpush, vapid_private_key: vapid.pem, vapid_co
 
 /** Placeholders are filled in. */
 function argumentsOf(command: string): readonly string[] {
-  return command.split(' ').map((word) => (/^APP(_ID)?$/.test(word) ? APP : word.replace(/^\/data\//, '')))
+  const words = command.replace('--port 7000', `--port ${simulatorPort}`).split(' ')
+  return words.map((word) => (/^APP(_ID)?$/.test(word) ? APP : word.replace(/^\/data\//, '')))
 }
 
 async function type(command: string): Promise<{ readonly code: number | null; readonly stderr: string }> {
   const args = argumentsOf(command)
   const [name = ''] = args
   if (NAMES.includes(command)) return runHushgate(['help', name], { folder: folder.path })
-  const sign = STAYING.get(name)
+  const sign = args.includes('--help') ? undefined : STAYING.get(name)
   if (sign === undefined)
     return runHushgate(args, { folder: folder.path, stdin: OF_A_DEVICE.has(name) ? newPushkey().apns : NOTIFICATION })
   await using staying = startHushgate(args, { folder: elsewhere.path })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseScript, ScriptedAnswers } from '../../src/simulators/script.ts'
+import { parseScript, SCRIPT_OPTIONS, ScriptedAnswers } from '../../src/simulators/script.ts'
 
 describe('an answer scripted by a device token', () => {
   it.each([
@@ -24,6 +24,10 @@ describe('an answer scripted by a device token', () => {
       expect(parseScript(text)).toBeUndefined()
     },
   )
+
+  it.each(Object.keys(SCRIPT_OPTIONS))('%s, as people are told, is an option', (option) => {
+    expect(parseScript(`x${option}-phone`)).toBeDefined()
+  })
 
   it('applies as often as it says, counted per token', () => {
     const answers = new ScriptedAnswers()
