@@ -194,10 +194,38 @@ describe('the example web app', () => {
       { accessToken: 'wrong' },
       'The homeserver answers 401: Unrecognised access token',
     ],
-  ])('says what is wrong with %s', async (_what, fields, sentence) => {
+    [
+      'a gateway that is not there',
+      { gateway: 'http://127.0.0.1:9' },
+      'The gateway cannot be reached at http://127.0.0.1:9.',
+    ],
+  ])('says what is wrong with %s, and that it is an error', async (_what, fields, sentence) => {
     const { page } = await openExample('wrong')
     await press(page, 'subscribe', fields)
     await says(page, sentence)
+    const { kind, color } = await statusOf(page)
+    expect(kind).toBe('error')
+    await press(page, 'subscribe', { gateway: gateway.url, appId: 'com.example.web.wrong' })
+    await says(page, 'Subscribed.')
+    const after = await statusOf(page)
+    expect(after.kind).toBe('done')
+    expect(after.color).not.toBe(color)
+  })
+
+  it('says what it waits for, and what may be the matter when that takes long', async () => {
+    // The page's clock is ours: what it sets for later runs when we say so.
+    const { page } = await openExample(
+      'slow',
+      'PushManager.prototype.subscribe = () => new Promise(() => {}); window.setTimeout = (run) => { window.later = run }',
+    )
+    await press(page, 'subscribe')
+    const waiting = "Waiting for the browser's push service …"
+    await until('it says so', async () => (await statusOf(page)).text === waiting)
+    await page.evaluate('later()')
+    expect(await statusOf(page)).toMatchObject({
+      kind: 'busy',
+      text: expect.stringMatching(new RegExp(`^${waiting} The browser has to reach it`)),
+    })
   })
 })
 
@@ -304,10 +332,21 @@ document.querySelector('button[value=${button}]').click()`)
 async function says(page: Page, sentence: string): Promise<void> {
   let said: unknown
   await until(`the page says "${sentence}"`, async () => {
-    said = await page.evaluate(`document.querySelector('#status').textContent`)
-    return said !== '' && said !== 'One moment …'
+    const { text, kind } = await statusOf(page)
+    said = text
+    return text !== '' && kind !== 'busy'
   })
   expect(said).toContain(sentence)
+}
+
+async function statusOf(page: Page): Promise<{ readonly text: string; readonly kind: string; readonly color: string }> {
+  const [text, kind, color] = JSON.parse(
+    String(
+      await page.evaluate(`((status) => JSON.stringify([
+        status.textContent, status.dataset.kind, getComputedStyle(status).color]))(document.querySelector('#status'))`),
+    ),
+  )
+  return { text: String(text), kind: String(kind), color: String(color) }
 }
 
 const received = (name: string) => simulator.received.filter((push) => push.name === name)

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createDeviceKeys, openSealed } from '../../config/examples/typescript/hushgate-sealed.ts'
 import { installPython } from '../../scripts/install-python.ts'
 import { apns } from '../../src/providers/apns/index.ts'
+import { deviceKeyOf } from '../../src/core/device-key.ts'
 import { encryptForDevice } from '../../src/intake/encrypt-for-device.ts'
 import {
   createSubscriptionSecrets,
@@ -73,7 +74,9 @@ describe('what is sealed for 1,000 random notifications opens', () => {
   it('with hushgate-sealed.ts, when it is for a key pair that was made by it', async () => {
     const keys = await createDeviceKeys()
     const push = { v: 1, prio: 'high', ts: 1_790_000_000_000 }
-    const block = encryptForDevice({ kid: 'x', ...keys }, Buffer.from(JSON.stringify(push).padEnd(1024)))
+    const { privateKey: _, ...shared } = keys
+    expect(deviceKeyOf({ hushgate_key: { v: 1, ...shared } })).toEqual(shared)
+    const block = encryptForDevice(keys, Buffer.from(JSON.stringify(push).padEnd(1024)))
     expect(await openSealed(block?.record ?? '', keys)).toEqual(push)
   })
 

@@ -10,6 +10,12 @@ export interface DeviceKeys {
   readonly privateKey: string
 }
 
+/** What an app keeps of an account on this device. All but `privateKey`, with `v: 1`, is the pusher's `hushgate_key`. */
+export interface AccountKeys extends DeviceKeys {
+  /** 16 random bytes, base64url: comes back with each push as `hushgate_kid`, and says which account it is for. */
+  readonly kid: string
+}
+
 /** A hint, not a proof: fetch the event from the homeserver, drop event IDs already seen, and an old `ts`. */
 export interface SealedPush {
   readonly v: number
@@ -29,16 +35,13 @@ const HEADER_BYTES = SALT_BYTES + 4 + 1
 /** The delimiter of the last record (RFC 8188 §2); zeros may follow it. */
 const LAST_RECORD = 2
 
-/** Keys for one account on this device; what goes into the pusher's `hushgate_key` is `p256dh` and `auth`. */
-export async function createDeviceKeys(): Promise<DeviceKeys> {
+/** New keys for one account on this device. */
+export async function createDeviceKeys(): Promise<AccountKeys> {
   const pair = await crypto.subtle.generateKey(CURVE, true, ['deriveBits'])
   const { d = '' } = await crypto.subtle.exportKey('jwk', pair.privateKey)
   const p256dh = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey))
-  return {
-    p256dh: toBase64Url(p256dh),
-    auth: toBase64Url(crypto.getRandomValues(new Uint8Array(SALT_BYTES))),
-    privateKey: d,
-  }
+  const random = (): string => toBase64Url(crypto.getRandomValues(new Uint8Array(16)))
+  return { kid: random(), p256dh: toBase64Url(p256dh), auth: random(), privateKey: d }
 }
 
 /** `sealed`: the push's `hushgate_sealed`. Rejects when it was not sealed for these keys: then it is a push that says nothing. */

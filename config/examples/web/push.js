@@ -3,14 +3,18 @@
 /**
  * Resolves with a subscription to pushes of this app. Call it from a click, for only then may the user be asked.
  * An app calls it again at each start: a subscription can change, and setting the same pusher again does nothing.
+ * `onWait` is told what is waited for: 'permission', 'gateway', 'push service'.
  */
-export async function subscribe(registration, gateway, appId) {
+export async function subscribe(registration, gateway, appId, onWait = () => {}) {
+  onWait('permission')
   if ((await Notification.requestPermission()) !== 'granted') throw new Error('Notifications are not allowed here.')
-  const response = await fetch(new URL(`/_hushgate/vapid/${encodeURIComponent(appId)}`, gateway))
+  onWait('gateway')
+  const response = await ask('gateway', new URL(`/_hushgate/vapid/${encodeURIComponent(appId)}`, gateway))
   if (!response.ok) throw new Error(`The gateway knows no web app ${appId}.`)
   const { vapid } = await response.json()
   const { pushManager } = registration
   const options = { userVisibleOnly: true, applicationServerKey: vapid }
+  onWait('push service')
   try {
     return await pushManager.subscribe(options)
   } catch (error) {
@@ -51,8 +55,15 @@ export async function stop(account, { appId, subscription }) {
   await subscription.unsubscribe()
 }
 
+/** What a browser says of a server that is not there ("Failed to fetch") names nobody. */
+function ask(who, url, options) {
+  return fetch(url, options).catch(() => {
+    throw new Error(`The ${who} cannot be reached at ${url.origin}.`)
+  })
+}
+
 async function postPusher({ homeserver, accessToken }, pusher) {
-  const response = await fetch(new URL('/_matrix/client/v3/pushers/set', homeserver), {
+  const response = await ask('homeserver', new URL('/_matrix/client/v3/pushers/set', homeserver), {
     method: 'POST',
     headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },
     body: JSON.stringify(pusher),
