@@ -13,8 +13,8 @@ class SendingThreadEndedError extends Error {
   override readonly name = 'SendingThreadEndedError'
 }
 
-/** What 500 streams under way leave behind; with half of it a tenth of the thread went into moving them. */
-const YOUNG_GENERATION_MB = 24
+/** What 500 streams under way leave behind. With 24 a tenth of the thread goes less into moving them, but the process takes more than the 256 MB that we allow ourselves. */
+const YOUNG_GENERATION_MB = 16
 
 type Waiting<T> = Pick<PromiseWithResolvers<T>, 'resolve' | 'reject'>
 

@@ -51,7 +51,7 @@ describe.concurrent('no stray connection', { timeout: TIMEOUT_MS }, () => {
     const storeAlone = exactly([`A ${REDIS}`], [...LOOKUP, STORE, ADMIN_PORT])
     expect(await observe('commands', signal)).toEqual({
       check: none,
-      'check --online': exactly(asked, [...LOOKUP, ...PUSH_SERVICES.slice(0, 3)]),
+      'check --online': exactly([...asked, `A ${REDIS}`], [...LOOKUP, STORE, ...PUSH_SERVICES.slice(0, 3)]),
       render: none,
       schema: none,
       'keygen store': none,

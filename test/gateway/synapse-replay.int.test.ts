@@ -153,7 +153,9 @@ function expectedPush(request: Recorded, privacy: Mode): object[] {
   if (intake.intake !== 'queued') return []
   // The policy is a ceiling: of what Synapse has not told, there is nothing to pass on.
   const mode = privacy === 'full' && !isFull ? 'event_id_only' : privacy
-  if (service === 'fcm') return [{ android: { priority: 'high' }, data: expectedData(request, mode), token }]
+  // A call that is over is not to ring.
+  const ttl = kind === 'call-invite' && mode === 'full' ? { ttl: '60s' } : {}
+  if (service === 'fcm') return [{ android: { priority: 'high', ...ttl }, data: expectedData(request, mode), token }]
   return [kind === 'read-receipt' ? { aps: { badge: 0 } } : expectedPayload(request, mode)]
 }
 
