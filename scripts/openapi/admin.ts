@@ -18,7 +18,11 @@ const OF_API = {
   },
   503: error('The store cannot be reached.'),
 }
-const OF_BODIES = { 413: error('The body is larger than 64 KiB.'), 415: error('The body is not application/json.') }
+const OF_BODIES = {
+  409: error('It fits its form and cannot be done here; the sentence says why.'),
+  413: error('The body is larger than 64 KiB.'),
+  415: error('The body is not application/json.'),
+}
 
 export function adminPaths(): Paths {
   const paths: Paths = { ...withoutToken() }

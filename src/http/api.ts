@@ -16,9 +16,9 @@ export interface Operators {
 /** The request does not fit its schema; the sentence repeats nothing of it. */
 export class RequestError extends Error {
   override readonly name = 'RequestError'
-  readonly statusCode: 400 | 404
+  readonly statusCode: 400 | 404 | 409
 
-  constructor(statusCode: 400 | 404, message: string) {
+  constructor(statusCode: 400 | 404 | 409, message: string) {
     super(message)
     this.statusCode = statusCode
   }
@@ -105,7 +105,7 @@ async function refusing<T>(done: Promise<T>): Promise<T> {
   try {
     return await done
   } catch (error) {
-    throw error instanceof shapes.OperatorError ? new RequestError(400, error.message) : error
+    throw error instanceof shapes.OperatorError ? new RequestError(409, error.message) : error
   }
 }
 

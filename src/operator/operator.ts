@@ -124,7 +124,7 @@ export const deviceQuestionSchema = Type.Object(
     data: Type.Optional(Type.Unsafe<JsonObject>(Type.Object({}))),
     device: Type.Optional(Type.String({ pattern: '^(?:[0-9a-f]{8}|[\\w-]{43})$' })),
   },
-  closed,
+  { ...closed, description: 'Either a pushkey or a device.' },
 )
 export type DeviceQuestion = Static<typeof deviceQuestionSchema>
 
