@@ -40,6 +40,7 @@ export async function createGateway(program: string, store: StoreKind): Promise<
   let child: HushgateProcess | undefined
   let notifyUrl = ''
   let adminUrl = ''
+  let shiftedMs = 0
   stack.defer(async () => child?.end('SIGKILL'))
   const owned = stack.move()
   return {
@@ -51,6 +52,9 @@ export async function createGateway(program: string, store: StoreKind): Promise<
         ...(redis === undefined ? {} : { store: `{ url: "redis://127.0.0.1:${redis.port}" }` }),
       }),
     async start(shiftMs) {
+      // With Redis the gateway goes by the clock of Redis, which nobody can shift. So what says since when devices are known is changed there.
+      if (redis !== undefined) await knowSince(redis, Math.abs(shiftMs - shiftedMs))
+      shiftedMs = shiftMs
       if (shiftMs === 0) await rm(folder.at(CLOCK_FILE), { force: true })
       else await folder.write(CLOCK_FILE, String(shiftMs))
       const { nodeArguments, environment } = LAUNCH_OPTIONS
@@ -103,6 +107,15 @@ async function inRedis(redis: TestRedis): Promise<Readonly<Record<string, number
   const client = await redis.client()
   const keys = await client.keys('*')
   return byKind(keys.flatMap((key) => /:memory:(.*)$/.exec(key)?.[1] ?? []))
+}
+
+async function knowSince(redis: TestRedis, earlierByMs: number): Promise<void> {
+  const client = await redis.client()
+  for (const key of await client.keys('*:memory:known-since:*')) {
+    const sinceMs = Number(await client.get(key))
+    if (Number.isNaN(sinceMs)) throw new Error('Redis says otherwise than as a number since when devices are known')
+    await client.set(key, String(sinceMs - earlierByMs), 'KEEPTTL')
+  }
 }
 
 /** What each is about is the first word of its key (src/memory). */

@@ -115,13 +115,47 @@ it('names the apps that homeservers push to and nobody has configured, and the c
   expect(page.problems).toEqual([])
 })
 
+it('sends a test push and finds the device, by its pushkey and by what the log calls it', async () => {
+  const { apns } = newPushkey()
+  const page = await open('#device')
+  await signIn(page)
+  await sees(page, 'Send a test push')
+  const type = (id: string, text: string) =>
+    page.evaluate(`document.getElementById(${JSON.stringify(id)}).value = ${JSON.stringify(text)}`)
+  await click(page, 'main button', 'Find')
+  await sees(page, 'Which device?')
+  await type('device', apns)
+  await click(page, 'main button', 'Send a test push')
+  await sees(page, 'A test push needs the pushkey and the app_id.')
+  await type('app', IOS)
+  await click(page, 'main button', 'Send a test push')
+  await sees(page, /delivered .* after [0-9]+ ms/)
+  await click(page, 'main button', 'Find')
+  await sees(page, 'Nothing is known of this device')
+
+  const devices = [{ app_id: IOS, pushkey: apns }]
+  expect((await gateway.notify({ event_id: `$${apns}`, room_id: '!room', devices })).status).toBe(200)
+  await sees(page, 'Device')
+  await page.evaluate(`new Promise((resolve) => {
+    const find = () => document.body.innerText.includes('attempt 1')
+      ? resolve()
+      : ([...document.querySelectorAll('main button')].find((each) => each.textContent === 'Find').click(), setTimeout(find, 200))
+    find()
+  })`)
+  const name = await page.evaluate("document.querySelector('#found code').textContent")
+  await type('device', String(name))
+  await click(page, 'main button', 'Find')
+  await sees(page, `${IOS}, device ${String(name)}`)
+  expect(page.problems).toEqual([])
+})
+
 it.each([360, 1280])('fits a screen of %i pixels in each of its parts', async (width) => {
   const page = await open('', width)
   await signIn(page)
   await sees(page, ANDROID)
-  for (const part of ['Apps', 'Failures', 'Dead letters', 'Unknown apps', 'Configuration']) {
+  for (const part of ['Apps', 'Failures', 'Dead letters', 'Device', 'Unknown apps', 'Configuration']) {
     await click(page, 'nav a', part)
-    await sees(page, part === 'Apps' ? 'The store' : part === 'Failures' ? 'Recent failures' : part)
+    await sees(page, { Apps: 'The store', Failures: 'Recent failures', Device: 'Send a test push' }[part] ?? part)
     expect([part, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([part, width])
   }
   await click(page, 'nav a', 'Apps')

@@ -103,6 +103,16 @@ export function deadLetterConformance(bench: () => Bench): void {
       expect((await queue.listDead({}, 10)).map(({ id }) => id)).toEqual([call.id])
     })
 
+    it('are put back, and dropped, all of them, however many there are', async () => {
+      const { queue } = bench().store
+      const [retried, dropped] = [createDeliveries(1100), createDeliveries(1100)]
+      await deadLetter(bench(), retried, 'gone')
+      await deadLetter(bench(), dropped, 'useless')
+      expect(await queue.retryDead({ reason: 'gone' }, revivedUntil(Date.now() + 7200_000))).toBe(1100)
+      expect(await queue.dropDead({ reason: 'useless' })).toBe(1100)
+      expect(await queue.depth(ROUTE)).toMatchObject({ waiting: 1100, dead: 0 })
+    })
+
     it('are there after a restart, and can still be retried', async () => {
       const delivery = createDelivery()
       await deadLetter(bench(), [delivery], 'gone')

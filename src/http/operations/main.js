@@ -1,6 +1,7 @@
 /** The operations page: signs in, shows the part that the address names, and asks again every few seconds. */
 import { ask, hasToken, removeToken, setToken, SignInError } from './api.js'
 import { apps } from './apps.js'
+import { device } from './device.js'
 import { h, listen, update } from './dom.js'
 import { ago, counted } from './format.js'
 import { configuration, deadLetters, failures, unknownApps } from './views.js'
@@ -11,6 +12,7 @@ const PARTS = {
   apps: ['Apps', async () => apps(await ask('status'), changeApp)],
   failures: ['Failures', failures],
   dead: ['Dead letters', () => deadLetters((...change) => void changeDead(...change))],
+  device: ['Device', () => device((work) => void actOnDevice(work))],
   unknown: ['Unknown apps', unknownApps],
   configuration: ['Configuration', configuration],
 }
@@ -86,6 +88,17 @@ function sure(title, text, yes) {
 async function act(path, body, sentence) {
   try {
     say(sentence(await ask(path, body)))
+  } catch (error) {
+    if (error instanceof SignInError) signOut()
+    say(error.message)
+  }
+  await show()
+}
+
+async function actOnDevice(work) {
+  try {
+    say('')
+    await work()
   } catch (error) {
     if (error instanceof SignInError) signOut()
     say(error.message)

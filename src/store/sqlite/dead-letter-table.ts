@@ -11,6 +11,10 @@ const CALL = PRIORITIES.indexOf('call')
 /** Not a call that is over. */
 const IS_OF_USE = `(priority <> ${CALL} or accepted_at + :callMaxAge > :now)`
 const PURGED_AT_ONCE = 500
+/** So that what is accepted meanwhile does not wait for the whole of it. */
+const CHANGED_AT_ONCE = 500
+const some = (condition: string): string =>
+  `seq in (select seq from dead_letter where ${condition} and died_at <= :now order by seq limit ${CHANGED_AT_ONCE})`
 
 export class DeadLetterTable {
   readonly #add: StatementSync
@@ -39,9 +43,9 @@ export class DeadLetterTable {
       insert into delivery (seq, app, priority, run_at, accepted_at, expires_at, sealed)
       select seq, app, priority, :now, accepted_at,
         case priority when ${CALL} then accepted_at + :callMaxAge else :expiresAt end, sealed
-      from dead_letter where ${MATCHES} and ${IS_OF_USE}`)
-    this.#dropRequeued = database.prepare(`delete from dead_letter where ${MATCHES} and ${IS_OF_USE}`)
-    this.#drop = database.prepare(`delete from dead_letter where ${MATCHES}`)
+      from dead_letter where ${some(`${MATCHES} and ${IS_OF_USE}`)}`)
+    this.#dropRequeued = database.prepare(`delete from dead_letter where ${some(`${MATCHES} and ${IS_OF_USE}`)}`)
+    this.#drop = database.prepare(`delete from dead_letter where ${some(MATCHES)}`)
     this.#count = database.prepare('select count(*) as count from dead_letter where app = :route and died_at > :oldest')
     this.#purge = database.prepare(`
       delete from dead_letter where seq in (
@@ -72,14 +76,16 @@ export class DeadLetterTable {
     }))
   }
 
+  /** Some of them; 0 when there is none left. */
   retry({ filter, revival: { expiresAtMs, callMaxAgeMs }, nowMs }: Input<'retryDead'>): number {
     const parameters = { ...parametersOf(filter, nowMs), now: nowMs, callMaxAge: callMaxAgeMs }
     this.#requeue.run({ ...parameters, expiresAt: expiresAtMs })
     return Number(this.#dropRequeued.run(parameters).changes)
   }
 
+  /** Some of them; 0 when there is none left. */
   drop({ filter, nowMs }: Input<'dropDead'>): number {
-    return Number(this.#drop.run(parametersOf(filter, nowMs)).changes)
+    return Number(this.#drop.run({ ...parametersOf(filter, nowMs), now: nowMs }).changes)
   }
 
   count(route: string, nowMs: number): number {

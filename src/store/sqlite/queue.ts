@@ -135,13 +135,14 @@ export class SqliteQueue implements DeliveryQueue {
 
   async retryDead(filter: DeadLetterFilter, revival: Revival): Promise<number> {
     const input = { filter, revival, nowMs: this.#parts.nowMs() }
-    const retried = await this.#thread.run({ name: 'retryDead', input })
+    const retried = await inSteps(() => this.#thread.run({ name: 'retryDead', input }))
     for (const consumer of this.#consumers.values()) consumer.readMore()
     return retried
   }
 
   dropDead(filter: DeadLetterFilter): Promise<number> {
-    return this.#thread.run({ name: 'dropDead', input: { filter, nowMs: this.#parts.nowMs() } })
+    const input = { filter, nowMs: this.#parts.nowMs() }
+    return inSteps(() => this.#thread.run({ name: 'dropDead', input }))
   }
 
   async forget(route: string, deviceHash: string): Promise<Removed> {
@@ -169,4 +170,11 @@ export class SqliteQueue implements DeliveryQueue {
   async stop(): Promise<void> {
     await Promise.all([...this.#consumers.values()].map((consumer) => consumer.stop(0)))
   }
+}
+
+/** Resolves with how many it were. */
+async function inSteps(step: () => Promise<number>): Promise<number> {
+  let all = 0
+  for (let some = await step(); some > 0; some = await step()) all += some
+  return all
 }
