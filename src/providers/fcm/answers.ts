@@ -11,6 +11,7 @@ import {
   type Row,
 } from '../shared/answers.ts'
 import { jsonObjectOf } from '../shared/json-text.ts'
+import { tokenOutcomeBy } from '../shared/oauth-answers.ts'
 import { documentedReason } from './reasons.ts'
 
 /** `word`: the `errorCode` of FCM. */
@@ -63,16 +64,6 @@ const ANSWERS: readonly Row<FcmFinding>[] = [
   { is: { scope: 'app', ambiguous: false, floorMs: QUOTA_FLOOR_MS } },
 ]
 
-/** Why there is no access token: a refused key is ours to repair, everything else passes. */
-const TOKEN_ANSWERS: readonly Row[] = [
-  { status: 401, is: 'blocked' },
-  { status: 404, is: 'blocked' },
-  // RFC 6749 §5.2. Without an OAuth error it is not the token endpoint that speaks.
-  { status: 400, when: ({ word }) => word !== undefined, is: 'blocked' },
-  { status: 403, when: ({ word }) => word !== undefined, is: 'blocked' },
-  { is: { scope: 'app', ambiguous: false, floorMs: FLOOR_MS } },
-]
-
 const NO_ANSWER = noAnswer(FLOOR_MS)
 
 export function outcomeOf(answer: Answer | LostRequest, nowMs: number): Outcome {
@@ -90,17 +81,11 @@ function withServiceId(outcome: Outcome, { body }: Answer): Outcome {
   return serviceId === undefined ? outcome : { ...outcome, serviceId }
 }
 
-export function tokenOutcome(answer: Answer | LostRequest, nowMs: number): Outcome {
-  if (answer.kind === 'lost') {
-    const code = `oauth ${answer.code}`
-    // A token can be asked for twice, so it does not matter whether the request was written.
-    return outcomeBy(NO_ANSWER, { ...answer, code, written: false, isUnprocessed: false, reason: code })
-  }
-  const { status, retryAfter, body } = answer
-  const word = nameIn(jsonObjectOf(body)?.['error'])
-  const reason = withWord(`oauth ${status}`, word)
-  return outcomeBy(TOKEN_ANSWERS, { status, word, reason, afterMs: parseRetryAfter(retryAfter, nowMs) })
-}
+/** Why there is no access token. */
+export const tokenOutcome = tokenOutcomeBy((error) => {
+  const word = nameIn(error)
+  return word === undefined ? undefined : { word, said: documentedReason(word) }
+})
 
 /** A 401 about our access token, which may only have been revoked early; not one about a key in the Firebase console. */
 export function refusesAccessToken(answer: Answer | LostRequest): boolean {

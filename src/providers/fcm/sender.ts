@@ -3,9 +3,8 @@ import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
-import { AccessTokens, type AccessToken } from '../shared/access-tokens.ts'
 import { Attempts } from '../shared/attempts.ts'
-import type { Attempt } from '../shared/connections/attempt.ts'
+import { AuthorizedPosts } from '../shared/authorized-posts.ts'
 import type { Target } from '../shared/connections/connect.ts'
 import type { ConnectionRules, Reading } from '../shared/connections/connection.ts'
 import { Connections } from '../shared/connections/connections.ts'
@@ -50,12 +49,7 @@ export async function openSender(options: FcmOptions, context: ProviderContext):
 
 class FcmSender implements Sender {
   readonly #target: NonNullable<FcmOptions['target']>
-  readonly #authority: string
-  readonly #path: string
-  readonly #connections: Connections
-  readonly #tokenConnections: Connections
-  readonly #tokens: AccessTokens
-  readonly #nowMs: () => number
+  readonly #posts: AuthorizedPosts
   /** What a check sends: the operator's own part of every message. */
   readonly #fixed: NonNullable<FcmOptions['options']>
   readonly #attempts = new Attempts(DEADLINE_MS)
@@ -67,16 +61,21 @@ class FcmSender implements Sender {
     { dial, answered, nowMs }: ProviderContext,
   ) {
     const endpoint = new URL(options.endpoint ?? FCM)
-    this.#authority = endpoint.host
-    this.#path = `/v1/projects/${account.projectId}/messages:send`
     this.#target = options.target ?? 'token'
     this.#fixed = options.options ?? {}
-    this.#nowMs = nowMs
     const fcm = { ...hostAndPort(endpoint), dial, answered, authorities }
     const oauth = { ...hostAndPort(new URL(account.tokenUri)), dial, authorities }
-    this.#connections = connectionsTo(fcm, RULES, options.max_connections ?? DEFAULT_CONNECTIONS)
-    this.#tokenConnections = connectionsTo(oauth, TOKEN_RULES, 1)
-    this.#tokens = new AccessTokens(tokenSource(account, nowMs), this.#tokenConnections, nowMs)
+    this.#posts = new AuthorizedPosts({
+      connections: connectionsTo(fcm, RULES, options.max_connections ?? DEFAULT_CONNECTIONS),
+      tokenConnections: connectionsTo(oauth, TOKEN_RULES, 1),
+      source: tokenSource(account, nowMs),
+      authority: endpoint.host,
+      path: `/v1/projects/${account.projectId}/messages:send`,
+      contentType: 'application/json',
+      outcomeOf,
+      refusesAccessToken,
+      nowMs,
+    })
   }
 
   async send({ body }: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {
@@ -84,46 +83,25 @@ class FcmSender implements Sender {
     if (!isPossibleTarget(key)) return { kind: 'rejected', reason: `not a ${this.#target}`, isLocal: true }
     const whole = withTarget(body, this.#target, key)
     if (whole === undefined) return { kind: 'failed', reason: 'not an FCM message' }
-    return this.#attempts.run(signal, (attempt) => this.#attempt(`{"message":${whole}}`, attempt))
+    return this.#attempts.run(signal, (attempt) => this.#posts.post(`{"message":${whole}}`, attempt))
   }
 
   async check(signal: AbortSignal): Promise<CheckResult> {
     const message = { ...this.#fixed, [this.#target]: CHECK_TARGET }
     const body = JSON.stringify({ message, validate_only: true })
-    const outcome = await this.#attempts.run(signal, (attempt) => this.#attempt(body, attempt))
+    const outcome = await this.#attempts.run(signal, (attempt) => this.#posts.post(body, attempt))
     // Whatever FCM finds wrong with a message to a made-up target, it has let us in.
     return outcome.kind === 'retry' || outcome.kind === 'blocked' ? { ok: false, reason: outcome.reason } : { ok: true }
   }
 
   async close(): Promise<void> {
     await this.#attempts.close()
-    await Promise.all([this.#connections.close(), this.#tokenConnections.close()])
-  }
-
-  /** An access token that is refused is replaced once: FCM did not look at the message. */
-  async #attempt(body: string, attempt: Attempt, isSecond = false): Promise<Outcome> {
-    const found = this.#tokens.get()
-    const token = found instanceof Promise ? await attempt.before(found) : found
-    if (token === undefined)
-      return outcomeOf({ kind: 'lost', code: attempt.cutOffBy ?? 'aborted', written: false }, this.#nowMs())
-    if (token.kind !== 'token') return token
-    const headers = headersWith(token, Buffer.byteLength(body))
-    const answer = await this.#connections.post(
-      { authority: this.#authority, path: this.#path, headers, body },
-      attempt,
-    )
-    if (isSecond || !refusesAccessToken(answer)) return outcomeOf(answer, this.#nowMs())
-    this.#tokens.drop(token)
-    return this.#attempt(body, attempt, true)
+    await this.#posts.close()
   }
 }
 
 function connectionsTo(target: Target, rules: ConnectionRules, maxConnections: number): Connections {
   return new Connections(() => openConnection(target, rules), { maxConnections })
-}
-
-function headersWith({ value }: AccessToken, length: number): readonly string[] {
-  return ['authorization', `Bearer ${value}`, 'content-type', 'application/json', 'content-length', String(length)]
 }
 
 /** The message is a JSON object already: its target is appended to its text. Undefined for what is none, left by an app of another type. */

@@ -10,6 +10,7 @@ import {
   type Row,
 } from '../shared/answers.ts'
 import { jsonObjectOf } from '../shared/json-text.ts'
+import { tokenOutcomeBy } from '../shared/oauth-answers.ts'
 import { documentedCode } from './codes.ts'
 
 /** `word`: the code. */
@@ -55,15 +56,6 @@ const ANSWERS: readonly Row<HmsFinding>[] = [
   { is: { scope: 'app', ambiguous: false, floorMs: QUOTA_FLOOR_MS } },
 ]
 
-/** RFC 6749 §5.2, with Huawei's numbers in the place of its words: a refused secret is ours to repair, everything else passes. */
-const TOKEN_ANSWERS: readonly Row[] = [
-  { status: 401, is: 'blocked' },
-  { status: 404, is: 'blocked' },
-  { status: 400, when: ({ word }) => word !== undefined, is: 'blocked' },
-  { status: 403, when: ({ word }) => word !== undefined, is: 'blocked' },
-  { is: { scope: 'app', ambiguous: false, floorMs: FLOOR_MS } },
-]
-
 const NO_ANSWER = noAnswer(FLOOR_MS)
 
 export function outcomeOf(answer: Answer | LostRequest, nowMs: number): Outcome {
@@ -72,22 +64,10 @@ export function outcomeOf(answer: Answer | LostRequest, nowMs: number): Outcome 
     : outcomeBy(ANSWERS, findingOf(answer, nowMs))
 }
 
-export function tokenOutcome(answer: Answer | LostRequest, nowMs: number): Outcome {
-  if (answer.kind === 'lost') {
-    const code = `oauth ${answer.code}`
-    // A token can be asked for twice, so it does not matter whether the request was written.
-    return outcomeBy(NO_ANSWER, { ...answer, code, written: false, isUnprocessed: false, reason: code })
-  }
-  const { status, retryAfter, body } = answer
-  const error = jsonObjectOf(body)?.['error']
-  const word = typeof error === 'number' || typeof error === 'string' ? 'refused' : undefined
-  return outcomeBy(TOKEN_ANSWERS, {
-    status,
-    word,
-    reason: `oauth ${status}`,
-    afterMs: parseRetryAfter(retryAfter, nowMs),
-  })
-}
+/** Why there is no access token. Huawei's errors are numbers, or words. */
+export const tokenOutcome = tokenOutcomeBy((error) =>
+  typeof error === 'number' || typeof error === 'string' ? { word: 'refused' } : undefined,
+)
 
 /** Our access token may only have been revoked early, or have run out on the way. */
 export function refusesAccessToken(answer: Answer | LostRequest): boolean {

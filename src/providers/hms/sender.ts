@@ -3,9 +3,9 @@ import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
-import { AccessTokens, type TokenSource } from '../shared/access-tokens.ts'
+import type { TokenSource } from '../shared/access-tokens.ts'
 import { Attempts } from '../shared/attempts.ts'
-import type { Attempt } from '../shared/connections/attempt.ts'
+import { AuthorizedPosts } from '../shared/authorized-posts.ts'
 import type { ConnectionRules } from '../shared/connections/connection.ts'
 import { Connections } from '../shared/connections/connections.ts'
 import { openConnection } from '../shared/connections/open-connection.ts'
@@ -39,27 +39,27 @@ export async function openSender(options: HmsOptions, context: ProviderContext):
 }
 
 class HmsSender implements Sender {
-  readonly #authority: string
-  readonly #path: string
-  readonly #connections: Connections
-  readonly #tokenConnections: Connections
-  readonly #tokens: AccessTokens
-  readonly #nowMs: () => number
+  readonly #posts: AuthorizedPosts
   readonly #attempts = new Attempts(DEADLINE_MS)
 
   constructor(secret: Secret, options: HmsOptions, authorities: string | undefined, context: ProviderContext) {
     const { dial, answered, nowMs } = context
     const endpoint = new URL(options.endpoint ?? PUSH_KIT)
-    this.#authority = endpoint.host
-    this.#path = `/v2/${options.project_id}/messages:send`
-    this.#nowMs = nowMs
     const source = tokenSource(options, secret)
     const pushKit = { ...hostAndPort(endpoint), dial, answered, authorities }
     const oauth = { ...hostAndPort(source.address), dial, authorities }
     const maxConnections = options.max_connections ?? DEFAULT_CONNECTIONS
-    this.#connections = new Connections(() => openConnection(pushKit, RULES), { maxConnections })
-    this.#tokenConnections = new Connections(() => openConnection(oauth, RULES), { maxConnections: 1 })
-    this.#tokens = new AccessTokens(source, this.#tokenConnections, nowMs)
+    this.#posts = new AuthorizedPosts({
+      connections: new Connections(() => openConnection(pushKit, RULES), { maxConnections }),
+      tokenConnections: new Connections(() => openConnection(oauth, RULES), { maxConnections: 1 }),
+      source,
+      authority: endpoint.host,
+      path: `/v2/${options.project_id}/messages:send`,
+      contentType: 'application/json;charset=UTF-8',
+      outcomeOf,
+      refusesAccessToken,
+      nowMs,
+    })
   }
 
   async send({ body }: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {
@@ -68,41 +68,19 @@ class HmsSender implements Sender {
     // The message is a JSON object already: its target is appended to its text. Anything else was left by an app of another type.
     if (!body.startsWith('{"') || !body.endsWith('}')) return { kind: 'failed', reason: 'not a message of Push Kit' }
     const whole = `{"message":${body.slice(0, -1)},"token":[${JSON.stringify(token)}]}}`
-    return this.#attempts.run(signal, (attempt) => this.#attempt(whole, attempt))
+    return this.#attempts.run(signal, (attempt) => this.#posts.post(whole, attempt))
   }
 
   async check(signal: AbortSignal): Promise<CheckResult> {
     const body = JSON.stringify({ validate_only: true, message: { data: '{"sync":"1"}', token: [CHECK_TOKEN] } })
-    const outcome = await this.#attempts.run(signal, (attempt) => this.#attempt(body, attempt))
+    const outcome = await this.#attempts.run(signal, (attempt) => this.#posts.post(body, attempt))
     // Whatever Huawei finds wrong with a message to a made-up token, it has let us in.
     return outcome.kind === 'retry' || outcome.kind === 'blocked' ? { ok: false, reason: outcome.reason } : { ok: true }
   }
 
   async close(): Promise<void> {
     await this.#attempts.close()
-    await Promise.all([this.#connections.close(), this.#tokenConnections.close()])
-  }
-
-  /** An access token that is refused is replaced once: the message was not looked at. */
-  async #attempt(body: string, attempt: Attempt, isSecond = false): Promise<Outcome> {
-    const found = this.#tokens.get()
-    const token = found instanceof Promise ? await attempt.before(found) : found
-    if (token === undefined)
-      return outcomeOf({ kind: 'lost', code: attempt.cutOffBy ?? 'aborted', written: false }, this.#nowMs())
-    if (token.kind !== 'token') return token
-    const length = String(Buffer.byteLength(body))
-    const headers = [
-      ['authorization', `Bearer ${token.value}`],
-      ['content-type', 'application/json;charset=UTF-8'],
-      ['content-length', length],
-    ].flat()
-    const answer = await this.#connections.post(
-      { authority: this.#authority, path: this.#path, headers, body },
-      attempt,
-    )
-    if (isSecond || !refusesAccessToken(answer)) return outcomeOf(answer, this.#nowMs())
-    this.#tokens.drop(token)
-    return this.#attempt(body, attempt, true)
+    await this.#posts.close()
   }
 }
 
