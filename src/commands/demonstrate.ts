@@ -52,7 +52,7 @@ export async function demonstrate({ folder, env, version, stdout, stopRequested 
     stdout,
     devices: { Apple: IPHONE, Google: ANDROID, Browser: browser.device },
     mortalApp: IPHONE.app_id,
-    setAppleAway: simulators.setAppleAway,
+    apple: simulators.apple,
     setMode(mode) {
       configure(mode)
       reload?.()

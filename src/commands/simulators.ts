@@ -11,8 +11,6 @@ export interface Simulators extends AsyncDisposable {
   readonly appsYaml: string
   readonly apnsUrl: string
   readonly fcmUrl: string
-  /** Until it is called again Apple answers every push with 503, or as ever. */
-  readonly setAppleAway: (isAway: boolean) => void
   readonly apple: Pick<ApnsSimulator, 'answerAll'>
   readonly google: Pick<FcmSimulator, 'answerAll'>
 }
@@ -70,7 +68,6 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     appsYaml,
     apnsUrl: apns.url,
     fcmUrl: fcm.url,
-    setAppleAway: (isAway) => apns.answerAll(isAway ? 's503' : undefined),
     apple: apns,
     google: fcm,
     async [Symbol.asyncDispose]() {

@@ -5,6 +5,7 @@ import { isJsonObject, type JsonObject } from '../../core/json.ts'
 import type { PrivacyMode } from '../../core/privacy-policy.ts'
 import { NOTIFY_PATH } from '../../http/notify-server.ts'
 import { exampleNotification, type Example } from '../example-notifications.ts'
+import type { Simulators } from '../simulators.ts'
 import type { Action } from './actions.ts'
 import { compare, type Seen } from './comparison.ts'
 import { describeSeen } from './print.ts'
@@ -16,8 +17,8 @@ export interface StageParts {
   readonly devices: Readonly<Record<string, JsonObject>>
   /** The app of a device that can be gone. */
   readonly mortalApp: string
-  /** Apple answers nothing but 503, or as ever. */
-  readonly setAppleAway: (isAway: boolean) => void
+  /** The simulated one, which can be made to answer nothing but 503. */
+  readonly apple: Simulators['apple']
   /** Writes the mode into the configuration, which is then read again. */
   readonly setMode: (mode: PrivacyMode) => void
 }
@@ -107,7 +108,7 @@ export class Stage {
 
   #toggleOutage(): void {
     this.#isAppleAway = !this.#isAppleAway
-    this.#parts.setAppleAway(this.#isAppleAway)
+    this.#parts.apple.answerAll(this.#isAppleAway ? 's503' : undefined)
     this.#tell(this.state())
     this.#note(
       this.#isAppleAway

@@ -12,8 +12,7 @@ let shown = () => []
 const value = (/** @type {string} */ id) => document.getElementById(id).value.trim()
 
 /** @param {(work: () => Promise<void>) => void} act Does it, tells what went wrong, and shows the page again. */
-export async function device(act) {
-  const { apps } = await ask('status')
+export function device({ apps }, act) {
   const names = [...new Set(apps.map(({ app }) => app))]
   const button = (name, action) => h('button', { type: 'button', action: () => act(action) }, name)
   return [

@@ -8,11 +8,12 @@ import { configuration, deadLetters, failures, unknownApps } from './views.js'
 
 const INTERVAL_MS = 3000
 
+/** Each with its title, and what makes it of the gateway's status. */
 const PARTS = {
-  apps: ['Apps', async () => apps(await ask('status'), changeApp)],
+  apps: ['Apps', (status) => apps(status, (...change) => void act(() => changeApp(...change)))],
   failures: ['Failures', failures],
-  dead: ['Dead letters', () => deadLetters((...change) => void changeDead(...change))],
-  device: ['Device', () => device((work) => void actOnDevice(work))],
+  dead: ['Dead letters', () => deadLetters((...change) => void act(() => changeDead(...change)))],
+  device: ['Device', (status) => device(status, (work) => void act(work))],
   unknown: ['Unknown apps', unknownApps],
   configuration: ['Configuration', configuration],
 }
@@ -28,7 +29,8 @@ async function show() {
   const mine = (round += 1)
   const name = part()
   try {
-    const [children, status] = await Promise.all([PARTS[name][1](), ask('status')])
+    const status = await ask('status')
+    const children = await PARTS[name][1](status)
     if (mine !== round) return
     update(element('view'), h('main', { id: 'view', tabindex: -1 }, children))
     const { version, role, startedAtMs, nowMs } = status
@@ -85,20 +87,10 @@ function sure(title, text, yes) {
   })
 }
 
-async function act(path, body, sentence) {
+/** Does what the operator asked for, says what came of it, and shows the page again. `work` resolves with a sentence, if there is one to say. */
+async function act(work) {
   try {
-    say(sentence(await ask(path, body)))
-  } catch (error) {
-    if (error instanceof SignInError) signOut()
-    say(error.message)
-  }
-  await show()
-}
-
-async function actOnDevice(work) {
-  try {
-    say('')
-    await work()
+    say((await work()) ?? '')
   } catch (error) {
     if (error instanceof SignInError) signOut()
     say(error.message)
@@ -107,27 +99,28 @@ async function actOnDevice(work) {
 }
 
 async function changeApp({ app }, verb) {
-  if (verb === 'resume') return act('resume', { app }, () => `${app} delivers again.`)
-  if (verb === 'release')
-    return act('rejections', { app, verdict: 'confirm' }, ({ released }) => `${released} rejections were released.`)
+  if (verb === 'release') {
+    const { released } = await ask('rejections', { app, verdict: 'confirm' })
+    return `${released} rejections were released.`
+  }
   const text = 'What is accepted for it is kept and not sent, in every process, until it is resumed. It still expires.'
-  if (await sure(`Pause ${app}?`, text, 'Pause')) await act('pause', { app }, () => `${app} is paused.`)
+  if (verb === 'pause' && !(await sure(`Pause ${app}?`, text, 'Pause'))) return undefined
+  await ask(verb, { app })
+  return verb === 'pause' ? `${app} is paused.` : `${app} delivers again.`
 }
 
+/** How many dead letters it were. */
+const countIn = ({ retried, dropped }) => retried ?? dropped
+
 async function changeDead(verb, filter, what) {
-  try {
-    const counts = await ask(`dead/${verb}`, { ...filter, dryRun: true })
-    const count = counts.retried ?? counts.dropped
-    const number = counted(count, 'delivery', 'deliveries')
-    const text =
-      verb === 'retry' ? `${number} will be sent again: ${what}.` : `${number} will be removed for good: ${what}.`
-    if (!(await sure(verb === 'retry' ? 'Send again?' : 'Remove?', text, verb === 'retry' ? 'Retry' : 'Drop'))) return
-    await act(`dead/${verb}`, filter, ({ retried, dropped }) =>
-      verb === 'retry' ? `${retried} are in the queue again.` : `${dropped} were removed.`,
-    )
-  } catch (error) {
-    say(error.message)
-  }
+  const path = `dead/${verb}`
+  const [title, yes, will, did] =
+    verb === 'retry'
+      ? ['Send again?', 'Retry', 'will be sent again', 'are in the queue again']
+      : ['Remove?', 'Drop', 'will be removed for good', 'were removed']
+  const number = counted(countIn(await ask(path, { ...filter, dryRun: true })), 'delivery', 'deliveries')
+  if (!(await sure(title, `${number} ${will}: ${what}.`, yes))) return undefined
+  return `${countIn(await ask(path, filter))} ${did}.`
 }
 
 listen()
