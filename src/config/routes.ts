@@ -63,7 +63,12 @@ export class Routes {
   /** All routes of the app that is configured for this app_id. */
   ofApp(appId: string): readonly OpenRoute[] {
     const app = this.#match(appId)
-    return app === undefined ? [] : (this.#byApp.get(app) ?? [])
+    return app === undefined ? [] : this.named(app)
+  }
+
+  /** All routes of the app that is configured under this very name. */
+  named(app: string): readonly OpenRoute[] {
+    return this.#byApp.get(app) ?? []
   }
 }
 

@@ -17,15 +17,15 @@ export class FinalFailures {
     this.#throttle = new Throttle(INTERVAL_MS, nowMs)
   }
 
-  /** False when it is left out now. */
-  tell(level: Say, message: string, facts: LogFacts): boolean {
+  /** False when it is left out now; then `facts` is not called. */
+  tell(level: Say, message: string, facts: () => LogFacts): boolean {
     const unsaid = this.#unsaid.get(message) ?? 0
     if (!this.#throttle.allows(message)) {
       this.#unsaid.set(message, unsaid + 1)
       return false
     }
     this.#unsaid.delete(message)
-    this.#log[level](message, unsaid === 0 ? facts : { ...facts, others_since_the_last_of_these_lines: unsaid })
+    this.#log[level](message, unsaid === 0 ? facts() : { ...facts(), others_since_the_last_of_these_lines: unsaid })
     return true
   }
 }

@@ -217,8 +217,8 @@ export class Worker {
     })
     const isTold =
       disposition.kind === 'dead-letter'
-        ? this.#finalFailures.tell('warn', 'A delivery was given up', facts())
-        : result === 'rejected' && this.#finalFailures.tell('info', 'A pushkey is dead', facts())
+        ? this.#finalFailures.tell('warn', 'A delivery was given up', facts)
+        : result === 'rejected' && this.#finalFailures.tell('info', 'A pushkey is dead', facts)
     if (!isTold) log.debug('A delivery was handled', facts)
   }
 

@@ -71,19 +71,18 @@ export class GatewayOperator {
 
   /** Of one app, or of all; the newest first. */
   failures(app?: string): Failures {
-    const { activity, routes } = this.#parts
-    const failures = routes()
-      .all.filter((route) => app === undefined || route.app === app)
-      .flatMap((route) =>
-        activity.failuresOf(route.name).map(({ device, attempt, isFinal, ...failure }) => ({
-          app: route.app,
-          provider: route.provider,
-          device,
-          attempt,
-          ...shownFailure(failure),
-          isFinal,
-        })),
-      )
+    const { activity } = this.#parts
+    const routes = this.#parts.routes()
+    const failures = (app === undefined ? routes.all : routes.named(app)).flatMap((route) =>
+      activity.failuresOf(route.name).map(({ device, attempt, isFinal, ...failure }) => ({
+        app: route.app,
+        provider: route.provider,
+        device,
+        attempt,
+        ...shownFailure(failure),
+        isFinal,
+      })),
+    )
     return { failures: failures.sort((one, other) => other.atMs - one.atMs) }
   }
 
@@ -104,7 +103,7 @@ export class GatewayOperator {
   async setPaused({ app, isPaused }: Paused): Promise<Paused | undefined> {
     const { pauses, log, routes } = this.#parts
     const names = routes()
-      .all.filter((route) => route.app === app)
+      .named(app)
       .map(({ name }) => name)
     if (names.length === 0) return undefined
     await pauses.set(names, isPaused)

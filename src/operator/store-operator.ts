@@ -149,7 +149,7 @@ export class StoreOperator implements Operator {
   #routesNamed(app: string): readonly string[] {
     const names = this.#parts
       .routes()
-      .all.filter((route) => route.app === app)
+      .named(app)
       .map(({ name }) => name)
     return names.length === 0 ? [app] : names
   }

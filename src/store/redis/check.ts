@@ -6,6 +6,7 @@ import { Connections, isReady, mastersOf, waitUntilReady, type Client, type Node
 import { dangersOf, fillIn, settingsIn } from './health.ts'
 import { fieldOf, infoOf } from './info.ts'
 import { gatewayKey, probeKeyOf } from './shard.ts'
+import { timeIn } from './store-time.ts'
 
 const CONNECT_MS = 5000
 /** The oldest that is tested. */
@@ -68,7 +69,7 @@ async function faultsOf(node: Node, nowMs: number): Promise<readonly string[]> {
     infoOf(node, 'replication'),
   ])
   const fill = fillIn(memory)
-  const differenceMs = Math.abs(Number(fieldOf(server, 'server_time_usec') ?? nowMs * 1000) / 1000 - nowMs)
+  const differenceMs = Math.abs((timeIn(server) ?? nowMs) - nowMs)
   const faults: readonly (readonly [boolean, string])[] = [
     [
       isTooOld(fieldOf(server, 'redis_version')),

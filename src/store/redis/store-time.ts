@@ -11,7 +11,13 @@ const LONGEST_QUESTION_MS = 1000
 /** Epoch, ms, at the moment when it resolves; undefined where Redis does not tell, or not soon enough. Rejects where it does not answer. */
 export async function timeAt(node: Node): Promise<number | undefined> {
   const askedAtMs = performance.now()
-  const microseconds = Number(fieldOf(await infoOf(node, 'server'), 'server_time_usec'))
+  const timeMs = timeIn(await infoOf(node, 'server'))
   const tookMs = performance.now() - askedAtMs
-  return tookMs > LONGEST_QUESTION_MS || Number.isNaN(microseconds) ? undefined : microseconds / 1000 + tookMs / 2
+  return tookMs > LONGEST_QUESTION_MS || timeMs === undefined ? undefined : timeMs + tookMs / 2
+}
+
+/** `info`: of the server. Epoch, ms; undefined where it does not tell. */
+export function timeIn(info: string | undefined): number | undefined {
+  const microseconds = Number(fieldOf(info, 'server_time_usec'))
+  return Number.isNaN(microseconds) ? undefined : microseconds / 1000
 }
