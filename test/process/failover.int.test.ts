@@ -91,8 +91,9 @@ it('loses nothing where its master is killed while one replica lags', async () =
   // What is posted now the lagging one has not.
   await sleep(500)
   await master.kill()
-  lagging.thaw()
+  // Not before: it would read what the master had sent it, and might then be the one that takes over.
   await until('the other has taken over', () => isMaster(other))
+  lagging.thaw()
   const before = taken.length
   await until('pushes are taken again', () => taken.length > before + 50)
   for (const token of await stop()) await services.waitFor(token, 1, 200)
