@@ -8,6 +8,7 @@ import { Redis } from 'ioredis'
 import { createAuthority } from '../../src/simulators/certificate.ts'
 import type { RedisTopology } from '../../src/store/settings.ts'
 import { freePort } from './free-port.ts'
+import { until } from './received.ts'
 
 export interface TestRedis {
   readonly port: number
@@ -225,4 +226,19 @@ export async function startSentinel(masterPort: number, quorum = 1): Promise<Tes
       await rm(folder, { recursive: true, force: true, maxRetries: 20 })
     },
   }
+}
+
+/** A master and two replicas that are in step with it. `stack` stops them. */
+export async function startWithReplicas(
+  stack: AsyncDisposableStack,
+): Promise<{ readonly master: TestRedis; readonly replicas: readonly [TestRedis, TestRedis] }> {
+  const settings = { 'repl-diskless-sync-delay': 0 }
+  const master = await startRedis({ settings })
+  stack.defer(() => master.stop())
+  const following = { settings: { ...settings, replicaof: `127.0.0.1 ${master.port}` } }
+  const replicas = await Promise.all([startRedis(following), startRedis(following)])
+  for (const replica of replicas) stack.defer(() => replica.stop())
+  const client = await master.client()
+  await until('both are in step', async () => (await client.info('replication')).split('state=online').length === 3)
+  return { master, replicas }
 }

@@ -5,7 +5,7 @@ import { createHushgateFolder, startHushgate } from '../helpers/hushgate-process
 import { postTo } from '../helpers/homeserver.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { until } from '../helpers/received.ts'
-import { startRedis, startSentinel, type TestRedis, type TestSentinel } from '../helpers/redis.ts'
+import { startSentinel, startWithReplicas, type TestRedis, type TestSentinel } from '../helpers/redis.ts'
 
 const IOS = 'com.example.ios'
 /** Pushes wait in Redis for so long, while it loses what it loses. */
@@ -22,14 +22,7 @@ let url: string
 beforeEach(async () => {
   stack = new AsyncDisposableStack()
   services = stack.use(await startPushServices())
-  const settings = { 'repl-diskless-sync-delay': 0 }
-  master = await startRedis({ settings })
-  stack.defer(() => master.stop())
-  const following = { settings: { ...settings, replicaof: `127.0.0.1 ${master.port}` } }
-  replicas = await Promise.all([startRedis(following), startRedis(following)])
-  for (const replica of replicas) stack.defer(() => replica.stop())
-  const client = await master.client()
-  await until('both are in step', async () => (await client.info('replication')).split('state=online').length === 3)
+  ;({ master, replicas } = await startWithReplicas(stack))
   sentinel = await startSentinel(master.port)
   stack.defer(() => sentinel.stop())
   await sentinel.knowsOthers(2, 0)

@@ -4,7 +4,7 @@ import type { Disposition, Store } from '../../src/store/contract.ts'
 import { openRedisStore } from '../../src/store/redis/open.ts'
 import { createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { createGate, Received, until } from '../helpers/received.ts'
-import { startRedis, type TestRedis } from '../helpers/redis.ts'
+import { startWithReplicas, type TestRedis } from '../helpers/redis.ts'
 
 const ROUTE = 'com.example.app'
 
@@ -16,14 +16,7 @@ let warnings: string[]
 
 beforeEach(async () => {
   stack = new AsyncDisposableStack()
-  const settings = { 'repl-diskless-sync-delay': 0 }
-  master = await startRedis({ settings })
-  stack.defer(() => master.stop())
-  const following = { settings: { ...settings, replicaof: `127.0.0.1 ${master.port}` } }
-  replicas = await Promise.all([startRedis(following), startRedis(following)])
-  for (const replica of replicas) stack.defer(() => replica.stop())
-  const client = await master.client()
-  await until('both are in step', async () => (await client.info('replication')).split('state=online').length === 3)
+  ;({ master, replicas } = await startWithReplicas(stack))
   warnings = []
   const onError = (message: string): void => void warnings.push(message)
   const { topology } = master
