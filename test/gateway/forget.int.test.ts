@@ -47,7 +47,9 @@ describe('hushgate forget', () => {
       /^That it is dead: forgotten\nWhat became of its last push: forgotten\nThat pushes were delivered to it: was not remembered\nIts latest badge: forgotten\nWhen its latest push leaves: forgotten\n(?:.*\n)*.*within 24 hours/,
     )
     expect(stdout).not.toContain(apns)
-    expect((await forget(apns)).stdout).toMatch(/^That it is dead: was not remembered\n.*\n.*\nIts latest badge: was not/)
+    expect((await forget(apns)).stdout).toMatch(
+      /^That it is dead: was not remembered\n.*\n.*\nIts latest badge: was not/,
+    )
 
     // It is tried again, and found dead again.
     await notify(url, { ...event, event_id: '$next' })
