@@ -70,7 +70,12 @@ const layers = [
     ours: ['../../../core/*', '../*.ts', '../connections/*'],
     packages: ['node:*'],
   },
-  { folder: 'src/providers/shared/connections', ours: ['../../../core/*', '../*.ts'], packages: ['node:*'] },
+  {
+    folder: 'src/providers/shared/connections',
+    ours: ['../../../core/*', '../*.ts', '../http2/*'],
+    packages: ['node:*'],
+  },
+  { folder: 'src/providers/shared/http2', ours: [], packages: ['node:*'] },
   ...Object.entries(PROVIDERS).map(([name, libraries]) => ({
     folder: `src/providers/${name}`,
     ours: ['../../core/*', '../shared/*'],

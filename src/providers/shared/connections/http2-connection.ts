@@ -2,16 +2,17 @@
  * One HTTP/2 connection: how many requests it takes at once, whether it is still alive, and what became of each request on it.
  * What other clients do wrong here (second GOAWAY, dead connection, cold start): docs/facts/apns.md#library.
  */
-import { connect as connectHttp2, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
-import { Deadlines } from '../../../core/deadlines.ts'
+import { Deadlines, type Deadline } from '../../../core/deadlines.ts'
 import { codeOf } from '../../../core/error-code.ts'
 import type { Answer, LostRequest } from '../answers.ts'
+import { ERROR } from '../http2/frames.ts'
+import { Http2Session, type Answering } from '../http2/session.ts'
 import type { Attempt } from './attempt.ts'
 import { ConnectError, connectErrorOf } from './connect.ts'
 import { DRAIN_MS, untilClosed, type Connection, type UsedRules, type Request } from './connection.ts'
 import { endWhenFlooded, FLOOD } from './flood.ts'
-import { exchange } from './http2-exchange.ts'
+import { Reply } from './reply.ts'
 
 /** Where the peer names no limit, or a higher one. */
 const MAX_STREAMS = 1000
@@ -19,29 +20,31 @@ const MAX_STREAMS_OF_STRANGER = 100
 
 /** Resolves when the peer has said how many streams it takes; rejects with a ConnectError. */
 export function openHttp2(socket: TLSSocket, rules: UsedRules, signal: AbortSignal): Promise<Http2Connection> {
-  const session = connectHttp2('https://localhost', {
-    createConnection: () => socket,
-    settings: { enablePush: false },
-  })
+  const session = new Http2Session(socket, rules.reading.maxBytes)
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown): void => {
-      session.destroy()
-      reject(connectErrorOf(error))
+    const onAbort = (): void => {
+      socket.destroy()
+      reject(new ConnectError('no HTTP/2 settings came'))
     }
-    const onAbort = (): void => fail(new ConnectError('no HTTP/2 settings came'))
     signal.addEventListener('abort', onAbort, { once: true })
-    session.once('error', fail)
-    session.once('close', () => fail(new ConnectError('connection closed')))
-    session.once('remoteSettings', () => {
-      signal.removeEventListener('abort', onAbort)
-      resolve(new Http2Connection(session, socket, rules))
+    socket.once('error', (error) => reject(connectErrorOf(error)))
+    session.listen({
+      settings() {
+        signal.removeEventListener('abort', onAbort)
+        resolve(new Http2Connection(session, socket, rules))
+      },
+      goaway() {},
+      closed() {
+        signal.removeEventListener('abort', onAbort)
+        reject(new ConnectError('connection closed'))
+      },
     })
   })
 }
 
 class Http2Connection implements Connection {
   readonly isSingle = false
-  readonly #session: ClientHttp2Session
+  readonly #session: Http2Session
   readonly #socket: TLSSocket
   readonly #rules: UsedRules
   readonly #drains = new Deadlines(DRAIN_MS)
@@ -59,39 +62,37 @@ class Http2Connection implements Connection {
   #usedAtMs = performance.now()
   onChange: () => void = () => {}
 
-  constructor(session: ClientHttp2Session, socket: TLSSocket, rules: UsedRules) {
+  constructor(session: Http2Session, socket: TLSSocket, rules: UsedRules) {
     this.#session = session
     this.#socket = socket
     this.#rules = rules
     this.#isWarm = rules.startsCold !== true
     this.#limit = this.#limitNow()
     this.#firstLimit = this.#limit
-    session.on('error', (error) => {
-      this.#isFlooded = codeOf(error) === FLOOD
-      this.leave()
-    })
-    session.on('frameError', () => this.leave())
-    // Node closes the session for new streams and lets those up to the last one finish.
-    session.on('goaway', (_code, lastStreamId) => {
-      this.#lastStreamId = Math.min(this.#lastStreamId, lastStreamId)
-      this.leave()
-    })
-    session.on('remoteSettings', () => {
-      this.#limit = this.#limitNow()
-      // Apple allows one stream until the first accepted push and then raises the limit.
-      if (this.#limit > this.#firstLimit) this.#isWarm = true
-      this.onChange()
-    })
-    session.on('close', () => {
-      clearInterval(this.#pings)
-      this.leave()
+    socket.on('error', (error) => (this.#isFlooded = codeOf(error) === FLOOD))
+    session.listen({
+      settings: () => {
+        this.#limit = this.#limitNow()
+        // Apple allows one stream until the first accepted push and then raises the limit.
+        if (this.#limit > this.#firstLimit) this.#isWarm = true
+        this.onChange()
+      },
+      // Those up to the last one finish.
+      goaway: (lastStreamId) => {
+        this.#lastStreamId = Math.min(this.#lastStreamId, lastStreamId)
+        this.leave()
+      },
+      closed: () => {
+        clearInterval(this.#pings)
+        this.leave()
+      },
     })
     if (rules.isStranger === true) endWhenFlooded(socket, () => this.#answered)
     this.#pings = setInterval(() => this.#look(), rules.pingEveryMs).unref()
   }
 
   get isUsable(): boolean {
-    return !this.#isLeaving && !this.#isSuspect && !this.#session.closed && !this.#session.destroyed
+    return !this.#isLeaving && !this.#isSuspect && !this.#session.isClosed
   }
 
   get isClosed(): boolean {
@@ -124,52 +125,75 @@ class Http2Connection implements Connection {
     return untilClosed(this.#socket, () => this.leave())
   }
 
-  async exchange(
+  exchange(request: Request, attempt: Attempt): Promise<Answer | LostRequest> {
+    const { cutOffBy } = attempt
+    if (cutOffBy === undefined) return new Promise((resolve) => this.#send(request, attempt, resolve))
+    this.#release()
+    return Promise.resolve({ kind: 'lost', code: cutOffBy, written: false })
+  }
+
+  #send(
     { method = 'POST', authority, path, headers, body }: Request,
     attempt: Attempt,
-  ): Promise<Answer | LostRequest> {
-    const { cutOffBy } = attempt
-    if (cutOffBy !== undefined) {
-      this.#release()
-      return { kind: 'lost', code: cutOffBy, written: false }
-    }
-    const pseudoHeaders = [':method', method, ':scheme', 'https', ':authority', authority, ':path', path]
-    let stream: ClientHttp2Stream
-    try {
-      // Else a GET is ended twice, and loses the body of its answer.
-      stream = this.#session.request([...pseudoHeaders, ...headers], { endStream: false })
-    } catch {
+    resolve: (answer: Answer | LostRequest) => void,
+  ): void {
+    const reply = new Reply(this.#rules.reading, (answer) => {
+      attempt.onCutOff = undefined
+      resolve(answer)
+    })
+    const fields = [':method', method, ':scheme', 'https', ':authority', authority, ':path', path, ...headers]
+    const streamId = this.#session.request(
+      fields,
+      body,
+      this.#answering(reply, () => streamId),
+    )
+    if (streamId === undefined) {
+      // Its last stream may have been used, which does not come back.
       this.leave()
       this.#release()
-      return { kind: 'lost', code: 'connection closed', written: false, isUnprocessed: true }
+      return resolve({ kind: 'lost', code: 'connection closed', written: false, isUnprocessed: true })
     }
-    stream.on('response', ({ ':status': status = 0 }) => {
-      this.#answered += 1
-      this.#rules.answered?.(status)
-      if (status === 200) this.#isWarm = true
-    })
-    stream.on('close', () => this.#release())
-    return exchange({
-      stream,
-      body,
-      attempt,
-      reading: this.#rules.reading,
-      drains: this.#drains,
-      onSilence: () => this.#suspect(),
-      lossOf: (lost) => this.#lossOf(lost),
-    })
+    attempt.onCutOff = (code) => {
+      reply.end(false, () => ({ kind: 'lost', code, written: true }))
+      this.#session.reset(streamId, ERROR.cancel)
+      if (code !== 'aborted') this.#suspect()
+    }
+  }
+
+  #answering(reply: Reply, streamId: () => number | undefined): Answering {
+    let drain: Deadline | undefined
+    const cancel = (): void => this.#session.reset(streamId() ?? 0, ERROR.cancel)
+    return {
+      head: (status, retryAfter, isOver) => {
+        this.#answered += 1
+        this.#rules.answered?.(status)
+        if (status === 200) this.#isWarm = true
+        reply.begin(status, retryAfter)
+        if (reply.isSettled && !isOver) drain = this.#drains.add(cancel)
+      },
+      data(bytes) {
+        if (reply.add(bytes)) return
+        reply.end(false, () => ({ kind: 'lost', code: 'answer too long', written: true }))
+        cancel()
+      },
+      closed: (code) => {
+        drain?.cancel()
+        reply.end(code === ERROR.none, () => this.#lossOf(streamId() ?? 0, code))
+        this.#release()
+      },
+    }
   }
 
   /** What a stream that closed without an answer tells. */
-  #lossOf(stream: ClientHttp2Stream): LostRequest {
-    if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) {
-      // RFC 9113 §8.7: not processed. It took more than it was willing to, so it starts with one again.
-      this.#isWarm = false
+  #lossOf(streamId: number, code: number): LostRequest {
+    const written = streamId <= this.#lastStreamId
+    if (code === ERROR.refusedStream) {
+      // RFC 9113 §8.7: not processed. If it took more than it was willing to, it starts with one again.
+      if (written) this.#isWarm = false
       return { kind: 'lost', code: 'stream refused', written: false, isUnprocessed: true }
     }
-    const code = this.#isFlooded ? FLOOD : this.#session.destroyed ? 'connection lost' : 'stream reset'
-    const written = stream.id !== undefined && stream.id <= this.#lastStreamId
-    return { kind: 'lost', code, written, isUnprocessed: !written }
+    const reason = this.#isFlooded ? FLOOD : this.#session.isClosed ? 'connection lost' : 'stream reset'
+    return { kind: 'lost', code: reason, written, isUnprocessed: !written }
   }
 
   #release(): void {
@@ -203,24 +227,18 @@ class Http2Connection implements Connection {
   }
 
   #ping(): void {
-    if (this.#session.destroyed) return
     const timer = setTimeout(() => this.#socket.destroy(), this.#rules.pingMs).unref()
-    const onPong = (error: Error | null): void => {
+    this.#session.ping(() => {
       clearTimeout(timer)
-      if (error !== null || !this.#isSuspect) return
+      if (!this.#isSuspect) return
       this.#isSuspect = false
       this.onChange()
-    }
-    try {
-      this.#session.ping(onPong)
-    } catch {
-      clearTimeout(timer)
-    }
+    })
   }
 
   /** Streams that the peer takes at once. */
   #limitNow(): number {
     const most = this.#rules.isStranger === true ? MAX_STREAMS_OF_STRANGER : MAX_STREAMS
-    return Math.min(this.#session.remoteSettings?.maxConcurrentStreams ?? most, most)
+    return Math.min(this.#session.maxConcurrentStreams ?? most, most)
   }
 }
