@@ -5,7 +5,7 @@
 import { StoreUnavailableError } from '../core/errors.ts'
 import { Throttle } from '../core/throttle.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
-import type { DeliveryQueue, StoreHealth } from '../store/contract.ts'
+import type { Accepted, DeliveryQueue, NewDelivery, StoreHealth } from '../store/contract.ts'
 
 export interface HighWaterMarkParts {
   readonly store: { readonly queue: Pick<DeliveryQueue, 'depth'>; health(): Pick<StoreHealth, 'fill'> }
@@ -35,8 +35,9 @@ export class HighWaterMark {
   readonly #looks: Throttle
   readonly #looked = new Map<string, Looked>()
   readonly #looking = new Map<string, Promise<void>>()
-  /** By this process, since the last look. */
-  readonly #added = new Map<string, number>()
+  /** By this process: being stored, and stored since the last look. Apart, for a look may come before what is being stored. */
+  readonly #underWay = new Map<string, number>()
+  readonly #stored = new Map<string, number>()
 
   constructor(parts: HighWaterMarkParts) {
     this.#parts = parts
@@ -71,14 +72,28 @@ export class HighWaterMark {
     return this.#roomFor(route, count, highWater)
   }
 
-  /** So many more are being stored; or fewer, where some were not stored after all. */
-  count(route: string, difference: number): void {
-    if (difference !== 0) this.#added.set(route, Math.max(0, (this.#added.get(route) ?? 0) + difference))
+  /** Counts what `accept` stores: while it does, and from then on. Where it rejects, it may have stored all. */
+  async storing(
+    news: readonly NewDelivery[],
+    accept: () => Promise<readonly Accepted[]>,
+  ): Promise<readonly Accepted[]> {
+    // One who may still be refused takes no room from others meanwhile.
+    const underWay = news.filter(({ requires }) => requires === undefined)
+    for (const { delivery } of underWay) add(this.#underWay, delivery.route, 1)
+    let stored = underWay
+    try {
+      const accepted = await accept()
+      stored = news.filter((_, index) => 'order' in (accepted[index] ?? {}))
+      return accepted
+    } finally {
+      for (const { delivery } of underWay) add(this.#underWay, delivery.route, -1)
+      for (const { delivery } of stored) add(this.#stored, delivery.route, 1)
+    }
   }
 
   #roomFor(route: string, count: number, highWater: number): Room {
     const { depth, isLearning } = this.#looked.get(route) ?? NEVER
-    const filled = depth + (this.#added.get(route) ?? 0)
+    const filled = depth + (this.#underWay.get(route) ?? 0) + (this.#stored.get(route) ?? 0)
     if (filled >= highWater) return 'for nobody'
     if (isLearning) return 'for everybody'
     const isShareTaken = filled + count > highWater * SHARE_OF_STRANGERS
@@ -97,16 +112,22 @@ export class HighWaterMark {
 
   async #lookNow(route: string): Promise<void> {
     const { store, known, nowMs } = this.#parts
-    const added = this.#added.get(route) ?? 0
+    const stored = this.#stored.get(route) ?? 0
     try {
       const [{ waiting, delayed, active }, isLearning] = await Promise.all([
         store.queue.depth(route),
         known.isLearning(route),
       ])
       this.#looked.set(route, { depth: waiting + delayed + active, atMs: nowMs(), isLearning })
-      this.count(route, -added)
+      add(this.#stored, route, -stored)
     } catch {
       // The store says so itself when it is asked to keep something.
     }
   }
+}
+
+function add(counts: Map<string, number>, route: string, difference: number): void {
+  const count = (counts.get(route) ?? 0) + difference
+  if (count === 0) counts.delete(route)
+  else counts.set(route, count)
 }

@@ -219,14 +219,8 @@ export class Intake {
     const news = prepared.map((each) =>
       newDeliveryOf(each, crowded.has(each.delivery.route) && !this.#isRemembered(each)),
     )
-    // One who may still be refused takes no room from others meanwhile.
-    for (const { delivery, requires } of news) if (requires === undefined) this.#highWaterMark.count(delivery.route, 1)
-    const accepted = await this.#parts.metrics.store.timed(this.#parts.store.queue.accept(news))
-    for (const [index, { delivery, requires }] of news.entries()) {
-      const isStored = 'order' in (accepted[index] ?? {})
-      const wasCounted = requires === undefined
-      if (isStored !== wasCounted) this.#highWaterMark.count(delivery.route, isStored ? 1 : -1)
-    }
+    const { metrics, store } = this.#parts
+    const accepted = await this.#highWaterMark.storing(news, () => metrics.store.timed(store.queue.accept(news)))
     return Promise.all(prepared.map((each, index) => this.#settle(each, accepted[index] ?? { found: [] })))
   }
 

@@ -1,16 +1,25 @@
 /** A process that adds and sends over a SQLite store until it is killed; prints what was accepted and what was sent. */
 import { readFileSync, writeSync } from 'node:fs'
+import { codeOf } from '../../src/core/error-code.ts'
 import { Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
 import { createDelivery } from '../helpers/delivery.ts'
 
 const [, , path = '', keyFile = ''] = process.argv
+const aMoment = new Int32Array(new SharedArrayBuffer(4))
 const keyring = parseKeyFile(readFileSync(keyFile, 'utf8'))
 if (!(keyring instanceof Keyring)) throw new Error(keyring.join('; '))
 
-/** Synchronous: in the pipe before anything else happens. */
+/** Synchronous: in the pipe before anything else happens. A pipe that nobody has read yet may be full. */
 function print(word: string, text: string): void {
-  writeSync(1, `${word} ${text}\n`)
+  for (let rest = Buffer.from(`${word} ${text}\n`); rest.length > 0;) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      if (codeOf(error) !== 'EAGAIN') throw error
+      Atomics.wait(aMoment, 0, 0, 1)
+    }
+  }
 }
 
 try {
