@@ -179,7 +179,9 @@ class Http2Connection implements Connection {
       closed: (code) => {
         drain?.cancel()
         reply.end(code === ERROR.none, () => this.#lossOf(streamId() ?? 0, code))
-        this.#release()
+        // A server of Node has to hear of the end before it takes another at its limit (docs/facts/node.md#other-http2-peers).
+        if (code === ERROR.cancel) setImmediate(() => this.#release())
+        else this.#release()
       },
     }
   }
