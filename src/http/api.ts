@@ -85,7 +85,8 @@ function check(schema: TSchema, value: unknown, what: 'query' | 'body'): void {
     const name = names.find((each) => instancePath === `/${each}` || instancePath.startsWith(`/${each}/`))
     if (name !== undefined) throw new RequestError(400, `In the ${what}, ${name} does not fit: it ${message}`)
   }
-  throw new RequestError(400, `The ${what} does not fit: this path takes ${names.join(', ') || 'none'}`)
+  const hint = 'description' in schema ? `. ${String(schema.description)}` : ''
+  throw new RequestError(400, `The ${what} does not fit: this path takes ${names.join(', ') || 'none'}${hint}`)
 }
 
 const ofApp = Type.Object(
@@ -193,10 +194,9 @@ const OF_STORE: readonly ApiRoute[] = [
     method: 'POST',
     path: '/dead/retry',
     summary: 'Put dead letters back into the queue',
-    description: 'All of them where the filter is empty.',
     body: shapes.deadLetterChangeSchema,
     answer: shapes.retriedSchema,
-    handle: async ({ store }, _query, { dryRun, ...filter }) => ({
+    handle: async ({ store }, _query, { dryRun, all: _all, ...filter }) => ({
       retried: await (dryRun === true ? store.countDead(filter) : store.retryDead(filter)),
     }),
   }),
@@ -204,10 +204,9 @@ const OF_STORE: readonly ApiRoute[] = [
     method: 'POST',
     path: '/dead/drop',
     summary: 'Drop dead letters',
-    description: 'All of them where the filter is empty.',
     body: shapes.deadLetterChangeSchema,
     answer: shapes.droppedSchema,
-    handle: async ({ store }, _query, { dryRun, ...filter }) => ({
+    handle: async ({ store }, _query, { dryRun, all: _all, ...filter }) => ({
       dropped: await (dryRun === true ? store.countDead(filter) : store.dropDead(filter)),
     }),
   }),

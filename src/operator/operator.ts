@@ -13,14 +13,23 @@ export const deadLetterFilterSchema = Type.Object(
 )
 export type DeadLetterFilter = Static<typeof deadLetterFilterSchema>
 
-/** What is to be done with them. */
+/** What is to be done with them. A filter that was forgotten does not mean all of them. */
 export const deadLetterChangeSchema = Type.Object(
   {
     ...deadLetterFilterSchema.properties,
+    all: Type.Optional(Type.Literal(true)),
     dryRun: Type.Optional(Type.Boolean({ description: 'Only count those that it would be.' })),
   },
-  closed,
+  {
+    ...closed,
+    description: 'Say which: app, id or reason; or all: true, where all are meant.',
+    oneOf: [
+      { anyOf: Object.keys(deadLetterFilterSchema.properties).map((name) => ({ required: [name] })) },
+      { required: ['all'] },
+    ],
+  },
 )
+export type DeadLetterChange = Static<typeof deadLetterChangeSchema>
 export const retriedSchema = Type.Object({ retried: Type.Integer({ minimum: 0 }) }, closed)
 export const droppedSchema = Type.Object({ dropped: Type.Integer({ minimum: 0 }) }, closed)
 

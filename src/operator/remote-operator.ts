@@ -14,6 +14,7 @@ import {
   suspectedSchema,
   testPushAnswerSchema,
   type DeadLetter,
+  type DeadLetterChange,
   type DeadLetterFilter,
   type DeviceQuestion,
   type Forgotten,
@@ -45,15 +46,15 @@ export class RemoteOperator implements Operator {
   }
 
   async retryDead(filter: DeadLetterFilter): Promise<number> {
-    return (await this.#ask('/dead/retry', retriedSchema, filter)).retried
+    return (await this.#ask('/dead/retry', retriedSchema, changeOf(filter))).retried
   }
 
   async dropDead(filter: DeadLetterFilter): Promise<number> {
-    return (await this.#ask('/dead/drop', droppedSchema, filter)).dropped
+    return (await this.#ask('/dead/drop', droppedSchema, changeOf(filter))).dropped
   }
 
   async countDead(filter: DeadLetterFilter): Promise<number> {
-    return (await this.#ask('/dead/drop', droppedSchema, { ...filter, dryRun: true })).dropped
+    return (await this.#ask('/dead/drop', droppedSchema, { ...changeOf(filter), dryRun: true })).dropped
   }
 
   async listSuspected(): Promise<readonly SuspectedApp[]> {
@@ -104,6 +105,11 @@ export class RemoteOperator implements Operator {
       )
     return json
   }
+}
+
+/** Here a filter that says nothing means all of them: whoever asks has made sure of it. */
+function changeOf(filter: DeadLetterFilter): DeadLetterChange {
+  return Object.values(filter).some((each) => each !== undefined) ? filter : { all: true }
 }
 
 /** Of a request that it refuses, the gateway says why. */

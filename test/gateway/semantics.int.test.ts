@@ -453,7 +453,7 @@ describe.each(STORES)('on %s', (store) => {
       expect((await gateway.admin('/api/v1/dead/retry', { app: IOS })).json).toEqual({ retried: 1 })
       await services.waitFor(token, 1, 200)
       expect((await gateway.admin('/api/v1/dead')).json).toEqual({ dead: [] })
-      expect((await gateway.admin('/api/v1/dead/drop', {})).json).toEqual({ dropped: 0 })
+      expect((await gateway.admin('/api/v1/dead/drop', { all: true })).json).toEqual({ dropped: 0 })
     })
   })
 })

@@ -60,8 +60,8 @@ function ask({ method, path }: Pick<ApiRoute, 'method' | 'path'>, asked: Asked =
 const BODIES: Readonly<Record<string, object>> = {
   '/pause': { app: IOS },
   '/resume': { app: IOS },
-  '/dead/retry': {},
-  '/dead/drop': {},
+  '/dead/retry': { all: true },
+  '/dead/drop': { all: true },
   '/rejections': { app: IOS, verdict: 'confirm' },
   '/find': { pushkey: newPushkey().apns },
   '/test-push': { app: IOS, pushkey: newPushkey().apns },
@@ -123,6 +123,16 @@ describe('the API', () => {
     async (filter) => {
       const answered = await ask({ method: 'POST', path: '/dead/drop' }, { body: JSON.stringify(filter) })
       expect(answered.status).toBe(400)
+    },
+  )
+
+  it.each([{}, { dryRun: true }, { all: false }, { all: true, app: IOS }])(
+    'takes no dead letter for meant that nothing names: %j',
+    async (filter) => {
+      for (const path of ['/dead/retry', '/dead/drop']) {
+        const { status, json } = await ask({ method: 'POST', path }, { body: JSON.stringify(filter) })
+        expect([status, json]).toEqual([400, { error: expect.stringMatching(/all: true|all does not fit/) }])
+      }
     },
   )
 
