@@ -1,8 +1,9 @@
 /** The operations page in a real browser: what an operator sees of a gateway that works, and does there. UPDATE_IMAGES=1 writes the pictures of docs/images. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { startChromium, type Chromium, type Page } from '../helpers/chromium.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { AXE, barriers } from '../helpers/axe.ts'
+import { startChromium, type Chromium, type Page, type PageOptions } from '../helpers/chromium.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 
@@ -51,8 +52,8 @@ async function signIn(page: Page, given = token()): Promise<void> {
   )
 }
 
-async function open(part = '', width = 1280): Promise<Page> {
-  const page = await chromium.open(`${gateway.adminUrl}/${part}`, { width, height: width === 360 ? 740 : 800 })
+async function open(part = '', options: Partial<PageOptions> = {}): Promise<Page> {
+  const page = await chromium.open(`${gateway.adminUrl}/${part}`, { width: 1280, height: 800, ...options })
   await sees(page, 'Admin token')
   return page
 }
@@ -149,13 +150,78 @@ it('sends a test push and finds the device, by its pushkey and by what the log c
   expect(page.problems).toEqual([])
 })
 
+it('shows whose rejections are held back and since when, and takes the word of the operator', async () => {
+  for (let device = 0; device < 21; device += 1) await push('rUnregistered')
+  const page = await open('#rejections')
+  await signIn(page)
+  await sees(page, /Since 5 min ago, and it goes on/)
+  await click(page, 'main button', 'They are wrong')
+  await sees(page, `${IOS}: Are they alive?`)
+  await click(page, 'dialog button', 'Cancel')
+  await sees(page, 'They are dead')
+  await click(page, 'nav a', 'Apps')
+  await sees(page, 'most pushkeys were called dead')
+  await click(page, '.card a', 'Rejections held back')
+  await sees(page, 'They are wrong')
+  await click(page, 'main button', 'They are wrong')
+  await click(page, 'dialog button', 'They are wrong')
+  await sees(page, `${IOS}: these pushkeys count as alive again.`)
+  await sees(page, 'There is none.')
+  expect((await gateway.admin('/api/v1/rejections')).json).toEqual({ suspected: [] })
+})
+
+/** Each part by its name in the navigation, with what it shows when it is there. */
+const PARTS = [
+  ['Apps', 'The store'],
+  ['Failures', 'Recent failures'],
+  ['Dead letters', 'Dead letters'],
+  ['Rejections', 'Rejections held back'],
+  ['Device', 'Send a test push'],
+  ['Unknown apps', 'app_ids that homeservers push to'],
+  ['Configuration', 'Configuration in use'],
+] as const
+const PHONE = { width: 360, height: 740 }
+const DESK = { width: 1280, height: 800 }
+
+describe.each([
+  ['on a phone, light', { ...PHONE, isDark: false }],
+  ['on a phone, dark', { ...PHONE, isDark: true }],
+  ['on a desk, light', { ...DESK, isDark: false }],
+  ['on a desk, dark', { ...DESK, isDark: true }],
+] as const)('%s', (_where, options) => {
+  beforeAll(async () => {
+    await push('s413-PayloadTooLarge')
+    await gateway.admin('/api/v1/pause', { app: ANDROID })
+  })
+  afterAll(() => gateway.admin('/api/v1/resume', { app: ANDROID }))
+
+  it('no part of the page has a barrier for who hears it or uses the keyboard', async () => {
+    const page = await open('', { ...options, script: AXE })
+    expect(['sign in', await barriers(page)]).toEqual(['sign in', []])
+    await signIn(page)
+    await sees(page, ANDROID)
+    for (const [part, shown] of PARTS) {
+      await click(page, 'nav a', part)
+      await sees(page, shown)
+      await page.evaluate('document.querySelectorAll("details").forEach((each) => { each.open = true })')
+      expect([part, await barriers(page)]).toEqual([part, []])
+    }
+    await click(page, 'nav a', 'Apps')
+    await sees(page, 'The store')
+    await click(page, `#app-${CSS(IOS)}-apns button`, 'Pause')
+    expect(['question', await barriers(page)]).toEqual(['question', []])
+    await page.evaluate("document.querySelector('dialog').append(document.createElement('input'))")
+    expect(await barriers(page)).toEqual(['label: <input>'])
+  })
+})
+
 it.each([360, 1280])('fits a screen of %i pixels in each of its parts', async (width) => {
-  const page = await open('', width)
+  const page = await open('', width === 360 ? PHONE : DESK)
   await signIn(page)
   await sees(page, ANDROID)
-  for (const part of ['Apps', 'Failures', 'Dead letters', 'Device', 'Unknown apps', 'Configuration']) {
+  for (const [part, shown] of PARTS) {
     await click(page, 'nav a', part)
-    await sees(page, { Apps: 'The store', Failures: 'Recent failures', Device: 'Send a test push' }[part] ?? part)
+    await sees(page, shown)
     expect([part, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([part, width])
   }
   await click(page, 'nav a', 'Apps')

@@ -123,13 +123,7 @@ function card(app, nowMs, change) {
         state === 'paused' ? 'Resume' : 'Pause',
       ),
       queue === null || queue.dead === 0 ? undefined : h('a', { href: '#dead' }, counted(queue.dead, 'dead letter')),
-      isSuspected
-        ? h(
-            'button',
-            { type: 'button', class: 'plain small', action: () => change(app, 'release') },
-            'Release rejections',
-          )
-        : undefined,
+      isSuspected ? h('a', { href: '#rejections' }, 'Rejections held back') : undefined,
     ),
   )
 }

@@ -4,7 +4,7 @@ import { apps } from './apps.js'
 import { device } from './device.js'
 import { h, listen, update } from './dom.js'
 import { ago, counted } from './format.js'
-import { configuration, deadLetters, failures, unknownApps } from './views.js'
+import { configuration, deadLetters, failures, rejections, unknownApps } from './views.js'
 
 const INTERVAL_MS = 3000
 
@@ -13,6 +13,7 @@ const PARTS = {
   apps: ['Apps', (status) => apps(status, (...change) => void act(() => changeApp(...change)))],
   failures: ['Failures', failures],
   dead: ['Dead letters', () => deadLetters((...change) => void act(() => changeDead(...change)))],
+  rejections: ['Rejections', () => rejections((...verdict) => void act(() => release(...verdict)))],
   device: ['Device', (status) => device(status, (work) => void act(work))],
   unknown: ['Unknown apps', unknownApps],
   configuration: ['Configuration', configuration],
@@ -99,14 +100,32 @@ async function act(work) {
 }
 
 async function changeApp({ app }, verb) {
-  if (verb === 'release') {
-    const { released } = await ask('rejections', { app, verdict: 'confirm' })
-    return `${released} rejections were released.`
-  }
   const text = 'What is accepted for it is kept and not sent, in every process, until it is resumed. It still expires.'
   if (verb === 'pause' && !(await sure(`Pause ${app}?`, text, 'Pause'))) return undefined
   await ask(verb, { app })
   return verb === 'pause' ? `${app} is paused.` : `${app} delivers again.`
+}
+
+const VERDICTS = {
+  confirm: [
+    'Are they really dead?',
+    'Homeservers are told to drop these pushkeys with the next push to each. Whoever has one gets no push until the app registers anew.',
+    'They are dead',
+    'homeservers are told to drop these pushkeys.',
+  ],
+  discard: [
+    'Are they alive?',
+    'These pushkeys count as alive again, and pushes to them are sent. Mend the topic, project or environment first.',
+    'They are wrong',
+    'these pushkeys count as alive again.',
+  ],
+}
+
+async function release(app, verdict) {
+  const [title, text, yes, did] = VERDICTS[verdict]
+  if (!(await sure(`${app}: ${title}`, text, yes))) return undefined
+  const { released } = await ask('rejections', { app, verdict })
+  return released === 0 ? `No rejections of ${app} are held back.` : `${app}: ${did}`
 }
 
 /** How many dead letters it were. */

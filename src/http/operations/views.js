@@ -84,6 +84,36 @@ export async function deadLetters(change) {
   ]
 }
 
+/** @param {(app: string, verdict: 'confirm' | 'discard') => void} release */
+export async function rejections(release) {
+  const { suspected } = await ask('rejections')
+  const now = Date.now()
+  const button = (app, verdict, name) =>
+    h('button', { type: 'button', class: 'plain small', action: () => release(app, verdict) }, name)
+  const times = ({ sinceMs, untilMs, isDiscarded }) =>
+    `Since ${ago(sinceMs, now)}, ${untilMs === undefined ? 'and it goes on' : `until ${ago(untilMs, now)}`}${isDiscarded === true ? '; discarded by an operator' : ''}.`
+  return [
+    h('h2', {}, 'Rejections held back'),
+    empty(
+      'Most pushkeys of an app were called dead within five minutes. That is most often a wrong topic, project or environment, so homeservers are not told: they would delete the pushers of all users.',
+    ),
+    suspected.length === 0 ? empty('There is none.') : undefined,
+    suspected.map(({ app, windows }) =>
+      h(
+        'section',
+        { class: 'card' },
+        h('h3', {}, app),
+        h(
+          'ul',
+          { class: 'list' },
+          windows.map((each) => h('li', {}, times(each))),
+        ),
+        h('p', { class: 'row' }, button(app, 'discard', 'They are wrong'), button(app, 'confirm', 'They are dead')),
+      ),
+    ),
+  ]
+}
+
 export async function unknownApps() {
   const { unknownApps: all } = await ask('unknown-apps')
   const now = Date.now()
