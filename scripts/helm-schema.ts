@@ -14,6 +14,8 @@ const WRITTEN_BY_THE_CHART: Readonly<Record<string, readonly string[] | true>> =
   store: ['url', 'cluster', 'username', 'password', 'password_file', 'ca_file'],
   queue: ['encryption_key_file'],
   apps: true,
+  proxy: true,
+  proxy_file: true,
 }
 
 const text: JsonObject = { type: 'string' }
@@ -61,13 +63,23 @@ const volume = {
     items: oneOf('ReadWriteOnce', 'ReadWriteOncePod', 'ReadWriteMany'),
   },
   whenDeleted: oneOf('Retain', 'Delete'),
+  existingClaim: text,
 } as const
 const hostAndPort: JsonObject = { type: 'array', items: { type: 'string', pattern: '^[^\\s/@,]+$' } }
-const monitor = closed({ enabled: flag, interval: promDuration, labels: textMap })
+const monitor = closed({
+  enabled: flag,
+  interval: promDuration,
+  scrapeTimeout: { type: 'string', pattern: '^([0-9]+(ms|s|m|h|d))*$' },
+  labels: textMap,
+  annotations: textMap,
+  relabelings: objects,
+  metricRelabelings: objects,
+})
 
 const role = closed({
   replicas: wholeNumber(0),
   resources: map,
+  podAnnotations: textMap,
   hpa: closed({
     enabled: flag,
     minReplicas: wholeNumber(1),
@@ -95,6 +107,12 @@ const alertChange = closed({ enabled: flag, threshold: { type: 'number' }, for: 
 
 const ours: JsonObject = {
   global: map,
+  proxy: closed({
+    url: { type: 'string', pattern: '^(http://([^\\s/@:]+|\\[[0-9a-fA-F:]+\\])(:[0-9]+)?/?)?$' },
+    file: optionalFile,
+    port: wholeNumber(1, 65_535),
+    to: objects,
+  }),
   store: closed({
     kind: oneOf('sqlite', 'redis', 'bundledRedis'),
     sqlite: closed(volume),
@@ -113,6 +131,7 @@ const ours: JsonObject = {
       image: closed(image),
       password: optionalFile,
       ...volume,
+      podAnnotations: textMap,
       maxmemory: { type: 'string', pattern: '^[0-9]+(kb|mb|gb)$' },
       appendfsync: oneOf('always', 'everysec'),
       resources: map,
@@ -153,6 +172,7 @@ const ours: JsonObject = {
     }),
     dashboard: closed({ enabled: flag, labels: textMap, annotations: textMap }),
   }),
+  checkBeforeUpgrade: flag,
   terminationGracePeriodSeconds: wholeNumber(1),
   preStopSleepSeconds: wholeNumber(0),
   probes: closed({ startup: map, liveness: map, readiness: map }),
@@ -164,12 +184,17 @@ const ours: JsonObject = {
   extraEnvFrom: objects,
   extraVolumes: objects,
   extraVolumeMounts: objects,
+  initContainers: objects,
+  extraContainers: objects,
   extraObjects: list,
   nameOverride: text,
   fullnameOverride: text,
   commonLabels: textMap,
   podLabels: textMap,
   podAnnotations: textMap,
+  dnsPolicy: oneOf('', 'ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'),
+  dnsConfig: map,
+  hostAliases: objects,
   priorityClassName: text,
   runtimeClassName: text,
   revisionHistoryLimit: wholeNumber(0),

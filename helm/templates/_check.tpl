@@ -30,6 +30,9 @@
   {{- fail "\n\nstore.redis.ca is for TLS: set store.redis.tls to true\n" -}}
   {{- end -}}
 {{- end -}}
+{{- if and .Values.proxy.url .Values.proxy.file -}}
+{{- fail "\n\nproxy: say either url or, where it holds a password, file; not both\n" -}}
+{{- end -}}
 {{- range $role := splitList " " (include "hushgate.roles" .) -}}
   {{- $settings := index $.Values.roles $role -}}
   {{- if and $settings.hpa.enabled $settings.keda.enabled -}}

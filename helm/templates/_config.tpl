@@ -36,7 +36,7 @@ Returns JSON: options, and files as a list of path and from.
   {{- $_ := set $store "url" "sqlite:/data/hushgate.db" -}}
 {{- else if eq $kind "bundledRedis" -}}
   {{- $_ := set $store "url" (printf "redis://%s-redis:6379" (include "hushgate.fullname" .)) -}}
-  {{- with .Values.store.bundledRedis.password -}}{{- $_ := set $store "password_file" . -}}{{- end -}}
+  {{- $_ := set $store "password_file" (default (dict "generated" (include "hushgate.redisName" .)) .Values.store.bundledRedis.password) -}}
 {{- else -}}
   {{- $redis := .Values.store.redis -}}
   {{- $scheme := ternary "rediss" "redis" $redis.tls -}}
@@ -61,6 +61,11 @@ Returns JSON: options, and files as a list of path and from.
 {{- $model := include "hushgate.section" (dict "folder" "config" "section" .Values.config) | fromJson -}}
 {{- $config := $model.options -}}
 {{- $files := $model.files -}}
+{{- with .Values.proxy.url -}}{{- $_ := set $config "proxy" . -}}{{- end -}}
+{{- with .Values.proxy.file -}}
+  {{- $_ := set $config "proxy_file" "config/proxy_file" -}}
+  {{- $files = append $files (dict "path" "config/proxy_file" "from" .) -}}
+{{- end -}}
 {{- range $name, $section := $config -}}
   {{- if kindIs "map" $section -}}
     {{- $part := include "hushgate.section" (dict "folder" $name "section" $section) | fromJson -}}
@@ -110,15 +115,24 @@ Returns JSON: options, and files as a list of path and from.
 
 {{/* The sources of the projected volume: one for each file, so that all of them change at once. */}}
 {{- define "hushgate.sources" -}}
-{{- $name := include "hushgate.fullname" . -}}
+{{- include "hushgate.sourcesOf" (dict "root" . "name" (include "hushgate.fullname" .)) -}}
+{{- end -}}
+
+{{/* Given: root; name, of the ConfigMap and the Secret that are the chart's own; isCheck, where what the chart generates may not be there yet. */}}
+{{- define "hushgate.sourcesOf" -}}
+{{- $name := .name -}}
 - configMap:
     name: {{ $name }}
     items: [{ key: hushgate.yaml, path: hushgate.yaml }]
-{{- range (include "hushgate.model" . | fromJson).files }}
+{{- range (include "hushgate.model" .root | fromJson).files }}
 {{- if .from.configMap }}
 - configMap:
     name: {{ .from.configMap }}
     items: [{ key: {{ .from.key | quote }}, path: {{ .path | quote }} }]
+{{- else if and .from.generated (not $.isCheck) }}
+- secret:
+    name: {{ .from.generated }}
+    items: [{ key: password, path: {{ .path | quote }} }]
 {{- else }}
 - secret:
     name: {{ default $name .from.secret }}

@@ -27,6 +27,11 @@ app.kubernetes.io/name: {{ include "hushgate.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* Of everything that the bundled Redis consists of, its password too. */}}
+{{- define "hushgate.redisName" -}}
+{{- printf "%s-redis" (include "hushgate.fullname" .) -}}
+{{- end -}}
+
 {{- define "hushgate.redisSelector" -}}
 app.kubernetes.io/name: {{ include "hushgate.name" . }}-redis
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -34,6 +39,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "hushgate.testSelector" -}}
 app.kubernetes.io/name: {{ include "hushgate.name" . }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "hushgate.checkSelector" -}}
+app.kubernetes.io/name: {{ include "hushgate.name" . }}-check
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 

@@ -43,9 +43,9 @@ app.kubernetes.io/component: {{ .role }}
 {{- $role := index $values.roles .role -}}
 metadata:
   annotations:
-    # A new configuration starts new pods, which must become ready before the old ones go. Secrets that you made are noticed while running.
+    # A new configuration starts new pods. Secrets that you made are noticed while running.
     checksum/config: {{ printf "%s%s" (include "hushgate.yaml" $root) (include "hushgate.inlineSecrets" $root) | sha256sum }}
-    {{- with $values.podAnnotations }}
+    {{- with mustMergeOverwrite (dict) $values.podAnnotations $role.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
   labels:
@@ -69,6 +69,17 @@ spec:
   {{- end }}
   {{- with $values.runtimeClassName }}
   runtimeClassName: {{ . }}
+  {{- end }}
+  {{- with $values.dnsPolicy }}
+  dnsPolicy: {{ . }}
+  {{- end }}
+  {{- with $values.dnsConfig }}
+  dnsConfig:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.hostAliases }}
+  hostAliases:
+    {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with $role.nodeSelector }}
   nodeSelector:
@@ -97,6 +108,10 @@ spec:
         matchLabels:
           {{- include "hushgate.roleSelector" $ | nindent 10 }}
     {{- end }}
+  {{- end }}
+  {{- with $values.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
   {{- end }}
   containers:
     - name: hushgate
@@ -131,8 +146,17 @@ spec:
         {{- if eq $values.store.kind "sqlite" }}
         - { name: data, mountPath: /data }
         {{- end }}
+    {{- with $values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   volumes:
     {{- include "hushgate.volumes" $root | nindent 4 }}
+    {{- if eq $values.store.kind "sqlite" }}
+    {{- with $values.store.sqlite.existingClaim }}
+    - name: data
+      persistentVolumeClaim: { claimName: {{ . }} }
+    {{- end }}
+    {{- end }}
 {{- end -}}
 
 {{- define "hushgate.env" -}}
@@ -154,15 +178,20 @@ spec:
 {{- end -}}
 
 {{- define "hushgate.volumes" -}}
+{{- include "hushgate.volumesOf" (dict "root" . "name" (include "hushgate.fullname" .)) -}}
+{{- end -}}
+
+{{/* Given: as to hushgate.sourcesOf. */}}
+{{- define "hushgate.volumesOf" -}}
 - name: config
   projected:
     # For the group, which is ours by fsGroup; nobody else.
     defaultMode: 0440
     sources:
-      {{- include "hushgate.sources" . | nindent 6 }}
+      {{- include "hushgate.sourcesOf" . | nindent 6 }}
 - name: tmp
   emptyDir: {}
-{{- with .Values.extraVolumes }}
+{{- with .root.Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}

@@ -82,7 +82,7 @@ describe.each(waysOfUse)('the release with %s', (wayOfUse) => {
 
   it('would let the pod of helm test in', async () => {
     const path = `/api/v1/namespaces/${namespace}/pods?dryRun=All&fieldValidation=Strict`
-    for (const pod of rendered.filter(isHook)) await cluster.create(path, pod)
+    for (const pod of ofKind(rendered, 'Pod').filter(isHook)) await cluster.create(path, pod)
   })
 
   it('starts other pods of the gateway, and of nothing else, when the configuration changes', async () => {
@@ -176,7 +176,8 @@ async function createSecretsOfTheOperator(namespace: string, objects: readonly J
   const keys = ofKind(objects, 'Deployment', 'StatefulSet').flatMap((workload) =>
     mountedKeys(pick(workload, 'spec', 'template', 'spec')),
   )
-  const names = new Set(keys.filter(({ name }) => name !== RELEASE).map(({ kind, name }) => `${kind}/${name}`))
+  const made = new Set(objects.map((object) => pick(object, 'metadata', 'name')))
+  const names = new Set(keys.filter(({ name }) => !made.has(name)).map(({ kind, name }) => `${kind}/${name}`))
   for (const each of names) {
     const [kind, name] = each.split('/')
     const wanted = keys.filter((key) => key.kind === kind && key.name === name)
@@ -190,10 +191,12 @@ async function createSecretsOfTheOperator(namespace: string, objects: readonly J
   }
 }
 
-/** The pods that are there and not about to go. */
+/** The pods that run and are not about to go. */
 async function pods(namespace: string): Promise<readonly JsonObject[]> {
   const { body } = await cluster.ask('GET', `/api/v1/namespaces/${namespace}/pods`)
-  return objectsOf(body).filter((pod) => pick(pod, 'metadata', 'deletionTimestamp') === undefined)
+  return objectsOf(body).filter(
+    (pod) => pick(pod, 'metadata', 'deletionTimestamp') === undefined && pick(pod, 'status', 'phase') !== 'Succeeded',
+  )
 }
 
 /** As many pods of each workload as it asks for, at least one, and all of them ready. */

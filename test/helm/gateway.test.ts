@@ -39,6 +39,19 @@ describe.each(waysOfUse)('with %s', (wayOfUse) => {
       expect(checked).toMatchObject({ code: 0, stderr: '' })
     }
   })
+
+  it('the check before an upgrade accepts what it is given, and refuses it with a mistake in it', async () => {
+    const objects = await renderObjects(wayOfUse)
+    const podSpec = pick(ofKind(objects, 'Job')[0], 'spec', 'template', 'spec')
+    const args = pickList(podSpec, 'containers', 0, 'args').map(String)
+    const codes: unknown[] = []
+    for (const change of [(text: string) => text, (text: string) => `${text}\nprivcy: full\n`]) {
+      const home = await mkdtemp(join(folder, 'upgrade-'))
+      await mountConfig(objects, podSpec, home, change)
+      codes.push((await runHushgate([...args, '--config', join(home, 'hushgate.yaml')], { folder: home })).code)
+    }
+    expect(codes).toEqual([0, 1])
+  })
 })
 
 describe('the gateway, started as the chart starts it', () => {

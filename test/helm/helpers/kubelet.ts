@@ -1,6 +1,6 @@
 /**
- * Two nodes that run nothing: a pod that was put on one becomes ready as soon as everything that it mounts is there, and is gone when it is to
- * go. Volumes for claims are there, too.
+ * Two nodes that run nothing: a pod that was put on one becomes ready (one of a Job: is done) as soon as everything that it mounts is there, and is
+ * gone when it is to go. Volumes for claims are there, too.
  */
 import { setTimeout } from 'node:timers/promises'
 import type { JsonObject, JsonValue } from '../../../src/core/json.ts'
@@ -46,7 +46,9 @@ async function tend(api: Api, pod: JsonValue): Promise<void> {
   const path = `/api/v1/namespaces/${pickText(pod, 'metadata', 'namespace')}/pods/${pickText(pod, 'metadata', 'name')}`
   if (pick(pod, 'metadata', 'deletionTimestamp') !== undefined) await api.ask('DELETE', `${path}?gracePeriodSeconds=0`)
   else if (pick(pod, 'status', 'phase') === 'Pending' && (await hasWhatItMounts(api, pod)))
-    await api.ask('PATCH', `${path}/status`, { status: runningStatus(pod) })
+    await api.ask('PATCH', `${path}/status`, {
+      status: pick(pod, 'spec', 'restartPolicy') === 'Never' ? doneStatus(pod) : runningStatus(pod),
+    })
 }
 
 async function hasWhatItMounts(api: Api, pod: JsonValue): Promise<boolean> {
@@ -96,6 +98,24 @@ function runningStatus(pod: JsonValue): JsonObject {
       started: true,
       restartCount: 0,
       state: { running: { startedAt: now } },
+    })),
+  }
+}
+
+function doneStatus(pod: JsonValue): JsonObject {
+  const now = new Date().toISOString()
+  const running = runningStatus(pod)
+  return {
+    ...running,
+    phase: 'Succeeded',
+    conditions: pickList(running, 'conditions').filter(
+      (condition) => !['ContainersReady', 'Ready'].includes(pickText(condition, 'type')),
+    ),
+    containerStatuses: pickList(running, 'containerStatuses').map((status) => ({
+      ...Object(status),
+      ready: false,
+      started: false,
+      state: { terminated: { exitCode: 0, reason: 'Completed', startedAt: now, finishedAt: now } },
     })),
   }
 }
