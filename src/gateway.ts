@@ -261,6 +261,7 @@ export class Gateway implements AsyncDisposable {
     const { routes, queue } = this.#config
     const counted = { routes, hash: hashOfSettings(this.#config), highWater: queue.highWater }
     this.#metrics.configured(counted, this.#nowMs())
+    this.#metrics.process.restartPending(this.#configInUse.state.pendingRestarts.length)
     this.#activity.keepOnly(new Set(this.#routes.all.map(({ name }) => name)))
     for (const route of this.#routes.all) {
       this.#metrics.delivery.credentialExpires(route, this.#delivery?.credentialExpiresAtMs(route.name))

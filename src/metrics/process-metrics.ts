@@ -5,6 +5,7 @@ export class ProcessMetrics {
   readonly #configOk
   readonly #configTime
   readonly #configInfo
+  readonly #restartPending
   readonly #workerUp
   readonly #concurrency
   readonly #scalingLag
@@ -25,6 +26,10 @@ export class ProcessMetrics {
       'hushgate_config_info',
       'Always 1; the hash of the settings in use is in the label. Secrets, and what key files hold, are not in it.',
       ['hash'],
+    )
+    this.#restartPending = instruments.gauge(
+      'hushgate_restart_pending',
+      'Settings that were changed and take effect only after a restart; hushgate status names them.',
     )
     this.#workerUp = instruments.gauge('hushgate_worker_up', '1 where this process sends, 0 where it only accepts.')
     this.#concurrency = instruments.gauge(
@@ -48,6 +53,11 @@ export class ProcessMetrics {
   sends(concurrency: number | undefined): void {
     this.#workerUp.of().now = concurrency === undefined ? 0 : 1
     this.#concurrency.of().now = concurrency ?? 0
+  }
+
+  /** So many settings wait for a restart. */
+  restartPending(settings: number): void {
+    this.#restartPending.of().now = settings
   }
 
   /** The newest configuration was refused. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { statusSchema, type AppStatus, type Status } from '../../src/operator/status.ts'
-import { startGateway, type TestGateway, type TestGatewayOptions } from '../helpers/gateway.ts'
+import { metricValue, startGateway, type TestGateway, type TestGatewayOptions } from '../helpers/gateway.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { until } from '../helpers/received.ts'
 import { startStores, type TestStores } from '../helpers/stores.ts'
@@ -127,11 +127,13 @@ it('failures name the device as the log does, and an app_id that nobody configur
 it('the configuration in use is told, and which settings wait for a restart', async () => {
   const gateway = await start()
   expect((await statusOf(gateway)).configuration).toMatchObject({ isNewest: true, pendingRestarts: [] })
+  expect(metricValue(await gateway.metrics(), 'hushgate_restart_pending')).toBe(0)
   await gateway.reload({ settings: 'unknown_app: reject\nlog: { format: text }' })
   expect((await gateway.admin('/api/v1/config')).json).toMatchObject({ configuration: { unknownApp: 'reject' } })
   // What is not changed back waits also after a reload that changes nothing more.
   await gateway.reload({})
   expect((await statusOf(gateway)).configuration.pendingRestarts).toEqual(['log.format'])
+  expect(metricValue(await gateway.metrics(), 'hushgate_restart_pending')).toBe(1)
   gateway.gateway.reloadFailed()
   expect((await statusOf(gateway)).configuration.isNewest).toBe(false)
 })

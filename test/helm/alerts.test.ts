@@ -59,6 +59,7 @@ const HEALTHY: Series = {
   [`hushgate_door_total{${POD},door="source_limit",result="refused"}`]: always(0),
   [`nodejs_eventloop_lag_p99_seconds{${POD}}`]: always(0.02),
   [`hushgate_config_last_reload_successful{${POD}}`]: always(1),
+  [`hushgate_restart_pending{${POD}}`]: always(0),
   [`hushgate_config_info{${POD},hash="one"}`]: always(1),
 }
 /** Another pod of the same. */
@@ -174,6 +175,7 @@ describe.each<[alert: string, changed: Series, firesAt: number, notAt: number, b
   ],
   ['HushgateEventLoopLag', { [`nodejs_eventloop_lag_p99_seconds{${POD}}`]: always(0.8) }, 12, 5],
   ['HushgateConfigRefused', { [`hushgate_config_last_reload_successful{${POD}}`]: always(0) }, 6, 3],
+  ['HushgateRestartPending', { [`hushgate_restart_pending{${POD}}`]: always(2) }, 70, 50],
   ['HushgateConfigDiffers', { [`hushgate_config_info{${OTHER_POD},hash="two"}`]: always(1) }, 20, 10],
 ])('%s', (alert, changed, firesAt, notAt, beside = []) => {
   it('fires, and no other that is not called for', () => {
