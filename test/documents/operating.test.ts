@@ -10,7 +10,7 @@ const document = read('docs/operating.md')
 
 it('says what each state of an app means', () => {
   const [, table = ''] = document.split('## What each state means')
-  const named = [...table.matchAll(/^\| `(\w+)`/gm)].map(([, state]) => state)
+  const named = [...table.matchAll(/^\| `(\w+)`/gm)].map(([, state = '']) => state)
   expect(named.toSorted()).toEqual([...statusSchema.properties.apps.items.properties.state.enum].toSorted())
 })
 
