@@ -28,8 +28,8 @@ import { GatewayOperator } from './operator/gateway-operator.ts'
 import type { StatementInput } from './privacy/statement.ts'
 import { StoreOperator } from './operator/store-operator.ts'
 import { listen } from './listen.ts'
+import { MoveWhenBusy } from './sending/move-when-busy.ts'
 import { MovableSenders } from './sending/movable-senders.ts'
-import { whenBusy } from './sending/when-busy.ts'
 import type { Store } from './store/contract.ts'
 import { createTestPush } from './test-push.ts'
 
@@ -61,6 +61,7 @@ export class Gateway implements AsyncDisposable {
   /** Absent where nothing is sent. */
   readonly #delivery: DeliveringRoutes | undefined
   readonly #senders: MovableSenders
+  readonly #moving: MoveWhenBusy | undefined
   /** Absent where nothing is accepted. */
   readonly #notifyServer: Server | undefined
   readonly #adminServer: Server
@@ -76,7 +77,6 @@ export class Gateway implements AsyncDisposable {
   #routes: Routes
   #notifyUrl: string | undefined
   #adminUrl = ''
-  #stopWatching: (() => void) | undefined
   #isClosing = false
 
   constructor(config: Config, routes: Routes, store: Store, parts: GatewayParts) {
@@ -108,8 +108,8 @@ export class Gateway implements AsyncDisposable {
       nowMs,
     }
     this.#intake = new Intake({ ...common, store, known, encryptForDevice, metrics: this.#metrics }, routes, config)
-    if (role !== 'http')
-      this.#delivery = new DeliveringRoutes({
+    if (role !== 'http') {
+      const delivery = new DeliveringRoutes({
         ...common,
         queue: store.queue,
         receipts: new Receipts({ memory, identities, keyring, nowMs, areKept: () => this.#config.receipts }),
@@ -119,6 +119,10 @@ export class Gateway implements AsyncDisposable {
         concurrency: config.queue.concurrency,
         openSender: (route, proxy) => this.#senders.open({ ...route, concurrency: config.queue.concurrency }, proxy),
       })
+      this.#delivery = delivery
+      if (parts.mayStartThread === true)
+        this.#moving = new MoveWhenBusy({ senders: this.#senders, reopen: (isMeant) => delivery.reopen(isMeant), log })
+    }
     if (role !== 'worker') this.#notifyServer = this.#createNotifyServer()
     this.#adminServer = this.#createAdminServer()
   }
@@ -140,7 +144,7 @@ export class Gateway implements AsyncDisposable {
     this.#announceRoutes()
     this.#adminUrl = await listen(this.#adminServer, 'admin', this.#config)
     if (this.#notifyServer !== undefined) this.#notifyUrl = await listen(this.#notifyServer, 'http', this.#config)
-    if (this.#parts.mayStartThread === true) this.#stopWatching = whenBusy(() => void this.#sendFromThread())
+    this.#moving?.watch(this.#config.routes)
   }
 
   /** Uses the new configuration without losing or delaying a push; resolves with the settings that wait for a restart. */
@@ -157,6 +161,7 @@ export class Gateway implements AsyncDisposable {
     if (this.#delivery === undefined) swap()
     else await this.#delivery.apply(next, routesChanged(before, next), swap)
     this.#announceRoutes()
+    this.#moving?.watch(this.#config.routes)
     return restartOnly(before, next)
   }
 
@@ -170,7 +175,7 @@ export class Gateway implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
-    this.#stopWatching?.()
+    this.#moving?.stop()
     this.#pauses.stop()
     await this.#notifyServer?.close()
     await this.#delivery?.close()
@@ -182,16 +187,6 @@ export class Gateway implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  async #sendFromThread(): Promise<void> {
-    const { log } = this.#parts
-    try {
-      await this.#senders.moveToThread(async () => this.#delivery?.reopen())
-      log.info('There is much to do: from now on a thread of its own sends the pushes')
-    } catch (error) {
-      log.error('The thread that sends could not be used; pushes are sent as before', error)
-    }
   }
 
   #createNotifyServer(): Server {

@@ -69,11 +69,12 @@ export class DeliveringRoutes {
     return this.#inTurn(() => this.#apply(configured, changed, onSwapped))
   }
 
-  /** Opens all senders anew. A failure changes nothing. */
-  reopen(): Promise<void> {
+  /** Opens the senders anew of those that are meant. A failure changes nothing. */
+  reopen(isMeant: (route: RouteConfig) => boolean): Promise<void> {
     return this.#inTurn(() => {
       const routes = [...this.#running.values()].map(({ route }) => route)
-      return this.#apply({ routes, proxy: this.#proxy }, new Set(this.#running.keys()), () => {})
+      const meant = new Set(routes.filter(isMeant).map(({ name }) => name))
+      return this.#apply({ routes, proxy: this.#proxy }, meant, () => {})
     })
   }
 

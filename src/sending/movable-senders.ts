@@ -1,7 +1,8 @@
 /**
- * Senders in this thread, until there is so much to do that they get one of their own. Not from the start: that takes 20 MB, and most gateways never have
- * that much to do (docs/decisions.md).
+ * Senders in this thread, until there is so much to do that those that take most of it get one of their own. Not from the start: that takes 40 MB, and most
+ * gateways never have that much to do. Not all of them: where sending is little work, handing it over is as much (docs/decisions.md).
  */
+import { kindOf } from '../config/schema.ts'
 import type { DeliverySender } from '../core/provider.ts'
 import type { WireCounts } from '../core/wire.ts'
 import type { Proxy } from '../network/dial.ts'
@@ -11,32 +12,35 @@ import { ThreadSenders } from './thread-senders.ts'
 
 export class MovableSenders implements Senders {
   readonly #parts: LocalSendersParts
-  #current: Senders
-  /** What was counted before it moved goes on to count. */
-  #before: Senders | undefined
+  readonly #local: Senders
+  #inThread: Senders | undefined
 
   constructor(parts: LocalSendersParts) {
     this.#parts = parts
-    this.#current = new LocalSenders(parts)
+    this.#local = new LocalSenders(parts)
   }
 
   open(route: SendingRoute, proxy: Proxy | undefined): Promise<DeliverySender> {
-    return this.#current.open(route, proxy)
+    const senders = this.#inThread !== undefined && this.movesToThread(route) ? this.#inThread : this.#local
+    return senders.open(route, proxy)
+  }
+
+  /** Whether it is one of those that get a thread of their own. */
+  movesToThread({ provider }: Pick<SendingRoute, 'provider'>): boolean {
+    return kindOf(this.#parts.kinds, provider).encryptsWhenSending === true
   }
 
   /**
-   * From now on senders are opened in a thread of their own, which knows the push services of providers/index.ts. `reopen` opens all that are in use anew;
-   * when it rejects, all is as before, and the error is passed on.
+   * From now on senders that are to move are opened in a thread of their own, which knows the push services of providers/index.ts. `reopen` opens those that are
+   * in use anew; when it rejects, all is as before, and the error is passed on.
    */
   async moveToThread(reopen: () => Promise<void>): Promise<void> {
-    const before = this.#current
     const inThread = new ThreadSenders(this.#parts.warn)
-    this.#current = inThread
+    this.#inThread = inThread
     try {
       await reopen()
-      this.#before = before
     } catch (error) {
-      this.#current = before
+      this.#inThread = undefined
       await inThread.close()
       throw error
     }
@@ -44,11 +48,11 @@ export class MovableSenders implements Senders {
 
   /** A route may be in it twice: as it was sent for before, and as it is now. */
   async wire(): Promise<readonly WireCounts[]> {
-    const [now, before = []] = await Promise.all([this.#current.wire(), this.#before?.wire()])
-    return [...before, ...now]
+    const [local, inThread = []] = await Promise.all([this.#local.wire(), this.#inThread?.wire()])
+    return [...local, ...inThread]
   }
 
-  close(): Promise<void> {
-    return this.#current.close()
+  async close(): Promise<void> {
+    await Promise.all([this.#local.close(), this.#inThread?.close()])
   }
 }

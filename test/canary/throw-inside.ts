@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from 'node:events'
 import { createRequire, syncBuiltinESMExports } from 'node:module'
+import { TLSSocket } from 'node:tls'
 
 const crypto = createRequire(import.meta.url)('node:crypto')
 
@@ -43,7 +44,8 @@ syncBuiltinESMExports()
 // oxlint-disable-next-line typescript/unbound-method -- called with its own `this` below
 const { emit } = EventEmitter.prototype
 EventEmitter.prototype.emit = function emitOrThrow(event: string | symbol, ...args: unknown[]) {
-  if (event === 'response') {
+  const isAnswer = event === 'response' || (event === 'data' && this instanceof TLSSocket && this.alpnProtocol === 'h2')
+  if (isAnswer) {
     if (isAt('answer')) throw thrown()
     if (isAt('rejection')) void Promise.reject(thrown())
     // oxlint-disable-next-line typescript/only-throw-error -- on purpose

@@ -1,11 +1,14 @@
 /** A gateway that has much to do gives sending a thread of its own, and no push is lost, or sent twice, over it. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { providers } from '../../src/providers/index.ts'
 import { startGateway } from '../helpers/gateway.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { until } from '../helpers/received.ts'
 
-const MOVED = 'from now on a thread of its own sends the pushes'
+const MOVED = 'from now on a thread of its own encrypts and sends Web Push'
+/** Apple's stand-in goes to the thread as Web Push does. */
+const kinds = { ...providers, apns: { ...providers.apns, encryptsWhenSending: true } }
 /** Requests under way at once, so that the gateway never waits for the next. */
 const AT_ONCE = 50
 
@@ -16,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => services[Symbol.asyncDispose]())
 
 it('moves while pushes are on their way, and each comes once', async () => {
-  await using gateway = await startGateway({ appsYaml: services.appsYaml, mayStartThread: true })
+  await using gateway = await startGateway({ appsYaml: services.appsYaml, mayStartThread: true, kinds })
   const { token, apns } = newPushkey()
   const devices = [{ app_id: 'com.example.ios', pushkey: apns }]
   const moved = new AbortController()

@@ -152,10 +152,12 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
 })
 
 describe('senders that are moved to a thread', () => {
+  const kinds = { ...providers, apns: { ...providers.apns, encryptsWhenSending: true } }
+
   it('are opened there from then on, and where that fails, here as before', async () => {
     await using rig = createRig()
     const apns = await rig.simulate()
-    const senders = new MovableSenders({ kinds: providers, nowMs: Date.now, warn: () => {} })
+    const senders = new MovableSenders({ kinds, nowMs: Date.now, warn: () => {} })
     const failing = senders.moveToThread(() => Promise.reject(new Error('not this time')))
     await expect(failing).rejects.toThrow('not this time')
     const send = async (): Promise<unknown> => {
@@ -172,6 +174,14 @@ describe('senders that are moved to a thread', () => {
     expect([reopened, await send()]).toEqual([DELIVERED, DELIVERED])
     await senders.close()
     expect(apns.received).toHaveLength(3)
+  })
+
+  it('are those that encrypt', () => {
+    const senders = new MovableSenders({ kinds: providers, nowMs: Date.now, warn: () => {} })
+    const moving = (['apns', 'fcm', 'hms', 'unifiedpush', 'webpush'] as const).filter((provider) =>
+      senders.movesToThread({ provider }),
+    )
+    expect(moving).toEqual(['unifiedpush', 'webpush'])
   })
 })
 

@@ -1,5 +1,5 @@
 /** Opens a connection to a push service: TLS over what is dialled for us. */
-import { isIP, type LookupFunction } from 'node:net'
+import { isIP, Socket, type LookupFunction } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { codeOf } from '../../../core/error-code.ts'
 import { DialError, ProxyRefusedError } from '../../../core/errors.ts'
@@ -53,12 +53,15 @@ export function connectErrorOf(error: unknown): ConnectError {
   })
 }
 
+export interface Connected {
+  readonly socket: TLSSocket
+  readonly protocol: Protocol
+  /** Bytes that came so far, with those of TLS. */
+  readonly receivedBytes: () => number
+}
+
 /** Resolves when TLS is up and speaks one of the protocols, of which the first is preferred; rejects with a ConnectError. */
-export async function connect(
-  target: Target,
-  protocols: readonly Protocol[],
-  signal: AbortSignal,
-): Promise<{ readonly socket: TLSSocket; readonly protocol: Protocol }> {
+export async function connect(target: Target, protocols: readonly Protocol[], signal: AbortSignal): Promise<Connected> {
   const { host, port, dial, lookup, isStranger } = target
   const stream = await dial(host, port, signal, { lookup, isStranger }).catch((error: unknown) => {
     throw connectErrorOf(error)
@@ -91,7 +94,7 @@ export async function connect(
       signal.removeEventListener('abort', onAbort)
       const protocol = protocols.find((each) => each === (socket.alpnProtocol || 'http/1.1'))
       if (protocol === undefined) fail(new ConnectError('the peer does not speak HTTP/2'))
-      else resolve({ socket, protocol })
+      else resolve({ socket, protocol, receivedBytes: () => (stream instanceof Socket ? stream : socket).bytesRead })
     })
   })
 }

@@ -51,6 +51,8 @@ export interface ConnectionRules {
 export interface UsedRules extends ConnectionRules {
   /** Told of the status of each answer. */
   readonly answered?: ((status: number) => void) | undefined
+  /** Bytes that came so far, with those of TLS. */
+  readonly receivedBytes: () => number
 }
 
 export interface Connection {
@@ -59,6 +61,8 @@ export interface Connection {
   readonly isClosed: boolean
   /** False: it may soon take more than it does now, so it is waited for. */
   readonly isWarm: boolean
+  /** A request was sent on it. */
+  readonly isUsed: boolean
   /** Requests under way on it. */
   readonly taken: number
   readonly hasRoom: boolean

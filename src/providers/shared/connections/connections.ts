@@ -15,6 +15,10 @@ export interface ConnectionLimits {
 export const NO_ROOM = 'no stream became free'
 /** After a further connection could not be opened. */
 const PAUSE_MS = 1000
+/** One that ends sooner, and before anything was sent on it, is as good as none. */
+const SHORT_MS = 1000
+/** For each that is allowed: with those that are left and not closed yet, for which a peer may take its time. */
+const MAX_SOCKETS = 2
 
 type Lease = Connection | LostRequest
 
@@ -115,7 +119,9 @@ export class Connections {
     if (usable.some(({ isWarm, taken, hasRoom }) => !isWarm || (taken === 0 && !hasRoom))) return
     if (usable.length + this.#opening.size > 0 && performance.now() < this.#noMoreUntilMs) return
     const most = this.#isSingle ? this.#waiting.size : 1
-    while (this.#opening.size < most && usable.length + this.#opening.size < this.#maxConnections) {
+    const hasRoom = (): boolean =>
+      usable.length + this.#opening.size < this.#maxConnections && this.size < this.#maxConnections * MAX_SOCKETS
+    while (this.#opening.size < most && hasRoom()) {
       const opening = this.#openOne().finally(() => {
         this.#opening.delete(opening)
         this.#serve()
@@ -127,21 +133,28 @@ export class Connections {
   async #openOne(): Promise<void> {
     try {
       const connection = await this.#open()
+      const openedAtMs = performance.now()
       this.#isSingle = connection.isSingle
       this.#connections.add(connection)
       connection.onChange = () => {
         if (connection.isClosed) this.#connections.delete(connection)
+        const isVain = !connection.isUsable && !connection.isUsed && performance.now() - openedAtMs < SHORT_MS
+        if (isVain) this.#giveUp({ kind: 'lost', code: 'connection closed', written: false })
         this.#serve()
       }
       // It may have ended already.
       connection.onChange()
     } catch (error) {
-      // With another connection at work, or on its way, the waiting have one to wait for.
-      this.#noMoreUntilMs = performance.now() + PAUSE_MS
-      if (this.#opening.size > 1 || [...this.#connections].some((connection) => connection.isUsable)) return
-      const { loss } = connectErrorOf(error)
-      for (const settle of this.#waiting) settle(loss)
+      if (this.#opening.size === 1) this.#giveUp(connectErrorOf(error).loss)
+      else this.#noMoreUntilMs = performance.now() + PAUSE_MS
     }
+  }
+
+  /** There is no further connection now. With another one at work the waiting have one to wait for. */
+  #giveUp(loss: LostRequest): void {
+    this.#noMoreUntilMs = performance.now() + PAUSE_MS
+    if ([...this.#connections].some((connection) => connection.isUsable)) return
+    for (const settle of this.#waiting) settle(loss)
   }
 }
 

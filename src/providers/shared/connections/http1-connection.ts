@@ -21,6 +21,7 @@ export class Http1Connection implements Connection {
   readonly #drains = new Deadlines(DRAIN_MS)
   #isLeaving = false
   #isTaken = false
+  isUsed = false
   #answered = 0
   onChange: () => void = () => {}
 
@@ -29,7 +30,7 @@ export class Http1Connection implements Connection {
     this.#rules = rules
     this.#agent = new AgentOfOne(socket, rules.idleMs)
     socket.once('close', () => this.leave())
-    if (rules.isStranger === true) endWhenFlooded(socket, () => this.#answered)
+    if (rules.isStranger === true) endWhenFlooded(socket, rules.receivedBytes, () => this.#answered)
   }
 
   get isUsable(): boolean {
@@ -50,6 +51,7 @@ export class Http1Connection implements Connection {
 
   take(): void {
     this.#isTaken = true
+    this.isUsed = true
   }
 
   leave(): void {

@@ -7,7 +7,8 @@ import { Deadlines, type Deadline } from '../../../core/deadlines.ts'
 import { codeOf } from '../../../core/error-code.ts'
 import type { Answer, LostRequest } from '../answers.ts'
 import { ERROR } from '../http2/frames.ts'
-import { Http2Session, type Answering } from '../http2/session.ts'
+import type { Answering } from '../http2/contract.ts'
+import { Http2Session } from '../http2/session.ts'
 import type { Attempt } from './attempt.ts'
 import { ConnectError, connectErrorOf } from './connect.ts'
 import { DRAIN_MS, untilClosed, type Connection, type UsedRules, type Request } from './connection.ts'
@@ -17,10 +18,16 @@ import { Reply } from './reply.ts'
 /** Where the peer names no limit, or a higher one. */
 const MAX_STREAMS = 1000
 const MAX_STREAMS_OF_STRANGER = 100
+/** Of what waits for the peer to read: more than so many requests are. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024
+const MAX_WAITING_BYTES_OF_STRANGER = 2 * 1024 * 1024
 
 /** Resolves when the peer has said how many streams it takes; rejects with a ConnectError. */
 export function openHttp2(socket: TLSSocket, rules: UsedRules, signal: AbortSignal): Promise<Http2Connection> {
-  const session = new Http2Session(socket, rules.reading.maxBytes)
+  const session = new Http2Session(socket, {
+    maxAnswerBytes: rules.reading.maxBytes,
+    maxWaitingBytes: rules.isStranger === true ? MAX_WAITING_BYTES_OF_STRANGER : MAX_WAITING_BYTES,
+  })
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       socket.destroy()
@@ -87,12 +94,12 @@ class Http2Connection implements Connection {
         this.leave()
       },
     })
-    if (rules.isStranger === true) endWhenFlooded(socket, () => this.#answered)
+    if (rules.isStranger === true) endWhenFlooded(socket, rules.receivedBytes, () => this.#answered)
     this.#pings = setInterval(() => this.#look(), rules.pingEveryMs).unref()
   }
 
   get isUsable(): boolean {
-    return !this.#isLeaving && !this.#isSuspect && !this.#session.isClosed
+    return !this.#isLeaving && !this.#isSuspect && this.#session.isOpen
   }
 
   get isClosed(): boolean {
@@ -101,6 +108,10 @@ class Http2Connection implements Connection {
 
   get isWarm(): boolean {
     return this.#isWarm
+  }
+
+  get isUsed(): boolean {
+    return this.#session.isUsed
   }
 
   get taken(): number {
@@ -142,16 +153,13 @@ class Http2Connection implements Connection {
       resolve(answer)
     })
     const fields = [':method', method, ':scheme', 'https', ':authority', authority, ':path', path, ...headers]
-    const streamId = this.#session.request(
-      fields,
-      body,
-      this.#answering(reply, () => streamId),
-    )
+    const answering = this.#answering(reply, () => streamId)
+    // It may have ended since there was room on it.
+    const streamId = this.#session.isOpen ? this.#session.request(fields, body, answering) : undefined
     if (streamId === undefined) {
-      // Its last stream may have been used, which does not come back.
-      this.leave()
+      if (!this.#session.isOpen) this.leave()
       this.#release()
-      return resolve({ kind: 'lost', code: 'connection closed', written: false, isUnprocessed: true })
+      return resolve({ kind: 'lost', code: 'not sent', written: false, isUnprocessed: true })
     }
     attempt.onCutOff = (code) => {
       reply.end(false, () => ({ kind: 'lost', code, written: true }))
@@ -167,7 +175,7 @@ class Http2Connection implements Connection {
       head: (status, retryAfter, isOver) => {
         this.#answered += 1
         this.#rules.answered?.(status)
-        if (status === 200) this.#isWarm = true
+        if (status < 300) this.#isWarm = true
         reply.begin(status, retryAfter)
         if (reply.isSettled && !isOver) drain = this.#drains.add(cancel)
       },
@@ -210,6 +218,7 @@ class Http2Connection implements Connection {
     if (this.#isEnding) return
     this.#isEnding = true
     this.#session.close()
+    if (this.#socket.destroyed) return
     const timer = setTimeout(() => this.#socket.destroy(), this.#rules.pingMs)
     this.#socket.once('close', () => clearTimeout(timer))
   }

@@ -1,5 +1,14 @@
 /** The bodies of requests, sent as the peer has room for them (flow control, RFC 9113 §5.2). Nearly all go at once. */
-import { FLAG, FRAME, FRAME_HEAD_BYTES, MAX_FRAME_BYTES, MAX_WINDOW_BYTES, WINDOW_BYTES } from './frames.ts'
+import {
+  ConnectionFault,
+  ERROR,
+  FLAG,
+  FRAME,
+  FRAME_HEAD_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_WINDOW_BYTES,
+  WINDOW_BYTES,
+} from './frames.ts'
 import type { Output } from './output.ts'
 
 /** Of UTF-8, for a unit of UTF-16. */
@@ -18,6 +27,7 @@ export class BodiesUnderWay {
   /** Those with a rest, in the order of their requests. */
   readonly #waiting = new Set<BodyUnderWay>()
   #initialWindowBytes = WINDOW_BYTES
+  #adjustedBytes = WINDOW_BYTES
   /** For all together. */
   #windowBytes = WINDOW_BYTES
 
@@ -43,10 +53,18 @@ export class BodiesUnderWay {
     this.#waiting.delete(stream)
   }
 
-  /** For requests that begin later, and by the difference for those under way (RFC 9113 §6.9.2). */
+  /** For requests that begin later, and by the difference for those under way (RFC 9113 §6.9.2), when `adjust` is called. Throws a ConnectionFault. */
   setInitialWindow(bytes: number): void {
-    for (const stream of this.#waiting) stream.windowBytes += bytes - this.#initialWindowBytes
+    if (bytes > MAX_WINDOW_BYTES) throw new ConnectionFault(ERROR.flowControl, 'a window is too large')
     this.#initialWindowBytes = bytes
+  }
+
+  /** Once for all settings of a frame: it looks at all that waits. */
+  adjust(): void {
+    const difference = this.#initialWindowBytes - this.#adjustedBytes
+    this.#adjustedBytes = this.#initialWindowBytes
+    if (difference === 0) return
+    for (const stream of this.#waiting) stream.windowBytes += difference
     this.#continue()
   }
 
@@ -57,6 +75,7 @@ export class BodiesUnderWay {
 
   /** False: that is more than a window may be. */
   widen(stream: BodyUnderWay, bytes: number): boolean {
+    if (stream.rest === undefined) return true
     stream.windowBytes += bytes
     if (stream.windowBytes > MAX_WINDOW_BYTES) return false
     this.#continue()

@@ -100,7 +100,11 @@ export function settingsOf({ bytes, start, end }: Frame): readonly (readonly [na
 /** Cuts frames out of what comes, in pieces of any size. Holds back at most one. */
 export class FrameReader {
   readonly #onFrame: (frame: Frame) => void
-  #rest: Buffer | undefined
+  /** Of a frame that is not whole yet; joined once it is, for they may be of a byte each. */
+  #pieces: Buffer[] = []
+  #piecesBytes = 0
+  /** With how many bytes there is more to be read. */
+  #neededBytes = FRAME_HEAD_BYTES
 
   constructor(onFrame: (frame: Frame) => void) {
     this.#onFrame = onFrame
@@ -108,20 +112,28 @@ export class FrameReader {
 
   /** Throws a ConnectionFault, also one that `onFrame` throws. */
   read(chunk: Buffer): void {
-    const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
+    this.#pieces.push(chunk)
+    this.#piecesBytes += chunk.length
+    if (this.#piecesBytes < this.#neededBytes) return
+    const bytes = this.#pieces.length === 1 ? chunk : Buffer.concat(this.#pieces)
     let at = 0
+    this.#neededBytes = FRAME_HEAD_BYTES
     while (bytes.length - at >= FRAME_HEAD_BYTES) {
       const payloadBytes = bytes.readUIntBE(at, 3)
       if (payloadBytes > MAX_FRAME_BYTES) throw new ConnectionFault(ERROR.frameSize, 'a frame is too long')
       const start = at + FRAME_HEAD_BYTES
       const end = start + payloadBytes
-      if (end > bytes.length) break
+      if (end > bytes.length) {
+        this.#neededBytes = end - at
+        break
+      }
       const [type, flags] = [bytes.readUInt8(at + 3), bytes.readUInt8(at + 4)]
       // Without the reserved bit.
       const streamId = bytes.readUInt32BE(at + 5) & 0x7fffffff
       this.#onFrame({ type, flags, streamId, bytes, start, end })
       at = end
     }
-    this.#rest = at === bytes.length ? undefined : bytes.subarray(at)
+    this.#pieces = at === bytes.length ? [] : [bytes.subarray(at)]
+    this.#piecesBytes = bytes.length - at
   }
 }

@@ -10,6 +10,7 @@ const PIECE_BYTES = 64 * 1024
 
 export class Output {
   readonly #socket: Duplex
+  readonly #maxWaitingBytes: number
   /** Whoever writes reserves room first, writes at `at`, and moves it on. */
   bytes = Buffer.allocUnsafeSlow(PIECE_BYTES)
   at = 0
@@ -19,8 +20,10 @@ export class Output {
   /** Since all that was written had been read last. */
   #replies = 0
 
-  constructor(socket: Duplex) {
+  /** `maxWaitingBytes`: a peer that reads so little loses the connection. */
+  constructor(socket: Duplex, maxWaitingBytes: number) {
     this.#socket = socket
+    this.#maxWaitingBytes = maxWaitingBytes
   }
 
   reserve(bytes: number): void {
@@ -79,5 +82,6 @@ export class Output {
     if (this.at === this.#from) return
     if (!this.#socket.writableEnded) this.#socket.write(this.bytes.subarray(this.#from, this.at))
     this.#from = this.at
+    if (this.#socket.writableLength > this.#maxWaitingBytes) this.#socket.destroy()
   }
 }

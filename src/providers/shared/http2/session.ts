@@ -4,6 +4,7 @@
  */
 import type { Duplex } from 'node:stream'
 import { BodiesUnderWay, type BodyUnderWay } from './bodies.ts'
+import type { Answering, SessionEvents, SessionLimits } from './contract.ts'
 import {
   ConnectionFault,
   ERROR,
@@ -29,26 +30,6 @@ import { Output } from './output.ts'
 
 const MAX_STREAM_ID = 0x7fffffff
 
-/** Told what comes for one request. */
-export interface Answering {
-  /** `isOver`: there is no body. */
-  head(status: number, retryAfter: string | undefined, isOver: boolean): void
-  /** The bytes are valid for as long as they are referred to. */
-  data(bytes: Buffer): void
-  /** Once, at the end: with `ERROR.none` the peer ended its answer. */
-  closed(code: number): void
-}
-
-/** Told what the peer says of the connection. */
-export interface SessionEvents {
-  /** Its settings have come, or changed. */
-  settings(): void
-  /** It takes no more requests, and does not look at those after this one. */
-  goaway(lastStreamId: number): void
-  /** It is over; what was under way has been told. */
-  closed(): void
-}
-
 interface Stream extends BodyUnderWay {
   readonly answering: Answering
   hasHead: boolean
@@ -65,16 +46,18 @@ export class Http2Session {
   readonly #heads = new Heads()
   readonly #bodies: BodiesUnderWay
   readonly #streams = new Map<number, Stream>()
-  readonly #pongs: (() => void)[] = []
+  /** Whom to tell of the answer to a PING, by its number. */
+  readonly #pongs = new Map<number, () => void>()
+  #pings = 0
   #events: SessionEvents | undefined
   #nextId = 1
   #hasSettings = false
+  #isLeft = false
   #receivedBytes = 0
 
-  /** `maxAnswerBytes`: the longest body that is read to its end. */
-  constructor(socket: Duplex, maxAnswerBytes: number) {
+  constructor(socket: Duplex, { maxAnswerBytes, maxWaitingBytes }: SessionLimits) {
     this.#socket = socket
-    this.#output = new Output(socket)
+    this.#output = new Output(socket, maxWaitingBytes)
     this.#bodies = new BodiesUnderWay(this.#output)
     this.#output.writePreface([
       [SETTING.enablePush, 0],
@@ -83,6 +66,8 @@ export class Http2Session {
     ])
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
     socket.on('error', () => {})
+    // No answer can come any more.
+    socket.once('end', () => socket.destroy())
     socket.once('close', () => this.#end())
   }
 
@@ -91,11 +76,23 @@ export class Http2Session {
     this.#events = events
   }
 
-  /** Sends a request: the number of its stream, or undefined when it cannot be sent, and nothing was. `fields`: names, in lower case, and values in turn. */
+  /** Whether a request has begun. */
+  get isUsed(): boolean {
+    return this.#nextId > 1
+  }
+
+  /** Whether a request may begin. After the peer's goodbye, or its last stream, none may. */
+  get isOpen(): boolean {
+    return !this.isClosed && !this.#isLeft && this.#socket.writable && this.#nextId <= MAX_STREAM_ID
+  }
+
+  /**
+   * Sends a request on a connection that is open: the number of its stream, or undefined where no head may have these fields, and nothing was sent. `fields`:
+   * names, in lower case, and values in turn.
+   */
   request(fields: readonly string[], body: string | Uint8Array, answering: Answering): number | undefined {
     const headBytes = this.#encoder.maxBytes(fields)
-    const isSendable = headBytes <= MAX_FRAME_BYTES && this.#encoder.canEncode(fields)
-    if (!isSendable || this.isClosed || this.#nextId > MAX_STREAM_ID) return undefined
+    if (headBytes > MAX_FRAME_BYTES || !this.#encoder.canEncode(fields)) return undefined
     const id = this.#nextId
     this.#nextId += 2
     const output = this.#output
@@ -126,8 +123,9 @@ export class Http2Session {
   /** Asks whether the peer is there. */
   ping(onPong: () => void): void {
     if (this.isClosed) return
-    this.#pongs.push(onPong)
-    this.#output.writeFrame(FRAME.ping, 0, 0, 0, 0)
+    this.#pings += 1
+    this.#pongs.set(this.#pings, onPong)
+    this.#output.writeFrame(FRAME.ping, 0, 0, 0, this.#pings)
   }
 
   /** Says goodbye. What is under way is lost. */
@@ -154,7 +152,7 @@ export class Http2Session {
     if (this.isClosed) return
     this.isClosed = true
     for (const stream of this.#streams.values()) this.#closeStream(stream, ERROR.cancel)
-    this.#pongs.length = 0
+    this.#pongs.clear()
     this.#events?.closed()
   }
 
@@ -237,6 +235,7 @@ export class Http2Session {
     if ((frame.flags & FLAG.ack) !== 0) return mustHave(0, frame)
     if ((frame.end - frame.start) % SETTING_BYTES !== 0) mustHave(0, frame)
     for (const [name, value] of settingsOf(frame)) this.#takeSetting(name, value)
+    this.#bodies.adjust()
     this.#hasSettings = true
     this.#output.reply(FRAME.settings)
     this.#events?.settings()
@@ -245,10 +244,8 @@ export class Http2Session {
   #takeSetting(name: number, value: number): void {
     if (name === SETTING.headerTableBytes) this.#encoder.setTableBytes(value)
     else if (name === SETTING.maxConcurrentStreams) this.maxConcurrentStreams = value
-    else if (name === SETTING.initialWindowBytes) {
-      if (value > MAX_WINDOW_BYTES) throw new ConnectionFault(ERROR.flowControl, 'a window is too large')
-      this.#bodies.setInitialWindow(value)
-    } else if (name === SETTING.maxFrameBytes && (value < MAX_FRAME_BYTES || value > 0xffffff))
+    else if (name === SETTING.initialWindowBytes) this.#bodies.setInitialWindow(value)
+    else if (name === SETTING.maxFrameBytes && (value < MAX_FRAME_BYTES || value > 0xffffff))
       throw fault('a size of frames is not allowed')
   }
 
@@ -256,9 +253,10 @@ export class Http2Session {
     const { flags, bytes, start } = frame
     mustBeOfConnection(frame)
     mustHave(8, frame)
-    // They are answered in the order in which they were sent.
-    if ((flags & FLAG.ack) !== 0) return this.#pongs.shift()?.()
-    this.#output.reply(FRAME.ping, bytes.readUInt32BE(start), bytes.readUInt32BE(start + 4))
+    const [first, second] = [bytes.readUInt32BE(start), bytes.readUInt32BE(start + 4)]
+    if ((flags & FLAG.ack) === 0) return this.#output.reply(FRAME.ping, first, second)
+    this.#pongs.get(second)?.()
+    this.#pongs.delete(second)
   }
 
   #takeGoaway(frame: Frame): void {
@@ -266,6 +264,7 @@ export class Http2Session {
     mustBeOfConnection(frame)
     if (end - start < 8) mustHave(8, frame)
     const lastStreamId = bytes.readUInt32BE(start) & MAX_STREAM_ID
+    this.#isLeft = true
     this.#events?.goaway(lastStreamId)
     for (const stream of this.#streams.values())
       if (stream.id > lastStreamId) this.#closeStream(stream, ERROR.refusedStream)

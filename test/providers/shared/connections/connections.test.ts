@@ -352,6 +352,77 @@ describe('an HTTP/2 peer', () => {
     await connections.close()
   })
 
+  it('that answers and says goodbye at once is not sent what waited meanwhile', async () => {
+    await using peer = await startHttp2Peer(certificate, {
+      onConnection: (connection) => connection.send(settings('streams', 1)),
+      onRequest: (connection, stream) =>
+        connection.send(answer(stream, 200), ...(peer.accepted === 1 ? [goaway(stream)] : [])),
+    })
+    const connections = connectionsTo({ port: peer.port })
+    const [first, second] = await Promise.all([post(connections), post(connections)])
+    expect(first).toMatchObject({ kind: 'answer', status: 200 })
+    expect(second).toMatchObject({ kind: 'lost', written: false, isUnprocessed: true })
+    expect(await post(connections)).toMatchObject({ kind: 'answer', status: 200 })
+    expect(peer.received.filter(({ type }) => type === TYPE.headers)).toHaveLength(2)
+    await connections.close()
+  })
+
+  it.each([
+    ['says goodbye', goaway(0)],
+    ['takes no request and ends', undefined],
+  ])('that %s as soon as it is connected is not asked again and again for one request', async (_what, frame) => {
+    await using peer = await startHttp2Peer(certificate, {
+      onConnection(connection) {
+        connection.send(settings('streams', 0), ...(frame === undefined ? [] : [frame]))
+        if (frame === undefined) setImmediate(() => connection.socket.destroy())
+      },
+    })
+    const connections = connectionsTo({ port: peer.port, maxConnections: 20 })
+    for (let count = 1; count <= 5; count += 1) {
+      expect(await post(connections)).toEqual({ kind: 'lost', code: 'connection closed', written: false })
+      expect(peer.accepted).toBeLessThanOrEqual(count)
+    }
+    for (const { socket } of peer.connections) socket.destroy()
+    await connections.close()
+  })
+
+  it.each([200, 201, 204])(
+    'that refused a stream and then answers %i is asked for many at once again',
+    async (status) => {
+      const streams: number[] = []
+      await using peer = await startHttp2Peer(certificate, {
+        onRequest(connection, stream) {
+          streams.push(stream)
+          if (streams.length === 1) connection.send(resetStream(stream, REFUSED_STREAM))
+          if (streams.length === 2) connection.send(answer(stream, status))
+        },
+      })
+      const connections = connectionsTo({ port: peer.port })
+      await post(connections)
+      const answers = Array.from({ length: 5 }, () => post(connections))
+      await until('the others have come at once', () => streams.length === 6)
+      for (const connection of peer.connections) connection.send(...streams.slice(2).map((one) => answer(one, status)))
+      expect(await Promise.all(answers)).toMatchObject(answers.map(() => ({ status })))
+      await connections.close()
+    },
+  )
+
+  it('that has said all it will gets no further request on that connection', async () => {
+    await using peer = await startHttp2Peer(certificate, {
+      onRequest(connection, stream) {
+        connection.send(answer(stream, 200))
+        if (peer.accepted === 1) connection.socket.end()
+      },
+    })
+    const connections = connectionsTo({ port: peer.port })
+    for (let count = 0; count < 3; count += 1) {
+      expect(await post(connections)).toMatchObject({ kind: 'answer', status: 200 })
+      if (count === 0) await until('it is closed', () => connections.size === 0)
+    }
+    expect(peer.accepted).toBe(2)
+    await connections.close()
+  })
+
   it('that refuses a stream is asked for one at a time until it accepts', async () => {
     const asked: number[] = []
     await using peer = await startHttp2Peer(certificate, {

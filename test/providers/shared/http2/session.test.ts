@@ -14,7 +14,6 @@ interface Came {
   readonly code: number
 }
 
-const MAX_ANSWER_BYTES = 200_000
 const servers: Http2Server[] = []
 afterEach(() => {
   for (const server of servers.splice(0)) server.close()
@@ -44,7 +43,7 @@ async function start(settings: Settings, fields: () => Record<string, string>): 
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const address = server.address()
   const socket = connect(typeof address === 'object' ? (address?.port ?? 0) : 0, '127.0.0.1')
-  const session = new Http2Session(socket, MAX_ANSWER_BYTES)
+  const session = new Http2Session(socket, { maxAnswerBytes: 200_000, maxWaitingBytes: 100_000_000 })
   await new Promise<void>((resolve) => session.listen({ settings: resolve, goaway() {}, closed() {} }))
   return [session, asked]
 }
