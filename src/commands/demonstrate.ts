@@ -1,14 +1,13 @@
 /** `npm start` where nothing is configured: the gateway on SQLite, simulated Apple, Google and a browser, a notification to paste, and a page to click. */
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { once } from 'node:events'
 import type { PrivacyMode } from '../core/privacy-policy.ts'
 import type { Gateway } from '../gateway.ts'
 import { NOTIFY_PATH } from '../http/notify-server.ts'
+import { onFreePorts, type Ports } from './demonstration/ports.ts'
 import { startDemonstrationServer } from './demonstration/server.ts'
 import { Stage } from './demonstration/stage.ts'
-import { serve } from './serve.ts'
+import { serve, type ServeOptions } from './serve.ts'
 import type { JsonObject } from '../core/json.ts'
 import { seenByBrowser, startSimulatedBrowser } from './simulated-browser.ts'
 import { startSimulators } from './simulators.ts'
@@ -21,7 +20,7 @@ export interface DemonstrateOptions {
   readonly stopRequested: Promise<string>
 }
 
-const PORTS = { notify: 5000, admin: 5001, page: 5002 } as const
+const PAGE_PORT = 5002
 const IPHONE = { app_id: 'com.example.ios', pushkey: '5e'.repeat(32) }
 const ANDROID = { app_id: 'com.example.android', pushkey: 'demonstration-token' }
 
@@ -38,12 +37,9 @@ export async function demonstrate({ folder, env, version, stdout, stopRequested 
     folder,
     onPush: (push) => stage?.seen(seenByBrowser('Browser', push)),
   })
-  const ports = [await freePort(PORTS.notify), await freePort(PORTS.admin), await freePort(PORTS.page)] as const
-  const [, , pagePort] = ports
   const configPath = join(folder, 'hushgate.yaml')
-  const configure = (mode: PrivacyMode): void =>
+  const configure = (mode: PrivacyMode, ports: Ports): void =>
     writeFileSync(configPath, configuration(mode, ports, simulators.appsYaml + browser.appYaml))
-  configure('minimal')
   stdout.write(
     `There is no hushgate.yaml here, so this is a demonstration with simulated push services (${configPath}).\n`,
   )
@@ -54,25 +50,34 @@ export async function demonstrate({ folder, env, version, stdout, stopRequested 
     mortalApp: IPHONE.app_id,
     apple: simulators.apple,
     setMode(mode) {
-      configure(mode)
+      configure(mode, serving.ports)
       reload?.()
     },
   })
-  const started = Promise.withResolvers<Gateway | undefined>()
   const onReloadRequested = (request: () => void): void => void (reload = request)
   const options = { configPath, role: 'all', env, version, stdout, stopRequested, onReloadRequested } as const
-  const serving = serve({ ...options, onStarted: started.resolve })
-  serving.then(() => started.resolve(undefined), started.reject)
-  const gateway = await started.promise
+  const serving = await onFreePorts(async (ports) => {
+    configure('minimal', ports)
+    return { ports, ...(await startServing(options)) }
+  })
+  const { gateway, ended } = serving
   if (gateway === undefined) return
-  await using page = await openPage(stage, pagePort, gateway)
+  await using page = await openPage(stage, gateway)
   stdout.write(invitation(page.url, gateway, browser.device))
-  await serving
+  await ended
 }
 
-async function openPage(stage: Stage, port: number, { notifyUrl = '' }: Gateway) {
+/** Resolves when it runs, or when it was told to stop before that: then without a gateway. */
+async function startServing(options: ServeOptions) {
+  const started = Promise.withResolvers<Gateway | undefined>()
+  const ended = serve({ ...options, onStarted: started.resolve })
+  ended.then(() => started.resolve(undefined), started.reject)
+  return { ended, gateway: await started.promise }
+}
+
+async function openPage(stage: Stage, { notifyUrl = '' }: Gateway) {
   const page = await startDemonstrationServer({
-    port,
+    port: PAGE_PORT,
     gatewayUrl: notifyUrl,
     forward: (body) => stage.forward(body),
     act: (action) => stage.act(action),
@@ -82,9 +87,9 @@ async function openPage(stage: Stage, port: number, { notifyUrl = '' }: Gateway)
   return page
 }
 
-function configuration(mode: PrivacyMode, [notify, admin]: readonly number[], appsYaml: string): string {
+function configuration(mode: PrivacyMode, { http, admin }: Ports, appsYaml: string): string {
   return `# Made by the demonstration. The push services are simulated; a real configuration is in the README.
-http: { host: 127.0.0.1, port: ${notify} }
+http: { host: 127.0.0.1, port: ${http} }
 admin: { host: 127.0.0.1, port: ${admin} }
 store: { url: "sqlite:./hushgate.db" }
 log: { format: text }
@@ -125,23 +130,4 @@ What it tells its users: ${notifyUrl}/   Metrics: ${adminUrl}/metrics   Stop: Ct
 
 function apnsHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => name.startsWith('apns-')))
-}
-
-/** This port if nobody has it, else any free one. */
-async function freePort(wanted: number): Promise<number> {
-  for (const port of [wanted, 0]) {
-    const server = createServer()
-    const listening = once(server, 'listening')
-    server.listen(port, '127.0.0.1')
-    try {
-      await listening
-    } catch {
-      continue
-    }
-    const address = server.address()
-    server.close()
-    await once(server, 'close')
-    if (typeof address === 'object' && address !== null) return address.port
-  }
-  return wanted
 }

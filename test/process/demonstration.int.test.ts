@@ -1,5 +1,7 @@
 /** `npm start` where nothing is configured: what somebody sees who tries Hushgate for the first time. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -57,6 +59,37 @@ describe('the demonstration', () => {
     expect(await readdir(join(folder, 'data'))).toEqual(['demonstration'])
   })
 })
+
+describe('several demonstrations at once', () => {
+  it('have ports of their own each, also while somebody has the usual ones, and their files name them', async () => {
+    await using all = new AsyncDisposableStack()
+    for (const port of [5000, 5001]) all.defer(await occupy(port))
+    const begun = await Promise.all(['a', 'b', 'c'].map((name) => mkdtemp(join(tmpdir(), `hushgate-${name}-`))))
+    const running = begun.map((each) => {
+      all.defer(() => rm(each, { recursive: true }))
+      return { folder: each, process: all.use(startHushgate(['start'], { folder: each })) }
+    })
+    await Promise.all(running.map((each) => each.process.printed('Stop: Ctrl-C')))
+    const ports: string[] = []
+    for (const { folder: each, process } of running) {
+      const urls = /users: (\S+)\/ {3}Metrics: (\S+)\/metrics/.exec(process.stdout())?.slice(1) ?? []
+      const configPath = join(each, 'data/demonstration/hushgate.yaml')
+      const asked = await runHushgate(['health', '--ready', '--config', configPath], { folder: each })
+      expect(asked).toMatchObject({ code: 0, stderr: '' })
+      const named = [...(await readFile(configPath, 'utf8')).matchAll(/port: (\d+) \}/g)].map(([, port]) => port)
+      expect(named).toEqual(urls.map((url) => new URL(url).port))
+      ports.push(...urls.map((url) => new URL(url).port))
+    }
+    expect(new Set(ports).size).toBe(6)
+  })
+})
+
+/** Resolves with what frees it. Whoever has that port already does as well. */
+async function occupy(port: number): Promise<() => void> {
+  const server = createServer().listen(port, '127.0.0.1')
+  await once(server, 'listening').catch(() => undefined)
+  return () => void server.close()
+}
 
 describe('hushgate simulate', () => {
   it('prints a configuration that is right, and a browser that is subscribed', async () => {
