@@ -20,7 +20,7 @@ const MARKS = {
 export function renderedText(rendered: RenderedNotification, config: Config, stream: NodeJS.WritableStream): string {
   const { body, isExample, devices } = rendered
   const sent = isExample ? `\n${INDENT}${Buffer.from(body).toString()}\n` : ''
-  const head = `The homeserver sent ${body.byteLength} bytes: all of it is in the gateway's memory until it is answered, then gone. What each party learns is said at most.\n${sent}`
+  const head = `The homeserver sent ${body.byteLength} bytes. The gateway holds them in memory until it has answered, then they are gone. Below is the most that each party can learn.\n${sent}`
   const blocks = devices.map((device, index) => {
     const lines = deviceLines(device, rendered, config, stream)
     return `\nDevice ${index + 1}\n${lines.join('\n')}\n`
@@ -51,7 +51,7 @@ function sealingLines(sealing: Sealing | undefined, { policy }: OpenRoute): read
   if (sealing?.key === 'valid')
     return ['  device        event_id, room_id, unread count, priority and time, sealed to its own key']
   if (sealing?.key === 'invalid')
-    return ['  device        its hushgate_key is none: it is told no more than in minimal mode']
+    return ['  device        its hushgate_key is not valid: it is told no more than in minimal mode']
   if (sealing?.key === 'missing' && policy.sealed === 'required')
     return ['  device        has no hushgate_key, which the app requires: it is told no more than in minimal mode']
   return []
@@ -97,7 +97,7 @@ function partyLines(
           `  device        opens ${Buffer.byteLength(body)} bytes${cut}:`,
         ]
       : [
-          `  push service  the pushkey (it is its own), and ${Buffer.byteLength(body)} bytes${cut}, as below`,
+          `  push service  the pushkey, which it gave out itself, and ${Buffer.byteLength(body)} bytes${cut}:`,
           ...learnedLines(['push_service'], learned),
           ...headerLines,
         ]
@@ -116,7 +116,7 @@ function leavesWhen({ coalesceMs, releaseEveryMs }: Timing): string {
   const ready =
     coalesceMs === undefined
       ? ''
-      : `, unless one for this device did in the last ${coalesceMs / 1000} s: then at their end`
+      : `; if one for this device left in the last ${coalesceMs / 1000} s, at the end of that time`
   if (releaseEveryMs === undefined) return `at once${ready}`
   return `on the next tick, every ${releaseEveryMs / 1000} s, together with others${ready}`
 }

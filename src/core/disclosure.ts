@@ -50,10 +50,10 @@ export const DISCLOSURES = {
   short_hash: '8 hex digits of a keyed hash',
   app_name: 'the name of the app in the configuration',
   sealed: 'what is passed on of it, encrypted; unreadable without the key file',
-  category: 'at most of which kind it is: a call, an invitation, something else',
+  category: 'at most whether it is a call, an invitation or something else',
   tick: 'when it left, together with all others of that moment; only of a call, when it came',
   rounded: 'only rounded up to whole KiB',
-  aggregate: 'only as a part of counts and histograms of the whole app',
+  aggregate: 'only in totals and histograms of the whole app',
 } as const
 export type Disclosure = keyof typeof DISCLOSURES
 

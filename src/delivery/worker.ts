@@ -232,7 +232,7 @@ export class Worker {
       log.info('The push service answers again; deliveries go on', { app, seconds })
     } else if (this.#pauseWarnings.allows()) {
       this.#pausedSinceMs ??= nowMs()
-      log.warn('Deliveries wait: the push service asks for it, or cannot be reached; one tries now and then', {
+      log.warn('Deliveries wait: the push service asks for it, or cannot be reached. From time to time one of them is tried', {
         app,
         reason,
       })

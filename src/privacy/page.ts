@@ -30,7 +30,7 @@ ${picture(services)}
 <div class="apps">${appSections(routes)}</div>
 ${keptPart(input)}
 ${foldedParts(input)}
-<p><small>Made from this gateway's settings as they are now. That it is this software which runs here, you have to take from its operator.
+<p><small>This page is made from the gateway's settings as they are now. It cannot prove that the gateway does what it says. For that you have to trust whoever runs it.
 For programs: <a href="/_hushgate/privacy">/_hushgate/privacy</a></small></p>
 </main></body></html>
 `
@@ -63,21 +63,21 @@ function foldedParts(input: StatementInput): string {
   ].join('\n')
 }
 
-const TOLD = `<p>Everything that your homeserver puts into a notification: your device, the room and the message, by their IDs; and, if your app has not asked for less, who
-wrote, names and what was written, which in an encrypted room is unreadable. All that is in the gateway's memory until your homeserver has its answer,
-a moment later; what is passed on stays there until it is sent. Where the operator limits how much one homeserver may send, a code that stands for its address
+const TOLD = `<p>Everything that your homeserver puts into a notification: your device, the room and the message, by their IDs. If your app has not asked for less, also who
+wrote, names, and what was written; in an encrypted room that is unreadable. All this is in the gateway's memory for a moment, until your homeserver has its answer.
+What is passed on stays there until it is sent. Where the operator limits how much one homeserver may send, a code that stands for its address
 stays there for a minute, too.</p>`
 
 const LOGS = `<p>The log holds at most times, the name of the app, how a push ended, and 8 digits each of a code for the device and for the push. The statistics are counts for all users of an app
 together. Neither holds a name, a message, a room, a Matrix ID or an address of a device or homeserver. There is no access log.</p>`
 
-const NEVER_HIDDEN = `<p>Whoever passes on or delivers a push sees when, for which app, and to which device. Who sees that of you and of others for a while can guess who writes to whom.</p>`
+const NEVER_HIDDEN = `<p>Whoever passes on or delivers a push sees when it comes, for which app, and for which device. Somebody who watches your pushes and those of others for a while can guess who writes to whom.</p>`
 
 function storedList(input: StatementInput): string {
   const entry = ({ what, lifetime, readable }: Kept): string =>
     `<strong>${text(capital(what))}</strong>: kept ${text(lifetimeOf(lifetime, input))}. Without the key can be read: ${text(readable)}.`
   return `<p>Pushes are stored encrypted. Whoever gets at the gateway's database, but not at its key, can read times, numbers, the names of apps, and codes (“keyed hashes”) that
-stand for a device or a message and tell nobody without the key for which.</p>${items(keptWith(input.areReceiptsKept).map(entry))}`
+stand for a device or a message. Without the key nobody can tell for which.</p>${items(keptWith(input.areReceiptsKept).map(entry))}`
 }
 
 function lifetimeOf(lifetime: string, { maxAgeMs, callMaxAgeMs }: StatementInput): string {
