@@ -232,10 +232,13 @@ export class Worker {
       log.info('The push service answers again; deliveries go on', { app, seconds })
     } else if (this.#pauseWarnings.allows()) {
       this.#pausedSinceMs ??= nowMs()
-      log.warn('Deliveries wait: the push service asks for it, or cannot be reached. From time to time one of them is tried', {
-        app,
-        reason,
-      })
+      log.warn(
+        'Deliveries wait: the push service asks for it, or cannot be reached. From time to time one of them is tried',
+        {
+          app,
+          reason,
+        },
+      )
     }
   }
 
