@@ -165,7 +165,7 @@ export default defineConfig({
       },
     },
     // They run before anything is installed, or beside it, and talk to whoever started them.
-    { files: ['scripts/**'], rules: { 'no-console': 'off', 'node/no-process-env': 'off' } },
-    { files: ['*.config.ts'], rules: { 'import/no-default-export': 'off' } },
+    { files: ['scripts/**', 'site/.vitepress/**'], rules: { 'no-console': 'off', 'node/no-process-env': 'off' } },
+    { files: ['*.config.ts', 'site/.vitepress/**'], rules: { 'import/no-default-export': 'off' } },
   ],
 })

@@ -188,6 +188,7 @@ describe('the workflows', () => {
       build: { contents: 'read', packages: 'write' },
       try: { contents: 'read', packages: 'read' },
       publish: { contents: 'write', packages: 'write', 'id-token': 'write', attestations: 'write' },
+      pages: { pages: 'write', 'id-token': 'write' },
     })
   })
 

@@ -23,7 +23,7 @@ export interface Rules {
   readonly advisories: readonly AcceptedAdvisory[]
 }
 
-const LIGHTNINGCSS = 'a part of the test runner, which is not passed on'
+const LIGHTNINGCSS = 'a part of the test runner and of the generator of the site, which is not passed on'
 
 export const RULES: Rules = {
   // Each lets its work be passed on within an Apache-2.0 program, with its text beside it (dist/LICENSES.txt).
@@ -44,5 +44,17 @@ export const RULES: Rules = {
     { package: 'msgpackr-extract', reason: 'builds a native decoder, which msgpackr does without' },
     { package: 'protobufjs', reason: 'only warns about version numbers' },
   ],
+  advisories: [],
+}
+
+/** Of the packages that build the site of the documents. */
+export const SITE_RULES: Rules = {
+  licences: RULES.licences,
+  otherLicences: [
+    { package: 'lightningcss', licence: 'MPL-2.0', reason: LIGHTNINGCSS },
+    { package: 'lightningcss-*', licence: 'MPL-2.0', reason: LIGHTNINGCSS },
+    { package: '@iconify-json/simple-icons', licence: 'CC0-1.0', reason: 'gives up all rights' },
+  ],
+  installScripts: [],
   advisories: [],
 }

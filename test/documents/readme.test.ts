@@ -1,7 +1,7 @@
 /** That the README says what is so: its output is the demonstration's, its figures are those that were measured, its addresses are those of this version. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { compare } from '../../src/commands/demonstration/comparison.ts'
 import { describeSeen } from '../../src/commands/demonstration/print.ts'
 import { textSink } from '../helpers/text-sink.ts'
@@ -18,7 +18,7 @@ function table(headings: string): readonly (readonly string[])[] {
   return rows.slice(2).map((cells) => cells.map((cell) => cell.trim()))
 }
 
-it('it begins with what the demonstration prints of a message that Apple got', () => {
+it('begins with what the demonstration prints of a message that Apple got', () => {
   const [, shown = ''] = /^```\n([^]*?)^```/m.exec(readme) ?? []
   const [, eventId] = /^event_id +(\S+) /m.exec(shown) ?? []
   const content = { msgtype: 'm.text', body: 'See you at eight' }
@@ -30,7 +30,7 @@ it('it begins with what the demonstration prints of a message that Apple got', (
   expect(printed.endsWith(`\n${shown}`)).toBe(true)
 })
 
-it('its figures are the ones in docs/performance.md', () => {
+it('has the figures of docs/performance.md', () => {
   const figures = table('Hushgate on SQLite').map(([what = '', ...cells]) => [what, cells] as const)
   expect(figures.map(([what]) => what)).toHaveLength(4)
   const rows = read('docs/performance.md')
@@ -41,11 +41,9 @@ it('its figures are the ones in docs/performance.md', () => {
     expect(rows[index]).toMatch(new RegExp(`\\| ${sqlite}(?::.*)? \\| ${redis}(?::.*)? \\| ${sygnal} \\|`))
 })
 
-describe('its addresses', () => {
-  it('of the package and the image are those of this version', () => {
-    const addresses = [...readme.matchAll(/releases\/download\/v(\S+?)\/hushgate-(\S+)\.tgz|hushgate\/hushgate:(\S+)/g)]
-    expect(addresses.length).toBeGreaterThan(3)
-    const versions = addresses.flatMap(([, ...found]) => found.filter((each) => each !== undefined))
-    expect(new Set(versions)).toEqual(new Set([version]))
-  })
+it('gives the addresses of this version, of package and image', () => {
+  const addresses = [...readme.matchAll(/releases\/download\/v(\S+?)\/hushgate-(\S+)\.tgz|hushgate\/hushgate:(\S+)/g)]
+  expect(addresses.length).toBeGreaterThan(3)
+  const versions = addresses.flatMap(([, ...found]) => found.filter((each) => each !== undefined))
+  expect(new Set(versions)).toEqual(new Set([version]))
 })
