@@ -1,21 +1,35 @@
 /**
- * `npm run test:debian`: the two commands of the README on a Debian 12 with nothing but its own Node 18 and npm. First `npm start`, until a notification
- * has reached all three push services; then the fast tests, or with `--whole` all that `npm test` runs. That Debian is made once, outside of the
- * checkout; each run takes a fresh copy of it. With `--if-possible` a machine that cannot do it is no failure.
+ * `npm run test:debian`: the README's blocks on a Debian 12 with nothing but its own Node 18 and npm. First the two that start the demonstration, by `npx` and
+ * in a checkout, each until a notification has reached all three push services, with the time that it took. Then the fast tests, with `--whole` all that
+ * `npm test` runs, with `--readme` none. That Debian is made once, outside of the checkout; each run takes a fresh copy of it. With `--if-possible` a machine
+ * that cannot do it is no failure.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:http'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { toolsHome } from './helm-tools.ts'
+import { blockWith } from './readme-blocks.ts'
+import { tryDemonstration } from './try-demonstration.ts'
 
 const { argv, env, stdout, stderr, getuid } = process
 
 const CHECKOUT = join(import.meta.dirname, '..')
 const DEBIAN = join(toolsHome, 'debian-12.tar')
 const INSIDE = { home: homedir(), checkout: join(homedir(), 'hushgate') } as const
-const DEADLINE_MS = 10 * 60_000
 /** A root for each run, named by the process. */
 const ROOTS = join(toolsHome, 'debian')
 const REPORT = join(CHECKOUT, '.cache/tests-debian.json')
@@ -97,52 +111,36 @@ function inside(root: string, ...command: readonly string[]): [string, string[]]
   return ['unshare', [...UNSHARE, ...entered]]
 }
 
-/** The demonstration, and the line that it prints for a machine without curl, pasted into another terminal. */
-async function tryStart(root: string): Promise<void> {
-  stdout.write('\nnpm start\n')
-  const startMs = Date.now()
-  const demonstration = spawn(...inside(root, 'npm', 'start'), { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
-  const ended = once(demonstration, 'close')
-  let printed = ''
-  const printing = (async () => {
-    for await (const text of demonstration.stdout.setEncoding('utf8')) {
-      stdout.write(String(text))
-      printed += String(text)
-      demonstration.emit('printed')
-    }
-  })()
-  // Whatever happens, and also when this script is told to stop, nothing of it goes on.
-  const kill = (signal: NodeJS.Signals): void => {
-    if (demonstration.pid !== undefined && demonstration.exitCode === null) process.kill(-demonstration.pid, signal)
+/** The README's own blocks. */
+async function tryReadme(root: string): Promise<void> {
+  const readme = readFileSync(join(CHECKOUT, 'README.md'), 'utf8')
+  const inShell = (command: string): [string, string[]] => inside(root, 'dash', '-c', command)
+  await using release = await publishPackage()
+  const block = blockWith('npx --yes', readme).replace(/https:\S+\.tgz/, release.url)
+  const inEmptyFolder = `export npm_config_noproxy=127.0.0.1; mkdir "$HOME/empty" && cd "$HOME/empty" && ${block}`
+  await tryDemonstration({ name: block.trim(), inShell, command: inEmptyFolder })
+  const [inCheckout = ''] = blockWith('npm start', readme).split(/ *#/)
+  await tryDemonstration({ name: inCheckout, inShell, command: inCheckout })
+}
+
+/** The package that this checkout makes, at an address on loopback, which stands for that of the release. */
+async function publishPackage(): Promise<AsyncDisposable & { readonly url: string }> {
+  const folder = mkdtempSync(join(toolsHome, 'package-'))
+  capture('npm', ['pack', '--silent', '--pack-destination', folder])
+  const [name = ''] = readdirSync(folder)
+  const content = readFileSync(join(folder, name))
+  rmSync(folder, { recursive: true })
+  const server = createServer((_request, response) => response.end(content)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  return {
+    url: `http://127.0.0.1:${port}/${name}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+    },
   }
-  const killAll = (): void => kill('SIGKILL')
-  process.once('exit', killAll)
-  const signal = AbortSignal.timeout(DEADLINE_MS)
-  const untilPrinted = async (...texts: readonly string[]): Promise<void> => {
-    while (!texts.every((text) => printed.includes(text)))
-      await Promise.race([
-        once(demonstration, 'printed', { signal }),
-        ended.then(() => Promise.reject(new Error('npm start ended'))),
-      ])
-  }
-  let invitedMs: number
-  try {
-    await untilPrinted('Stop: Ctrl-C')
-    invitedMs = Date.now()
-    const [, line = ''] = /^Without curl:\n\n(.*)$/m.exec(printed) ?? []
-    const answer = capture(...inside(root, 'dash', '-c', line)).trim()
-    if (answer !== '{"rejected":[]}') throw new Error(`The line that was printed was answered with ${answer}`)
-    await untilPrinted('Apple received', 'Google received', 'Browser received')
-    // As Ctrl-C does: to all that run in that terminal.
-    kill('SIGINT')
-    await Promise.race([ended, once(demonstration, 'never', { signal })])
-  } finally {
-    killAll()
-    process.off('exit', killAll)
-  }
-  await ended
-  await printing
-  stdout.write(`npm start: ready for a notification after ${Math.round((invitedMs - startMs) / 1000)} s\n`)
 }
 
 function tryTests(root: string, isWhole: boolean): void {
@@ -181,7 +179,7 @@ const reason = reasonAgainst()
 if (reason !== undefined) {
   const isFine = argv.includes('--if-possible')
   stderr.write(
-    `${isFine ? 'The two commands are not tried' : 'This machine cannot try the two commands'} on a bare Debian: ${reason}.\n`,
+    `${isFine ? 'The README is not tried' : 'This machine cannot try the README'} on a bare Debian: ${reason}.\n`,
   )
   process.exit(isFine ? 0 : 1)
 }
@@ -191,8 +189,8 @@ const root = join(ROOTS, String(process.pid))
 mkdirSync(root, { recursive: true })
 try {
   unpack(root)
-  await tryStart(root)
-  tryTests(root, argv.includes('--whole'))
+  await tryReadme(root)
+  if (!argv.includes('--readme')) tryTests(root, argv.includes('--whole'))
 } finally {
   rmSync(root, { recursive: true, force: true })
 }
