@@ -64,7 +64,8 @@ describe('docs/deploying.md and docs/operating.md', () => {
     const [push] = codeWith('curl -d \'{"notification"', 'docs/deploying.md')
     expect(await pasted(push)).toBe('{"rejected":[]}')
     const [status] = codeWith('/api/v1/status', 'docs/deploying.md')
-    await expect(pasted(status?.replace('data/admin-token', 'hushgate.yaml'))).rejects.toThrow()
+    await home.write('another', 'nobody')
+    await expect(pasted(status?.replace('data/admin-token', 'another'))).rejects.toThrow('401')
     expect(JSON.parse((await pasted(status?.replace('data/admin-token', 'token'))) || '{}')).toHaveProperty('apps')
 
     const [edit = ''] = codeWith('sed --in-place', 'docs/operating.md')
