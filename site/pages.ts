@@ -23,6 +23,7 @@ const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
     'helm/README.md',
     'docs/configuration.md',
     'docs/operating.md',
+    'docs/troubleshooting.md',
     'docs/metrics.md',
     'docs/runbook.md',
     'docs/scaling.md',
