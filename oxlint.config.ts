@@ -18,6 +18,7 @@ const OF_STORE = [
   '../accept-in-steps.ts',
   '../note.ts',
   '../parked.ts',
+  '../move.ts',
 ]
 
 /** Each push service with the library, if any, that has its only home there. Another one is a line here; no push service knows of another. */

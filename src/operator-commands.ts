@@ -34,6 +34,7 @@ export function addOperatorCommands(program: Command, source: () => Source): voi
   addQuestions(program, work)
   addDeviceCommands(program, work)
   addChanges(program, work)
+  addMove(program, source)
 }
 
 type Work = () => Promise<OperatorWork>
@@ -135,6 +136,21 @@ function addChanges(program: Command, work: Work): void {
       if (app === 'list' && !isReleased) return listRejections({ isJson: json === true, ...(await work()) })
       if (!isReleased) throw new OperatorError('Say --confirm or --discard')
       return rejections({ app, verdict: confirm === true ? 'confirm' : 'discard', ...(await work()) })
+    })
+}
+
+function addMove(program: Command, source: () => Source): void {
+  program
+    .command('move')
+    .description('move all that is stored from the SQLite file of this configuration into the Redis of another')
+    .addOption(new Option('--to <file>', 'the configuration with the Redis').conflicts('giveUp'))
+    .option('--give-up', 'let the gateway run on the SQLite file again, after a move that was not finished')
+    .option('--json', 'as JSON')
+    .action(async ({ to, giveUp, json }: JsonOption & { to?: string; giveUp?: boolean }) => {
+      if (to === undefined && giveUp !== true) throw new OperatorError('Say --to FILE, or --give-up')
+      const { move } = await import('./commands/move.ts')
+      const { configPath: path, readAs, env } = source()
+      process.exitCode = await move({ path, readAs, env, to, isJson: json === true, stdout })
     })
 }
 

@@ -4,6 +4,7 @@ import { ConfigError } from '../config/config-error.ts'
 import { StoreRefusedError } from '../core/errors.ts'
 import type { Keyring } from '../core/keyring.ts'
 import type { Log } from '../core/log.ts'
+import { objectionToServing } from '../memory/store-move.ts'
 import type { Store, StoreParts } from '../store/contract.ts'
 import { openStore } from '../store/open.ts'
 
@@ -19,4 +20,13 @@ export async function openConfiguredStore(
     if (!(error instanceof StoreRefusedError)) throw error
     throw new ConfigError([{ path: 'store.url', file, message: error.message }])
   }
+}
+
+/** For a gateway: not while what is stored is being moved, or after it was. */
+export async function openServedStore(...options: Parameters<typeof openConfiguredStore>): Promise<Store> {
+  const store = await openConfiguredStore(...options)
+  const objection = await objectionToServing(store.memory)
+  if (objection === undefined) return store
+  await store.close()
+  throw new ConfigError([{ path: 'store.url', file: options[0].file, message: objection }])
 }

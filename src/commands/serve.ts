@@ -12,7 +12,7 @@ import type { Role } from '../gateway-parts.ts'
 import { LeapFreeClock } from '../core/leap-free-clock.ts'
 import type { Log } from '../core/log.ts'
 import { createLog, type LeveledLog } from '../log.ts'
-import { openConfiguredStore } from './open-configured-store.ts'
+import { openServedStore } from './open-configured-store.ts'
 import { providers } from '../providers/index.ts'
 import { prepareDataFolder } from './data-folder.ts'
 
@@ -63,7 +63,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     keyring,
     adminToken,
     log,
-    openStore: () => openConfiguredStore(config, keyring, log, { nowMs, onTime }),
+    openStore: () => openServedStore(config, keyring, log, { nowMs, onTime }),
     nowMs,
     systemMs: Date.now,
     // On one core a thread more would only cost.

@@ -67,7 +67,7 @@ async function runningGateway(
   return new RemoteOperator(access.url, token)
 }
 
-async function isAlive(url: string): Promise<boolean> {
+export async function isAlive(url: string): Promise<boolean> {
   try {
     return (await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2000) })).ok
   } catch {

@@ -8,9 +8,9 @@ import type { Memory, Owner } from '../store/contract.ts'
 /** Since when, by the name of the route; epoch ms. */
 export type PausedRoutes = ReadonlyMap<string, number>
 
-const KEY = 'paused'
+export const PAUSES_KEY = 'paused'
 /** Of no route: no app_id has a space. */
-const OWNER: Owner = { route: 'all apps' }
+export const PAUSES_OWNER: Owner = { route: 'all apps' }
 /** Until it is resumed; a year, as everything ends. */
 const LIFETIME_MS = 365 * 24 * 3600_000
 /** So soon other processes do as one was told. */
@@ -65,7 +65,7 @@ export class Pauses {
   /** Rejects when the store does not answer. */
   read(): Promise<PausedRoutes> {
     return this.#inTurn(async () => {
-      const text = await this.#memory.get(OWNER, KEY)
+      const text = await this.#memory.get(PAUSES_OWNER, PAUSES_KEY)
       return this.#heard(text === undefined ? new Map() : decode(text))
     })
   }
@@ -78,8 +78,8 @@ export class Pauses {
       for (const route of routes)
         if (!isPaused) next.delete(route)
         else if (!next.has(route)) next.set(route, this.#nowMs())
-      if (next.size === 0) await this.#memory.delete(OWNER, KEY)
-      else await this.#memory.set(OWNER, KEY, JSON.stringify(Object.fromEntries(next)), LIFETIME_MS)
+      if (next.size === 0) await this.#memory.delete(PAUSES_OWNER, PAUSES_KEY)
+      else await this.#memory.set(PAUSES_OWNER, PAUSES_KEY, JSON.stringify(Object.fromEntries(next)), LIFETIME_MS)
       return this.#heard(next)
     })
   }

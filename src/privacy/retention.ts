@@ -87,6 +87,12 @@ export const KEPT: readonly Kept[] = [
     why: 'What is to wait must wait after a restart, too',
   },
   {
+    what: 'how far a move of all this into another store has come (only with hushgate move)',
+    readable: 'that, and a random ID of the move',
+    lifetime: 'until it is finished; in the emptied file, as long as that',
+    why: 'A gateway on either store would send what the other one also has',
+  },
+  {
     what: 'how much was ever stored; where the store is a Redis, also which apps there are, or were',
     readable:
       "SQLite: one count. Redis: the names of apps; of each, over how many hash tags it is spread and since when, counts, BullMQ's settings and the numbers of its last jobs",

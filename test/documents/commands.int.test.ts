@@ -1,5 +1,7 @@
 /** Every command that a document, a sample or a sentence of the program tells people to type, typed: in a folder with a configuration and simulated push services. */
+import { randomUUID } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
+import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commandsInDocument, commandsSaid } from './commands.ts'
@@ -12,6 +14,7 @@ import {
   type HushgateProcess,
 } from '../helpers/hushgate-process.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
+import { startRedis, type TestRedis } from '../helpers/redis.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/**/*.md', 'helm/README.md', 'config/**/*.md']
@@ -31,8 +34,13 @@ const STAYING = new Map([
   ['simulate', 'web-ca.pem'],
 ])
 /** In a text these are also names, without what they need. */
-const NAMES = ['dead', 'rejections', 'keygen']
+const NAMES = ['dead', 'rejections', 'keygen', 'move']
 const APP = 'com.example.ios'
+const PLACEHOLDERS = new Map([
+  ['APP', APP],
+  ['APP_ID', APP],
+  ['FILE', 'redis.yaml'],
+])
 /** They read a pushkey. */
 const OF_A_DEVICE = new Set(['forget', 'find', 'send'])
 const NOTIFICATION = JSON.stringify({
@@ -44,11 +52,13 @@ let folder: HushgateFolder
 /** For those that stay: they open a database of their own. */
 let elsewhere: HushgateFolder
 let gateway: HushgateProcess
+let redis: TestRedis
 /** In the place of the one in the documents, which somebody else may have. */
 let simulatorPort: number
 beforeAll(async () => {
   services = await startPushServices()
   simulatorPort = await freePort()
+  redis = await startRedis()
   folder = await prepareFolder(await freePort())
   elsewhere = await prepareFolder(0)
   gateway = startHushgate(['serve'], { folder: folder.path })
@@ -57,10 +67,14 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway[Symbol.asyncDispose]()
   await Promise.all([services[Symbol.asyncDispose](), folder[Symbol.asyncDispose](), elsewhere[Symbol.asyncDispose]()])
+  await redis.stop()
 })
 
 async function prepareFolder(adminPort: number): Promise<HushgateFolder> {
   const prepared = await createHushgateFolder()
+  const store = `{ url: "redis://127.0.0.1:${redis.port}", prefix: ${randomUUID()} }`
+  await prepared.configure({ appsYaml: services.appsYaml, adminPort, store })
+  await rename(prepared.at('hushgate.yaml'), prepared.at('redis.yaml'))
   await prepared.configure({ appsYaml: services.appsYaml, adminPort })
   await prepared.write('notification.json', NOTIFICATION)
   await prepared.write('vapid.pem', (await runHushgate(['keygen', 'vapid'], { folder: prepared.path })).stdout)
@@ -77,13 +91,23 @@ apps: { com.example.web: { type: webpush, vapid_private_key: vapid.pem, vapid_co
 /** Placeholders are filled in. */
 function argumentsOf(command: string): readonly string[] {
   const words = command.replace('--port 7000', `--port ${simulatorPort}`).split(' ')
-  return words.map((word) => (/^APP(_ID)?$/.test(word) ? APP : word.replace(/^\/data\//, '')))
+  return words.map((word) => PLACEHOLDERS.get(word) ?? word.replace(/^\/data\//, ''))
+}
+
+/** No gateway may run, and there has to be a database. */
+async function typeMove(args: readonly string[]): Promise<{ readonly code: number | null; readonly stderr: string }> {
+  await using stopped = await prepareFolder(await freePort())
+  await using before = startHushgate(['serve'], { folder: stopped.path })
+  await before.running()
+  await before.end('SIGTERM')
+  return await runHushgate(args, { folder: stopped.path })
 }
 
 async function type(command: string): Promise<{ readonly code: number | null; readonly stderr: string }> {
   const args = argumentsOf(command)
   const [name = ''] = args
   if (NAMES.includes(command)) return runHushgate(['help', name], { folder: folder.path })
+  if (name === 'move') return typeMove(args)
   const sign = args.includes('--help') ? undefined : STAYING.get(name)
   if (sign === undefined)
     return runHushgate(args, { folder: folder.path, stdin: OF_A_DEVICE.has(name) ? newPushkey().apns : NOTIFICATION })

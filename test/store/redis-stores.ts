@@ -18,7 +18,7 @@ export interface RedisStores {
   /** Of all stores of the test. */
   readonly warnings: readonly string[]
   /** Each call is a process. */
-  open(options?: Partial<RedisStoreOptions>): Promise<Store>
+  open(options?: Partial<RedisStoreOptions>): ReturnType<typeof openRedisStore>
   /** Of a route that has only one. */
   shardOf(route: string): Shard
   /** As if nothing was ever stored: what is opened from then on has another prefix. */

@@ -49,6 +49,10 @@ export interface DeadLettersParts {
   readonly nowMs: () => number
 }
 
+interface DatedDeadLetter extends NewDeadLetter {
+  readonly diedAtMs: number
+}
+
 export class DeadLetters {
   readonly #client: Client
   /** That of the waits. */
@@ -84,6 +88,19 @@ export class DeadLetters {
     const limits = [diedAtMs, DEAD_LETTER_LIFETIME_MS, Math.ceil(DEAD_LETTERS_PER_ROUTE / shard.siblings)]
     const entries = deadLetters.flatMap((each) => [each.id, writeFacts(each, diedAtMs), each.sealed])
     await client.eval(ADD_AND_PURGE, keys.length, ...keys, ...limits, ...entries)
+  }
+
+  /** Those of another store, each with the time of its death. To restore one twice is the same as once. */
+  async restore(shard: Shard, deadLetters: readonly DatedDeadLetter[]): Promise<void> {
+    const [deaths, facts, sealed] = keysOf(shard)
+    const transaction = this.#commands.multi()
+    for (const each of deadLetters)
+      transaction
+        .zadd(deaths, each.diedAtMs, each.id)
+        .hset(facts, each.id, writeFacts(each, each.diedAtMs))
+        .hset(sealed, each.id, each.sealed)
+    for (const key of [deaths, facts, sealed]) transaction.pexpire(key, DEAD_LETTER_LIFETIME_MS)
+    await transaction.exec()
   }
 
   /** Removes those whose lifetime is over, or which are too many. */

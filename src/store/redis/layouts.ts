@@ -6,7 +6,7 @@
 import { StoreUnavailableError } from '../../core/errors.ts'
 import type { Owner } from '../contract.ts'
 import { isReady, type Client } from './connection.ts'
-import { isRemembered, readLayout, withShards, writeLayout, type Layout } from './layout.ts'
+import { FORMER_LIFETIME_MS, isRemembered, readLayout, withShards, writeLayout, type Layout } from './layout.ts'
 import { elsewhereOf, routeShards, type RouteShards } from './route-shards.ts'
 import { gatewayKey, shardOf, type Shard } from './shard.ts'
 import { adoptRoutes, registerLayout } from './write-layouts.ts'
@@ -126,6 +126,14 @@ export class Layouts {
   /** When the number of a route's shards became what it is; epoch ms. */
   sinceMs(route: string): number | undefined {
     return this.#layoutOf(route)?.sinceMs
+  }
+
+  /** Sees to it that all processes also look where routes lay before version 0.2. */
+  async lookInOldShards(): Promise<void> {
+    const { client } = this.#options
+    await client.set(this.#key(OLD_SEEN), '', 'PX', FORMER_LIFETIME_MS)
+    await client.incr(this.#key(VERSION))
+    await this.load()
   }
 
   /** Sees to it that others find what is stored for the route by this process's configuration. */

@@ -2,6 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Memory, Store, StoreHealth, StoreParts } from '../contract.ts'
 import type { RedisSettings } from '../settings.ts'
+import type { Arrival } from '../move.ts'
+import { RedisArrival } from './arrival.ts'
 import { Bell } from './bell.ts'
 import { Connections, waitUntilReady } from './connection.ts'
 import { Consumers } from './consumers.ts'
@@ -30,7 +32,7 @@ const DEFAULT_PREFIX = 'hushgate'
 const FIRST_CONNECTION_TIMEOUT_MS = 1000
 
 /** Resolves as soon as Redis is connected, or soon without it: then nothing is writable until it comes. */
-export async function openRedisStore(options: RedisStoreOptions): Promise<Store> {
+export async function openRedisStore(options: RedisStoreOptions): Promise<Store & { readonly arrival: Arrival }> {
   const { topology, tls = false, caFile, username, password } = options
   const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8')
   const store = new RedisStore(new Connections({ topology, tls, ca, username, password }), options)
@@ -41,6 +43,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
 class RedisStore implements Store {
   readonly queue: RedisQueue
   readonly memory: Memory
+  readonly arrival: Arrival
   readonly #connections: Connections
   readonly #layouts: Layouts
   readonly #bell: Bell
@@ -76,6 +79,7 @@ class RedisStore implements Store {
       onStored: (shard, delayMs) => consumers.stored(shard, delayMs),
     })
     this.memory = createMemory(memory, layouts)
+    this.arrival = new RedisArrival({ ...common, waits })
     this.queue = new RedisQueue({ ...common, memory: this.memory, writer, consumers })
     this.#connections = connections
     this.#layouts = layouts
