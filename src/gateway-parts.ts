@@ -22,9 +22,10 @@ export interface GatewayParts extends Pick<Keys, 'keyring' | 'adminToken'> {
   readonly random?: () => number
 }
 
-export function readinessOf({ writable, fit, dangers }: StoreHealth, isClosing: boolean): Readiness {
+export function readinessOf({ writable, trouble, fit, dangers }: StoreHealth, isClosing: boolean): Readiness {
   const stopping = isClosing ? ['the gateway is stopping'] : []
-  const reasons = [...stopping, ...(writable ? [] : ['the store cannot be written to']), ...dangers]
+  const unwritable = `the store cannot be written to${trouble === undefined ? '' : `: ${trouble}`}`
+  const reasons = [...stopping, ...(writable ? [] : [unwritable]), ...dangers]
   return { isReady: !isClosing && writable && fit, reasons }
 }
 

@@ -23,7 +23,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     'the key or certificate is for the other environment: see platform',
   ],
   [
-    /BadCertificate|CERTIFICATE_(?:EXPIRED|REVOKED|UNKNOWN)/i,
+    /certificate expired|BadCertificate|CERTIFICATE_(?:EXPIRED|REVOKED|UNKNOWN)/i,
     'Apple refuses the certificate: has it expired, or was it revoked? Renew it at developer.apple.com',
   ],
   [

@@ -1,5 +1,6 @@
 /** `hushgate find`: what is known of a device, and what to do. Its pushkey is read from standard input, so that it is in no shell history. */
 import { OperatorError, type DeviceQuestion, type FoundDevice, type FoundDevices } from '../operator/operator.ts'
+import { adviceOn } from './explain-refusal.ts'
 import { readJsonObject } from './input.ts'
 import type { OperatorAccess } from './operator-access.ts'
 import { DONE, isoTime, NEEDS_YOU, writeJson } from './output.ts'
@@ -40,7 +41,8 @@ function write({ devices, names, receipts }: FoundDevices, stdout: NodeJS.Writab
   for (const device of devices) {
     stdout.write(`${device.app}, device ${device.device}\n`)
     for (const [what, value] of factsOf(device)) stdout.write(`  ${what.padEnd(26)}${value}\n`)
-    for (const sentence of device.advice) stdout.write(`  → ${sentence}.\n`)
+    for (const sentence of [...device.advice, ...adviceOnWord(device)])
+      stdout.write(`  → ${sentence}${sentence.endsWith('?') ? '' : '.'}\n`)
   }
   if (devices.length > 0) return
   stdout.write('Nothing is known of this device.\n')
@@ -80,6 +82,12 @@ function factsOf(device: FoundDevice): readonly (readonly [string, string])[] {
     ],
   ]
   return facts.flatMap(([what, value]) => (value === undefined ? [] : [[what, value] as const]))
+}
+
+/** The push service's word, or a code, is not a sentence. */
+function adviceOnWord({ receipt }: FoundDevice): readonly string[] {
+  const advice = receipt?.result === 'retry' ? adviceOn(receipt.word) : undefined
+  return advice === undefined ? [] : [`${receipt?.word ?? ''}: ${advice}`]
 }
 
 function attemptOf({ attemptedAtMs, attempt, result }: NonNullable<FoundDevice['receipt']>): string {

@@ -13,7 +13,7 @@ import type { Departure } from '../store/move.ts'
 import { openForArrival, openForDeparture } from '../store/open.ts'
 import { adminUrl } from './admin-url.ts'
 import { DONE, NEEDS_YOU, writeJson } from './output.ts'
-import { isAlive } from './with-operator.ts'
+import { lifeAt } from './with-operator.ts'
 
 export interface MoveOptions {
   /** Of the configuration with the SQLite file. */
@@ -60,7 +60,7 @@ async function refuseWrong(source: Config, target: Config, from: Keyring, to: Ke
       `${target.file} names other keys than ${source.file}, so nothing that is remembered would be found: queue.encryption_key_file has to be ${source.queue.encryptionKeyFile.path} or a copy of it`,
     )
   for (const { admin } of [source, target])
-    if (await isAlive(adminUrl(admin)))
+    if ((await lifeAt(adminUrl(admin))) !== 'none')
       throw new OperatorError(`A gateway runs and answers at ${adminUrl(admin)}: stop it first`)
   const faults = await checkStore(target.store, Date.now())
   if (faults.length > 0)

@@ -1,5 +1,6 @@
 /** `hushgate status`: how each app does, and the store, as a table; and the app_ids that are not configured. */
-import type { AppStatus, Status } from '../operator/status.ts'
+import type { AppStatus, Status, UnknownApps } from '../operator/status.ts'
+import { adviceOn } from './explain-refusal.ts'
 import type { OperatorAccess } from './operator-access.ts'
 import { DONE, duration, isoTime, NEEDS_YOU, writeJson, writeTable } from './output.ts'
 import { withGateway } from './with-operator.ts'
@@ -17,7 +18,10 @@ const DAYS_LEFT = 30
 
 /** Resolves with the exit code. */
 export async function status({ isJson, access, stdout, stderr }: StatusOptions): Promise<number> {
-  const now = await withGateway(access, stderr, (operator) => operator.status())
+  const [now, { unknownApps: unknown }] = await withGateway(access, stderr, async (operator) => [
+    await operator.status(),
+    await operator.unknownApps(),
+  ])
   const needs = whatNeedsYou(now)
   if (isJson) writeJson(stdout, now)
   else {
@@ -26,6 +30,7 @@ export async function status({ isJson, access, stdout, stderr }: StatusOptions):
       `Hushgate ${version}, ${role}, runs for ${duration(nowMs - startedAtMs)}; store: ${store.kind}, ${Math.round(store.fill * 100)} % full\n`,
     )
     writeTable(stdout, [HEADINGS, ...now.apps.map((app) => rowOf(app, nowMs))])
+    for (const sentence of [...now.apps.flatMap(waitsOf), ...sentenceOn(unknown)]) stdout.write(`  ${sentence}\n`)
     for (const sentence of needs) stdout.write(`→ ${sentence}\n`)
   }
   return needs.length === 0 ? DONE : NEEDS_YOU
@@ -60,10 +65,31 @@ function whatNeedsYou({ isReady, reasons, store, configuration, apps }: Status):
   return [...sentences, ...apps.flatMap(needsOf)]
 }
 
-function needsOf({ app, state, isSuspected, credentialDaysLeft }: AppStatus): readonly string[] {
+/** Anybody can push to what is not there. */
+function sentenceOn(unknown: UnknownApps['unknownApps']): readonly string[] {
+  return unknown.length === 0
+    ? []
+    : [`homeservers push to app_ids that are not configured (${unknown.length}); hushgate apps unknown`]
+}
+
+/** What is no fault here, and ends by itself. */
+function waitsOf({ app, state, reason, credentialDaysLeft }: AppStatus): readonly string[] {
+  if (state !== 'held' || adviceOn(reason ?? '') !== undefined || (credentialDaysLeft ?? 0) < 0) return []
+  return [`${app} waits: its push service fails, or asks for it (${reason ?? 'unknown'}); it is tried again by itself`]
+}
+
+function needsOf({ app, state, reason, isSuspected, isAtHighWater, credentialDaysLeft }: AppStatus): readonly string[] {
+  const advice = adviceOn(reason ?? '')
+  const why = advice === undefined ? 'hushgate check --online' : `${reason}: ${advice}`
   return [
     ...(state === 'blocked'
-      ? [`${app} delivers nothing: its push service refuses our credential or configuration; hushgate check --online`]
+      ? [`${app} delivers nothing: its push service refuses our credential or configuration; ${why}`]
+      : []),
+    ...(state === 'held' && advice !== undefined
+      ? [`${app} delivers nothing: its push service cannot be reached; ${why}`]
+      : []),
+    ...(isAtHighWater === true
+      ? [`${app} takes no new pushes (503): as many wait as queue.high_water allows; see why they are not delivered`]
       : []),
     ...(state === 'paused' ? [`${app} is paused by the operator`] : []),
     ...(isSuspected === true

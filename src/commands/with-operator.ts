@@ -11,6 +11,8 @@ import { providers } from '../providers/index.ts'
 import { openConfiguredStore } from './open-configured-store.ts'
 import { tellMistakes, type OperatorAccess } from './operator-access.ts'
 
+const ALIVE_MS = 2000
+
 export async function withOperator<T>(
   access: OperatorAccess,
   stderr: NodeJS.WritableStream,
@@ -59,7 +61,12 @@ async function runningGateway(
   access: OperatorAccess,
   stderr: NodeJS.WritableStream,
 ): Promise<RemoteOperator | undefined> {
-  if (!(await isAlive(access.url))) return undefined
+  const life = await lifeAt(access.url)
+  if (life === 'none') return undefined
+  if (life === 'silent')
+    throw new OperatorError(
+      `What listens at ${access.url} does not answer: the gateway is frozen, or the machine has too much to do. See what it does (ps, top), and restart it if it stays so; what it has accepted is kept`,
+    )
   tellMistakes(access, stderr)
   const token = await access.token()
   if (token === undefined)
@@ -67,10 +74,11 @@ async function runningGateway(
   return new RemoteOperator(access.url, token)
 }
 
-export async function isAlive(url: string): Promise<boolean> {
+/** `silent`: something takes connections there, and does not answer in time. */
+export async function lifeAt(url: string): Promise<'alive' | 'silent' | 'none'> {
   try {
-    return (await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2000) })).ok
-  } catch {
-    return false
+    return (await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(ALIVE_MS) })).ok ? 'alive' : 'none'
+  } catch (error) {
+    return error instanceof DOMException && error.name === 'TimeoutError' ? 'silent' : 'none'
   }
 }

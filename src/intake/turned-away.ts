@@ -36,7 +36,7 @@ export class TurnedAway {
     unknownApps.note(appId, nowMs())
     if (this.#unknownAppWarnings.allows())
       log.warn(
-        'A homeserver pushes to an app_id that is not configured, or with a pushkey that no push service of its app is for',
+        'A homeserver pushes to an app_id that is not configured, or with a pushkey that no push service of its app is for; "hushgate apps unknown" lists what is not configured',
         {
           answer,
         },

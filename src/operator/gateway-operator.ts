@@ -7,7 +7,7 @@ import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
 import type { Pauses } from '../memory/pauses.ts'
 import { areSuspected, type RejectionGuard } from '../memory/rejection-guard.ts'
-import type { Store } from '../store/contract.ts'
+import type { QueueDepth, Store } from '../store/contract.ts'
 import type { TestPush, TestPushAnswer } from './operator.ts'
 import { runningConfig } from './running-config.ts'
 import type { AppStatus, Failures, Paused, Status } from './status.ts'
@@ -131,6 +131,7 @@ export class GatewayOperator {
       ...rates,
       delayMs,
       queue: queue === null ? null : queueOf(queue),
+      isAtHighWater: queue === null ? null : waitingIn(queue) >= this.#parts.config().queue.highWater,
       credentialExpiresAtMs: expiresAtMs ?? null,
       credentialDaysLeft: expiresAtMs === undefined ? null : Math.floor((expiresAtMs - nowMs()) / DAY_MS),
       isSuspected: windows === undefined ? null : areSuspected(windows),
@@ -146,6 +147,10 @@ export class GatewayOperator {
 
 function shownFailure({ atMs, result, reason }: Pick<Failure, 'atMs' | 'result' | 'reason'>) {
   return { atMs, result, reason: reason ?? null }
+}
+
+function waitingIn({ waiting, delayed, active }: QueueDepth): number {
+  return waiting + delayed + active
 }
 
 function queueOf({ waiting, delayed, active, dead, oldestAgeMs }: NonNullable<AppStatus['queue']>) {

@@ -30,6 +30,9 @@ import { statusSchema, unknownAppsSchema, type Status, type UnknownApps } from '
 
 const API = '/api/v1'
 
+/** What was asked for is not done, and the answer says why. */
+const TOLD_WITH = [400, 404, 409]
+
 export class RemoteOperator implements Operator {
   readonly #url: string
   readonly #token: Secret
@@ -96,7 +99,7 @@ export class RemoteOperator implements Operator {
     const response = await fetch(this.#url + path, init)
     if (response.status === 401)
       throw new OperatorError('The running gateway has another token: does it use another admin.token_file?')
-    if (response.status === 400 || response.status === 404) throw new OperatorError(await sentenceIn(response))
+    if (TOLD_WITH.includes(response.status)) throw new OperatorError(await sentenceIn(response))
     if (!response.ok) throw new OperatorError(`The running gateway answered ${response.status}`)
     const json: unknown = await response.json()
     if (!Value.Check(schema, json))

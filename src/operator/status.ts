@@ -64,6 +64,10 @@ const appStatusSchema = Type.Object(
       ],
       { description: 'In the whole store; null where it does not answer.' },
     ),
+    isAtHighWater: Type.Union([Type.Boolean(), Type.Null()], {
+      description:
+        'So much waits that new pushes are refused with 503 (queue.high_water); null where the store does not answer.',
+    }),
     credentialExpiresAtMs: orNull(TIME, 'Null where it does not run out, or this process does not deliver.'),
     credentialDaysLeft: orNull(Type.Number(), 'Whole days until then; below 0 once it has run out.'),
     isSuspected: Type.Union([Type.Boolean(), Type.Null()], {

@@ -212,6 +212,8 @@ export interface Memory {
 export interface StoreHealth {
   /** New deliveries can be stored. */
   readonly writable: boolean
+  /** Why they cannot, as far as it is known. */
+  readonly trouble?: string | undefined
   /** Sentences about settings under which the store may lose deliveries (no persistence, eviction); empty when all is well. */
   readonly dangers: readonly string[]
   /** False when a danger is one that must take the process out of service. */

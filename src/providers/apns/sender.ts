@@ -67,6 +67,7 @@ export async function openSender(
     format,
     headers: headersOf(options, isCertificate ? credential.topic : undefined),
     credentialExpiresAtMs: isCertificate ? credential.expiresAtMs : undefined,
+    nowMs: context.nowMs,
   }
   return new ApnsSender(setup, new Attempts(limits.attemptMs, 'aborted'))
 }
@@ -88,6 +89,7 @@ interface Setup {
   readonly format: TokenFormat
   readonly headers: Message['headers']
   readonly credentialExpiresAtMs: number | undefined
+  readonly nowMs: () => number
 }
 
 class ApnsSender implements Sender {
@@ -116,9 +118,16 @@ class ApnsSender implements Sender {
       const message = { headers, body: '{"aps":{"content-available":1}}' }
       const outcome = await this.#attempts.run(signal, (attempt) => environment.send(message, NO_DEVICE, attempt))
       // That the device is unknown is said by an APNs that has accepted the credential and the topic.
-      if (outcome.kind !== 'rejected' && outcome.kind !== 'delivered') return { ok: false, reason: outcome.reason }
+      if (outcome.kind !== 'rejected' && outcome.kind !== 'delivered')
+        return { ok: false, reason: this.#hasExpired() ? `certificate expired (${outcome.reason})` : outcome.reason }
     }
     return { ok: true }
+  }
+
+  /** Apple then ends the connection, mostly without a word. */
+  #hasExpired(): boolean {
+    const { credentialExpiresAtMs = Infinity, nowMs } = this.#setup
+    return credentialExpiresAtMs <= nowMs()
   }
 
   async close(): Promise<void> {

@@ -53,6 +53,7 @@ export class Health {
   readonly #acks = new Map<string, number>()
   #checking: Promise<void> | undefined
   #told: Trouble | undefined
+  #toldDangers: readonly string[] = []
   #ticks = 0
   #isTimeKnown = false
 
@@ -64,12 +65,18 @@ export class Health {
 
   current(): StoreHealth {
     const settings = [...this.#settings.values()]
+    const trouble = this.#trouble()
     return {
-      writable: this.#trouble()?.isEverywhere !== true,
-      dangers: [...new Set(settings.flatMap(dangersOf))],
+      writable: trouble?.isEverywhere !== true,
+      trouble: trouble?.reason,
+      dangers: this.#dangers(),
       fit: settings.every((each) => isFit(each, this.#options.requirePersistence)),
       fill: Math.max(0, ...this.#fills.values()),
     }
+  }
+
+  #dangers(): string[] {
+    return [...new Set([...this.#settings.values()].flatMap(dangersOf))]
   }
 
   /** Never rejects: what Redis does not answer stays as it was. */
@@ -106,6 +113,9 @@ export class Health {
 
   /** Once, until all is well again or it becomes another. */
   #tell(): void {
+    const dangers = this.#dangers()
+    for (const danger of dangers) if (!this.#toldDangers.includes(danger)) this.#options.onError(danger)
+    this.#toldDangers = dangers
     const trouble = this.#trouble()
     const isToldAnew = trouble !== undefined && trouble.isEverywhere !== this.#told?.isEverywhere
     this.#told = trouble

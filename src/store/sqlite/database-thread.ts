@@ -61,6 +61,7 @@ export class DatabaseThread {
   /** A disk at its limit fails and works by turns. */
   readonly #warnings = new Throttle(WARNING_INTERVAL_MS, () => performance.now())
   #isWritable = true
+  #trouble: string | undefined
   #isClosing = false
   #isOver = false
 
@@ -97,6 +98,11 @@ export class DatabaseThread {
   /** False after a failure, or a late answer, until deliveries can be stored again. */
   get isWritable(): boolean {
     return this.#isWritable
+  }
+
+  /** Why it failed last. */
+  get trouble(): string | undefined {
+    return this.#trouble
   }
 
   /** Waits however long the disk takes. Rejects with StoreUnavailableError when the transaction failed. */
@@ -206,13 +212,14 @@ export class DatabaseThread {
       resolve(answer.output)
     } else {
       const failure = new StoreUnavailableError(`the store failed: ${answer?.failure ?? 'no answer'}`)
-      this.#onFailure(failure.message)
+      this.#onFailure(failure.message, answer?.failure)
       reject(failure)
     }
   }
 
-  #onFailure(reason: string): void {
+  #onFailure(reason: string, trouble = reason): void {
     this.#isWritable = false
+    this.#trouble = trouble
     if (this.#warnings.allows()) this.#onFailing(reason)
   }
 

@@ -48,7 +48,8 @@ class SqliteStore implements Store {
   }
 
   health(): StoreHealth {
-    return { writable: this.#thread.isWritable, dangers: this.#dangers, fit: true, fill: this.#fill }
+    const { isWritable: writable, trouble } = this.#thread
+    return { writable, trouble: writable ? undefined : trouble, dangers: this.#dangers, fit: true, fill: this.#fill }
   }
 
   #maintainAfter(delayMs: number): void {
