@@ -1,5 +1,5 @@
 # Hushgate's image: Node, what runs, nothing else; no shell, no user but 65532, nothing that has to be written to but a volume at /data.
-# Build: podman build -t hushgate . (or docker build). Test: npm run test:image
+# Build: podman build --format docker -t hushgate . (or docker build). Test: npm run test:image
 
 # By digest, so that the same commit is the same image; Renovate renews them, the release workflow refuses a base without one. Each is the
 # digest of an index of several architectures. `npm run test:image` builds on bases of its own.

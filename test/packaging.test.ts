@@ -48,6 +48,17 @@ describe('how the program is started', () => {
   })
 })
 
+describe('the image that people build', () => {
+  it.each(['docs/deploying.md', 'Dockerfile'])(
+    'keeps its health check, which podman drops without --format docker, by %s',
+    (path) => {
+      const commands = [...read(path).matchAll(/podman build [^`\n(]*/g)].map(([command]) => command)
+      expect(commands.length).toBeGreaterThan(0)
+      expect(commands.filter((command) => !command.includes('--format docker'))).toEqual([])
+    },
+  )
+})
+
 describe('the examples', () => {
   it.each(['compose/hushgate/hushgate.yaml', 'systemd/hushgate.yaml'])('%s is valid', (path) => {
     expect(Value.Errors(configSchema(providers), readYaml(`config/examples/${path}`))).toEqual([])

@@ -19,6 +19,7 @@ export interface AskedApp {
   readonly reason: string | null
   readonly isAtHighWater: boolean | null
   readonly credentialDaysLeft: number | null
+  readonly lastDeliveredAtMs: number | null
   readonly lastFailure: { readonly reason: string | null } | null
 }
 

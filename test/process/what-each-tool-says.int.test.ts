@@ -274,10 +274,7 @@ describe('faults', () => {
     const services = ofTest.use(await simulatorsIn(own))
     const running = await run({ [APP]: apple(own, services) }, {}, own)
     await running.push(APP, newPushkey().apns)
-    await until(
-      'one is delivered',
-      async () => running.gateway.log().includes('delivered') || (await running.app(APP))?.state === 'open',
-    )
+    await until('one is delivered', async () => typeof (await running.app(APP))?.lastDeliveredAtMs === 'number')
     services.apple.answerAll('s403.rInvalidProviderToken')
     const { apns } = newPushkey()
     await running.push(APP, apns)
@@ -298,7 +295,8 @@ describe('faults', () => {
     const redis = await redisWith({})
     const running = await run({ [APP]: apple(folder) }, { store: urlOf(redis) })
     await (await redis.client()).config('SET', 'maxmemory', '1mb')
-    await until('it refuses', async () => (await running.push(APP, newPushkey().apns)) === 503)
+    await running.gateway.logged('nothing can be stored')
+    expect(await running.push(APP, newPushkey().apns)).toBe(503)
     note(FAULT, 'redis-full', await askOfStore(running))
   })
 
