@@ -40,6 +40,7 @@ export type BothFigures = Readonly<Record<Role, KnownFigures>>
 const DEVICES_OF_AN_APP = 40
 /** Of a new Web Push host few are tried at once, and what finds no place comes some seconds later. */
 const FIRST_PATIENCE_MS = 20_000
+const WARM_UP_PUSHES = 1000
 const ARRIVAL_PATIENCE_MS = 4000
 const POLL_MS = 50
 
@@ -75,39 +76,38 @@ export class KnownDevices {
   /** One push for each, until all are there. */
   async introduce(url: string): Promise<void> {
     const count = DEVICES_OF_AN_APP * ROLES.length
-    const both = await this.#push(url, count, 1, { awaited: ROLES, patienceMs: FIRST_PATIENCE_MS })
+    const both = await this.#push(url, count, 1, FIRST_PATIENCE_MS)
     const missing = ROLES.reduce((sum, role) => sum + both[role].refused + both[role].missing, 0)
     if (missing > 0) throw new Error(`${missing} of ${count} devices did not get their first push`)
   }
 
-  /** So many pushes a second for each of the two apps. */
-  push(url: string, perSecond: number, seconds: number): Promise<BothFigures> {
-    const { variant } = this.#parts.apps
-    // What is for an app that is blocked waits.
-    const awaited = variant?.isRefused === true ? (['other'] as const) : ROLES
-    return this.#push(url, perSecond * ROLES.length, seconds, { awaited, patienceMs: ARRIVAL_PATIENCE_MS })
+  /** Many pushes, as fast as they are accepted, until all are there: what a gateway compiles and connects once, and its first collections of garbage, are then over. */
+  async warmUp(url: string): Promise<void> {
+    const run = this.#nextRun()
+    const devicesFile = this.#file
+    await this.#parts.load.ask('fill', { url, devicesFile, requests: WARM_UP_PUSHES, devicesPerRequest: 1, run })
+    const wanted = this.#arriving(run, [...Array(WARM_UP_PUSHES).keys()])
+    const arrivedMs = await this.#arrivals(wanted, FIRST_PATIENCE_MS)
+    const missing = wanted.filter((event) => !arrivedMs.has(event)).length
+    if (missing > 0) throw new Error(`${missing} of ${WARM_UP_PUSHES} pushes did not arrive before the measurement`)
   }
 
-  async #push(
-    url: string,
-    perSecond: number,
-    seconds: number,
-    { awaited, patienceMs }: Patience,
-  ): Promise<BothFigures> {
-    const { load, services } = this.#parts
-    this.#runs += 1
-    const run = `${this.#id}-${this.#runs}`
-    const { dueMs, acceptedMs } = await load.ask('run', { url, devicesFile: this.#file, perSecond, seconds, run })
-    const wanted = [...acceptedMs].flatMap((atMs, number) =>
-      atMs > 0 && awaited.includes(roleOf(number)) ? [eventId(run, number)] : [],
-    )
-    const endMs = monotonicMs() + patienceMs
-    let arrivedMs: ReadonlyMap<string, number>
-    do {
-      await sleep(POLL_MS)
-      const { arrivals } = await services.ask('report', undefined)
-      arrivedMs = new Map(arrivals)
-    } while (monotonicMs() < endMs && wanted.some((event) => !arrivedMs.has(event)))
+  /** So many pushes a second for each of the two apps. */
+  push(url: string, perSecond: number, seconds: number): Promise<BothFigures> {
+    return this.#push(url, perSecond * ROLES.length, seconds, ARRIVAL_PATIENCE_MS)
+  }
+
+  async #push(url: string, perSecond: number, seconds: number, patienceMs: number): Promise<BothFigures> {
+    const run = this.#nextRun()
+    const { dueMs, acceptedMs } = await this.#parts.load.ask('run', {
+      url,
+      devicesFile: this.#file,
+      perSecond,
+      seconds,
+      run,
+    })
+    const accepted = [...acceptedMs.keys()].filter((number) => (acceptedMs[number] ?? 0) > 0)
+    const arrivedMs = await this.#arrivals(this.#arriving(run, accepted), patienceMs)
     const figuresOf = (role: Role): KnownFigures => {
       const numbers = [...dueMs.keys()].filter((number) => roleOf(number) === role)
       const pushes = numbers.map((number) => ({
@@ -118,6 +118,29 @@ export class KnownDevices {
       return figuresFrom(pushes)
     }
     return { attacked: figuresOf('attacked'), other: figuresOf('other') }
+  }
+
+  #nextRun(): string {
+    this.#runs += 1
+    return `${this.#id}-${this.#runs}`
+  }
+
+  /** Event IDs of these requests; without those of an app that is blocked, whose pushes wait. */
+  #arriving(run: string, numbers: readonly number[]): readonly string[] {
+    const isBlocked = this.#parts.apps.variant?.isRefused === true
+    return numbers.filter((number) => !isBlocked || roleOf(number) === 'other').map((number) => eventId(run, number))
+  }
+
+  /** When each push came, by its event ID, as soon as all these have come, or after `patienceMs`. */
+  async #arrivals(wanted: readonly string[], patienceMs: number): Promise<ReadonlyMap<string, number>> {
+    const endMs = monotonicMs() + patienceMs
+    let arrivedMs: ReadonlyMap<string, number>
+    do {
+      await sleep(POLL_MS)
+      const { arrivals } = await this.#parts.services.ask('report', undefined)
+      arrivedMs = new Map(arrivals)
+    } while (monotonicMs() < endMs && wanted.some((event) => !arrivedMs.has(event)))
+    return arrivedMs
   }
 
   async #devicesOf(role: Role): Promise<readonly object[]> {
@@ -138,12 +161,6 @@ export class KnownDevices {
     const pushkeyOf = (name: string): string => (app === 'ios' ? Buffer.from(name).toString('hex') : name)
     return names.map((name) => ({ app_id: APPS[app], pushkey: pushkeyOf(name) }))
   }
-}
-
-interface Patience {
-  readonly awaited: readonly Role[]
-  /** After the last answer, until all that is awaited has come. */
-  readonly patienceMs: number
 }
 
 function roleOf(number: number): Role {

@@ -48,7 +48,8 @@ export interface Round {
 
 /** Further back than what makes a device known takes (src/memory/known-devices.ts). */
 const TWO_DAYS_MS = 48 * 3600_000
-const WARM_UP_SECONDS = 1
+/** At the rate that is measured, after a burst. */
+const WARM_UP_SECONDS = 3
 /** What was rejected, given up or put aside is stored by then. */
 const REST_MS = 500
 
@@ -79,6 +80,7 @@ export async function measureRound(attack: Attack, options: RoundOptions, helper
   await introduce(gateway, known, attack, helpers)
   await gateway.start(0)
   const url = gateway.notifyUrl + NOTIFY_PATH
+  await known.warmUp(url)
   await known.push(url, perSecond, WARM_UP_SECONDS)
   await services.ask('reset', undefined)
   const without = await watch(gateway, () => known.push(url, perSecond, seconds))
