@@ -50,6 +50,11 @@ export class Identities {
     return this.#hash('registration', deviceHash, String(pushkeyTs))
   }
 
+  /** What is remembered of the device's death, so that nobody without the key file can make it up. */
+  death(deviceHash: string, text: string): string {
+    return this.#hash('death', deviceHash, text)
+  }
+
   /** The event on the device: one push for it (deduplication). */
   event({ appId, target, data }: Recipient, eventId: string): string {
     return this.#hash('event', appId, target, JSON.stringify(data), eventId)

@@ -15,6 +15,7 @@ import {
   judge,
   lifetimeMsOf,
   type Judgement,
+  type Sign,
   type Tombstone,
 } from './tombstone.ts'
 
@@ -157,11 +158,16 @@ export class DeadPushkeys {
 
   async #read(device: Device): Promise<Tombstone | undefined> {
     const text = await this.#memory.get(device, tombstoneKey(device))
-    return text === undefined ? undefined : decodeTombstone(text)
+    return text === undefined ? undefined : decodeTombstone(text, this.#signFor(device))
   }
 
   #write(device: Device, tombstone: Tombstone): Promise<void> {
-    return this.#memory.set(device, tombstoneKey(device), encodeTombstone(tombstone), lifetimeMsOf(tombstone))
+    const text = encodeTombstone(tombstone, this.#signFor(device))
+    return this.#memory.set(device, tombstoneKey(device), text, lifetimeMsOf(tombstone))
+  }
+
+  #signFor({ deviceHash }: Device): Sign {
+    return (text) => this.#identities.death(deviceHash, text)
   }
 }
 

@@ -3,6 +3,7 @@
  * Homeservers ignore `rejected` now and then (Synapse on counts-only requests), and several users may share a pushkey: so it is remembered, not told once
  * (docs/facts/homeservers.md#ignored-rejections).
  */
+import { isSameText } from '../core/same-text.ts'
 
 export interface Tombstone {
   /** When the push service says (or we saw) that it died; epoch ms. Compared with `pushkey_ts`. */
@@ -75,22 +76,30 @@ export function lifetimeMsOf({ isOfStranger }: Tombstone): number {
   return isOfStranger === true ? STRANGER_LIFETIME_MS : LIFETIME_MS
 }
 
-/** Times in whole minutes, rounded down: nothing here needs more, and who compares them with other records learns less. */
-export function encodeTombstone(tombstone: Tombstone): string {
+/** The keyed hash of what stands in a tombstone and of the device that it is about. */
+export type Sign = (text: string) => string
+
+/**
+ * Times in whole minutes, rounded down: nothing here needs more, and who compares them with other records learns less. Signed: a homeserver that is told of a
+ * death deletes the pusher, so who can write to the store must not be able to make one up.
+ */
+export function encodeTombstone(tombstone: Tombstone, sign: Sign): string {
   const { deathMs, recordedMs, revivedBy, isRevived, probedMs, isOfStranger } = tombstone
   const probed = probedMs === undefined ? null : minutes(probedMs)
-  const all = [minutes(deathMs), minutes(recordedMs), revivedBy ?? null, isRevived, probed]
-  return JSON.stringify(isOfStranger === true ? [...all, true] : all)
+  const said = [minutes(deathMs), minutes(recordedMs), revivedBy ?? null, isRevived, probed, isOfStranger === true]
+  return JSON.stringify([...said, sign(JSON.stringify(said))])
 }
 
 function minutes(ms: number): number {
   return Math.floor(ms / MINUTE_MS)
 }
 
-export function decodeTombstone(text: string): Tombstone | undefined {
-  const value: unknown = JSON.parse(text)
-  if (!Array.isArray(value)) return undefined
-  const [death, recorded, revivedBy, isRevived, probed, isOfStranger]: unknown[] = value
+/** Undefined where it was not written by a gateway that has the key. */
+export function decodeTombstone(text: string, sign: Sign): Tombstone | undefined {
+  const value = listIn(text)
+  const signature = value.pop()
+  if (typeof signature !== 'string' || !isSameText(signature, sign(JSON.stringify(value)))) return undefined
+  const [death, recorded, revivedBy, isRevived, probed, isOfStranger] = value
   if (typeof death !== 'number' || typeof recorded !== 'number') return undefined
   return {
     deathMs: death * MINUTE_MS,
@@ -99,5 +108,15 @@ export function decodeTombstone(text: string): Tombstone | undefined {
     isRevived: isRevived === true,
     probedMs: typeof probed === 'number' ? probed * MINUTE_MS : undefined,
     isOfStranger: isOfStranger === true,
+  }
+}
+
+/** Nothing of what is no list. */
+function listIn(text: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) ? value : []
+  } catch {
+    return []
   }
 }

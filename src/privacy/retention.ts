@@ -52,7 +52,7 @@ export const KEPT: readonly Kept[] = [
   {
     what: "that a device's address (pushkey) is dead",
     readable:
-      'a keyed hash of app and pushkey, and of its registration when it was registered again; times, in minutes',
+      'a keyed hash of app and pushkey, and of its registration when it was registered again; times, in minutes; a keyed hash of all that',
     lifetime: '30 days; of a device that no push was delivered to an hour, at most 10,000 per app in an hour',
     why: 'The homeserver is told, so that it stops',
   },

@@ -333,6 +333,15 @@ describe('what is rejected', () => {
     expect(await taken()).toMatchObject([{ probesDead: true }])
   })
 
+  it('is not a pushkey whose death somebody wrote into the store who does not have its key: that is sent', async () => {
+    const deviceHash = store.identities.device({ appId: route.app, target: 'lives' })
+    const minute = Math.floor(clock.ms / 60_000)
+    const forged = JSON.stringify([minute, minute, null, false, null, false, 'x'.repeat(43)])
+    await store.memory.set({ route: route.name, deviceHash }, `dead:${deviceHash}`, forged, 3600_000)
+    expect(await accept(event(), [device('lives')])).toEqual([])
+    expect((await taken()).map(({ target }) => target.reveal())).toEqual(['lives'])
+  })
+
   it('is the same pushkey of another route neither: it died there, not here', async () => {
     await bury('shared')
     use(createRoute())

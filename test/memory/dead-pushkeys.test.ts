@@ -210,6 +210,50 @@ it('what an operator has forgotten was there, or was not', async () => {
   expect(await deadPushkeys.admit(device)).toBe('alive')
 })
 
+describe('who can write to the store, and has no key file', () => {
+  const key = ({ deviceHash }: Pick<Delivery, 'deviceHash'>) => `dead:${deviceHash}`
+  const write = (text: string) => store.memory.set(device, key(device), text, DAY_MS)
+  const written = async (of: KnownDevice) => (await store.memory.get(of, key(of))) ?? ''
+  /** As the store has it of a device that did die. */
+  const deathOf = async (of: KnownDevice) => {
+    await record(GONE, of)
+    return written(of)
+  }
+  const minutes = () => clock.ms / MINUTE_MS
+
+  it.each<readonly [string, () => string | Promise<string>]>([
+    ['without a signature', () => JSON.stringify([minutes(), minutes(), null, false, null])],
+    ['with a signature of his own', () => JSON.stringify([minutes(), minutes(), null, false, null, false, 'x'])],
+    ['with the signature of another device', () => deathOf({ ...device, deviceHash: randomUUID() })],
+    ['that is no text of ours', () => '{"dead":'],
+    [
+      'that says another time than the signature is for',
+      async () => {
+        const [, ...rest] = JSON.parse(await deathOf(device))
+        return JSON.stringify([minutes() + 60, ...rest])
+      },
+    ],
+  ])('makes up no death %s', async (_what, forged) => {
+    await write(await forged())
+    expect(await deadPushkeys.admit(device)).toBe('alive')
+    expect(await deadPushkeys.describe(device)).toBeUndefined()
+  })
+
+  it('keeps no true death from being remembered by what he wrote in its place', async () => {
+    await write('made up')
+    await record(GONE)
+    expect(await deadPushkeys.admit(device)).toBe('dead')
+  })
+
+  it('can write down again what a gateway once wrote of that device', async () => {
+    const before = await deathOf(device)
+    await deadPushkeys.forget(device)
+    expect(await deadPushkeys.admit(device)).toBe('alive')
+    await write(before)
+    expect(await deadPushkeys.admit(device)).toBe('dead')
+  })
+})
+
 describe('where the memory does not answer', () => {
   const away = () => Promise.reject(new StoreUnavailableError('away'))
   const broken = () => {

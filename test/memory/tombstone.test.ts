@@ -6,6 +6,7 @@ const DIED_MS = Date.parse('2026-11-20T00:00:00Z')
 const NOW_MS = DIED_MS + 3600_000
 const DIED_SECONDS = DIED_MS / 1000
 const dead: Tombstone = { deathMs: DIED_MS, recordedMs: DIED_MS, isRevived: false }
+const sign = (text: string): string => `signed ${text.length} ${text}`
 const event = { kind: 'event', isSuspected: false, ...registered(undefined) } as const
 
 /** A registration as the memory knows it: by a name of its own. */
@@ -98,7 +99,7 @@ describe('a pushkey that died', () => {
     { ...dead, probedMs: DIED_MS + DAY_MS },
     { ...dead, isOfStranger: true },
   ])('is remembered as it was: %j', (tombstone) => {
-    expect(decodeTombstone(encodeTombstone(tombstone))).toEqual({
+    expect(decodeTombstone(encodeTombstone(tombstone, sign), sign)).toEqual({
       revivedBy: undefined,
       probedMs: undefined,
       isOfStranger: false,
@@ -107,9 +108,7 @@ describe('a pushkey that died', () => {
   })
 
   it('is remembered to the minute, rounded down', () => {
-    const remembered = decodeTombstone(
-      encodeTombstone({ ...dead, deathMs: DIED_MS + 59_999, probedMs: DIED_MS + 60_001 }),
-    )
-    expect(remembered).toMatchObject({ deathMs: DIED_MS, probedMs: DIED_MS + 60_000 })
+    const written = encodeTombstone({ ...dead, deathMs: DIED_MS + 59_999, probedMs: DIED_MS + 60_001 }, sign)
+    expect(decodeTombstone(written, sign)).toMatchObject({ deathMs: DIED_MS, probedMs: DIED_MS + 60_000 })
   })
 })
