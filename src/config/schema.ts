@@ -24,7 +24,7 @@ const http = section('The port that homeservers post to.', {
     '32MiB',
     '1MiB',
     '16GiB',
-    'Bytes of request bodies in memory at once, of all requests together; beyond it those that hold the most are answered with 503. At least body_limit.',
+    'Bytes of request bodies in memory at once, of all requests together; beyond it those that hold the most are answered with 503, and so is a new one of more than 128 KiB when half of it is taken. At least body_limit.',
   ),
   max_devices: wholeNumber(
     DEFAULT_MAX_DEVICES,

@@ -1,4 +1,7 @@
-/** Reads the bodies of requests, and keeps all of them together within a budget: whoever begins many and ends none must not fill the memory. */
+/**
+ * Reads the bodies of requests, and keeps all of them together within a budget: whoever begins many and ends none must not fill the memory. What no homeserver
+ * sends gets half of it, and waits for its turn: one such body is handed on at a time, so that others are served between two of them.
+ */
 import type { Readable } from 'node:stream'
 
 /** `statusCode`: what the request is answered. */
@@ -20,6 +23,10 @@ export interface BodyLimits {
 }
 
 const NOTHING = Buffer.alloc(0)
+/** An event has 64 KiB at most, and a request is about one, for one device. */
+const LARGEST_OF_HOMESERVER_BYTES = 128 * 1024
+/** To read and parse what is longer takes so long that others notice, if much of it comes at once. */
+const QUICK_BYTES = 16 * 1024
 /** A piece may be a byte, and would cost a hundred by itself. */
 const SMALL_BYTES = 4096
 const ROOM_BYTES = 8192
@@ -28,6 +35,7 @@ export class Bodies {
   readonly #limits: BodyLimits
   readonly #onRefused: () => void
   readonly #reading = new Set<Reading>()
+  readonly #turns = new Turns()
   #heldBytes = 0
 
   /** `onRefused`: a request is refused because all of them together hold too much. */
@@ -39,26 +47,38 @@ export class Bodies {
   /** `declaredBytes`: Content-Length, or NaN. Calls back once, with the body or a BodyError. No promise: it would cost more than all else here. */
   read(stream: Readable, declaredBytes: number, done: (error: BodyError | null, body?: Buffer) => void): void {
     if (declaredBytes > this.#limits.bodyLimitBytes) return done(this.#tooLarge())
+    if (this.#hasNoRoomFor(declaredBytes, this.#heldBytes)) {
+      this.#onRefused()
+      return done(noRoom())
+    }
     const reading = new Reading((error) => {
       if (!this.#forget(reading)) return
-      // What may still come is thrown away.
-      stream.off('data', onData).resume()
+      // What may still come is not read: Fastify closes the connection.
+      stream.off('data', onData).pause()
       done(error)
     })
     const onData = (piece: Buffer): void => {
       if (reading.length + piece.length > this.#limits.bodyLimitBytes) return reading.refuse(this.#tooLarge())
       this.#heldBytes += reading.add(piece)
       if (this.#heldBytes > this.#limits.bodyMemoryBytes) this.#refuseLargest()
+      else if (Number.isNaN(declaredBytes) && this.#hasNoRoomFor(reading.length, this.#heldBytes - reading.heldBytes))
+        this.#refuse(reading)
     }
     this.#reading.add(reading)
     stream
       .on('data', onData)
       .on('end', () => {
-        if (this.#forget(reading)) done(null, reading.bytes)
+        if (!this.#reading.has(reading)) return
+        const handOn = (): void => {
+          if (this.#forget(reading)) done(null, reading.bytes)
+        }
+        if (reading.length <= QUICK_BYTES) handOn()
+        else this.#turns.take(handOn)
       })
       .on('close', () => {
         // It comes after each end, too, and an error costs more than to read the body.
-        if (this.#reading.has(reading)) reading.refuse(new BodyError(400, 'The body breaks off'))
+        if (!stream.readableEnded && this.#reading.has(reading))
+          reading.refuse(new BodyError(400, 'The body breaks off'))
       })
   }
 
@@ -67,9 +87,17 @@ export class Bodies {
     let largest: Reading | undefined
     for (const reading of this.#reading)
       if (largest === undefined || reading.heldBytes > largest.heldBytes) largest = reading
-    if (largest === undefined) return
+    if (largest !== undefined) this.#refuse(largest)
+  }
+
+  #refuse(reading: Reading): void {
     this.#onRefused()
-    largest.refuse(new BodyError(503, 'More is being sent at the moment than there is memory for'))
+    reading.refuse(noRoom())
+  }
+
+  /** `bytes`: NaN for what does not say how long it is; for that there is room. `othersBytes`: what the others hold. */
+  #hasNoRoomFor(bytes: number, othersBytes: number): boolean {
+    return bytes > LARGEST_OF_HOMESERVER_BYTES && othersBytes > this.#limits.bodyMemoryBytes / 2
   }
 
   /** Whether it was being read. */
@@ -81,6 +109,32 @@ export class Bodies {
 
   #tooLarge(): BodyError {
     return new BodyError(413, `The body is larger than ${this.#limits.bodyLimitBytes} bytes`)
+  }
+}
+
+function noRoom(): BodyError {
+  return new BodyError(503, 'More is being sent at the moment than there is memory for')
+}
+
+/** One in each turn of the event loop. */
+class Turns {
+  readonly #waiting: (() => void)[] = []
+
+  take(act: () => void): void {
+    this.#waiting.push(act)
+    if (this.#waiting.length === 1) this.#later()
+  }
+
+  #later(): void {
+    setImmediate(() => {
+      const [act] = this.#waiting
+      try {
+        act?.()
+      } finally {
+        this.#waiting.shift()
+        if (this.#waiting.length > 0) this.#later()
+      }
+    })
   }
 }
 

@@ -115,7 +115,10 @@ function limitConnections({ server }: FastifyInstance, { limits, log, nowMs }: N
 function readBodiesAsBytes(server: FastifyInstance, { limits, log, nowMs }: NotifyServerParts): void {
   const warnings = new Throttle(FULL_WARNING_MS, nowMs)
   const bodies = new Bodies(limits, () => {
-    if (warnings.allows()) log.warn('Requests are refused with 503: what is being sent takes all of http.body_memory')
+    if (warnings.allows())
+      log.warn(
+        'Requests are refused with 503: what is being sent takes all of http.body_memory, or half of it and the body is large',
+      )
   })
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', (request: FastifyRequest, stream: Readable, done) =>

@@ -11,12 +11,13 @@ import type { Log } from '../core/log.ts'
 import type { Device, Notification } from '../core/notification.ts'
 import { tombstoneKey, type DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import { rememberedOf, type Deduplication } from '../memory/deduplication.ts'
-import { knownKey, type KnownDevices } from '../memory/known-devices.ts'
+import type { KnownDevices } from '../memory/known-devices.ts'
 import { WakeUps } from '../memory/wake-ups.ts'
 import type { Metrics } from '../metrics/metrics.ts'
-import { STORE_TIMEOUT_MS, type Accepted, type NewDelivery, type Owner, type Store } from '../store/contract.ts'
-import { Candidates, type Addressee, type Candidate } from './candidate.ts'
+import { STORE_TIMEOUT_MS, type Accepted, type Owner, type Store } from '../store/contract.ts'
+import { Candidates, type Addressee } from './candidate.ts'
 import { HighWaterMark } from './high-water-mark.ts'
+import { admitted, newDeliveryOf, type Admission, type Prepared } from './prepared.ts'
 import { Scheduler } from './schedule.ts'
 import { Slices } from './slices.ts'
 import { TurnedAway, type NothingStored } from './turned-away.ts'
@@ -44,6 +45,8 @@ export interface IntakeParts {
 
 /** Homeservers send one. What is for more is done in slices of time. */
 const DEVICES_AT_ONCE = 4
+/** Of such a request, what is stored at once; more would keep others waiting for the store. */
+const LARGEST_PART = 48
 /** Under a second in all, whatever the store is doing: a homeserver waits no longer for a 503 than for a 200. */
 const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
 const NO_ROOM_FOR_STRANGERS =
@@ -103,20 +106,29 @@ export class Intake {
     isAwaited: () => boolean,
   ): Promise<readonly DeviceResult[]> {
     const { devices } = notification
-    const parts: Promise<readonly DeviceResult[]>[] = []
+    const results: DeviceResult[] = []
     await this.#slices.run(async () => {
-      for (let start = 0; start < devices.length; start += DEVICES_AT_ONCE) {
-        await this.#slices.rest()
+      while (results.length < devices.length) {
         if (!isAwaited()) throw new StoreUnavailableError('nobody waits for the answer any more')
-        const some = devices.slice(start, start + DEVICES_AT_ONCE)
-        const prepared = await Promise.all(some.map((device) => this.#prepare(notification, device, configured)))
-        const part = this.#storeAll(prepared, configured)
-        // It may fail before all have begun; it is heard of below.
-        part.catch(() => {})
-        parts.push(part)
+        const prepared = await this.#prepareSlice(notification, devices.slice(results.length), configured)
+        results.push(...(await this.#slices.rest(this.#storeAll(prepared, configured))))
       }
     })
-    return (await Promise.all(parts)).flat()
+    return results
+  }
+
+  /** The first of these devices, as many as a slice of time suffices for. */
+  async #prepareSlice(
+    notification: Notification,
+    devices: readonly Device[],
+    configured: Configured,
+  ): Promise<readonly (Prepared | DeviceResult)[]> {
+    const prepared: (Prepared | DeviceResult)[] = []
+    do {
+      const some = devices.slice(prepared.length, prepared.length + DEVICES_AT_ONCE)
+      prepared.push(...(await Promise.all(some.map((device) => this.#prepare(notification, device, configured)))))
+    } while (prepared.length < Math.min(devices.length, LARGEST_PART) && !this.#slices.isOver)
+    return prepared
   }
 
   async #acceptSome(
@@ -261,27 +273,8 @@ export class Intake {
   }
 }
 
-type Admission = Awaited<ReturnType<DeadPushkeys['admit']>>
-
-/** What is to be stored, unless there is an entry under one of these keys. */
-interface Prepared extends Candidate {
-  readonly unless: readonly string[]
-}
-
 function ownerOf({ route, deviceHash }: Addressee): Owner {
   return { route: route.name, deviceHash }
-}
-
-/** The memory was asked about the device. */
-function admitted(candidate: Candidate, admission: Admission): Prepared {
-  const delivery = { ...candidate.delivery, probesDead: admission === 'probe' || undefined }
-  const { claims } = rememberedOf(delivery)
-  return { ...candidate, delivery, unless: claims === undefined ? [] : [claims] }
-}
-
-/** `isTried`: only if a push was ever delivered to the device. */
-function newDeliveryOf({ delivery, unless }: Prepared, isTried: boolean): NewDelivery {
-  return { delivery, unless, requires: isTried ? knownKey(delivery) : undefined, ...rememberedOf(delivery) }
 }
 
 function rejectedOf(devices: readonly Device[], results: readonly DeviceResult[]): readonly string[] {

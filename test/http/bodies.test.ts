@@ -85,6 +85,27 @@ describe('bodies that together take more memory than there is for them', () => {
     expect([(await small.done).length, (await last.done).length]).toEqual([30 * KIB, 20 * KIB])
   })
 
+  it('leave no room for what no homeserver sends, once half is taken: it is not even read', async () => {
+    const bodies = new Bodies({ bodyLimitBytes: 512 * KIB, bodyMemoryBytes: 400 * KIB }, () => (refusals += 1))
+    refusals = 0
+    const first = begin(bodies, 250 * KIB)
+    await send(first.stream, 210 * KIB)
+    const [large, undeclared, small] = [begin(bodies, 129 * KIB), begin(bodies), begin(bodies, 128 * KIB)]
+    await expect(large.done).rejects.toMatchObject({ statusCode: 503 })
+    await send(undeclared.stream, 128 * KIB)
+    expect(undeclared.ended).toBe('')
+    undeclared.stream.write('x')
+    await expect(undeclared.done).rejects.toMatchObject({ statusCode: 503 })
+    await send(small.stream, 128 * KIB)
+    small.stream.end()
+    first.stream.end()
+    expect([(await small.done).length, (await first.done).length]).toEqual([128 * KIB, 210 * KIB])
+    expect(refusals).toBe(2)
+    const again = begin(bodies, 129 * KIB)
+    again.stream.end(Buffer.alloc(129 * KIB))
+    expect(await again.done).toHaveLength(129 * KIB)
+  })
+
   it('give their memory back, whatever became of them', async () => {
     const bodies = createBodies()
     for (let round = 0; round < 10; round += 1) {
@@ -106,5 +127,43 @@ describe('bodies that together take more memory than there is for them', () => {
     const readings = Array.from({ length: 20 }, () => begin(bodies))
     for (const { stream } of readings) await send(stream, 8 * KIB, 1)
     expect(readings.filter(({ ended }) => ended === '503').length).toBeGreaterThanOrEqual(7)
+  })
+})
+
+describe('large bodies that are there at once', () => {
+  it('are handed on one by one, and all else between them', async () => {
+    const bodies = createBodies()
+    const order: string[] = []
+    const read = (name: string, bytes: number) =>
+      new Promise<void>((resolve) => {
+        const stream = new PassThrough()
+        bodies.read(stream, bytes, () => {
+          order.push(name)
+          setImmediate(() => order.push('others'))
+          resolve()
+        })
+        stream.end(Buffer.alloc(bytes))
+      })
+    await Promise.all(['one', 'two', 'three'].map((name) => read(name, 17 * KIB)))
+    expect(order).toEqual(['one', 'others', 'two', 'others', 'three'])
+  })
+
+  it('do not keep small ones waiting', async () => {
+    const bodies = createBodies()
+    const order: string[] = []
+    const all = [17 * KIB, 17 * KIB, 16 * KIB].map((bytes) => {
+      const { stream, done } = begin(bodies, bytes)
+      stream.end(Buffer.alloc(bytes))
+      return done.then(() => order.push(bytes > 16 * KIB ? 'large' : 'small'))
+    })
+    await Promise.all(all)
+    expect(order).toEqual(['small', 'large', 'large'])
+  })
+
+  it('may be closed meanwhile', async () => {
+    const { stream, done } = begin(createBodies())
+    stream.end(Buffer.alloc(20 * KIB))
+    stream.once('end', () => stream.destroy())
+    expect(await done).toHaveLength(20 * KIB)
   })
 })

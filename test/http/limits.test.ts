@@ -57,7 +57,7 @@ describe('the notify port', () => {
     large.write('x'.repeat(15_000))
     expect(await large.answer()).toMatchObject({ status: 400 })
     expect(log.messages('warn')).toEqual([
-      'Requests are refused with 503: what is being sent takes all of http.body_memory',
+      'Requests are refused with 503: what is being sent takes all of http.body_memory, or half of it and the body is large',
     ])
     large.destroy()
     small.destroy()
