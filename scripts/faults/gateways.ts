@@ -11,6 +11,8 @@ import { PROCESSES, type Topology } from './topologies.ts'
 /** As it is installed (`npm run build`): it starts in a third of the time of the sources. */
 const PROGRAM = join(import.meta.dirname, '../../dist/main.js')
 const CLOCK = join(import.meta.dirname, 'shifted-clock.ts')
+/** A line of the log (`src/log.ts`). */
+const NODE_WARNING = 'Node.js warns'
 /** Pushes of an app on their way at once. */
 const CONCURRENCY = 50
 
@@ -34,6 +36,8 @@ export interface Gateways extends AsyncDisposable {
   queued(): Promise<number>
   /** Processes that ended though nobody killed them. */
   readonly unasked: readonly string[]
+  /** What Node.js warned of in any process, also in those that were killed: the lines of their logs. */
+  warnings(): readonly string[]
   /** The end of each log. */
   logs(): string
 }
@@ -63,6 +67,7 @@ export async function startGateways(options: GatewaysOptions): Promise<Gateways>
   await using stack = new AsyncDisposableStack()
   const members: Member[] = []
   const unasked: string[] = []
+  const started: { readonly name: string; readonly process: HushgateProcess }[] = []
   const keys = stack.use(await createHushgateFolder()).at('keys')
   for (const name of PROCESSES[options.topology]) members.push(await createMember(stack, name, keys, options))
   const memberOf = (name: string): Member => {
@@ -77,6 +82,7 @@ export async function startGateways(options: GatewaysOptions): Promise<Gateways>
   const start = async (name: string): Promise<void> => {
     const member = memberOf(name)
     const process = member.start()
+    started.push({ name, process })
     member.process = process
     void watch(member, process)
     try {
@@ -106,6 +112,14 @@ export async function startGateways(options: GatewaysOptions): Promise<Gateways>
       .filter(({ name }) => !name.startsWith('worker'))
       .map(({ notifyPort }) => `http://127.0.0.1:${notifyPort}`),
     unasked,
+    warnings: () =>
+      started.flatMap(({ name, process }) =>
+        process
+          .log()
+          .split('\n')
+          .filter((line) => line.includes(NODE_WARNING))
+          .map((line) => `${name}: ${line}`),
+      ),
     kill: end,
     start,
     async upgrade(name) {

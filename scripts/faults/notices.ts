@@ -47,13 +47,10 @@ const MANNERS: readonly Manner[] = [
   { share: 0.1, fate: 'merged', script: 'd10', only: ['apns'] },
 ]
 
-export function noticesOf({ seed, timing, loadMs, faults }: Schedule): readonly Notice[] {
-  // Calls of an app that is blocked expire untried, and nobody outside could tell them from lost ones.
-  const isBlocked = faults.some(({ name }) => name === 'bad-credentials')
+export function noticesOf({ seed, timing, loadMs }: Schedule): readonly Notice[] {
   const random = randomOf(seed ^ 0x5eed)
   return Array.from({ length: Math.round((loadMs / 1000) * NOTICES_PER_SECOND) }, (_, number) => {
-    const manner = mannerAt(random())
-    const { fate: named, script, only } = manner.fate === 'expired' && isBlocked ? ORDINARY : manner
+    const { fate: named, script, only } = mannerAt(random())
     // Pushes are merged only where the configuration asks for it.
     const fate = named === 'merged' && timing !== 'coalesce' ? 'delivered' : named
     const service = serviceOf(number, only)

@@ -62,6 +62,7 @@ export async function runSchedule(schedule: Schedule, formerProgram?: string): P
     refused: load.refused,
     mishaps: [
       ...gateways.unasked,
+      ...gateways.warnings(),
       ...(queued === 0 ? [] : [`${queued} pushes are still in the queues`]),
       ...(deadLetters === expectedDead ? [] : [`${deadLetters} dead letters, and ${expectedDead} should be there`]),
     ],

@@ -37,6 +37,8 @@ export class Bodies {
   readonly #reading = new Set<Reading>()
   readonly #turns = new Turns()
   #heldBytes = 0
+  /** That those will have that say that they are large. */
+  #promisedBytes = 0
 
   /** `onRefused`: a request is refused because all of them together hold too much. */
   constructor(limits: BodyLimits, onRefused: () => void) {
@@ -47,11 +49,12 @@ export class Bodies {
   /** `declaredBytes`: Content-Length, or NaN. Calls back once, with the body or a BodyError. No promise: it would cost more than all else here. */
   read(stream: Readable, declaredBytes: number, done: (error: BodyError | null, body?: Buffer) => void): void {
     if (declaredBytes > this.#limits.bodyLimitBytes) return done(this.#tooLarge())
-    if (this.#hasNoRoomFor(declaredBytes, this.#heldBytes)) {
+    const promisedBytes = declaredBytes > LARGEST_OF_HOMESERVER_BYTES ? declaredBytes : 0
+    if (promisedBytes > 0 && this.#isHalfTaken(this.#heldBytes, promisedBytes)) {
       this.#onRefused()
       return done(noRoom())
     }
-    const reading = new Reading((error) => {
+    const reading = new Reading(promisedBytes, (error) => {
       if (!this.#forget(reading)) return
       // What may still come is not read: Fastify closes the connection.
       stream.off('data', onData).pause()
@@ -61,10 +64,11 @@ export class Bodies {
       if (reading.length + piece.length > this.#limits.bodyLimitBytes) return reading.refuse(this.#tooLarge())
       this.#heldBytes += reading.add(piece)
       if (this.#heldBytes > this.#limits.bodyMemoryBytes) this.#refuseLargest()
-      else if (Number.isNaN(declaredBytes) && this.#hasNoRoomFor(reading.length, this.#heldBytes - reading.heldBytes))
+      else if (this.#isUnforeseen(reading) && this.#isHalfTaken(this.#heldBytes - reading.heldBytes, 0))
         this.#refuse(reading)
     }
     this.#reading.add(reading)
+    this.#promisedBytes += promisedBytes
     stream
       .on('data', onData)
       .on('end', () => {
@@ -95,15 +99,24 @@ export class Bodies {
     reading.refuse(noRoom())
   }
 
-  /** `bytes`: NaN for what does not say how long it is; for that there is room. `othersBytes`: what the others hold. */
-  #hasNoRoomFor(bytes: number, othersBytes: number): boolean {
-    return bytes > LARGEST_OF_HOMESERVER_BYTES && othersBytes > this.#limits.bodyMemoryBytes / 2
+  /** It is large, and did not say so. */
+  #isUnforeseen({ promisedBytes, length }: Reading): boolean {
+    return promisedBytes === 0 && length > LARGEST_OF_HOMESERVER_BYTES
+  }
+
+  /** By what others hold, or by what large ones have promised, with another that promises so much. One alone may have more than half. */
+  #isHalfTaken(othersBytes: number, promisedBytes: number): boolean {
+    const half = this.#limits.bodyMemoryBytes / 2
+    return othersBytes > half || (this.#promisedBytes > 0 && this.#promisedBytes + promisedBytes > half)
   }
 
   /** Whether it was being read. */
   #forget(reading: Reading): boolean {
     const isRead = this.#reading.delete(reading)
-    if (isRead) this.#heldBytes -= reading.heldBytes
+    if (isRead) {
+      this.#heldBytes -= reading.heldBytes
+      this.#promisedBytes -= reading.promisedBytes
+    }
     return isRead
   }
 
@@ -140,6 +153,7 @@ class Turns {
 
 /** A body on its way. */
 class Reading {
+  readonly promisedBytes: number
   readonly refuse: (error: BodyError) => void
   readonly #pieces: Buffer[] = []
   /** Where small pieces come together; the last of the pieces is its beginning. */
@@ -148,7 +162,8 @@ class Reading {
   length = 0
   heldBytes = 0
 
-  constructor(refuse: (error: BodyError) => void) {
+  constructor(promisedBytes: number, refuse: (error: BodyError) => void) {
+    this.promisedBytes = promisedBytes
     this.refuse = refuse
   }
 

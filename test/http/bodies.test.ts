@@ -106,6 +106,19 @@ describe('bodies that together take more memory than there is for them', () => {
     expect(await again.done).toHaveLength(129 * KIB)
   })
 
+  it('take the room of large ones also by what they only say that they will be; one alone may have more than half', async () => {
+    const bodies = new Bodies({ bodyLimitBytes: 512 * KIB, bodyMemoryBytes: 400 * KIB }, () => (refusals += 1))
+    const first = begin(bodies, 300 * KIB)
+    await expect(begin(bodies, 129 * KIB).done).rejects.toMatchObject({ statusCode: 503 })
+    const small = begin(bodies, 128 * KIB)
+    small.stream.end(Buffer.alloc(128 * KIB))
+    first.stream.end(Buffer.alloc(200 * KIB))
+    expect([(await small.done).length, (await first.done).length]).toEqual([128 * KIB, 200 * KIB])
+    const again = begin(bodies, 129 * KIB)
+    again.stream.end(Buffer.alloc(129 * KIB))
+    expect(await again.done).toHaveLength(129 * KIB)
+  })
+
   it('give their memory back, whatever became of them', async () => {
     const bodies = createBodies()
     for (let round = 0; round < 10; round += 1) {
