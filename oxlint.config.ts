@@ -7,7 +7,7 @@ import { defineConfig } from 'oxlint'
 const CORE = ['../core/*']
 /** Its contract, not what is behind it. */
 const STORE = [...CORE, '../store/*.ts']
-const BELOW = [...STORE, '../config/*', '../memory/*', '../metrics/*', '../activity/*']
+const BELOW = [...STORE, '../config/*', '../memory/*', '../metrics/*', '../activity/*', '../tracing/*']
 const OF_STORE = [
   '../../core/*',
   '../contract.ts',
@@ -40,6 +40,7 @@ const layers = [
   { folder: 'src/activity', ours: CORE, packages: [] },
   { folder: 'src/metrics', ours: STORE, packages: ['prom-client'] },
   { folder: 'src/privacy', ours: CORE, packages: ['typebox'] },
+  { folder: 'src/tracing', ours: [...CORE, '../config/*'], packages: ['node:*'] },
   { folder: 'src/config', ours: [...CORE, '../store/settings.ts'], packages: ['typebox', 'yaml', 'node:*'] },
   { folder: 'src/config/sygnal', ours: ['../../core/*', '../*.ts'], packages: ['yaml', 'node:*'] },
   { folder: 'src/intake', ours: BELOW, packages: ['node:*'] },
@@ -51,7 +52,7 @@ const layers = [
   },
   {
     folder: 'src/http',
-    ours: [...CORE, '../metrics/*', '../privacy/*', '../intake/*', '../operator/*'],
+    ours: [...CORE, '../metrics/*', '../privacy/*', '../tracing/*', '../intake/*', '../operator/*'],
     packages: ['fastify', 'typebox', 'node:*'],
   },
   {

@@ -80,10 +80,15 @@ function row(name: string, setting: JsonObject, isRequired: boolean): readonly s
   const fallback = setting['default']
   const shown = isRequired ? '*required*' : fallback === undefined || isSection(setting) ? '' : code(fallback)
   const cells = [`\`${name}\``, valuesOf(setting), shown, textOf(setting, 'description').replaceAll('<', '&lt;')]
-  const inner = settingsOf(setting).flatMap(([key, one]) =>
-    row(`${name}.${key}`, one, requiredOf(setting).includes(key)),
-  )
+  const inner = [
+    ...innerRows(name, setting),
+    ...(isJsonObject(setting['items']) ? innerRows(`${name}[]`, setting['items']) : []),
+  ]
   return [`| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`, ...inner]
+}
+
+function innerRows(name: string, section: JsonObject): readonly string[] {
+  return settingsOf(section).flatMap(([key, one]) => row(`${name}.${key}`, one, requiredOf(section).includes(key)))
 }
 
 function valuesOf(setting: JsonObject): string {

@@ -2,23 +2,20 @@
 import { Activity } from './activity/activity.ts'
 import type { Config } from './config/config.ts'
 import { ConfigInUse } from './config/config-in-use.ts'
-import { hashOfSettings } from './config/hash.ts'
 import { restartOnly, routesChanged } from './config/reload.ts'
 import { openRoutes, type Routes } from './config/routes.ts'
-import { Identities } from './core/identities.ts'
 import { oncePer } from './core/once-per.ts'
 import { DeadLetterShare } from './delivery/dead-letter-share.ts'
 import { DeliveringRoutes } from './delivery/delivering-routes.ts'
-import { logSuspected, readinessOf, type GatewayParts } from './gateway-parts.ts'
+import { countedOf, createTracer, logSuspected, readinessOf, rememberedIn, type GatewayParts } from './gateway-parts.ts'
 import { createAdminServer, type Readiness } from './http/admin-server.ts'
 import type { Operators } from './http/api.ts'
 import { createEntrance, type Entrance } from './http/doors.ts'
 import { createNotifyServer } from './http/notify-server.ts'
+import { Canaries } from './intake/canaries.ts'
 import { encryptForDevice } from './intake/encrypt-for-device.ts'
 import { Intake } from './intake/intake.ts'
-import { DeadPushkeys } from './memory/dead-pushkeys.ts'
-import { Deduplication } from './memory/deduplication.ts'
-import { KnownDevices } from './memory/known-devices.ts'
+import type { KnownDevices } from './memory/known-devices.ts'
 import { Pauses } from './memory/pauses.ts'
 import { Receipts } from './memory/receipts.ts'
 import { areSuspected, RejectionGuard } from './memory/rejection-guard.ts'
@@ -32,6 +29,7 @@ import { MoveWhenBusy } from './sending/move-when-busy.ts'
 import { MovableSenders } from './sending/movable-senders.ts'
 import type { Store } from './store/contract.ts'
 import { createTestPush } from './test-push.ts'
+import type { Tracer } from './tracing/tracer.ts'
 
 /** Resolves when it listens. Rejects, with everything closed again, when it cannot. */
 export async function openGateway(config: Config, parts: GatewayParts): Promise<Gateway> {
@@ -54,6 +52,7 @@ export class Gateway implements AsyncDisposable {
   readonly #store: Store
   readonly #metrics: Metrics
   readonly #activity: Activity
+  readonly #tracer: Tracer
   readonly #pauses: Pauses
   readonly #guard: RejectionGuard
   readonly #known: KnownDevices
@@ -64,12 +63,13 @@ export class Gateway implements AsyncDisposable {
   readonly #moving: MoveWhenBusy | undefined
   /** Absent where nothing is accepted. */
   readonly #notifyServer: Server | undefined
+  readonly #canaries: Canaries | undefined
   readonly #adminServer: Server
   readonly #configInUse: ConfigInUse
   /** The same object until a reload, so that what is made of it is made once. */
   readonly #stated = oncePer(({ all }: Routes): StatementInput => {
-    const { operator, receipts, queue } = this.#config
-    return { routes: all, operator, areReceiptsKept: receipts, ...queue }
+    const { operator, receipts, queue, tracing } = this.#config
+    return { routes: all, operator, areReceiptsKept: receipts, isTraced: tracing !== undefined, ...queue }
   })
   readonly #readiness = (): Readiness => readinessOf(this.#store.health(), this.#isClosing)
   #config: Config
@@ -91,23 +91,16 @@ export class Gateway implements AsyncDisposable {
     this.#senders = new MovableSenders({ kinds, nowMs: systemMs, warn: (app, message) => log.warn(message, { app }) })
     this.#metrics = new Metrics(parts.version)
     this.#activity = new Activity(nowMs)
+    this.#tracer = createTracer(parts, this.#metrics, config)
     this.#pauses = new Pauses(store.memory, nowMs)
     this.#metrics.process.sends(role === 'http' ? undefined : config.queue.concurrency)
     this.#guard = new RejectionGuard(store.memory, nowMs, (route, isSuspected) => this.#onSuspected(route, isSuspected))
-    const identities = new Identities(keyring)
     const { memory } = store
-    const known = new KnownDevices(memory, nowMs)
+    const remembered = rememberedIn(memory, { keyring, guard: this.#guard, nowMs })
+    const { known, identities } = remembered
     this.#known = known
-    const deadPushkeys = new DeadPushkeys({ memory, guard: this.#guard, known, identities, nowMs })
-    const common = {
-      deadPushkeys,
-      deduplication: new Deduplication(memory),
-      identities,
-      activity: this.#activity,
-      log,
-      nowMs,
-    }
-    this.#intake = new Intake({ ...common, store, known, encryptForDevice, metrics: this.#metrics }, routes, config)
+    const common = { ...remembered, activity: this.#activity, tracer: this.#tracer, log, nowMs }
+    this.#intake = new Intake({ ...common, store, encryptForDevice, metrics: this.#metrics }, routes, config)
     if (role !== 'http') {
       const delivery = new DeliveringRoutes({
         ...common,
@@ -115,6 +108,7 @@ export class Gateway implements AsyncDisposable {
         receipts: new Receipts({ memory, identities, keyring, nowMs, areKept: () => this.#config.receipts }),
         deadLetterShare: new DeadLetterShare({ queue: store.queue, known, nowMs }),
         metrics: this.#metrics.delivery,
+        canaries: this.#metrics.canaries,
         random,
         concurrency: config.queue.concurrency,
         openSender: (route, proxy) => this.#senders.open({ ...route, concurrency: config.queue.concurrency }, proxy),
@@ -123,7 +117,10 @@ export class Gateway implements AsyncDisposable {
       if (parts.mayStartThread === true)
         this.#moving = new MoveWhenBusy({ senders: this.#senders, reopen: (isMeant) => delivery.reopen(isMeant), log })
     }
-    if (role !== 'worker') this.#notifyServer = this.#createNotifyServer()
+    if (role !== 'worker') {
+      this.#notifyServer = this.#createNotifyServer()
+      this.#canaries = new Canaries({ memory, intake: this.#intake, metrics: this.#metrics.canaries, log, nowMs })
+    }
     this.#adminServer = this.#createAdminServer()
   }
 
@@ -157,6 +154,7 @@ export class Gateway implements AsyncDisposable {
       this.#entrance = createEntrance(next.http, this.#entrance)
       this.#routes = routes
       this.#intake.configure(routes, next)
+      this.#tracer.configure(next.tracing)
     }
     if (this.#delivery === undefined) swap()
     else await this.#delivery.apply(next, routesChanged(before, next), swap)
@@ -176,6 +174,7 @@ export class Gateway implements AsyncDisposable {
     if (this.#isClosing) return
     this.#isClosing = true
     this.#moving?.stop()
+    this.#canaries?.stop()
     this.#pauses.stop()
     await this.#notifyServer?.close()
     await this.#delivery?.close()
@@ -183,6 +182,7 @@ export class Gateway implements AsyncDisposable {
     await this.#adminServer.close()
     await this.#known.flush()
     await this.#store.close()
+    await this.#tracer.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -198,6 +198,7 @@ export class Gateway implements AsyncDisposable {
       publicKeyFor: (appId) => this.#routes.publicKeyFor(appId),
       stated: () => this.#stated(this.#routes),
       metrics: this.#metrics.intake,
+      trace: () => this.#tracer.request(),
       log: this.#parts.log,
       nowMs: this.#nowMs,
     })
@@ -213,6 +214,7 @@ export class Gateway implements AsyncDisposable {
       isPaused: (route) => this.#pauses.paused.has(route),
       wire: () => this.#senders.wire(),
       isSuspected: async (route) => areSuspected(await this.#guard.windows(route)),
+      nowMs: this.#nowMs,
       clockSkewMs: () => (this.#parts.systemMs ?? this.#nowMs)() - this.#nowMs(),
     })
     return createAdminServer({
@@ -228,10 +230,14 @@ export class Gateway implements AsyncDisposable {
 
   #createOperators(): Operators {
     const config = (): Config => this.#config
-    const isBlocked = (route: string): boolean | undefined => this.#delivery?.isBlocked(route)
     const common = { store: this.#store, guard: this.#guard, nowMs: this.#nowMs, routes: () => this.#routes, config }
     return {
-      store: new StoreOperator({ ...this.#parts, ...common, known: this.#known, isBlocked }),
+      store: new StoreOperator({
+        ...this.#parts,
+        ...common,
+        known: this.#known,
+        isBlocked: (route) => this.#delivery?.isBlocked(route),
+      }),
       gateway: new GatewayOperator({
         ...this.#parts,
         ...common,
@@ -253,15 +259,14 @@ export class Gateway implements AsyncDisposable {
   }
 
   #announceRoutes(): void {
-    const { routes, queue } = this.#config
-    const counted = { routes, hash: hashOfSettings(this.#config), highWater: queue.highWater }
-    this.#metrics.configured(counted, this.#nowMs())
+    this.#metrics.configured(countedOf(this.#config, this.#parts.role), this.#nowMs())
     this.#metrics.process.restartPending(this.#configInUse.state.pendingRestarts.length)
     this.#activity.keepOnly(new Set(this.#routes.all.map(({ name }) => name)))
     for (const route of this.#routes.all) {
       this.#metrics.delivery.credentialExpires(route, this.#delivery?.credentialExpiresAtMs(route.name))
       this.#metrics.delivery.blocked(route, this.#delivery?.isBlocked(route.name) === true)
     }
+    this.#canaries?.configure({ ...this.#config, routes: this.#routes })
   }
 }
 

@@ -107,6 +107,9 @@ function partyLines(
     ...learnedLines(['store'], learned),
     `  log, metrics  app "${app}", outcome`,
     ...learnedLines(['log', 'metrics'], learned),
+    ...(learned.isTraced === true
+      ? [`  traces        app "${app}", outcome`, ...learnedLines(['traces'], learned)]
+      : []),
     ...shown,
     `${INDENT}${body}`,
   ]

@@ -6,6 +6,7 @@ import { openRoutes, type OpenRoute } from '../config/routes.ts'
 import type { ProviderKinds } from '../config/schema.ts'
 import { encryptForDevice } from '../intake/encrypt-for-device.ts'
 import { preparePush, renderPush, type Circumstances, type PushNames } from '../intake/prepare-push.ts'
+import type { LedgerPolicy } from '../privacy/ledger.ts'
 import { exampleNotification, type Example } from './example-notifications.ts'
 import { renderedJson } from './render-json.ts'
 import { renderedText } from './render-text.ts'
@@ -34,7 +35,8 @@ export async function render({ config, kinds, body: given, isJson, stdout, nowMs
     return 1
   }
   const { maxAgeMs, callMaxAgeMs } = config.queue
-  const circumstances = { nowMs, maxAgeMs, callMaxAgeMs, encryptForDevice, randomBytes }
+  const isTraced = config.tracing !== undefined
+  const circumstances = { nowMs, maxAgeMs, callMaxAgeMs, encryptForDevice, randomBytes, isTraced }
   const devices = notification.devices.map((device) =>
     renderFor(notification, device, routes.routeFor(device.appId, device.pushkey.reveal(), device.data), circumstances),
   )
@@ -48,7 +50,7 @@ function renderFor(
   notification: Notification,
   device: Device,
   route: OpenRoute | undefined,
-  circumstances: Circumstances,
+  circumstances: Circumstances & Pick<LedgerPolicy, 'isTraced'>,
 ): RenderedDevice {
   if (route === undefined)
     return { route, result: 'no app is configured for it, or none of its push services is for such a pusher' }
@@ -60,7 +62,13 @@ function renderFor(
   const rendered = renderPush(prepared, route, namesOf(notification), { shownAtMs: circumstances.nowMs })
   if (rendered.kind === 'nothing') return { route, sealing, result: rendered.reason }
   const { policy, disclosures } = route
-  const learned = { ...policy, ...prepared.timing, ...disclosures, privacy: prepared.push.detail }
+  const learned = {
+    ...policy,
+    ...prepared.timing,
+    ...disclosures,
+    privacy: prepared.push.detail,
+    isTraced: circumstances.isTraced,
+  }
   return { route, sealing, result: { prepared, message: rendered.message, isTruncated: rendered.truncated, learned } }
 }
 

@@ -20,6 +20,10 @@ export interface Config {
   readonly receipts: boolean
   readonly proxy?: ProxyConfig | undefined
   readonly log: LogConfig
+  /** Undefined: nothing is traced. */
+  readonly tracing?: TracingConfig | undefined
+  /** At most one for a route. */
+  readonly canaries: readonly CanaryConfig[]
   /** Who runs it, as the page for people says. */
   readonly operator?: OperatorConfig | undefined
   readonly routes: readonly RouteConfig[]
@@ -108,6 +112,30 @@ export interface QueueConfig {
 export interface LogConfig {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
   readonly format: 'json' | 'text'
+}
+
+/** A device of the operator's own that is sent a push on a schedule. */
+export interface CanaryConfig {
+  /** As its pusher has it. */
+  readonly appId: string
+  /** Name of its route. */
+  readonly route: string
+  readonly pushkey: Secret
+  /** The pusher's data: an object, as JSON. */
+  readonly data: Secret
+  readonly everyMs: number
+}
+
+/** Where traces go (OTLP over HTTP), and of what. */
+export interface TracingConfig {
+  /** With its path. */
+  readonly url: string
+  /** For the collector alone, by their names. */
+  readonly headers: ReadonlyMap<string, Secret>
+  /** PEM: who signed the collector's certificate, where that is nobody known. No secret, but too long to be shown. */
+  readonly authorities?: Secret | undefined
+  /** How many of the notify requests are traced, from 0 to 1. */
+  readonly sampleRatio: number
 }
 
 /**

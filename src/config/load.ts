@@ -5,6 +5,7 @@ import { isJsonObject } from '../core/json.ts'
 import { Keyring, parseKeyFile } from '../core/keyring.ts'
 import type { PrivacyMode } from '../core/privacy-policy.ts'
 import { readApps } from './apps.ts'
+import { readCanaries } from './canary.ts'
 import { checkValue } from './check-value.ts'
 import type { StoreSettings } from '../store/settings.ts'
 import type { AdminConfig, Config, KeyFile, QueueConfig } from './config.ts'
@@ -17,6 +18,7 @@ import { fileSchema, type FileSection, type ProviderKinds } from './schema.ts'
 import { readOperator } from './operator.ts'
 import { readProxy } from './proxy.ts'
 import { readStore } from './store.ts'
+import { readTracing } from './tracing.ts'
 import { parseDurationMs } from './units.ts'
 import { readSource, type Environment, type SourceReader } from './yaml-source.ts'
 
@@ -56,6 +58,8 @@ export async function loadConfig({
   }
   const routes = await readApps(sections['apps'], rules, kinds, loading)
   const proxyConfig = await readProxy({ proxy, file: proxyFile }, env, loading)
+  const tracing = await readTracing(sections, loading)
+  const canaries = await readCanaries(sections, routes, kinds, loading)
   loading.throwMistakes()
   if (
     httpConfig === undefined ||
@@ -76,6 +80,8 @@ export async function loadConfig({
     receipts: receipts !== 'off',
     proxy: proxyConfig,
     log,
+    tracing,
+    canaries,
     operator: readOperator(sections),
     routes,
     warnings: loading.warnings,

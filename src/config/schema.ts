@@ -4,6 +4,8 @@ import { COUNTS, PRIVACY_MODES } from '../core/privacy-policy.ts'
 import type { ProviderKind } from '../core/provider.ts'
 import { DEFAULT_MAX_DEVICES } from '../core/notification.ts'
 import { displayNameSchema, operatorSchema } from './operator.ts'
+import { canarySchema } from './canary-schema.ts'
+import { tracingSchema } from './tracing.ts'
 import { addressRanges, choice, closed, duration, filePath, section, size, wholeNumber } from './settings.ts'
 
 /** The push services by the name that `type` has in an app's section. */
@@ -208,6 +210,8 @@ export const fileSchema = Type.Object(
     ),
     proxy_file: filePath('File with the proxy, as it holds a password.'),
     log,
+    tracing: tracingSchema,
+    canary: canarySchema,
     operator: operatorSchema,
     apps: Type.Record(Type.String(), Type.Unknown(), { description: APPS }),
   },

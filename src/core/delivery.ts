@@ -1,6 +1,7 @@
 /** One rendered message for one device, on its way through the queue. Everything in it is sealed at rest. */
 import type { Message } from './message.ts'
 import type { Secret } from './secret.ts'
+import type { TraceContext } from './trace.ts'
 
 /** Calls go first, then events, then badge updates. */
 export type Priority = 'call' | 'event' | 'counts'
@@ -30,6 +31,10 @@ export interface Delivery {
   /** The `latestKey` of others that this one makes pointless if they were stored before. Only said when it is stored. */
   readonly outdates?: readonly string[] | undefined
   readonly expiresAtMs: number
+  /** To a device of the operator's own, to see whether it arrives. */
+  readonly canary?: true | undefined
+  /** The trace that it belongs to; absent where it is not traced. */
+  readonly trace?: TraceContext | undefined
 }
 
 /** An event is kept for the operator; an old badge or an old ring is of no use to anybody, and must not be sent after newer ones. */

@@ -4,17 +4,20 @@ import type { Delivery } from '../core/delivery.ts'
 import { shortHash, type Identities } from '../core/identities.ts'
 import type { Log, LogFacts } from '../core/log.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { DeliverySender } from '../core/provider.ts'
+import type { Answered, DeliverySender } from '../core/provider.ts'
 import type { Route } from '../core/route.ts'
 import { Throttle } from '../core/throttle.ts'
 import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import type { Deduplication } from '../memory/deduplication.ts'
 import type { Receipts } from '../memory/receipts.ts'
+import type { CanaryMetrics } from '../metrics/canary-metrics.ts'
 import type { DeliveryMetrics, HandledDelivery } from '../metrics/delivery-metrics.ts'
 import type { Consumer, DeliveryQueue, Disposition, HandedOut, Note } from '../store/contract.ts'
 import { dispositionOfExpired } from '../store/expiry.ts'
 import type { DeadLetterShare } from './dead-letter-share.ts'
+import { reportCanary } from './canary-report.ts'
 import { FinalFailures } from './final-failures.ts'
+import type { AttemptTrace, Tracer } from '../tracing/tracer.ts'
 import { Gate, type GateStatus } from './gate.ts'
 import { dispositionOf } from './retry.ts'
 
@@ -27,6 +30,10 @@ export interface WorkerParts {
   readonly receipts?: Pick<Receipts, 'noteOf'> | undefined
   readonly identities: Pick<Identities, 'logged'>
   readonly metrics: DeliveryMetrics
+  /** Absent: canary pushes are not counted by themselves. */
+  readonly canaries?: CanaryMetrics | undefined
+  /** Absent: nothing is traced. */
+  readonly tracer?: Pick<Tracer, 'handedOut'> | undefined
   readonly activity: Pick<Activity, 'handled'>
   readonly log: Log
   readonly nowMs: () => number
@@ -123,10 +130,12 @@ export class Worker {
     const { log, metrics, nowMs } = this.#parts
     const route = this.#route
     metrics.begun(route)
+    const trace = this.#traceOf(handedOut)
     try {
-      const handled = (await this.#withoutSending(handedOut)) ?? (await this.#attempt(handedOut, signal))
+      const handled = (await this.#withoutSending(handedOut)) ?? (await this.#attempt(handedOut, signal, trace))
       const disposition = await this.#withinShare(handedOut, handled.disposition)
       this.#report(handedOut, { ...handled, disposition })
+      trace?.ended(route, handled.result, handled.reason)
       return withNote(disposition, handled.note)
     } catch (error) {
       log.error('A delivery is tried again after an error of our own', error, { app: this.#route.app })
@@ -154,15 +163,26 @@ export class Worker {
     return handled
   }
 
-  async #attempt({ delivery, attempt }: HandedOut, signal: AbortSignal): Promise<Handled> {
+  #traceOf({ delivery: { trace, acceptedAtMs }, attempt }: HandedOut): AttemptTrace | undefined {
+    return trace && this.#parts.tracer?.handedOut(trace, acceptedAtMs, attempt)
+  }
+
+  async #attempt(
+    { delivery, attempt }: HandedOut,
+    signal: AbortSignal,
+    trace: AttemptTrace | undefined,
+  ): Promise<Handled> {
     const { deadPushkeys, nowMs, random } = this.#parts
     const startedMs = performance.now()
-    const outcome = await this.#send(delivery, signal)
+    const outcome = await this.#send(delivery, signal, trace?.answered)
     const sendMs = performance.now() - startedMs
     if (outcome.revives !== undefined) this.#consumer.release(outcome.revives)
     const isAttempted = outcome.kind !== 'waits' && outcome.kind !== 'dropped'
     if (!isAttempted) this.#gate.onNotAttempted()
-    else this.#gate.onOutcome(outcome)
+    else {
+      trace?.sent(sendMs)
+      this.#gate.onOutcome(outcome)
+    }
     await deadPushkeys.record(delivery, outcome)
     const { expiresAtMs } = delivery
     const next = dispositionOf(outcome, { attempt, nowMs: nowMs(), expiresAtMs, random: random() })
@@ -179,14 +199,14 @@ export class Worker {
   /** What is given up and has no place among the dead letters is counted, and goes. */
   async #withinShare({ delivery }: HandedOut, disposition: Disposition): Promise<Disposition> {
     if (disposition.kind !== 'dead-letter') return disposition
-    const isKept = await this.#parts.deadLetterShare.keeps(delivery).catch(() => true)
+    const isKept = delivery.canary !== true && (await this.#parts.deadLetterShare.keeps(delivery).catch(() => true))
     return isKept ? disposition : { kind: 'acknowledge' }
   }
 
-  async #send({ message, target }: Delivery, signal: AbortSignal): Promise<Outcome> {
+  async #send({ message, target }: Delivery, signal: AbortSignal, answered: Answered | undefined): Promise<Outcome> {
     const sender = this.#delivering()?.sender
     if (sender === undefined) return { kind: 'retry', reason: 'app_removed', scope: 'delivery', ambiguous: false }
-    return sender.send(message, target, signal)
+    return sender.send(message, target, signal, answered)
   }
 
   #report({ delivery, attempt }: HandedOut, { result, reason, disposition, sendMs }: Handled): void {
@@ -206,6 +226,7 @@ export class Worker {
     }
     metrics.handled(this.#route, handled)
     activity.handled(this.#route.name, handled)
+    if (delivery.canary === true && handled.isFinal) reportCanary(this.#route, handled, this.#parts)
     const facts = (): LogFacts => ({
       app: this.#route.app,
       device,

@@ -8,6 +8,7 @@ import { oncePer } from '../core/once-per.ts'
 import { Throttle } from '../core/throttle.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { IntakeMetrics } from '../metrics/intake-metrics.ts'
+import type { RequestTrace } from '../tracing/tracer.ts'
 import { PAGE_HEADERS, privacyPage } from '../privacy/page.ts'
 import { privacyStatement, type StatementInput } from '../privacy/statement.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
@@ -26,6 +27,8 @@ export interface NotifyServerParts {
   /** What is to be told about privacy, as the gateway is configured now: the same object as long as that is the same. */
   readonly stated: () => StatementInput
   readonly metrics: Pick<IntakeMetrics, 'requestAnswered' | 'stoppedAtDoor'>
+  /** Asked for each notification that is to be accepted; undefined where it is not traced. */
+  readonly trace?: (() => RequestTrace | undefined) | undefined
   readonly log: Log
   readonly nowMs: () => number
 }
@@ -184,8 +187,10 @@ function addNotifyRoutes(server: FastifyInstance, parts: NotifyServerParts): voi
       return
     }
     const { socket } = request.raw
+    const trace = parts.trace?.()
+    if (trace !== undefined) reply.raw.once('close', () => trace.answered(reply.statusCode, reply.elapsedTime))
     intake
-      .accept(notification, () => socket.destroyed)
+      .accept(notification, () => socket.destroyed, trace && { trace: trace.context })
       .then(
         (rejected) => answerRejected(reply, rejected),
         (error: unknown) => reply.send(error),

@@ -14,13 +14,25 @@ import { rememberedOf, type Deduplication } from '../memory/deduplication.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
 import { WakeUps } from '../memory/wake-ups.ts'
 import type { Metrics } from '../metrics/metrics.ts'
-import { STORE_TIMEOUT_MS, type Accepted, type Owner, type Store } from '../store/contract.ts'
+import type { Tracer } from '../tracing/tracer.ts'
+import { STORE_TIMEOUT_MS, type Accepted, type Store } from '../store/contract.ts'
 import { Candidates, type Addressee } from './candidate.ts'
 import { HighWaterMark } from './high-water-mark.ts'
-import { admitted, newDeliveryOf, type Admission, type Prepared } from './prepared.ts'
+import {
+  admitted,
+  newDeliveryOf,
+  ownerOf,
+  rejectedOf,
+  type DeviceResult,
+  marked,
+  traceStoring,
+  type Admission,
+  type Marks,
+  type Prepared,
+} from './prepared.ts'
 import { Scheduler } from './schedule.ts'
 import { Slices } from './slices.ts'
-import { TurnedAway, type NothingStored } from './turned-away.ts'
+import { TurnedAway } from './turned-away.ts'
 
 /** What of the configuration decides about what comes in. */
 export type IntakeSettings = Pick<Config, 'unknownApp' | 'queue'>
@@ -30,6 +42,9 @@ interface Configured {
   readonly settings: IntakeSettings
 }
 
+/** What one notification is accepted by. */
+interface Accepting extends Configured, Marks {}
+
 export interface IntakeParts {
   readonly store: Store
   readonly deadPushkeys: DeadPushkeys
@@ -38,6 +53,8 @@ export interface IntakeParts {
   readonly identities: Identities
   readonly encryptForDevice: EncryptForDevice
   readonly metrics: Metrics
+  /** Absent: nothing is traced. */
+  readonly tracer?: Pick<Tracer, 'stored'> | undefined
   readonly activity: Activity
   readonly log: Log
   readonly nowMs: () => number
@@ -51,9 +68,6 @@ const LARGEST_PART = 48
 const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
 const NO_ROOM_FOR_STRANGERS =
   'half of queue.high_water, or of the store, is taken: the rest is for devices that a push was delivered to before'
-
-/** What became of one device of a notification. */
-type DeviceResult = 'stored' | NothingStored
 
 export class Intake {
   readonly #parts: IntakeParts
@@ -83,9 +97,14 @@ export class Intake {
    * Resolves with the pushkeys to reject once everything else is durable; rejects with StoreUnavailableError within a second. What was stored of a notification
    * that is refused is known again when it is repeated. `isGone`: whether nobody waits for the answer any more; then no more is done for it.
    */
-  async accept(notification: Notification, isGone: () => boolean = () => false): Promise<readonly string[]> {
+  async accept(
+    notification: Notification,
+    isGone: () => boolean = () => false,
+    marks?: Marks,
+  ): Promise<readonly string[]> {
     if (!this.#parts.store.health().writable) throw new StoreUnavailableError('the store is not writable')
     const { devices } = notification
+    const configured = marks === undefined ? this.#configured : { ...this.#configured, ...marks }
     return new Promise((resolve, reject) => {
       let isAnswered = false
       const limit = this.#timeLimits.add(() => {
@@ -94,15 +113,15 @@ export class Intake {
       })
       const results =
         devices.length <= DEVICES_AT_ONCE
-          ? this.#acceptSome(notification, devices, this.#configured)
-          : this.#acceptMany(notification, this.#configured, () => !isAnswered && !isGone())
+          ? this.#acceptSome(notification, devices, configured)
+          : this.#acceptMany(notification, configured, () => !isAnswered && !isGone())
       results.then((each) => resolve(rejectedOf(devices, each)), reject).finally(() => limit.cancel())
     })
   }
 
   async #acceptMany(
     notification: Notification,
-    configured: Configured,
+    configured: Accepting,
     isAwaited: () => boolean,
   ): Promise<readonly DeviceResult[]> {
     const { devices } = notification
@@ -134,13 +153,13 @@ export class Intake {
   async #acceptSome(
     notification: Notification,
     devices: readonly Device[],
-    configured: Configured,
+    configured: Accepting,
   ): Promise<readonly DeviceResult[]> {
     const [first] = devices
     // Homeservers send one.
     if (first !== undefined && devices.length === 1) {
       const prepared = await this.#prepare(notification, first, configured)
-      return typeof prepared === 'object' ? this.#store([prepared], configured.settings) : [prepared]
+      return typeof prepared === 'object' ? this.#store([prepared], configured) : [prepared]
     }
     return this.#storeAll(
       await Promise.all(devices.map((device) => this.#prepare(notification, device, configured))),
@@ -151,11 +170,11 @@ export class Intake {
   /** Results in the order of the devices. */
   async #storeAll(
     prepared: readonly (Prepared | DeviceResult)[],
-    configured: Configured,
+    configured: Accepting,
   ): Promise<readonly DeviceResult[]> {
     const results = await this.#store(
       prepared.filter((each) => typeof each === 'object'),
-      configured.settings,
+      configured,
     )
     const remaining = results.values()
     return prepared.map((each) => (typeof each === 'object' ? (remaining.next().value ?? 'skipped') : each))
@@ -220,19 +239,22 @@ export class Intake {
 
   /** Rejects when not all of it could be stored. */
   async #store(
-    prepared: readonly Prepared[],
-    { queue: { highWater } }: IntakeSettings,
+    unmarked: readonly Prepared[],
+    { settings: { queue }, trace, canary }: Accepting,
   ): Promise<readonly DeviceResult[]> {
-    if (prepared.length === 0) return []
+    if (unmarked.length === 0) return []
+    const prepared =
+      trace === undefined && canary === undefined ? unmarked : unmarked.map((each) => marked(each, { trace, canary }))
     const crowded = await this.#highWaterMark.crowdedOf(
       prepared.map(({ delivery }) => delivery.route),
-      highWater,
+      queue.highWater,
     )
     const news = prepared.map((each) =>
       newDeliveryOf(each, crowded.has(each.delivery.route) && !this.#isRemembered(each)),
     )
     const { metrics, store } = this.#parts
-    const accepted = await this.#highWaterMark.storing(news, () => metrics.store.timed(store.queue.accept(news)))
+    const storing = this.#highWaterMark.storing(news, () => metrics.store.timed(store.queue.accept(news)))
+    const accepted = await (trace === undefined ? storing : traceStoring(trace, prepared, storing, this.#parts))
     return Promise.all(prepared.map((each, index) => this.#settle(each, accepted[index] ?? { found: [] })))
   }
 
@@ -271,14 +293,4 @@ export class Intake {
       ? this.#settle(again, accepted)
       : this.#skip(addressee, 'duplicate')
   }
-}
-
-function ownerOf({ route, deviceHash }: Addressee): Owner {
-  return { route: route.name, deviceHash }
-}
-
-function rejectedOf(devices: readonly Device[], results: readonly DeviceResult[]): readonly string[] {
-  if (!results.includes('rejected')) return []
-  const rejected = devices.filter((_, index) => results[index] === 'rejected')
-  return [...new Set(rejected.map(({ pushkey }) => pushkey.reveal()))]
 }

@@ -1,4 +1,5 @@
 /** What is counted, by subject: one method per event, so that a metric and its labels are defined together. docs/metrics.md is written from here. */
+import { CanaryMetrics, type CountedCanary } from './canary-metrics.ts'
 import { DeliveryMetrics, type CountedRoute } from './delivery-metrics.ts'
 import { Instruments, type Description, type Exposition } from './instruments.ts'
 import { IntakeMetrics } from './intake-metrics.ts'
@@ -12,6 +13,10 @@ export interface CountedConfig {
   /** Of the settings, without secrets. */
   readonly hash: string
   readonly highWater: number
+  /** Default: none. */
+  readonly canaries?: readonly CountedCanary[] | undefined
+  /** Whether this process hands pushes to push services; default: yes. */
+  readonly sends?: boolean | undefined
 }
 
 export class Metrics {
@@ -19,6 +24,7 @@ export class Metrics {
   readonly delivery: DeliveryMetrics
   readonly store: StoreMetrics
   readonly wire: WireMetrics
+  readonly canaries: CanaryMetrics
   readonly process: ProcessMetrics
   readonly #instruments = new Instruments()
 
@@ -28,6 +34,7 @@ export class Metrics {
     this.delivery = new DeliveryMetrics(this.#instruments)
     this.wire = new WireMetrics(this.#instruments)
     this.store = new StoreMetrics(this.#instruments)
+    this.canaries = new CanaryMetrics(this.#instruments)
   }
 
   /** Of our own metrics. */
@@ -36,11 +43,12 @@ export class Metrics {
   }
 
   /** A configuration is in use from now on. Nothing is told any more of apps that are not in it. */
-  configured({ routes, hash, highWater }: CountedConfig, nowMs: number): void {
+  configured({ routes, hash, highWater, canaries = [], sends = true }: CountedConfig, nowMs: number): void {
     this.#instruments.keepOnly(routes)
     this.intake.configured(routes)
     this.delivery.configured(routes)
     this.store.configured(highWater)
+    this.canaries.configured(canaries, sends, nowMs)
     this.process.configured({ hash, nowMs })
   }
 

@@ -9,6 +9,7 @@ export class ProcessMetrics {
   readonly #workerUp
   readonly #concurrency
   readonly #scalingLag
+  readonly #spans
 
   constructor(instruments: Instruments, version: string) {
     instruments
@@ -40,6 +41,17 @@ export class ProcessMetrics {
       'hushgate_scaling_lag_seconds',
       'For autoscaling: the greatest hushgate_queue_overdue_seconds among apps that this process can deliver now, so that no push that waits for a credential or a push service asks for more processes. 0 where it only accepts.',
     )
+    this.#spans = instruments.counter(
+      'hushgate_trace_spans_total',
+      'Spans of traces: exported, or dropped because the collector (tracing.otlp_url) was away or took too long.',
+      ['result'],
+    )
+    for (const result of ['exported', 'dropped']) this.#spans.of({ result })
+  }
+
+  /** Spans of traces, where these are exported. */
+  spans(result: 'exported' | 'dropped', spans: number): void {
+    this.#spans.of({ result }).now += spans
   }
 
   configured({ hash, nowMs }: { readonly hash: string; readonly nowMs: number }): void {

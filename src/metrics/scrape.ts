@@ -19,6 +19,7 @@ export interface ScrapeParts {
   readonly isSuspected: (route: string) => Promise<boolean>
   /** How far the machine's clock is ahead of ours. */
   readonly clockSkewMs: () => number
+  readonly nowMs: () => number
 }
 
 export class Scrape {
@@ -37,7 +38,8 @@ export class Scrape {
   }
 
   async #read(): Promise<void> {
-    const { metrics, store, routes, wire, clockSkewMs } = this.#parts
+    const { metrics, store, routes, wire, clockSkewMs, nowMs } = this.#parts
+    metrics.canaries.aged(nowMs())
     metrics.store.health(store.health())
     metrics.store.clockSkew(clockSkewMs())
     const lags = await Promise.all(routes().map((route) => this.#readRoute(route)))

@@ -17,9 +17,12 @@ import type { Timing } from '../core/timing.ts'
 
 /** What the settings of an app decide of what is learned. */
 export interface LedgerPolicy
-  extends Pick<PrivacyPolicy, 'privacy' | 'counts' | 'sealed'>, Timing, ProviderDisclosures {}
+  extends Pick<PrivacyPolicy, 'privacy' | 'counts' | 'sealed'>, Timing, ProviderDisclosures {
+  /** Whether the gateway exports traces; default: no. */
+  readonly isTraced?: boolean | undefined
+}
 
-export const PARTIES = ['gateway_memory', 'store', 'log', 'metrics', 'push_service'] as const
+export const PARTIES = ['gateway_memory', 'store', 'log', 'metrics', 'traces', 'push_service'] as const
 export type Party = (typeof PARTIES)[number]
 
 export interface PartyDescription {
@@ -36,6 +39,10 @@ export const PARTY_DESCRIPTIONS: Readonly<Record<Party, PartyDescription>> = {
   store: { name: 'store (SQLite or Redis)', kept: 'as the list of what is kept says' },
   log: { name: 'log', kept: 'as long as the operator keeps logs' },
   metrics: { name: 'metrics', kept: 'as long as the operator keeps metrics; numbers for all users of an app together' },
+  traces: {
+    name: 'traces (only where tracing is set)',
+    kept: "as long as the operator's collector keeps them; of a push by chance, as often as tracing.sample_ratio says",
+  },
   push_service: {
     name: 'push service',
     kept: 'not in our hands; Apple and Google keep an undelivered push for up to 30 days by their own documentation',
@@ -55,6 +62,8 @@ interface Row {
   readonly store?: readonly Disclosure[]
   readonly log?: readonly Disclosure[]
   readonly metrics?: readonly Disclosure[]
+  /** Where these are exported. */
+  readonly traces?: readonly Disclosure[]
   readonly why: string
 }
 
@@ -110,6 +119,7 @@ export const LEDGER: Readonly<Record<Field, Row>> = {
     store: ['app_name', 'keyed_hash'],
     log: ['app_name'],
     metrics: ['app_name'],
+    traces: ['app_name'],
     why: 'Each app has its own credentials and queue; its push service knows the app as its own customer',
   },
   pushkey: {
@@ -159,6 +169,7 @@ export const LEDGER: Readonly<Record<Field, Row>> = {
     store: ['as_sent'],
     log: ['as_sent'],
     metrics: ['aggregate'],
+    traces: ['as_sent'],
     why: 'A push that is not sent at once is useless; whoever passes it on sees when',
   },
   length: {
@@ -192,6 +203,8 @@ export function learnedOf(field: Field, party: Party, policy: LedgerPolicy): rea
       return row.log ?? []
     case 'metrics':
       return row.metrics ?? []
+    case 'traces':
+      return policy.isTraced ? (row.traces ?? []) : []
   }
 }
 

@@ -58,7 +58,7 @@ function foldedParts(input: StatementInput): string {
     folded('One message, byte for byte', example(input)),
     folded('What this gateway is told itself', TOLD),
     folded('Everything that is stored', storedList(input)),
-    folded('Logs and statistics', LOGS),
+    folded('Logs and statistics', input.isTraced === true ? `${LOGS}\n${TRACES}` : LOGS),
     folded('What no gateway can hide', NEVER_HIDDEN),
   ].join('\n')
 }
@@ -70,6 +70,9 @@ stays there for a minute, too.</p>`
 
 const LOGS = `<p>The log holds at most times, the name of the app, how a push ended, and 8 digits each of a code for the device and for the push. The statistics are counts for all users of an app
 together. Neither holds a name, a message, a room, a Matrix ID or an address of a device or homeserver. There is no access log.</p>`
+
+const TRACES = `<p>Of some or all pushes the operator also records when they came, how long they waited, when they were sent, for which app, and how that ended (traces). Who reads that and what a
+push service keeps can tell which push is which by the time.</p>`
 
 const NEVER_HIDDEN = `<p>Whoever passes on or delivers a push sees when it comes, for which app, and for which device. Somebody who watches your pushes and those of others for a while can guess who writes to whom.</p>`
 

@@ -93,6 +93,12 @@ export const KEPT: readonly Kept[] = [
     why: 'A gateway on either store would send what the other one also has',
   },
   {
+    what: 'that a canary push was sent to a device of the operator (only with the setting canary)',
+    readable: 'the name of the app, which interval it was for, a random ID',
+    lifetime: 'twice canary.every, so 2 hours at most',
+    why: 'Of several processes one sends it',
+  },
+  {
     what: 'how much was ever stored; where the store is a Redis, also which apps there are, or were',
     readable:
       "SQLite: one count. Redis: the names of apps; of each, over how many hash tags it is spread and since when, counts, BullMQ's settings and the numbers of its last jobs",

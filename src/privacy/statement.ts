@@ -96,10 +96,12 @@ export interface StatementInput {
   readonly maxAgeMs: number
   readonly callMaxAgeMs: number
   readonly areReceiptsKept: boolean
+  /** Default: no. */
+  readonly isTraced?: boolean | undefined
 }
 
 export function privacyStatement(input: StatementInput): PrivacyStatement {
-  const { routes, operator, maxAgeMs, callMaxAgeMs, areReceiptsKept } = input
+  const { routes, operator, maxAgeMs, callMaxAgeMs, areReceiptsKept, isTraced } = input
   return {
     version: 1,
     operator: operator ?? null,
@@ -108,12 +110,15 @@ export function privacyStatement(input: StatementInput): PrivacyStatement {
     fields: FIELDS,
     kept: [...keptWith(areReceiptsKept)],
     kept_at_most_seconds: { push: Math.ceil(maxAgeMs / 1000), call: Math.ceil(callMaxAgeMs / 1000) },
-    apps: routes.map(statedApp),
+    apps: routes.map((route) => statedApp(route, isTraced)),
   }
 }
 
-export function statedApp({ app, displayName, provider, policy, timing, disclosures }: StatedRoute): StatedApp {
-  const ledgerPolicy = { ...policy, ...timing, ...disclosures }
+export function statedApp(
+  { app, displayName, provider, policy, timing, disclosures }: StatedRoute,
+  isTraced?: boolean,
+): StatedApp {
+  const ledgerPolicy = { ...policy, ...timing, ...disclosures, isTraced }
   return {
     app,
     display_name: displayName ?? null,

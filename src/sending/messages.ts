@@ -19,6 +19,7 @@ export interface SendRequest {
   readonly signal: number
   readonly message: Message
   readonly target: string
+  readonly isStatusWanted?: true
 }
 
 export type ToThread =
@@ -37,8 +38,11 @@ export type ToThread =
   /** Answered with `wire`. */
   | { readonly kind: 'wire' }
 
-/** `failure`: a bug, by the name of its error. */
-export type SendAnswer = { readonly id: number } & ({ readonly outcome: Outcome } | { readonly failure: string })
+/** `status`: of the last answer, where `isStatusWanted`. `failure`: a bug, by the name of its error. */
+export type SendAnswer = { readonly id: number } & (
+  | { readonly outcome: Outcome; readonly status?: number | undefined }
+  | { readonly failure: string }
+)
 
 export type FromThread =
   | { readonly kind: 'opened'; readonly sender: number; readonly credentialExpiresAtMs: number | undefined }

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Message } from '../core/message.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { DeliverySender } from '../core/provider.ts'
+import type { Answered, DeliverySender } from '../core/provider.ts'
 import type { Secret } from '../core/secret.ts'
 import type { WireCounts } from '../core/wire.ts'
 import type { Proxy } from '../network/dial.ts'
@@ -23,7 +23,7 @@ export class ThreadSenders implements Senders {
   readonly #warn: Warn
   readonly #requests = new Turn<SendRequest>((requests) => this.#send({ kind: 'send', requests }))
   readonly #opening = new Map<number, Waiting<DeliverySender>>()
-  readonly #sending = new Map<number, Waiting<Outcome>>()
+  readonly #sending = new Map<number, Waiting<Outcome> & { readonly answered: Answered | undefined }>()
   readonly #closing = new Map<number, () => void>()
   /** In the order in which they asked. */
   readonly #wireAsked: ((counts: readonly WireCounts[]) => void)[] = []
@@ -114,8 +114,10 @@ export class ThreadSenders implements Senders {
 
   #onAnswer(answer: SendAnswer): void {
     const waiting = this.#take(this.#sending, answer.id)
-    if ('outcome' in answer) waiting?.resolve(answer.outcome)
-    else waiting?.reject(new Error(`the sender failed: ${answer.failure}`))
+    if ('outcome' in answer) {
+      if (answer.status !== undefined) waiting?.answered?.(answer.status)
+      waiting?.resolve(answer.outcome)
+    } else waiting?.reject(new Error(`the sender failed: ${answer.failure}`))
   }
 
   #take<T>(from: Map<number, T>, number: number): T | undefined {
@@ -126,11 +128,12 @@ export class ThreadSenders implements Senders {
 
   #senderOf(number: number, credentialExpiresAtMs: number | undefined): DeliverySender {
     return new ThreadSender(credentialExpiresAtMs, {
-      send: (signal, message, target) =>
+      send: (signal, message, target, answered) =>
         new Promise((resolve, reject) => {
           this.#lastRequest += 1
-          this.#sending.set(this.#lastRequest, { resolve, reject })
-          this.#requests.add({ id: this.#lastRequest, sender: number, signal, message, target })
+          this.#sending.set(this.#lastRequest, { resolve, reject, answered })
+          const request = { id: this.#lastRequest, sender: number, signal, message, target }
+          this.#requests.add(answered === undefined ? request : { ...request, isStatusWanted: true })
         }),
       abort: (signal) => this.#post({ kind: 'abort', sender: number, signal }),
       close: () =>
@@ -144,7 +147,7 @@ export class ThreadSenders implements Senders {
 
 /** What a sender in the thread is told. */
 interface ThreadPort {
-  readonly send: (signal: number, message: Message, target: string) => Promise<Outcome>
+  readonly send: (signal: number, message: Message, target: string, answered?: Answered) => Promise<Outcome>
   readonly abort: (signal: number) => void
   readonly close: () => Promise<void>
 }
@@ -161,8 +164,8 @@ class ThreadSender implements DeliverySender {
     this.#port = port
   }
 
-  async send({ headers, body }: Message, target: Secret, signal: AbortSignal): Promise<Outcome> {
-    return this.#port.send(this.#numberOf(signal), { headers, body }, target.reveal())
+  async send({ headers, body }: Message, target: Secret, signal: AbortSignal, answered?: Answered): Promise<Outcome> {
+    return this.#port.send(this.#numberOf(signal), { headers, body }, target.reveal(), answered)
   }
 
   async close(): Promise<void> {

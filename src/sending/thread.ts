@@ -47,12 +47,15 @@ async function open({ sender: number, route, proxy }: Extract<ToThread, { kind: 
   }
 }
 
-async function send({ id, sender, signal, message, target }: SendRequest): Promise<void> {
+async function send({ id, sender, signal, message, target, isStatusWanted }: SendRequest): Promise<void> {
   try {
     const to = opened.get(sender)?.sender
     const controller = controllerOf(sender, signal)
     if (to === undefined || controller === undefined) throw new Error('the sender is closed')
-    answers.add({ id, outcome: await to.send(message, new Secret(target), controller.signal) })
+    let status: number | undefined
+    const answered = isStatusWanted && ((of: number): void => void (status = of))
+    const outcome = await to.send(message, new Secret(target), controller.signal, answered)
+    answers.add(status === undefined ? { id, outcome } : { id, outcome, status })
   } catch (error) {
     answers.add({ id, failure: error instanceof Error ? error.name : 'unknown' })
   }

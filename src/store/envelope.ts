@@ -3,6 +3,7 @@ import type { Delivery, Priority } from '../core/delivery.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
 import { UnsealError, type Keyring, type Sealer } from '../core/keyring.ts'
 import { Secret } from '../core/secret.ts'
+import { parseTrace, traceText } from '../core/trace.ts'
 
 const VERSION = 1
 /** The length of what is sealed grows in such steps, so that nobody who sees the store and knows what was written in a room finds it by its length. */
@@ -64,7 +65,7 @@ export function tryOpenDeliveries(keyring: Keyring, route: string, sealed: Uint8
 /** All but what is only said when it is stored, and the route, which is authenticated. */
 function toJson(delivery: Delivery): JsonObject {
   const { id, pushkeyTs, deduplicationKey, latestKey, probesDead, acceptedAtMs, expiresAtMs } = delivery
-  const { target, message, deviceHash } = delivery
+  const { target, message, deviceHash, trace, canary } = delivery
   return {
     id,
     priority: delivery.priority,
@@ -78,6 +79,8 @@ function toJson(delivery: Delivery): JsonObject {
     target: target.reveal(),
     headers: message.headers,
     body: message.body,
+    trace: trace && traceText(trace),
+    canary,
   }
 }
 
@@ -96,6 +99,9 @@ function fromJson(route: string, json: unknown): Delivery {
     probesDead: json['probesDead'] === true ? true : undefined,
     acceptedAtMs: number(json, 'acceptedAtMs'),
     expiresAtMs: number(json, 'expiresAtMs'),
+    // These two versions before did not have, and pass over. What is no trace costs no push.
+    trace: parseTrace(json['trace']),
+    canary: json['canary'] === true ? true : undefined,
   }
 }
 

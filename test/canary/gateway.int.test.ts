@@ -20,6 +20,7 @@ const PARTY_OF: Readonly<Record<Sink, Party | undefined>> = {
   'the dead letters of the admin API': undefined,
   // It names devices as the log does.
   'what the admin API says of the gateway': 'log',
+  'the traces': 'traces',
   'hushgate dead list': undefined,
   'the store while deliveries wait in it': 'store',
   'the store in the end': 'store',
@@ -56,7 +57,7 @@ describe.each(STORES)('on %s', (store) => {
     expect(undeclared(findIn(found(sink)), declared)).toEqual([])
   })
 
-  it.each(['store', 'log', 'metrics'] as const)(
+  it.each(['store', 'log', 'metrics', 'traces'] as const)(
     'all that the ledger declares is found by who reads the %s',
     (party) => {
       const bytes = Buffer.concat(sinksOf(store).flatMap((sink) => (PARTY_OF[sink] === party ? [found(sink)] : [])))
@@ -97,7 +98,7 @@ describe.each(STORES)('on %s', (store) => {
 function declaredTo(party: Party, service: Service, policies: readonly Policy[]): string[] {
   const declared = policies.flatMap((policy) => {
     const sealed = service === 'webpush' ? 'ignored' : policy.sealed
-    const ledger: LedgerPolicy = { ...policy, ...disclosuresOf(service), sealed }
+    const ledger: LedgerPolicy = { ...policy, ...disclosuresOf(service), sealed, isTraced: true }
     return CANARY_FIELDS.flatMap((field) =>
       learnedOf(field, party, ledger)
         .filter((learned) => learned === 'as_sent' || learned === 'sum_as_badge')

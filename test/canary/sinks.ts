@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll } from 'vitest'
 import { startGatewayProcess, type GatewayProcess } from '../helpers/gateway-process.ts'
+import { startOtlpCollector } from '../helpers/otlp-collector.ts'
 import { startRedis, type TestRedis } from '../helpers/redis.ts'
 import type { StoreName } from '../helpers/stores.ts'
 
@@ -13,6 +14,7 @@ export type Sink =
   | 'the metrics and the readiness'
   | 'the dead letters of the admin API'
   | 'what the admin API says of the gateway'
+  | 'the traces'
   | 'hushgate dead list'
   | 'the store while deliveries wait in it'
   | 'the store in the end'
@@ -24,6 +26,7 @@ export function sinksOf(store: StoreName): Sink[] {
     'the metrics and the readiness',
     'the dead letters of the admin API',
     'what the admin API says of the gateway',
+    'the traces',
     'hushgate dead list',
     'the store while deliveries wait in it',
     'the store in the end',
@@ -49,7 +52,9 @@ export function observe(
     const redis = store === 'redis' ? await startRedis() : undefined
     const monitor = redis === undefined ? undefined : await startMonitor(redis.port)
     const url = redis === undefined ? 'sqlite:./data/hushgate.db' : `redis://127.0.0.1:${redis.port}`
-    const gateway = await startGatewayProcess(apps(), { store: { url }, nodeOptions })
+    await using collector = await startOtlpCollector()
+    const settings = `tracing: { otlp_url: "${collector.url}" }`
+    const gateway = await startGatewayProcess(apps(), { store: { url }, settings, nodeOptions })
     const look = async () => {
       add('the metrics and the readiness', (await gateway.admin('/metrics')) + (await gateway.admin('/readyz')))
       add('the store while deliveries wait in it', await storedIn(gateway, redis))
@@ -63,6 +68,7 @@ export function observe(
         add('what the admin API says of the gateway', await gateway.admin(`/api/v1/${path}`))
       add('hushgate dead list', await gateway.command('dead', 'list'))
       add('the log and the error output', await gateway.stop())
+      add('the traces', collector.bodies.join('\n'))
       add('the store in the end', await storedIn(gateway, redis))
       add('hushgate dead list', await gateway.command('dead', 'list'))
       if (monitor !== undefined) add('what Redis was told', monitor.recorded())

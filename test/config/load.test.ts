@@ -38,6 +38,7 @@ describe('loadConfig', () => {
       },
       unknownApp: 'drop',
       receipts: true,
+      canaries: [],
       log: { level: 'info', format: 'json' },
       routes: [
         {

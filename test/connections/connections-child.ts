@@ -5,8 +5,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectionsIn, tracer } from './connections.ts'
 import { createHushgateFolder, startHushgate, type HushgateProcess } from '../helpers/hushgate-process.ts'
-import { ADDRESSES, REDIS, startPushServices } from './internet.ts'
+import { ADDRESSES, COLLECTOR, REDIS, startPushServices } from './internet.ts'
 import { createOwnNetwork } from './own-network.ts'
+import { startOtlpCollector } from '../helpers/otlp-collector.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { startFakeProxy } from '../network/fake-proxy.ts'
 
@@ -73,6 +74,12 @@ const scenarios: Readonly<Record<string, () => Promise<unknown>>> = {
     await using proxy = await startFakeProxy('tunnel', ADDRESSES)
     settings = `proxy: http://127.0.0.1:${proxy.port}`
     return await serve(live) // before the proxy goes
+  },
+  async traced() {
+    await using proxy = await startFakeProxy('tunnel', ADDRESSES)
+    await using _collector = await startOtlpCollector({ host: ADDRESSES[COLLECTOR], port: 4318 })
+    settings = `proxy: http://127.0.0.1:${proxy.port}\ntracing: { otlp_url: "http://${COLLECTOR}:4318" }`
+    return await serve(live)
   },
   async stray() {
     await folder.write('stray.mjs', STRAY)

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Observed } from './connections-child.ts'
-import { ADDRESSES, APPLE, BROWSER, GOOGLE, OAUTH, REDIS } from './internet.ts'
+import { ADDRESSES, APPLE, BROWSER, COLLECTOR, GOOGLE, OAUTH, REDIS } from './internet.ts'
 import { NAME_SERVER, runInOwnNetwork } from './own-network.ts'
 
 /** Most of it is the minute in which nothing happens. */
@@ -41,6 +41,14 @@ describe.concurrent('no stray connection', { timeout: TIMEOUT_MS }, () => {
 
   it('a gateway behind a proxy connects to the proxy alone, and leaves names to it', async ({ signal }) => {
     expect(await observe('proxy', signal)).toEqual(exactly([], [expect.stringMatching(/^tcp 127\.0\.0\.1:\d+$/)]))
+  })
+
+  it('a gateway with tracing connects to its collector as well, and never through the proxy', async ({ signal }) => {
+    const collector = `tcp ${ADDRESSES[COLLECTOR]}:4318`
+    const proxy = expect.stringMatching(/^tcp 127\.0\.0\.1:\d+$/)
+    // In the order of the alphabet.
+    const connected = ['netlink AF_NETLINK', collector, proxy, ...RESOLVER]
+    expect(await observe('traced', signal)).toEqual({ code: 0, asked: [`A ${COLLECTOR}`], connected })
   })
 
   it('commands connect to the admin port or the store where they need them, and only check --online to push services', async ({

@@ -1,4 +1,4 @@
-/** The internet of a network of a test's own: a name for Redis, and simulated push services under the names and at the port of the real ones. */
+/** The internet of a network of a test's own: names for Redis and a collector of traces, and simulated push services under the names and at the port of the real ones. */
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
@@ -16,6 +16,7 @@ export const GOOGLE = 'fcm.googleapis.com'
 export const OAUTH = 'oauth2.googleapis.com'
 export const BROWSER = 'updates.push.services.mozilla.com'
 export const REDIS = 'redis.internal'
+export const COLLECTOR = 'collector.internal'
 
 /** Those of push services are public, as Web Push goes to no others; in that network they are the machine's own. */
 export const ADDRESSES = {
@@ -24,6 +25,7 @@ export const ADDRESSES = {
   [OAUTH]: '142.250.0.2',
   [BROWSER]: '34.0.0.1',
   [REDIS]: '10.0.0.6',
+  [COLLECTOR]: '10.0.0.7',
 } as const
 
 const KEYS = ['FIRST12345', 'SECOND1234'] as const

@@ -195,6 +195,31 @@ describe('an attempt', () => {
     },
   )
 
+  it.each<[string, Outcome, string]>([
+    ['is accepted', DELIVERED, 'delivered'],
+    ['finds its pushkey dead', { kind: 'rejected', reason: 'Gone' }, 'rejected'],
+    ['can never succeed', { kind: 'failed', reason: 'PayloadTooLarge' }, 'failed'],
+    ['would be repeated too late', { ...retry, afterMs: HOUR_MS }, 'expired'],
+    ['may not be made', { kind: 'dropped', reason: 'not_allowed' }, 'not_sent'],
+  ])('of a canary push that %s is counted by itself, and nothing is kept of it', async (_what, outcome, counted) => {
+    metrics.configured({ routes: [route], hash: '', highWater: 0, canaries: [{ route, everyMs: 60_000 }] }, clock.ms)
+    work([outcome], { canaries: metrics.canaries })
+    await add({ canary: true, priority: 'counts', acceptedAtMs: clock.ms - 1500 })
+    expect(await decided()).toEqual([{ kind: 'acknowledge' }])
+    expect(await value('hushgate_canary_pushes_total', { outcome: counted })).toBe(1)
+    expect(await value('hushgate_canary_round_trip_seconds')).toBe(counted === 'delivered' ? 1.5 : 0)
+    const warnings = log.messages('warn').filter((message) => message === 'A canary push did not arrive')
+    expect(warnings).toHaveLength(counted === 'delivered' ? 0 : 1)
+  })
+
+  it('of a canary push that is repeated is not counted yet', async () => {
+    metrics.configured({ routes: [route], hash: '', highWater: 0, canaries: [{ route, everyMs: 60_000 }] }, clock.ms)
+    work([retry, never], { canaries: metrics.canaries })
+    await add({ canary: true, priority: 'counts' })
+    expect(await decided()).toMatchObject([{ kind: 'requeue' }])
+    expect(log.messages('warn')).toEqual([])
+  })
+
   it('that is accepted is measured from the acceptance of the notification', async () => {
     work([DELIVERED])
     await add({ acceptedAtMs: clock.ms - 5000, expiresAtMs: clock.ms + HOUR_MS })

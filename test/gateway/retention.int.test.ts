@@ -5,7 +5,7 @@
  * SQLite asks our clock for everything. Of Redis, the deliveries and dead letters do; what has a lifetime of its own there (PX) goes by Redis' clock, which no
  * test can move: each such key is shown to have the lifetime that is declared, and is then brought nearer to its end by the time that passes.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -26,6 +26,8 @@ const HOUR_MS = 3600_000
 const DAY_MS = 24 * HOUR_MS
 const COALESCE_MS = 10 * 60_000
 
+const CANARY = `canary: [{ app: ${ANDROID}, pushkey_file: canary, every: 5m }]`
+
 /** As src/privacy/retention.ts has it in words. */
 const LIFETIMES_MS: readonly (readonly [key: RegExp, lifetimeMs: number, slackMs?: number])[] = [
   [/:event:/, DAY_MS],
@@ -39,6 +41,7 @@ const LIFETIMES_MS: readonly (readonly [key: RegExp, lifetimeMs: number, slackMs
   [/:memory:known-since:/, 30 * DAY_MS],
   [/:breaker:(?:attempted|rejected):/, 6 * 60_000],
   [/:breaker:windows:/, 30 * DAY_MS],
+  [/:memory:canary:/, 10 * 60_000, 5 * 60_000],
   [/:memory:paused$/, 365 * DAY_MS],
   [/\}:dead:(?:deaths|facts|sealed)$/, 7 * DAY_MS],
 ]
@@ -48,6 +51,7 @@ const UNSURE_OF_RECEIPTS = 0.99
 
 const ALL = [
   'breaker',
+  'canary',
   'dead',
   'dead letter',
   'delivery',
@@ -59,7 +63,7 @@ const ALL = [
   'receipt',
   'wake',
 ]
-const WITHOUT_WAKE = ALL.filter((word) => word !== 'wake')
+const WITHOUT_WAKE = ALL.filter((word) => word !== 'wake' && word !== 'canary')
 const OF_DEVICES = ['breaker', 'known', 'known-since', 'paused']
 /** After so many days this is left. What waits is given up when it has expired, and that is 7 days more. */
 const STAGES: readonly (readonly [days: number, left: readonly string[]])[] = [
@@ -96,6 +100,7 @@ beforeAll(async () => {
 afterAll(() => services[Symbol.asyncDispose]())
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hushgate-retention-'))
+  await writeFile(join(folder, 'canary'), newPushkey().fcm)
 })
 afterEach(() => rm(folder, { recursive: true }))
 
@@ -154,7 +159,7 @@ describe('what is kept', () => {
   it('is gone from SQLite when its time is over, and not before', async () => {
     const path = join(folder, 'hushgate.db')
     {
-      await using gateway = await startGateway({ folder, appsYaml })
+      await using gateway = await startGateway({ folder, appsYaml, settings: CANARY })
       await busyDay(gateway)
     }
     const keyring = await keyringOf()
@@ -182,7 +187,7 @@ describe('what is kept', () => {
     it('is gone when its time is over, and not before', async () => {
       {
         const store = `{ url: "redis://127.0.0.1:${redis.port}" }`
-        await using gateway = await startGateway({ folder, store, appsYaml })
+        await using gateway = await startGateway({ folder, store, appsYaml, settings: CANARY })
         await busyDay(gateway)
         await until('it is noted who was delivered to', async () => (await client.keys('*:known:*')).length > 0)
         await expectLifetimes(client)

@@ -41,6 +41,8 @@ const HEALTHY: Series = {
   [`hushgate_app_paused{${IOS}}`]: always(0),
   [`hushgate_circuit_open{${IOS}}`]: always(0),
   [`hushgate_rejections_suspected{${IOS}}`]: always(0),
+  [`hushgate_canary_age_seconds{${IOS}}`]: always(200),
+  [`hushgate_canary_interval_seconds{${IOS}}`]: always(300),
   [`hushgate_attempts_total{${IOS}}`]: growing(1000),
   [`hushgate_retries_total{${IOS}}`]: growing(10),
   [`hushgate_outcomes_total{${IOS},outcome="delivered"}`]: growing(990),
@@ -125,6 +127,7 @@ describe.each<[alert: string, changed: Series, firesAt: number, notAt: number, b
   ['HushgateWorkersBusy', { [`hushgate_worker_busy{${IOS}}`]: always(990) }, 12, 5],
   ['HushgateAppBlocked', { [`hushgate_app_blocked{${IOS}}`]: always(1) }, 2, 0],
   ['HushgateAppPaused', { [`hushgate_app_paused{${IOS}}`]: always(1) }, 250, 200],
+  ['HushgateCanaryStopped', { [`hushgate_canary_age_seconds{${IOS}}`]: '0+60x420' }, 20, 14],
   ['HushgatePushServiceAway', { [`hushgate_circuit_open{${IOS}}`]: always(1) }, 6, 4],
   ['HushgatePushServiceDegraded', { [`hushgate_retries_total{${IOS}}`]: growing(200) }, 30, 5],
   ['HushgateRejectionsSuspected', { [`hushgate_rejections_suspected{${IOS}}`]: '0 1+0x50' }, 1, 0],
@@ -195,6 +198,7 @@ it.each([
   const late = {
     [`hushgate_queue_oldest_age_seconds{${IOS}}`]: growing(60),
     [`hushgate_queue_overdue_seconds{${IOS}}`]: growing(60),
+    [`hushgate_canary_age_seconds{${IOS}}`]: growing(60),
   }
   expect(firingAt(60, { ...HEALTHY, ...stopped, ...late })).toEqual(expected)
 })
@@ -219,6 +223,15 @@ it('a few late pushes of a gateway with few pushes burn nothing', () => {
     [`hushgate_event_pushes_total{${IOS},arrived="late"}`]: '0+0.02x420',
   }
   expect(firingAt(400, { ...HEALTHY, ...few })).toEqual([])
+})
+
+it('a canary that another process sends has not stopped', () => {
+  const elsewhere = {
+    [`hushgate_canary_age_seconds{${IOS}}`]: growing(60),
+    [`hushgate_canary_age_seconds{${IOS.replace(POD, OTHER_POD)}}`]: always(100),
+    [`hushgate_canary_interval_seconds{${IOS.replace(POD, OTHER_POD)}}`]: always(300),
+  }
+  expect(firingAt(60, { ...HEALTHY, ...elsewhere })).toEqual([])
 })
 
 it('what two pods say of one store is not added up', () => {

@@ -22,13 +22,15 @@ export interface GatewayProcess {
 export interface GatewayProcessOptions {
   /** The section, default SQLite in the folder. */
   readonly store?: object | undefined
+  /** Further sections. */
+  readonly settings?: string | undefined
   /** For Node itself. */
   readonly nodeOptions?: readonly string[] | undefined
 }
 
 export async function startGatewayProcess(
   apps: object,
-  { store, nodeOptions = [] }: GatewayProcessOptions = {},
+  { store, settings = '', nodeOptions = [] }: GatewayProcessOptions = {},
 ): Promise<GatewayProcess> {
   const folder = await createHushgateFolder()
   const config: FolderConfig = {
@@ -36,7 +38,7 @@ export async function startGatewayProcess(
     store: store === undefined ? undefined : JSON.stringify(store),
     // Commands find the gateway by the port in the configuration.
     adminPort: await freePort(),
-    settings: 'log: { level: trace }',
+    settings: `log: { level: trace }\n${settings}`,
   }
   await folder.configure(config)
   const process = startHushgate(['serve'], { folder: folder.path, nodeOptions })

@@ -57,6 +57,7 @@ export const CASES: readonly LedgerCase[] = [
   ...RELEASED,
 ].map((policy, index) => ({
   ...policy,
+  isTraced: true,
   ...disclosuresOf(policy.service, policy.isEndToEnd === false),
   index,
   app: `com.example.case${index}.*`,

@@ -29,6 +29,7 @@ import {
   type LedgerCase,
   type Name,
 } from './cases.ts'
+import { startOtlpCollector } from '../helpers/otlp-collector.ts'
 import { startPushServices, type ReceivedPush } from '../helpers/push-services.ts'
 import { until } from '../helpers/received.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -79,6 +80,7 @@ export async function observeLedger(store: StoreName): Promise<Observation> {
   await writeFile(join(services.folder, 'vapid.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-ledger-'))
   const opened = store === 'redis' ? await openRedis() : undefined
+  await using collector = await startOtlpCollector()
   try {
     const devices = CASES.flatMap((ledgerCase) =>
       NAMES.map((name): PostedDevice => newDevice(ledgerCase, name, browsers)),
@@ -87,7 +89,7 @@ export async function observeLedger(store: StoreName): Promise<Observation> {
       folder,
       appsYaml: appsYaml(services.appsYaml, services.folder, huawei),
       // What is tried again is to end as it was told to, and not for its age.
-      settings: 'queue: { encryption_key_file: keys, call_max_age: 1h }',
+      settings: `queue: { encryption_key_file: keys, call_max_age: 1h }\ntracing: { otlp_url: "${collector.url}" }`,
       ...(opened === undefined ? {} : { store: `{ url: "redis://127.0.0.1:${opened.port}" }` }),
     })
     let metrics: string
@@ -124,6 +126,7 @@ export async function observeLedger(store: StoreName): Promise<Observation> {
       store: bytes,
       log: Buffer.from(gateway.log()),
       metrics: Buffer.from(metrics),
+      traces: Buffer.from(collector.bodies.join('\n')),
       push_service: Buffer.concat([
         Buffer.from(JSON.stringify(pushes)),
         ...webPushes.flatMap(({ name, headers, body }) => [Buffer.from(JSON.stringify({ name, headers })), body]),

@@ -90,14 +90,16 @@ const SERVICES: readonly (Pick<LedgerPolicy, 'passedOn' | 'outside' | 'sealed'> 
 
 function fieldsTable(): string {
   return asTable(
-    ['Field', 'What it is', 'Store', 'Log', 'Metrics', 'Why'],
+    ['Field', 'What it is', 'Store', 'Log', 'Metrics', 'Traces', 'Why'],
     fieldNames().map((field) => {
       const at = (party: Party) =>
         sentenceOf(POLICIES, (policy) => {
-          const learned = SERVICES.flatMap((service) => learnedOf(field, party, { ...policy, ...service }))
+          const learned = SERVICES.flatMap((service) =>
+            learnedOf(field, party, { ...policy, ...service, isTraced: true }),
+          )
           return words([...new Set(learned)].toSorted())
         })
-      return [`\`${field}\``, FIELDS[field], at('store'), at('log'), at('metrics'), LEDGER[field].why]
+      return [`\`${field}\``, FIELDS[field], at('store'), at('log'), at('metrics'), at('traces'), LEDGER[field].why]
     }),
   )
 }

@@ -45,10 +45,12 @@ export function createReader(observation: Observation): Reader {
     store: found(views.store),
     log: found(views.log),
     metrics: found(views.metrics),
+    traces: found(views.traces),
     push_service: found(views.push_service),
   }
   const log = views.log.toString().split('\n')
   const metrics = views.metrics.toString()
+  const traces = views.traces.toString()
 
   return (ledgerCase, field, party) => {
     // The request as it came is in it, whatever we do.
@@ -83,6 +85,7 @@ export function createReader(observation: Observation): Reader {
       if (field !== 'time') return false
       if (party === 'push_service') return pushes.size > 0 && !areOnTicks(ofApp)
       if (party === 'log') return log.some((line) => line.includes('"time":"2') && line.includes(`"${ledgerCase.app}"`))
+      if (party === 'traces') return isTimed(traces, ofApp)
       return (
         party === 'store' && stored.some(({ times }) => times.some((each) => each >= startedAtMs && each <= Date.now()))
       )
@@ -162,6 +165,17 @@ function areRounded({ stored }: Seen): boolean {
   const lengths = [...new Set(stored.map(({ sealedBytes }) => sealedBytes))]
   const least = Math.min(...lengths)
   return lengths.length > 1 && lengths.every((length) => (length - least) % STEP_BYTES === 0)
+}
+
+/** Spans of the app say when something of it was. */
+function isTimed(traces: string, { ledgerCase, startedAtMs }: Seen): boolean {
+  const times = [...traces.matchAll(/"startTimeUnixNano":"(\d+)"[^{]*"attributes":\[([^\]]*)\]/g)]
+  return times.some(
+    ([, time, attributes]) =>
+      attributes?.includes(`"${ledgerCase.app}"`) === true &&
+      Number(time) / 1e6 >= startedAtMs &&
+      Number(time) / 1e6 <= Date.now(),
+  )
 }
 
 function isCounted(metrics: string, field: Field, { app }: LedgerCase): boolean {

@@ -159,3 +159,43 @@ it('a name with a quote, a backslash or a line break is written so that Promethe
   const metrics = metricsOf(route('a"b\\c\nd', 'apns'))
   expect(await textOf(metrics)).toContain('hushgate_attempts_total{app="a\\"b\\\\c\\nd",provider="apns"} 0\n')
 })
+
+describe('the age of canary pushes', () => {
+  const canaries = [{ route: IOS, everyMs: 60_000 }]
+  const ageOf = async (metrics: Metrics, nowMs: number): Promise<number | undefined> => {
+    metrics.canaries.aged(nowMs)
+    return metricValue(await textOf(metrics), 'hushgate_canary_age_seconds', { app: 'ios' })
+  }
+
+  it('counts from when one is awaited, then from the last that arrived, and a reload changes nothing', async () => {
+    const metrics = new Metrics('0.0.0')
+    const configure = (nowMs: number): void =>
+      metrics.configured({ routes: [IOS], hash: 'abc', highWater: 10, canaries }, nowMs)
+    configure(10_000)
+    expect(await ageOf(metrics, 15_000)).toBe(5)
+    metrics.canaries.delivered(IOS, 0.5, 20_000)
+    configure(30_000)
+    metrics.canaries.ended(IOS, 'failed')
+    expect(await ageOf(metrics, 50_000)).toBe(30)
+    const text = await textOf(metrics)
+    expect(metricValue(text, 'hushgate_canary_last_success_timestamp_seconds')).toBe(20)
+    expect(metricValue(text, 'hushgate_canary_pushes_total', { outcome: 'delivered' })).toBe(1)
+  })
+
+  it('is told by nobody who sends nothing', async () => {
+    const metrics = new Metrics('0.0.0')
+    metrics.configured({ routes: [IOS], hash: 'abc', highWater: 10, canaries, sends: false }, 0)
+    expect(await ageOf(metrics, 1000)).toBeUndefined()
+    expect(metricValue(await textOf(metrics), 'hushgate_canary_interval_seconds')).toBe(60)
+  })
+
+  it('and all that is told of them goes with the setting', async () => {
+    const metrics = new Metrics('0.0.0')
+    metrics.configured({ routes: [IOS], hash: 'abc', highWater: 10, canaries }, 0)
+    metrics.canaries.delivered(IOS, 0.5, 1000)
+    metrics.configured({ routes: [IOS], hash: 'abc', highWater: 10 }, 2000)
+    metrics.canaries.delivered(IOS, 0.5, 3000)
+    metrics.canaries.aged(4000)
+    expect(seriesOf(await textOf(metrics))).toEqual(seriesOf(await textOf(metricsOf(IOS))))
+  })
+})

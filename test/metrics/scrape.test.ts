@@ -52,6 +52,7 @@ async function scrapeOf(...apps: readonly string[]): Promise<AsyncDisposable & {
     routes: () => routes,
     gateOf: (name) => gates.get(name),
     clockSkewMs: () => 0,
+    nowMs: Date.now,
     isPaused: (name) => name === 'paused',
     wire: async () => wire,
     isSuspected: async () => false,

@@ -54,6 +54,18 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
     return sender
   }
 
+  it('tell whoever asks for it the status of the answer, before the outcome', async () => {
+    const apns = await rig.simulate()
+    const sender = await open({ endpoint: apns.url })
+    const told: (number | string)[] = []
+    for (const token of ['xs410.rUnregistered-1', 'xd1-one']) {
+      const { kind } = await sender.send(message, pushkey(token), never, (status) => told.push(status))
+      told.push(kind)
+    }
+    await sender.send(message, pushkey('xd1-two'), never)
+    expect(told).toEqual([410, 'rejected', 200, 'delivered'])
+  })
+
   it('count what is answered, and the connections that are open, for each app', async () => {
     const apns = await rig.simulate()
     const sender = await open({ endpoint: apns.url })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { UnsealError } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { openDeliveries, sealDeliveries } from '../../src/store/envelope.ts'
+import { envelopeOf, openDeliveries, sealDeliveries } from '../../src/store/envelope.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 
 const ROUTE = 'com.example.app'
@@ -17,6 +17,7 @@ describe('deliveries, sealed and opened', () => {
         latestKey: 'l',
         probesDead: true,
         priority: 'call',
+        trace: { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' },
       }),
     },
     { name: 'with none of the optional fields', delivery: createDelivery() },
@@ -34,6 +35,17 @@ describe('deliveries, sealed and opened', () => {
   it('do not say when they were due: that is for the store to know', () => {
     const [opened] = openDeliveries(keyring, ROUTE, sealDeliveries(keyring, ROUTE, [createDelivery({ dueAtMs: 1 })]))
     expect(opened?.dueAtMs).toBeUndefined()
+  })
+
+  it.each([
+    ['was stored by a version before traces', undefined],
+    ['carries what is no trace', '00-zz-1-01'],
+  ])('open without a trace where one %s', (_what, trace) => {
+    const whole: { v: 1; deliveries: [object] } = JSON.parse(envelopeOf([createDelivery()]))
+    const stored = { ...whole, deliveries: [{ ...whole.deliveries[0], trace }] }
+    const [opened] = openDeliveries(keyring, ROUTE, keyring.seal(Buffer.from(JSON.stringify(stored)), ROUTE))
+    expect(opened?.id).toEqual(expect.any(String))
+    expect(opened?.trace).toBeUndefined()
   })
 
   it('keep their order', () => {

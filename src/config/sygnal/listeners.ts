@@ -65,7 +65,7 @@ export function translateMetrics(metrics: JsonObject, httpPort: JsonValue, trans
       'cannot',
       ['metrics', 'opentracing'],
       ADMIN,
-      'Hushgate does not send traces to Jaeger: OpenTracing and its Jaeger clients are no longer maintained',
+      'OpenTracing and its Jaeger clients are no longer maintained; set tracing.otlp_url to send traces of OpenTelemetry, which Jaeger takes',
     )
   const sentry = sectionOf(metrics, ['metrics'], 'sentry', translation)
   noteUnknown(sentry, ['enabled', 'dsn'], ['metrics', 'sentry'], translation, ADMIN)

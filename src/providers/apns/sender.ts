@@ -2,7 +2,7 @@
 import { forgetOldest } from '../../core/forget-oldest.ts'
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
+import type { Answered, CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 import { OPERATOR_FLOOR_MS } from '../shared/answers.ts'
 import { Attempts } from '../shared/attempts.ts'
@@ -104,12 +104,12 @@ class ApnsSender implements Sender {
     this.credentialExpiresAtMs = setup.credentialExpiresAtMs
   }
 
-  async send(message: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {
+  async send(message: Message, pushkey: Secret, signal: AbortSignal, answered?: Answered): Promise<Outcome> {
     const device = deviceToken(pushkey.reveal(), this.#setup.format)
     if (device === undefined) return { kind: 'rejected', reason: 'not a device token', isLocal: true }
     const { headers, body } = message
     const whole = { headers: { ...this.#setup.headers, ...headers }, body }
-    return this.#attempts.run(signal, (attempt) => this.#sendToEither(whole, device, attempt))
+    return this.#attempts.run(signal, (attempt) => this.#sendToEither(whole, device, attempt), answered)
   }
 
   async check(signal: AbortSignal): Promise<CheckResult> {

@@ -1,7 +1,7 @@
 /** One attempt to hand a message to FCM, by its HTTP v1 API (firebase.google.com/docs/reference/fcm/rest/v1/projects.messages/send). */
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
+import type { Answered, CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 import { Attempts } from '../shared/attempts.ts'
 import { AuthorizedPosts } from '../shared/authorized-posts.ts'
@@ -78,12 +78,12 @@ class FcmSender implements Sender {
     })
   }
 
-  async send({ body }: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {
+  async send({ body }: Message, pushkey: Secret, signal: AbortSignal, answered?: Answered): Promise<Outcome> {
     const key = pushkey.reveal()
     if (!isPossibleTarget(key)) return { kind: 'rejected', reason: `not a ${this.#target}`, isLocal: true }
     const whole = withTarget(body, this.#target, key)
     if (whole === undefined) return { kind: 'failed', reason: 'not an FCM message' }
-    return this.#attempts.run(signal, (attempt) => this.#posts.post(`{"message":${whole}}`, attempt))
+    return this.#attempts.run(signal, (attempt) => this.#posts.post(`{"message":${whole}}`, attempt), answered)
   }
 
   async check(signal: AbortSignal): Promise<CheckResult> {

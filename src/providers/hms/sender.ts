@@ -1,7 +1,7 @@
 /** One attempt to hand a message to Push Kit, by version 2 of its HTTPS API (docs/facts/hms.md#messages). */
 import type { Message } from '../../core/message.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
+import type { Answered, CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
 import type { Secret } from '../../core/secret.ts'
 import type { TokenSource } from '../shared/access-tokens.ts'
 import { Attempts } from '../shared/attempts.ts'
@@ -62,13 +62,13 @@ class HmsSender implements Sender {
     })
   }
 
-  async send({ body }: Message, pushkey: Secret, signal: AbortSignal): Promise<Outcome> {
+  async send({ body }: Message, pushkey: Secret, signal: AbortSignal, answered?: Answered): Promise<Outcome> {
     const token = pushkey.reveal()
     if (!isPossibleToken(token)) return { kind: 'rejected', reason: 'not a push token', isLocal: true }
     // The message is a JSON object already: its target is appended to its text. Anything else was left by an app of another type.
     if (!body.startsWith('{"') || !body.endsWith('}')) return { kind: 'failed', reason: 'not a message of Push Kit' }
     const whole = `{"message":${body.slice(0, -1)},"token":[${JSON.stringify(token)}]}}`
-    return this.#attempts.run(signal, (attempt) => this.#posts.post(whole, attempt))
+    return this.#attempts.run(signal, (attempt) => this.#posts.post(whole, attempt), answered)
   }
 
   async check(signal: AbortSignal): Promise<CheckResult> {

@@ -1,6 +1,7 @@
 /** The attempts of a sender that are under way: each has the same time, and the sender closes only after the last. */
 import { Deadlines } from '../../core/deadlines.ts'
 import type { Outcome } from '../../core/outcome.ts'
+import type { Answered } from '../../core/provider.ts'
 import { Attempt } from './connections/attempt.ts'
 
 export class Attempts {
@@ -17,7 +18,7 @@ export class Attempts {
   }
 
   /** Makes one, unless the sender is closed. It ends with the code `aborted` when `signal` aborts. */
-  async run(signal: AbortSignal, make: (attempt: Attempt) => Promise<Outcome>): Promise<Outcome> {
+  async run(signal: AbortSignal, make: (attempt: Attempt) => Promise<Outcome>, answered?: Answered): Promise<Outcome> {
     // Nothing was sent, and the app has another sender by now.
     if (this.#isClosed) return { kind: 'retry', reason: 'closed', scope: 'delivery', ambiguous: false, afterMs: 0 }
     const attempt = new Attempt(signal)
@@ -28,6 +29,7 @@ export class Attempts {
     } finally {
       deadline.cancel()
       attempt.finish()
+      if (attempt.status !== undefined) answered?.(attempt.status)
       this.#underWay -= 1
       this.#endIfLast()
     }

@@ -5,6 +5,8 @@ export class Attempt {
   #cutOffBy: string | undefined
   /** Told once, by whoever waits for something on behalf of the attempt at the moment. */
   onCutOff: ((code: string) => void) | undefined
+  /** Of the last answer that there was to it. */
+  status: number | undefined
 
   /** Ends with the code `aborted` when `signal` aborts. */
   constructor(signal?: AbortSignal) {

@@ -70,7 +70,9 @@ export class Connections {
   /** Sends one request. Always resolves. */
   async post(request: Request, attempt: Attempt): Promise<Answer | LostRequest> {
     const lease = await this.lease(attempt)
-    return 'kind' in lease ? lease : lease.exchange(request, attempt)
+    const answer = 'kind' in lease ? lease : await lease.exchange(request, attempt)
+    if (answer.kind === 'answer') attempt.status = answer.status
+    return answer
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@
 import { Deadlines } from '../../../core/deadlines.ts'
 import type { Message } from '../../../core/message.ts'
 import type { Outcome } from '../../../core/outcome.ts'
-import type { CheckResult, ProviderContext, Sender } from '../../../core/provider.ts'
+import type { Answered, CheckResult, ProviderContext, Sender } from '../../../core/provider.ts'
 import type { Secret } from '../../../core/secret.ts'
 import { Throttle } from '../../../core/throttle.ts'
 import type { AnswerHead, LostRequest } from '../answers.ts'
@@ -101,22 +101,26 @@ export class EndpointSender implements Sender {
     this.#warnings = new Throttle(WARNING_INTERVAL_MS, nowMs)
   }
 
-  async send(message: Message, target: Secret, signal: AbortSignal): Promise<Outcome> {
-    const outcome = await this.#attempts.run(signal, async (attempt) => {
-      const found = this.#readTarget(target.reveal())
-      if (found.kind === 'rejected') return { ...found, isLocal: true }
-      if (found.kind !== 'target') return found
-      const visit = this.#destinations.admit(found)
-      if ('kind' in visit) return visit
-      const first = visit.isFirst ? this.#firstDeadlines.add(() => attempt.cutOff('deadline')) : undefined
-      try {
-        const body = this.#protocol.bodyFor(message.body, found)
-        return body === undefined ? BAD_KEYS : await this.#send({ ...message, body }, found, visit, attempt)
-      } finally {
-        first?.cancel()
-        visit.end()
-      }
-    })
+  async send(message: Message, target: Secret, signal: AbortSignal, answered?: Answered): Promise<Outcome> {
+    const outcome = await this.#attempts.run(
+      signal,
+      async (attempt) => {
+        const found = this.#readTarget(target.reveal())
+        if (found.kind === 'rejected') return { ...found, isLocal: true }
+        if (found.kind !== 'target') return found
+        const visit = this.#destinations.admit(found)
+        if ('kind' in visit) return visit
+        const first = visit.isFirst ? this.#firstDeadlines.add(() => attempt.cutOff('deadline')) : undefined
+        try {
+          const body = this.#protocol.bodyFor(message.body, found)
+          return body === undefined ? BAD_KEYS : await this.#send({ ...message, body }, found, visit, attempt)
+        } finally {
+          first?.cancel()
+          visit.end()
+        }
+      },
+      answered,
+    )
     if (outcome.kind === 'dropped') this.#warnOf(this.#protocol.notAllowed)
     return outcome
   }
