@@ -6,7 +6,6 @@ import { hashOfSettings } from './config/hash.ts'
 import { restartOnly, routesChanged } from './config/reload.ts'
 import { openRoutes, type Routes } from './config/routes.ts'
 import { Identities } from './core/identities.ts'
-import { RelayEndpoints } from './core/relay-endpoint.ts'
 import { oncePer } from './core/once-per.ts'
 import { DeadLetterShare } from './delivery/dead-letter-share.ts'
 import { DeliveringRoutes } from './delivery/delivering-routes.ts'
@@ -17,13 +16,11 @@ import { createEntrance, type Entrance } from './http/doors.ts'
 import { createNotifyServer } from './http/notify-server.ts'
 import { encryptForDevice } from './intake/encrypt-for-device.ts'
 import { Intake } from './intake/intake.ts'
-import { RelayedIntake } from './intake/relayed.ts'
 import { DeadPushkeys } from './memory/dead-pushkeys.ts'
 import { Deduplication } from './memory/deduplication.ts'
 import { KnownDevices } from './memory/known-devices.ts'
 import { Pauses } from './memory/pauses.ts'
 import { Receipts } from './memory/receipts.ts'
-import { RevokedEndpoints } from './memory/revoked-endpoints.ts'
 import { areSuspected, RejectionGuard } from './memory/rejection-guard.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { Scrape } from './metrics/scrape.ts'
@@ -61,7 +58,6 @@ export class Gateway implements AsyncDisposable {
   readonly #guard: RejectionGuard
   readonly #known: KnownDevices
   readonly #intake: Intake
-  readonly #relayed: RelayedIntake
   /** Absent where nothing is sent. */
   readonly #delivery: DeliveringRoutes | undefined
   readonly #senders: MovableSenders
@@ -107,20 +103,12 @@ export class Gateway implements AsyncDisposable {
       deadPushkeys,
       deduplication: new Deduplication(memory),
       identities,
+      keyring,
       activity: this.#activity,
       log,
       nowMs,
     }
     this.#intake = new Intake({ ...common, store, known, encryptForDevice, metrics: this.#metrics }, routes, config)
-    this.#relayed = new RelayedIntake({
-      ...common,
-      store,
-      storing: this.#intake.storing,
-      endpoints: new RelayEndpoints(keyring),
-      revoked: new RevokedEndpoints({ memory, known, identities }),
-      routes: () => this.#routes,
-      queue: () => this.#config.queue,
-    })
     if (role !== 'http')
       this.#delivery = new DeliveringRoutes({
         ...common,
@@ -213,7 +201,7 @@ export class Gateway implements AsyncDisposable {
       limits: http,
       entrance: () => this.#entrance,
       intake: this.#intake,
-      relayed: this.#relayed,
+      relayed: this.#intake.relayed,
       publicKeyFor: (appId) => this.#routes.publicKeyFor(appId),
       stated: () => this.#stated(this.#routes),
       metrics: this.#metrics.intake,

@@ -7,6 +7,7 @@ import { Deadlines } from '../core/deadlines.ts'
 import type { EncryptForDevice } from '../core/device-key.ts'
 import { StoreUnavailableError } from '../core/errors.ts'
 import type { Identities } from '../core/identities.ts'
+import type { Keyring } from '../core/keyring.ts'
 import type { Log } from '../core/log.ts'
 import type { Device, Notification } from '../core/notification.ts'
 import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
@@ -16,6 +17,7 @@ import { WakeUps } from '../memory/wake-ups.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { STORE_TIMEOUT_MS, type Owner, type Store } from '../store/contract.ts'
 import { Candidates, type Addressee } from './candidate.ts'
+import { RelayedIntake } from './relayed.ts'
 import { Scheduler } from './schedule.ts'
 import { Slices } from './slices.ts'
 import { admitted, preparedOf, Storing, type Admission, type Prepared } from './storing.ts'
@@ -35,6 +37,7 @@ export interface IntakeParts {
   readonly deduplication: Deduplication
   readonly known: KnownDevices
   readonly identities: Identities
+  readonly keyring: Keyring
   readonly encryptForDevice: EncryptForDevice
   readonly metrics: Metrics
   readonly activity: Activity
@@ -53,8 +56,9 @@ type DeviceResult = 'stored' | NothingStored
 export class Intake {
   readonly #parts: IntakeParts
   readonly #candidates: Candidates
-  /** Whatever else comes in is stored by the same rules, and shares the same room. */
-  readonly storing: Storing
+  /** The way in of Web Push messages that are relayed: stored by the same rules, in the same room. */
+  readonly relayed: RelayedIntake
+  readonly #storing: Storing
   readonly #turnedAway: TurnedAway
   readonly #slices = new Slices()
   readonly #timeLimits = new Deadlines(ACCEPT_TIMEOUT_MS)
@@ -66,7 +70,8 @@ export class Intake {
     this.#configured = { routes, settings }
     const scheduler = new Scheduler(new WakeUps(store.memory, randomUUID), identities)
     this.#candidates = new Candidates({ identities, scheduler, encryptForDevice, known })
-    this.storing = new Storing(parts)
+    this.#storing = new Storing(parts)
+    this.relayed = new RelayedIntake({ ...parts, storing: this.#storing, configured: () => this.#configured })
     this.#turnedAway = new TurnedAway({ metrics: metrics.intake, unknownApps: activity.unknownApps, log, nowMs })
   }
 
@@ -192,15 +197,15 @@ export class Intake {
   }
 
   #skip({ route }: Pick<Addressee, 'route'>, why: 'rejected' | 'duplicate' | 'nothing_to_send'): DeviceResult {
-    return this.storing.skip(route, why) === 'rejected' ? 'rejected' : 'skipped'
+    return this.#storing.skip(route, why) === 'rejected' ? 'rejected' : 'skipped'
   }
 
   #admit({ route, deviceHash, device: { pushkeyTs }, notification: { kind } }: Addressee): Promise<Admission> {
-    return this.storing.admit({ route: route.name, deviceHash, pushkeyTs }, kind === 'counts' ? 'counts' : 'event')
+    return this.#storing.admit({ route: route.name, deviceHash, pushkeyTs }, kind === 'counts' ? 'counts' : 'event')
   }
 
   async #store(prepared: readonly Prepared[], { queue }: IntakeSettings): Promise<readonly DeviceResult[]> {
-    const results = await this.storing.store(prepared, queue.highWater)
+    const results = await this.#storing.store(prepared, queue.highWater)
     return results.map((result) => (result === 'duplicate' ? 'skipped' : result))
   }
 }

@@ -1,27 +1,32 @@
 /** The way in of what is relayed: from an endpoint and a Web Push message for it to a stored delivery. It goes on like any other push of its route. */
 import { randomUUID } from 'node:crypto'
+import type { Config } from '../config/config.ts'
 import type { OpenRoute, Routes } from '../config/routes.ts'
 import { StoreUnavailableError } from '../core/errors.ts'
 import type { Delivery } from '../core/delivery.ts'
 import type { Identities } from '../core/identities.ts'
+import type { Keyring } from '../core/keyring.ts'
 import type { Relay, RelayedMessage } from '../core/relay.ts'
-import type { Registration, RelayEndpoints, Subscription } from '../core/relay-endpoint.ts'
+import { RelayEndpoints, type Registration, type Subscription } from '../core/relay-endpoint.ts'
 import { Secret } from '../core/secret.ts'
 import { withTimeLimit } from '../core/time-limit.ts'
-import type { RevokedEndpoints } from '../memory/revoked-endpoints.ts'
+import type { KnownDevices } from '../memory/known-devices.ts'
+import { RevokedEndpoints } from '../memory/revoked-endpoints.ts'
 import { STORE_TIMEOUT_MS, type Store } from '../store/contract.ts'
 import { releaseOf } from './schedule.ts'
 import { preparedOf, type Prepared, type Storing } from './storing.ts'
 
 export interface RelayedIntakeParts {
-  readonly store: Pick<Store, 'health'>
+  readonly store: Pick<Store, 'health' | 'memory'>
   readonly storing: Storing
-  readonly endpoints: RelayEndpoints
-  readonly revoked: RevokedEndpoints
+  readonly known: KnownDevices
   readonly identities: Identities
+  readonly keyring: Keyring
   /** As it is configured now. */
-  readonly routes: () => Routes
-  readonly queue: () => { readonly maxAgeMs: number; readonly highWater: number }
+  readonly configured: () => {
+    readonly routes: Routes
+    readonly settings: { readonly queue: Pick<Config['queue'], 'maxAgeMs' | 'highWater'> }
+  }
   readonly nowMs: () => number
 }
 
@@ -48,34 +53,39 @@ const LEAST_LIFETIME_MS = 15_000
 
 export class RelayedIntake {
   readonly #parts: RelayedIntakeParts
+  readonly #endpoints: RelayEndpoints
+  readonly #revoked: RevokedEndpoints
 
   constructor(parts: RelayedIntakeParts) {
+    const { store, known, identities, keyring } = parts
     this.#parts = parts
+    this.#endpoints = new RelayEndpoints(keyring)
+    this.#revoked = new RevokedEndpoints({ memory: store.memory, known, identities })
   }
 
   /** The endpoint's URL. Undefined where no such app relays, `impossible` where there can be no such pushkey. */
   trade(appId: string, subscription: Subscription): { readonly url: string } | 'impossible' | undefined {
-    const { endpoints, nowMs } = this.#parts
     const found = this.#routeOf(appId)
     if (found === undefined) return undefined
     const { route, relay } = found
     if (route.checkTarget(route.targetOf(subscription.pushkey.reveal(), {})) !== 'possible') return 'impossible'
-    const endpoint = endpoints.seal(appId, { ...subscription, issuedAt: Math.floor(nowMs() / 1000) })
+    const issuedAt = Math.floor(this.#parts.nowMs() / 1000)
+    const endpoint = this.#endpoints.seal(appId, { ...subscription, issuedAt })
     return { url: `${relay.origin}${pathOf(appId, endpoint)}` }
   }
 
   /** Undefined for what is no endpoint of an app that relays. */
   find(appId: string, endpoint: string): RelayedDevice | undefined {
     const found = this.#routeOf(appId)
-    const registration = found && this.#parts.endpoints.open(appId, endpoint)
+    const registration = found && this.#endpoints.open(appId, endpoint)
     return registration && { ...found, appId, endpoint, registration }
   }
 
   /** Resolves when it is durable, or known to be; rejects with StoreUnavailableError within a second. */
   async accept(device: RelayedDevice, push: WebPush): Promise<Relayed> {
-    const { store, storing, queue } = this.#parts
+    const { store, storing, configured } = this.#parts
     if (!store.health().writable) throw new StoreUnavailableError('the store is not writable')
-    const { maxAgeMs, highWater } = queue()
+    const { maxAgeMs, highWater } = configured().settings.queue
     const ttlSeconds = Math.min(push.ttlSeconds, Math.floor(maxAgeMs / 1000))
     const { id, prepared } = this.#prepare(device, { ...push, ttlSeconds })
     const [result] = await withTimeLimit(
@@ -89,11 +99,11 @@ export class RelayedIntake {
   /** From now on, what is sent there is refused. Resolves with whether that is remembered; rejects with StoreUnavailableError. */
   revoke(device: RelayedDevice): Promise<boolean> {
     const { route, endpoint } = device
-    return this.#parts.revoked.revoke({ route: route.name, deviceHash: this.#hashOf(device) }, endpoint)
+    return this.#revoked.revoke({ route: route.name, deviceHash: this.#hashOf(device) }, endpoint)
   }
 
   #routeOf(appId: string): Pick<RelayedDevice, 'route' | 'relay'> | undefined {
-    for (const route of this.#parts.routes().ofApp(appId))
+    for (const route of this.#parts.configured().routes.ofApp(appId))
       if (route.relay !== undefined) return { route, relay: route.relay }
     return undefined
   }
@@ -106,7 +116,7 @@ export class RelayedIntake {
     device: RelayedDevice,
     { record, urgency, ttlSeconds, topic }: WebPush,
   ): { readonly id: string; readonly prepared: Prepared } {
-    const { identities, revoked, nowMs } = this.#parts
+    const { identities, nowMs } = this.#parts
     const { route, relay, appId, endpoint, registration } = device
     const { kid, issuedAt } = registration
     const target = targetOf(route, registration)
@@ -144,7 +154,7 @@ export class RelayedIntake {
       expiresAtMs: readyAtMs + Math.max(ttlSeconds * 1000, LEAST_LIFETIME_MS),
     }
     const rendered = { kind: 'message', message, truncated: false } as const
-    const refusedBy = revoked.keyOf({ deviceHash }, endpoint)
+    const refusedBy = this.#revoked.keyOf({ deviceHash }, endpoint)
     return { id, prepared: preparedOf({ route, delivery, rendered, refusedBy }) }
   }
 }

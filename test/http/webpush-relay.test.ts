@@ -4,12 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Activity } from '../../src/activity/activity.ts'
 import { Routes, type OpenRoute } from '../../src/config/routes.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
-import { RelayEndpoints } from '../../src/core/relay-endpoint.ts'
 import { createEntrance, type EntranceSettings } from '../../src/http/doors.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { RelayedIntake } from '../../src/intake/relayed.ts'
 import { Storing } from '../../src/intake/storing.ts'
-import { RevokedEndpoints } from '../../src/memory/revoked-endpoints.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import { Clock } from '../helpers/clock.ts'
 import { createTestNotifyServer } from '../helpers/notify-server.ts'
@@ -55,7 +53,7 @@ async function open({
   accept?: RelayedIntake['accept']
 } = {}): Promise<void> {
   route = createRoute({ relay, checkTarget: (target) => (target === 'none' ? 'impossible' : 'possible'), ...of })
-  const { identities, memory, known, keyring, deadPushkeys } = store
+  const { identities, known, keyring, deadPushkeys } = store
   const common = { store: store.store, deadPushkeys, known, identities, nowMs: clock.nowMs }
   const metrics = new Metrics('0.0.0-test')
   const log = new RecordedLog()
@@ -63,10 +61,11 @@ async function open({
   relayed = new RelayedIntake({
     ...common,
     storing,
-    endpoints: new RelayEndpoints(keyring),
-    revoked: new RevokedEndpoints({ memory, known, identities }),
-    routes: () => new Routes([route, createRoute({ app: 'com.example.without' })]),
-    queue: () => ({ maxAgeMs: MAX_AGE_MS, highWater: 1000 }),
+    keyring,
+    configured: () => ({
+      routes: new Routes([route, createRoute({ app: 'com.example.without' })]),
+      settings: { queue: { maxAgeMs: MAX_AGE_MS, highWater: 1000 } },
+    }),
   })
   answers = []
   const entrance = createEntrance({ trustProxy: [], doors })
