@@ -76,7 +76,7 @@ export class Identities {
 
   /** A Web Push message that is relayed to the device: the same bytes are the same message, as each is encrypted anew. */
   relayed({ appId, target }: Pick<Recipient, 'appId' | 'target'>, record: string): string {
-    return this.#hash('webpush-message', appId, target, record)
+    return this.#hash('relayed-message', appId, target, record)
   }
 
   /** What its sender calls its topic, of which the last is sent: of one registration, so that nobody finds a topic on other devices. */
@@ -85,12 +85,12 @@ export class Identities {
     registration: string,
     topic: string,
   ): string {
-    return this.#hash('webpush-topic', route, appId, target, registration, topic)
+    return this.#hash('relayed-topic', route, appId, target, registration, topic)
   }
 
   /** An endpoint that was revoked. */
   revoked(deviceHash: string, endpoint: string): string {
-    return this.#hash('webpush-revoked', deviceHash, endpoint)
+    return this.#hash('revoked-endpoint', deviceHash, endpoint)
   }
 
   /** The device's badge: only the latest is sent. With the route's name: each has an order of its own. */

@@ -19,7 +19,7 @@ export interface Registration extends Subscription {
   readonly issuedAt: number
 }
 
-const PURPOSE = 'webpush-endpoint'
+const PURPOSE = 'relay-endpoint'
 const VERSION = 1
 const KEY_BYTES = 32
 /** Every key of this purpose has it: there is one. */

@@ -15,7 +15,7 @@ import { answerError, refuseExpectations, refuseOnSocket } from './answers.ts'
 import { Bodies, BodyError, type BodyLimits } from './bodies.ts'
 import type { Entrance } from './doors.ts'
 import { LimitedSources } from './limited-sources.ts'
-import { addRelayRoutes, MAX_ENDPOINT_CHARACTERS, type RelayServerParts } from './webpush-relay.ts'
+import { addRelayRoutes, MAX_ENDPOINT_CHARACTERS, type RelayServerParts } from './relay.ts'
 
 export interface NotifyServerParts {
   readonly limits: NotifyLimits

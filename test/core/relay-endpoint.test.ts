@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { createEncryptionLine, createKeyFile, Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { isKid, RelayEndpoints } from '../../src/core/relay-endpoint.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { MAX_ENDPOINT_CHARACTERS } from '../../src/http/webpush-relay.ts'
+import { MAX_ENDPOINT_CHARACTERS } from '../../src/http/relay.ts'
 import { WebPushHomeserver } from '../helpers/relayed-device.ts'
 
 const FILE = createKeyFile()
@@ -60,7 +60,7 @@ describe('an endpoint', () => {
   it('is no other thing that is sealed with the same key file', () => {
     const keyring = parseKeyFile(FILE)
     if (!(keyring instanceof Keyring)) throw new Error(keyring.join('; '))
-    const sealed = keyring.seal(Buffer.from(PUSHKEY), `webpush-endpoint ${APP}`).toString('base64url')
+    const sealed = keyring.seal(Buffer.from(PUSHKEY), `relay-endpoint ${APP}`).toString('base64url')
     expect(endpoints().open(APP, sealed)).toBeUndefined()
   })
 

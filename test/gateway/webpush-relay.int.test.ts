@@ -57,7 +57,7 @@ describe.each(STORES)('on %s', (store) => {
       hushgate_webpush: expect.any(String),
     })
     const { 'apns-id': id, ...headers } = push?.headers ?? {}
-    expect(response.headers.get('location')).toBe(`${RELAY_ORIGIN}/_hushgate/webpush-message/${id}`)
+    expect(response.headers.get('location')).toBe(`${RELAY_ORIGIN}/_hushgate/relayed/${id}`)
     expect(headers).toEqual({
       'apns-topic': 'com.example.app',
       'apns-push-type': 'alert',

@@ -145,7 +145,7 @@ describe('a message', () => {
     const body = app.encrypt('text')
     const response = await send(endpoint, { ttl: '60', urgency: 'low', topic: 'room' }, body)
     expect([response.status, response.headers.get('ttl')]).toEqual([201, '60'])
-    expect(response.headers.get('location')).toMatch(new RegExp(`^${RELAY_ORIGIN}/_hushgate/webpush-message/[\\w-]+$`))
+    expect(response.headers.get('location')).toMatch(new RegExp(`^${RELAY_ORIGIN}/_hushgate/relayed/[\\w-]+$`))
     const [delivery, ...others] = await taken()
     expect(others).toEqual([])
     expect(delivery).toMatchObject({ priority: 'event', acceptedAtMs: clock.ms, expiresAtMs: clock.ms + 60_000 })

@@ -28,7 +28,7 @@ interface OfApp {
 export const MAX_ENDPOINT_CHARACTERS = 1024
 const ENDPOINT_ROUTE = `${RELAY_PATH}:appId/:endpoint`
 const TRADE_ROUTE = `${RELAY_PATH}:appId`
-const MESSAGE_PATH = '/_hushgate/webpush-message/'
+const MESSAGE_PATH = '/_hushgate/relayed/'
 const MAX_TRADE_BYTES = 4096
 const NO_ENDPOINT: Refusal = { status: 404, errcode: 'M_NOT_FOUND', error: 'There is no such endpoint here' }
 const NO_RELAY: Refusal = { status: 404, errcode: 'M_NOT_FOUND', error: 'No such app has Web Push passed on here' }
