@@ -37,6 +37,11 @@ export function writeOpenapi(): string {
         },
       },
       securitySchemes: {
+        vapid: {
+          type: 'http',
+          scheme: 'vapid',
+          description: 'RFC 8292, signed with the key that the endpoint was made for.',
+        },
         token: { type: 'http', scheme: 'bearer', description: 'What is in the file admin.token_file.' },
       },
     },

@@ -99,7 +99,7 @@ export class Gateway implements AsyncDisposable {
     const remembered = rememberedIn(memory, { keyring, guard: this.#guard, nowMs })
     const { known, identities } = remembered
     this.#known = known
-    const common = { ...remembered, activity: this.#activity, tracer: this.#tracer, log, nowMs }
+    const common = { ...remembered, keyring, activity: this.#activity, tracer: this.#tracer, log, nowMs }
     this.#intake = new Intake({ ...common, store, encryptForDevice, metrics: this.#metrics }, routes, config)
     if (role !== 'http') {
       const delivery = new DeliveringRoutes({
@@ -195,6 +195,7 @@ export class Gateway implements AsyncDisposable {
       limits: http,
       entrance: () => this.#entrance,
       intake: this.#intake,
+      relayed: this.#intake.relayed,
       publicKeyFor: (appId) => this.#routes.publicKeyFor(appId),
       stated: () => this.#stated(this.#routes),
       metrics: this.#metrics.intake,

@@ -165,9 +165,9 @@ function withoutComments(source: string): string {
   return source.replaceAll(/\/\*[^]*?\*\/|(?<!:)\/\/.*/g, '')
 }
 
-/** What apps ask of any gateway has the word in it. */
+/** What apps ask of any gateway has the word in it, and so has the path at which that protocol is spoken, whatever push service is behind it. */
 function withoutDiscovery(source: string): string {
-  return source.replace(`unifiedpush: { gateway: 'matrix' }`, '')
+  return source.replace(`unifiedpush: { gateway: 'matrix' }`, '').replace(`'/_hushgate/webpush/'`, '')
 }
 
 function isSource(file: string): boolean {

@@ -3,7 +3,7 @@
  * cannot. Fails where an answer is 5xx or not as the file has it.
  */
 import { spawn } from 'node:child_process'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startFuzzedGateway } from '../fuzz/gateway.ts'
 import { installPackages } from '../install-python.ts'
@@ -12,6 +12,8 @@ import { openapiFile } from '../write-openapi.ts'
 
 const PACKAGES = ['schemathesis==4.32.5', 'hypothesis==6.170.17']
 const SEED = 20_261_129
+/** What it cannot read in docs/openapi.json. */
+const CONFIG_FILE = join(import.meta.dirname, 'schemathesis.toml')
 /** Of each operation, beside those that cover each parameter. */
 const EXAMPLES = 40
 /** It takes a quarter of that, for as many examples. */
@@ -29,6 +31,8 @@ interface Port {
   readonly url: URL
   /** Further options of Schemathesis. */
   readonly options: readonly string[]
+  /** What schemathesis.toml takes from the environment, whichever port is asked. */
+  readonly env: Readonly<Record<string, string>>
 }
 
 async function main(): Promise<void> {
@@ -37,9 +41,11 @@ async function main(): Promise<void> {
   const limitMs = LONGEST_MS * Math.max(1, Number(values.examples) / EXAMPLES)
   const signal = AbortSignal.timeout(limitMs)
   const token = ['--header', `Authorization: Bearer ${gateway.places.token}`]
+  const { endpoint, vapid } = gateway.places
+  const env = { RELAY_ENDPOINT: basename(endpoint), RELAY_VAPID: vapid }
   const ports: readonly Port[] = [
-    { tag: TAGS.notify, url: gateway.notify, options: LENIENT },
-    { tag: TAGS.admin, url: gateway.admin, options: token },
+    { tag: TAGS.notify, url: gateway.notify, options: LENIENT, env },
+    { tag: TAGS.admin, url: gateway.admin, options: token, env },
   ]
   for (const port of ports) if (!(await ask(dirname(python), port, signal))) process.exitCode = 1
   if (signal.aborted) console.log(`Failed: it was not done after ${Math.round(limitMs / 1000)} seconds`)
@@ -50,14 +56,27 @@ async function main(): Promise<void> {
 }
 
 /** Resolves with whether all is well. What it tried and found it prints itself. `folder`: where its program is, and what it leaves behind. */
-async function ask(folder: string, { tag, url, options }: Port, signal: AbortSignal): Promise<boolean> {
+async function ask(folder: string, { tag, url, options, env }: Port, signal: AbortSignal): Promise<boolean> {
   const bounds = ['--seed', values.seed, '--max-examples', values.examples]
-  const args = ['run', openapiFile, '--url', url.href, '--include-tag', tag, '--checks', 'all', ...bounds, ...options]
+  const args = [
+    '--config-file',
+    CONFIG_FILE,
+    'run',
+    openapiFile,
+    '--url',
+    url.href,
+    '--include-tag',
+    tag,
+    '--checks',
+    'all',
+    ...bounds,
+    ...options,
+  ]
   const child = spawn(join(folder, 'st'), args, {
     cwd: folder,
     stdio: 'inherit',
     // Without a proxy that is named in ours.
-    env: { PATH: process.env['PATH'], NO_COLOR: process.env['NO_COLOR'] },
+    env: { PATH: process.env['PATH'], NO_COLOR: process.env['NO_COLOR'], ...env },
     signal,
   })
   // It is ended by the signal: told of above.

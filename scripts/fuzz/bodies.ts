@@ -37,6 +37,26 @@ export function adminBody(random: Random): Buffer {
   return spoilt(random.pick(bodies)(), random)
 }
 
+/** What an app trades for an endpoint. */
+export function tradeBody(random: Random): Buffer {
+  const kid = random.once(2) ? {} : { kid: random.bytes(16).toString('base64url') }
+  return spoilt({ pushkey: pushkey(random), vapid: random.pick(POINTS), ...kid }, random)
+}
+
+/** One record of RFC 8188, as far as that shows from outside. */
+export function recordBody(random: Random): Buffer {
+  const size = Buffer.of(0, 0, 16, 0)
+  const point = Buffer.from(random.pick(POINTS), 'base64url')
+  const record = Buffer.concat([
+    random.bytes(16),
+    size,
+    Buffer.of(point.length),
+    point,
+    random.bytes(17 + random.size(3000)),
+  ])
+  return random.once(BYTES_CHANGED_ONCE_IN) ? changed(record, random) : record
+}
+
 function aboutEvent(random: Random): { readonly [key: string]: JsonValue } {
   const id = `$${random.bytes(12).toString('base64url')}`
   const abouts: (() => { readonly [key: string]: JsonValue })[] = [

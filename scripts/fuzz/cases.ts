@@ -1,5 +1,5 @@
 /** The cases of a seed: what is written to which port, and what may be answered. Pure. */
-import { adminBody, changed, notifyBody, WEB_PUSH_HOST } from './bodies.ts'
+import { adminBody, changed, notifyBody, recordBody, tradeBody, WEB_PUSH_HOST } from './bodies.ts'
 import { Random } from './random.ts'
 import { head, requestOf, strangeTarget } from './requests.ts'
 import { garbage, smuggled } from './wire.ts'
@@ -32,11 +32,16 @@ const MOST_WAIT_MS = 15
 const HELD_ONCE_IN = 12
 const TOKEN_MISSING_ONCE_IN = 6
 const TOKEN = '<token>'
+const ENDPOINT = '<endpoint>'
+const VAPID = '<vapid>'
+const SPOILT_HEADER_ONCE_IN = 6
 
 /** Each as often as it stands here. */
 const KINDS: readonly ((random: Random) => Told)[] = [
   ...times(24, aBody),
   ...times(3, anAdminBody),
+  aTrade,
+  ...times(2, aMessage),
   ...times(2, aPath),
   ...times(3, aSpoiltHead),
   ...times(2, severalAtOnce),
@@ -52,15 +57,19 @@ export interface Places {
   readonly token: string
   /** Of the simulated Web Push service; five digits. */
   readonly webPushPort: number
+  /** An endpoint of the relay: its path, and what whoever sends there is authorized by. */
+  readonly endpoint: string
+  readonly vapid: string
 }
 
 /** The same for the same seed and index, but for the places. */
-export function caseOf(seed: number, index: number, { token, webPushPort }: Places): FuzzCase {
+export function caseOf(seed: number, index: number, { token, webPushPort, endpoint, vapid }: Places): FuzzCase {
   const random = new Random(seed, index)
   const { steps, ...told } = random.pick(KINDS)(random)
   const placed = steps.map((step): Step => {
     if (step.kind !== 'write') return step
-    const bytes = replaced(step.bytes, WEB_PUSH_HOST, `localhost:${webPushPort}`)
+    const hosted = replaced(step.bytes, WEB_PUSH_HOST, `localhost:${webPushPort}`)
+    const bytes = replaced(replaced(hosted, ENDPOINT, endpoint), VAPID, vapid)
     return { kind: 'write', bytes: told.port === 'admin' ? replaced(bytes, TOKEN, token) : bytes }
   })
   return { seed, index, isPlain: false, ...told, steps: placed }
@@ -85,6 +94,26 @@ function aBody(random: Random): Told {
 
 function anAdminBody(random: Random): Told {
   return { what: 'a body', port: 'admin', steps: [write(adminRequest(random))], answers: 1, isPlain: true }
+}
+
+function aTrade(random: Random): Told {
+  const bytes = requestOf(random, tradeBody(random), { target: '/_hushgate/webpush/fuzz.full' })
+  return { what: 'a trade', port: 'notify', steps: [write(bytes)], answers: 1, isPlain: true }
+}
+
+function aMessage(random: Random): Told {
+  const usual = [
+    `TTL: ${random.size(10_000_000)}`,
+    `Urgency: ${random.pick(['very-low', 'low', 'normal', 'high'])}`,
+    `Topic: ${random.bytes(random.size(24)).toString('base64url')}`,
+    'Content-Encoding: aes128gcm',
+    `Authorization: ${VAPID}`,
+  ]
+  const headers = usual.flatMap((header) =>
+    random.once(SPOILT_HEADER_ONCE_IN) ? random.pick([[], [header, header], [`${header}x`]]) : [header],
+  )
+  const bytes = requestOf(random, recordBody(random), { target: ENDPOINT, headers })
+  return { what: 'a relayed message', port: 'notify', steps: [write(bytes)], answers: 1, isPlain: true }
 }
 
 function adminRequest(random: Random): Buffer {

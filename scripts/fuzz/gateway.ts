@@ -13,6 +13,7 @@ import {
   type HushgateProcess,
   type LogLine,
 } from '../../test/helpers/hushgate-process.ts'
+import { RelayedApp, RELAY_ORIGIN, WebPushHomeserver } from '../../test/helpers/relayed-device.ts'
 import { LAUNCH_OPTIONS } from '../launch-options.ts'
 import type { Places } from './cases.ts'
 
@@ -55,6 +56,8 @@ const MANY_DEVICES =
 const TRIED_AGAIN = 'A delivery is tried again after an error of our own'
 /** As watch-stalls.ts names its lines. */
 const WATCHED = 'Watched'
+/** Of a device that the simulator takes pushes for. */
+const DEVICE_TOKEN = '00'.repeat(32)
 const PRELOAD = join(import.meta.dirname, 'watch-stalls.ts')
 
 export async function startFuzzedGateway(): Promise<FuzzedGateway> {
@@ -79,12 +82,19 @@ export async function startFuzzedGateway(): Promise<FuzzedGateway> {
   )
   const { notify, admin } = await child.running()
   const token = (await readFile(folder.at('token'), 'utf8')).trim()
+  const homeserver = new WebPushHomeserver()
+  const endpoint = await new RelayedApp().trade(notify, 'fuzz.full', DEVICE_TOKEN, homeserver.vapid)
   const owned = stack.move()
   let seen = 0
   return {
     notify: new URL(notify),
     admin: new URL(admin),
-    places: { token, webPushPort: browsers.port },
+    places: {
+      token,
+      webPushPort: browsers.port,
+      endpoint: endpoint.replace(notify, ''),
+      vapid: homeserver.authorization(),
+    },
     watched() {
       const reports = logLines(child.stdout()).filter(({ msg }) => msg === WATCHED)
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- watch-stalls.ts writes them
@@ -116,11 +126,11 @@ function appsOf(samples: Readonly<Record<string, object>>): object {
   }
   return {
     // As docs/openapi.json names them.
-    'com.example.ios': ios,
+    'com.example.ios': { ...ios, webpush_relay: RELAY_ORIGIN },
     'com.example.web': web,
     'fuzz.ios': { ...ios, default_payload_allow: ['cs', 'aps.alert.loc-args', '__proto__', 'constructor'] },
     'fuzz.android': android,
-    'fuzz.full': { ...ios, privacy: 'full' },
+    'fuzz.full': { ...ios, privacy: 'full', webpush_relay: RELAY_ORIGIN },
     'fuzz.ids': { ...android, privacy: 'event_id_only', badge_pushes: 'send', payload_style: 'hedwig' },
     'fuzz.web': web,
   }

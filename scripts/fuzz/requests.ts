@@ -74,7 +74,16 @@ function chunks(random: Random, body: Buffer): Buffer {
 }
 
 const TARGETS = {
-  notify: [NOTIFY_PATH, '/', '/health', '/_hushgate/privacy', '/_hushgate/vapid/fuzz.web', '/_hushgate/vapid/'],
+  notify: [
+    NOTIFY_PATH,
+    '/',
+    '/health',
+    '/_hushgate/privacy',
+    '/_hushgate/vapid/fuzz.web',
+    '/_hushgate/vapid/',
+    '/_hushgate/webpush/fuzz.full',
+    '/_hushgate/webpush/fuzz.full/AAAA',
+  ],
   admin: [
     '/healthz',
     '/readyz',

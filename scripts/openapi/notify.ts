@@ -1,17 +1,8 @@
 /** The notify port in OpenAPI: the Matrix push gateway API as it is answered here, and what anybody may read. */
 import { answer, json, TAGS, type Paths } from './document.ts'
+import { ANYWHERE, error } from './errors.ts'
+import { relayPaths } from './relay.ts'
 import { NOTIFY_PATH } from '../../src/http/notify-server.ts'
-
-const error = (errcodes: readonly string[], description: string): object =>
-  json(description, {
-    type: 'object',
-    properties: { errcode: { enum: errcodes }, error: { type: 'string' } },
-    required: ['errcode', 'error'],
-    additionalProperties: false,
-  })
-
-/** Of any path; what is no HTTP is answered 400, 408 or 431 in the same form. */
-const ANYWHERE = { 400: error(['M_UNRECOGNIZED'], 'The path cannot be read, or the header Host is missing.') }
 
 const DEVICE = {
   type: 'object',
@@ -179,6 +170,7 @@ export function notifyPaths(): Paths {
         },
       },
     },
+    ...relayPaths(),
     '/': {
       get: {
         operationId: 'getPage',

@@ -6,6 +6,7 @@ import type { PushIdentity, Rendered } from '../core/message.ts'
 import type { ProviderDisclosures, ProviderKind, PushServiceNames, TargetVerdict } from '../core/provider.ts'
 import type { Push } from '../core/push.ts'
 import { isMatch, type PusherMatch } from '../core/pusher-match.ts'
+import type { Relay } from '../core/relay.ts'
 import type { Route } from '../core/route.ts'
 import type { RouteConfig } from './config.ts'
 import { kindOf, type ProviderKinds } from './schema.ts'
@@ -30,6 +31,8 @@ export interface OpenRoute extends Route, Pick<RouteConfig, 'displayName' | 'pol
   /** What an operator is told of targets that are `not_allowed`. */
   readonly notAllowed: string | undefined
   readonly render: (push: Push, identity: PushIdentity) => Rendered
+  /** Undefined where no Web Push messages are passed on to its devices. */
+  readonly relay?: Relay | undefined
   /** What the app needs to register its pusher, where there is such a thing (Web Push). */
   readonly publicKey: string | undefined
 }
@@ -99,6 +102,7 @@ async function openRoute(
     checkTarget: kind.targetCheck?.(options) ?? (() => 'possible'),
     notAllowed: kind.notAllowed,
     render: kind.renderer(options),
+    relay: kind.relay?.(options),
     publicKey: await kind.publicKey?.(options),
   }
 }

@@ -79,6 +79,25 @@ export class Identities {
     return this.collapse(this.#hash('room', appId, target, roomId))
   }
 
+  /** A Web Push message that is relayed to the device: the same bytes are the same message, as each is encrypted anew. */
+  relayed({ appId, target }: Pick<Recipient, 'appId' | 'target'>, record: string): string {
+    return this.#hash('relayed-message', appId, target, record)
+  }
+
+  /** What its sender calls its topic, of which the last is sent: of one registration, so that nobody finds a topic on other devices. */
+  relayedTopic(
+    { route, appId, target }: Pick<Recipient, 'route' | 'appId' | 'target'>,
+    registration: string,
+    topic: string,
+  ): string {
+    return this.#hash('relayed-topic', route, appId, target, registration, topic)
+  }
+
+  /** An endpoint that was revoked. */
+  revoked(deviceHash: string, endpoint: string): string {
+    return this.#hash('revoked-endpoint', deviceHash, endpoint)
+  }
+
   /** The device's badge: only the latest is sent. With the route's name: each has an order of its own. */
   badge({ route, appId, target, data }: Recipient, countsPer: CountsPer): string {
     return this.#hash('latest', route, appId, target, countsPer === 'pusher' ? JSON.stringify(data) : '')

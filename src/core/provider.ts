@@ -8,6 +8,7 @@ import type { Message, PushIdentity, Rendered } from './message.ts'
 import type { Outcome } from './outcome.ts'
 import type { PrivacyPolicy } from './privacy-policy.ts'
 import type { Push } from './push.ts'
+import type { Relay } from './relay.ts'
 import type { Secret } from './secret.ts'
 
 /** Opens a TCP connection, directly or through the operator's proxy; rejects with a DialError, at the latest when `signal` aborts. */
@@ -138,6 +139,8 @@ export interface ProviderKind<Options = never> {
   warnings?(options: Options, policy: PrivacyPolicy): readonly OptionMistake[]
   /** Pure: everything that does not change between pushes is computed once, here. */
   renderer(options: Options): (push: Push, identity: PushIdentity) => Rendered
+  /** For a push service that can: how Web Push messages are passed on through it. Undefined where the options do not say that they are. Pure. */
+  relay?(options: Options): Relay | undefined
   /** The public key that an app needs to register its pusher (Web Push: applicationServerKey). Rejects when the options' file has none. */
   publicKey?(options: Options): Promise<string>
   /** Loads the SDK; called only where pushes are sent. */

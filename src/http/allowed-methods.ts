@@ -11,7 +11,14 @@ export function createAllowedMethods(server: FastifyInstance): (url: string) => 
   })
   return (url) => {
     const [path = ''] = url.split('?', 1)
-    const known = methods.get(path) ?? methods.get(`${path.slice(0, path.lastIndexOf('/') + 1)}:appId`)
+    const route = methods.has(path) ? path : [...methods.keys()].find((each) => isOfRoute(path, each))
+    const known = route === undefined ? undefined : methods.get(route)
     return known === undefined ? undefined : [...known].join(', ')
   }
+}
+
+/** `route`: as Fastify has it, with a colon before each parameter. */
+function isOfRoute(path: string, route: string): boolean {
+  const [found, wanted] = [path.split('/'), route.split('/')]
+  return found.length === wanted.length && wanted.every((part, index) => part.startsWith(':') || part === found[index])
 }

@@ -55,16 +55,16 @@ function createSourceLimits(
 /** The parameter of the URL. */
 const SECRET_PARAMETER = 'k'
 
-/** Undefined for whoever may come in without a word. */
-type Doors = (request: Pick<FastifyRequest, 'ip' | 'query'>) => Stopped | undefined
+/** Undefined for whoever may come in without a word. `only`: where the other door does not stand. */
+type Doors = (request: Pick<FastifyRequest, 'ip' | 'query'>, only?: Stopped['door']) => Stopped | undefined
 
 function createDoors({ secrets, allowFrom }: DoorSettings): Doors {
   if (secrets === undefined && allowFrom === undefined) return () => undefined
   const isAllowed = allowFrom === undefined ? () => true : createRangeMatch(allowFrom)
   const hasSecret = secrets === undefined ? () => true : createSecretMatch(secrets.any)
-  return ({ ip, query }) => {
-    if (!isAllowed(ip)) return { door: 'source', result: 'refused' }
-    if (hasSecret(parameterOf(query))) return undefined
+  return ({ ip, query }, only) => {
+    if (only !== 'url_secret' && !isAllowed(ip)) return { door: 'source', result: 'refused' }
+    if (only === 'source' || hasSecret(parameterOf(query))) return undefined
     return { door: 'url_secret', result: secrets?.mode === 'observe' ? 'observed' : 'refused' }
   }
 }

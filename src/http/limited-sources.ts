@@ -61,6 +61,20 @@ export class LimitedSources {
     return !isShort
   }
 
+  /**
+   * Of the relay: what counts as a device, and its body is as long as it says. True where it was answered: with 429, which Web Push has for it (RFC 8030 §8.4),
+   * and homeservers heed there (MSC4174).
+   */
+  isRelayRefused(request: FastifyRequest, reply: FastifyReply): boolean {
+    const source = this.#sourceOf(request)
+    if (source === undefined) return false
+    const bytes = Math.min(declaredBytes(request), this.#parts.limits.bodyLimitBytes)
+    const afterSeconds = this.#secondsBeyond(source, { devices: 1, bytes })
+    if (afterSeconds === undefined) return false
+    answerError(reply.header('retry-after', String(afterSeconds)), 429, 'M_LIMIT_EXCEEDED', BEYOND)
+    return true
+  }
+
   /** What was refused before it was read. True where it was answered. */
   isRefusedShort(request: FastifyRequest, reply: FastifyReply, body: Buffer): boolean {
     const afterSeconds = this.#refused.get(request)

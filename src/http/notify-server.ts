@@ -16,17 +16,19 @@ import { answerError, refuseExpectations, refuseOnSocket } from './answers.ts'
 import { Bodies, BodyError, type BodyLimits } from './bodies.ts'
 import type { Entrance } from './doors.ts'
 import { LimitedSources } from './limited-sources.ts'
+import { addRelayRoutes, MAX_ENDPOINT_CHARACTERS, type RelayServerParts } from './relay.ts'
 
 export interface NotifyServerParts {
   readonly limits: NotifyLimits
   /** Who may post, as it is said now. */
   readonly entrance: () => Entrance
   readonly intake: Pick<Intake, 'accept'>
+  readonly relayed: RelayServerParts['relayed']
   /** The key that a web app subscribes with; undefined for an app that is unknown or needs none. */
   readonly publicKeyFor: (appId: string) => string | undefined
   /** What is to be told about privacy, as the gateway is configured now: the same object as long as that is the same. */
   readonly stated: () => StatementInput
-  readonly metrics: Pick<IntakeMetrics, 'requestAnswered' | 'stoppedAtDoor'>
+  readonly metrics: Pick<IntakeMetrics, 'requestAnswered' | 'stoppedAtDoor' | 'relayAnswered'>
   /** Asked for each notification that is to be accepted; undefined where it is not traced. */
   readonly trace?: (() => RequestTrace | undefined) | undefined
   readonly log: Log
@@ -89,7 +91,7 @@ export function createNotifyServer(parts: NotifyServerParts): FastifyInstance {
     trustProxy: (address) => entrance().isTrustedProxy(address),
     logger: false,
     exposeHeadRoutes: false,
-    routerOptions: { ignoreTrailingSlash: false },
+    routerOptions: { ignoreTrailingSlash: false, maxParamLength: MAX_ENDPOINT_CHARACTERS },
     clientErrorHandler: refuseOnSocket,
     frameworkErrors: (error, _request, reply): void => {
       if (error.code === 'FST_ERR_BAD_URL') answerError(reply, 400, 'M_UNRECOGNIZED', 'The path cannot be read')
@@ -101,6 +103,7 @@ export function createNotifyServer(parts: NotifyServerParts): FastifyInstance {
   readBodiesAsBytes(server, parts)
   answerErrors(server, parts)
   addNotifyRoutes(server, parts)
+  addRelayRoutes(server, parts)
   addPublicRoutes(server, parts)
   closeInTime(server)
   return server

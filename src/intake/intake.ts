@@ -6,32 +6,32 @@ import type { Routes } from '../config/routes.ts'
 import { Deadlines } from '../core/deadlines.ts'
 import type { EncryptForDevice } from '../core/device-key.ts'
 import { StoreUnavailableError } from '../core/errors.ts'
-import { shortHash, type Identities } from '../core/identities.ts'
+import type { Identities } from '../core/identities.ts'
+import type { Keyring } from '../core/keyring.ts'
 import type { Log } from '../core/log.ts'
 import type { Device, Notification } from '../core/notification.ts'
-import { tombstoneKey, type DeadPushkeys } from '../memory/dead-pushkeys.ts'
-import { rememberedOf, type Deduplication } from '../memory/deduplication.ts'
+import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
+import type { Deduplication } from '../memory/deduplication.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
 import { WakeUps } from '../memory/wake-ups.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Tracer } from '../tracing/tracer.ts'
-import { STORE_TIMEOUT_MS, type Accepted, type Store } from '../store/contract.ts'
+import { STORE_TIMEOUT_MS, type Store } from '../store/contract.ts'
 import { Candidates, type Addressee } from './candidate.ts'
-import { HighWaterMark } from './high-water-mark.ts'
 import {
   admitted,
-  newDeliveryOf,
   ownerOf,
+  preparedOf,
   rejectedOf,
-  type DeviceResult,
-  marked,
-  traceStoring,
   type Admission,
+  type DeviceResult,
   type Marks,
   type Prepared,
 } from './prepared.ts'
+import { RelayedIntake } from './relayed.ts'
 import { Scheduler } from './schedule.ts'
 import { Slices } from './slices.ts'
+import { Storing } from './storing.ts'
 import { TurnedAway } from './turned-away.ts'
 
 /** What of the configuration decides about what comes in. */
@@ -51,6 +51,7 @@ export interface IntakeParts {
   readonly deduplication: Deduplication
   readonly known: KnownDevices
   readonly identities: Identities
+  readonly keyring: Keyring
   readonly encryptForDevice: EncryptForDevice
   readonly metrics: Metrics
   /** Absent: nothing is traced. */
@@ -66,13 +67,13 @@ const DEVICES_AT_ONCE = 4
 const LARGEST_PART = 48
 /** Under a second in all, whatever the store is doing: a homeserver waits no longer for a 503 than for a 200. */
 const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
-const NO_ROOM_FOR_STRANGERS =
-  'half of queue.high_water, or of the store, is taken: the rest is for devices that a push was delivered to before'
 
 export class Intake {
   readonly #parts: IntakeParts
   readonly #candidates: Candidates
-  readonly #highWaterMark: HighWaterMark
+  /** The way in of Web Push messages that are relayed: stored by the same rules, in the same room. */
+  readonly relayed: RelayedIntake
+  readonly #storing: Storing
   readonly #turnedAway: TurnedAway
   readonly #slices = new Slices()
   readonly #timeLimits = new Deadlines(ACCEPT_TIMEOUT_MS)
@@ -84,7 +85,8 @@ export class Intake {
     this.#configured = { routes, settings }
     const scheduler = new Scheduler(new WakeUps(store.memory, randomUUID), identities)
     this.#candidates = new Candidates({ identities, scheduler, encryptForDevice, known })
-    this.#highWaterMark = new HighWaterMark({ store, known, nowMs })
+    this.#storing = new Storing(parts)
+    this.relayed = new RelayedIntake({ ...parts, storing: this.#storing, configured: () => this.#configured })
     this.#turnedAway = new TurnedAway({ metrics: metrics.intake, unknownApps: activity.unknownApps, log, nowMs })
   }
 
@@ -199,15 +201,13 @@ export class Intake {
     if (route.timing.coalesceMs !== undefined) return this.#prepareKnown(addressee, settings)
     const candidate = await this.#candidates.create(addressee, settings.queue, nowMs())
     if (candidate === undefined) return this.#skipNothing(addressee)
-    const { claims } = rememberedOf(candidate.delivery)
-    const tombstone = tombstoneKey(candidate.delivery)
-    return { ...candidate, unless: claims === undefined ? [tombstone] : [tombstone, claims] }
+    return preparedOf({ ...candidate, route })
   }
 
   /** Where pushes are planned together: one that is not sent must not be planned, so the memory is asked first. */
   async #prepareKnown(addressee: Addressee, { queue }: IntakeSettings): Promise<Prepared | DeviceResult> {
     const { deduplication, nowMs } = this.#parts
-    const { deduplicationKey } = addressee
+    const { route, deduplicationKey } = addressee
     const [admission, isKnown] = await Promise.all([
       this.#admit(addressee),
       deduplicationKey === undefined ? false : deduplication.isKnown(ownerOf(addressee), deduplicationKey),
@@ -215,7 +215,9 @@ export class Intake {
     if (admission === 'dead') return this.#skip(addressee, 'rejected')
     if (isKnown) return this.#skip(addressee, 'duplicate')
     const candidate = await this.#candidates.create(addressee, queue, nowMs())
-    return candidate === undefined ? this.#skip(addressee, 'nothing_to_send') : admitted(candidate, admission)
+    return candidate === undefined
+      ? this.#skip(addressee, 'nothing_to_send')
+      : admitted({ ...candidate, route }, admission)
   }
 
   /** The homeserver is told of a dead pushkey also where there is nothing to send. */
@@ -224,73 +226,18 @@ export class Intake {
   }
 
   #skip({ route }: Pick<Addressee, 'route'>, why: 'rejected' | 'duplicate' | 'nothing_to_send'): DeviceResult {
-    this.#parts.metrics.intake.deviceSkipped(route, why)
-    return why === 'rejected' ? 'rejected' : 'skipped'
+    return this.#storing.skip(route, why) === 'rejected' ? 'rejected' : 'skipped'
   }
 
   #admit({ route, deviceHash, device: { pushkeyTs }, notification: { kind } }: Addressee): Promise<Admission> {
-    return this.#parts.deadPushkeys.admit({
-      route: route.name,
-      deviceHash,
-      pushkeyTs,
-      kind: kind === 'counts' ? 'counts' : 'event',
-    })
+    return this.#storing.admit({ route: route.name, deviceHash, pushkeyTs }, kind === 'counts' ? 'counts' : 'event')
   }
 
-  /** Rejects when not all of it could be stored. */
   async #store(
-    unmarked: readonly Prepared[],
-    { settings: { queue }, trace, canary }: Accepting,
+    prepared: readonly Prepared[],
+    { settings: { queue }, ...marks }: Accepting,
   ): Promise<readonly DeviceResult[]> {
-    if (unmarked.length === 0) return []
-    const prepared =
-      trace === undefined && canary === undefined ? unmarked : unmarked.map((each) => marked(each, { trace, canary }))
-    const crowded = await this.#highWaterMark.crowdedOf(
-      prepared.map(({ delivery }) => delivery.route),
-      queue.highWater,
-    )
-    const news = prepared.map((each) =>
-      newDeliveryOf(each, crowded.has(each.delivery.route) && !this.#isRemembered(each)),
-    )
-    const { metrics, store } = this.#parts
-    const storing = this.#highWaterMark.storing(news, () => metrics.store.timed(store.queue.accept(news)))
-    const accepted = await (trace === undefined ? storing : traceStoring(trace, prepared, storing, this.#parts))
-    return Promise.all(prepared.map((each, index) => this.#settle(each, accepted[index] ?? { found: [] })))
-  }
-
-  #isRemembered({ delivery }: Prepared): boolean {
-    return this.#parts.known.isRemembered(delivery.deviceHash)
-  }
-
-  async #settle(prepared: Prepared, accepted: Accepted): Promise<DeviceResult> {
-    if ('isRefused' in accepted) throw new StoreUnavailableError(NO_ROOM_FOR_STRANGERS)
-    if ('found' in accepted) return this.#onFound(prepared, accepted.found)
-    const { addressee, delivery, rendered, sealing } = prepared
-    const { metrics, activity, log, identities } = this.#parts
-    metrics.intake.deliveryStored(addressee.route, rendered)
-    activity.accepted(addressee.route.name)
-    log.debug('A push was accepted', () => ({
-      app: addressee.route.app,
-      device: shortHash(delivery.deviceHash),
-      push: identities.logged(delivery.id),
-    }))
-    if (sealing !== undefined) metrics.intake.deviceKeySeen(addressee.route, sealing.key)
-    return 'stored'
-  }
-
-  /** The memory knows the event, or has something to say about the device. */
-  async #onFound(prepared: Prepared, found: readonly string[]): Promise<DeviceResult> {
-    const { addressee, delivery } = prepared
-    const { claims } = rememberedOf(delivery)
-    // Asked without a consequence: a duplicate is not sent, and so no probe.
-    if (claims !== undefined && found.includes(claims))
-      return this.#skip(addressee, (await this.#parts.deadPushkeys.isDead({ delivery })) ? 'rejected' : 'duplicate')
-    const admission = found.includes(tombstoneKey(delivery)) ? await this.#admit(addressee) : 'alive'
-    if (admission === 'dead') return this.#skip(addressee, 'rejected')
-    const again = admitted(prepared, admission)
-    const [accepted] = await this.#parts.store.queue.accept([newDeliveryOf(again, false)])
-    return accepted !== undefined && 'order' in accepted
-      ? this.#settle(again, accepted)
-      : this.#skip(addressee, 'duplicate')
+    const results = await this.#storing.store(prepared, queue.highWater, marks)
+    return results.map((result) => (result === 'duplicate' ? 'skipped' : result))
   }
 }

@@ -1,12 +1,16 @@
 /** A push that is ready to be stored, what is said about it to the store and to who traces it, and what became of it. */
+import type { OpenRoute } from '../config/routes.ts'
+import type { Delivery } from '../core/delivery.ts'
+import type { Rendered } from '../core/message.ts'
 import type { Device } from '../core/notification.ts'
+import type { Sealing } from '../core/privacy-policy.ts'
 import type { TraceContext } from '../core/trace.ts'
-import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
+import { tombstoneKey, type DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import { rememberedOf } from '../memory/deduplication.ts'
 import { knownKey } from '../memory/known-devices.ts'
 import type { Accepted, NewDelivery, Owner } from '../store/contract.ts'
 import type { Tracer } from '../tracing/tracer.ts'
-import type { Addressee, Candidate } from './candidate.ts'
+import type { Addressee } from './candidate.ts'
 import type { NothingStored } from './turned-away.ts'
 
 /** What a notification has that no homeserver says. */
@@ -23,19 +27,33 @@ export type DeviceResult = 'stored' | NothingStored
 export type Admission = Awaited<ReturnType<DeadPushkeys['admit']>>
 
 /** What is to be stored, unless there is an entry under one of these keys. */
-export interface Prepared extends Candidate {
+export interface Prepared {
+  readonly route: OpenRoute
+  readonly delivery: Delivery
+  readonly rendered: Rendered & { readonly kind: 'message' }
+  /** Undefined where there is nothing to seal for the device. */
+  readonly sealing?: Sealing | undefined
   readonly unless: readonly string[]
+  /** One of `unless`: an entry there says that the device does not want it, whatever is known of its pushkey. */
+  readonly refusedBy?: string | undefined
 }
 
 export function ownerOf({ route, deviceHash }: Addressee): Owner {
   return { route: route.name, deviceHash }
 }
 
+/** Unless it is known to be dead, or its event to be sent. */
+export function preparedOf(of: Omit<Prepared, 'unless'>): Prepared {
+  const { claims } = rememberedOf(of.delivery)
+  const keys = [tombstoneKey(of.delivery), claims, of.refusedBy]
+  return { ...of, unless: keys.filter((key) => key !== undefined) }
+}
+
 /** The memory was asked about the device. */
-export function admitted(candidate: Candidate, admission: Admission): Prepared {
-  const delivery = { ...candidate.delivery, probesDead: admission === 'probe' || undefined }
+export function admitted(of: Omit<Prepared, 'unless'>, admission: Admission): Prepared {
+  const delivery = { ...of.delivery, probesDead: admission === 'probe' || undefined }
   const { claims } = rememberedOf(delivery)
-  return { ...candidate, delivery, unless: claims === undefined ? [] : [claims] }
+  return { ...of, delivery, unless: claims === undefined ? [] : [claims] }
 }
 
 /** A canary push goes behind all others, and is not kept when it is too old. */
@@ -57,8 +75,8 @@ export async function traceStoring(
 ): Promise<readonly Accepted[]> {
   const startMs = nowMs()
   const accepted = await accepting.catch(() => undefined)
-  for (const [index, { addressee }] of prepared.entries())
-    tracer?.stored(trace, addressee.route, startMs, storedAs(accepted?.[index]))
+  for (const [index, { route }] of prepared.entries())
+    tracer?.stored(trace, route, startMs, storedAs(accepted?.[index]))
   return accepted ?? accepting
 }
 

@@ -39,6 +39,18 @@ export interface Departing {
   readonly pushkeyTs: number | undefined
 }
 
+/** When what is ready then leaves, of an app whose pushes leave together, and the time that may be told. */
+export function releaseOf(
+  deviceHash: string,
+  readyAtMs: number,
+  releaseEveryMs: number,
+  identities: Pick<Identities, 'releaseFraction'>,
+): { readonly atMs: number; readonly tickMs: number } {
+  const { tickMs } = nextRelease(readyAtMs, releaseEveryMs, 0)
+  const { atMs } = nextRelease(readyAtMs, releaseEveryMs, identities.releaseFraction(deviceHash, tickMs))
+  return { atMs, tickMs }
+}
+
 export class Scheduler {
   readonly #wakeUps: WakeUps
   readonly #identities: Identities
@@ -57,8 +69,7 @@ export class Scheduler {
     const behindMs = push.kind === 'counts' ? BEHIND_MS : 0
     if (releaseEveryMs === undefined)
       return { dueAtMs: readyAtMs > nowMs ? readyAtMs + behindMs : undefined, shownAtMs: readyAtMs, ...keys }
-    const { tickMs } = nextRelease(readyAtMs, releaseEveryMs, 0)
-    const { atMs } = nextRelease(readyAtMs, releaseEveryMs, this.#identities.releaseFraction(deviceHash, tickMs))
+    const { atMs, tickMs } = releaseOf(deviceHash, readyAtMs, releaseEveryMs, this.#identities)
     return { dueAtMs: atMs + behindMs, shownAtMs: tickMs, ...keys }
   }
 

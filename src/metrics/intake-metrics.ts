@@ -22,6 +22,9 @@ const DOORS = [
   { door: 'source_limit', result: 'observed' },
 ] as const
 
+/** What is asked of the relay. */
+type RelayRequest = 'message' | 'trade' | 'revocation'
+
 /** The series of one app. */
 interface OfApp {
   readonly received: Readonly<Record<(typeof INTAKES)[number], Value>>
@@ -37,6 +40,7 @@ export class IntakeMetrics {
   readonly #truncated
   readonly #deviceKeys
   readonly #door
+  readonly #relay
   readonly #unknown: Value
   readonly #answered = new Map<number, Distribution>()
   readonly #apps = new Map<string, OfApp>()
@@ -74,6 +78,11 @@ export class IntakeMetrics {
       'Notify requests without a secret of http.url_secrets_file, from an address that is not in http.allow_from, or beyond http.limit_per_source.',
       ['door', 'result'],
     )
+    this.#relay = instruments.counter(
+      'hushgate_webpush_relay_requests_total',
+      'Requests to the relay of Web Push messages (webpush_relay), by what was asked for and the status of the answer.',
+      ['request', 'code'],
+    )
     for (const { door, result } of DOORS) this.#door.of({ door, result })
     this.#unknown = this.#received.of({ app: UNKNOWN_APP, intake: 'unknown_app' })
   }
@@ -96,6 +105,11 @@ export class IntakeMetrics {
   /** `observed`: it was let in all the same. */
   stoppedAtDoor(door: (typeof DOORS)[number]['door'], result: 'refused' | 'observed'): void {
     this.#door.of({ door, result }).now += 1
+  }
+
+  /** The relay of Web Push messages has answered. */
+  relayAnswered(request: RelayRequest, statusCode: number): void {
+    this.#relay.of({ request, code: String(statusCode) }).now += 1
   }
 
   /** A device of a notification for which nothing is stored. */

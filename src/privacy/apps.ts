@@ -91,6 +91,10 @@ function sentencesOf(app: StatedApp, { who, through }: PushServiceNames): readon
     [true, `Through ${through}.`],
     [app.encrypted_for_device, `Each message is encrypted for your device; ${lower(who)} cannot open it.`],
     [
+      app.webpush_relay,
+      `A homeserver that sends Web Push itself encrypts each message for your device: it is passed on as it is, and neither this gateway nor ${lower(who)} can open it.`,
+    ],
+    [
       app.sealed !== 'ignored',
       `If your app has made a key for it, the IDs of the message and the room go along in a sealed block that only your device can open${levelOf(app) === 'least' ? '' : `, and ${lower(who)} is told no more than that something happened`}.`,
     ],

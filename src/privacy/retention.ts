@@ -57,6 +57,12 @@ export const KEPT: readonly Kept[] = [
     why: 'The homeserver is told, so that it stops',
   },
   {
+    what: 'that an endpoint was revoked (only of an app with the setting webpush_relay)',
+    readable: 'a keyed hash of app, pushkey and endpoint',
+    lifetime: '30 days; only of a device that a push was delivered to',
+    why: 'The homeserver that sends there is told, so that it stops',
+  },
+  {
     what: 'that a push was delivered to a device',
     readable: 'a keyed hash of app and pushkey; the day',
     lifetime: '30 days, renewed once a week, and by each process that starts; at most 2,000,000 per app',

@@ -32,6 +32,10 @@ const statedAppSchema = Type.Object(
     encrypted_for_device: Type.Boolean({
       description: 'What the message holds can be opened by the device alone (RFC 8291), whatever the mode.',
     }),
+    webpush_relay: Type.Boolean({
+      description:
+        'Homeservers may send Web Push messages, encrypted for the device, which are passed on as they are: of those nobody here learns what is in them.',
+    }),
     learns: Type.Object(
       byField(() =>
         Type.Object(
@@ -78,6 +82,8 @@ export const privacyStatementSchema = Type.Object(
 export type PrivacyStatement = Static<typeof privacyStatementSchema>
 
 export interface StatedRoute extends Pick<Route, 'app' | 'provider'> {
+  /** Present where Web Push messages are passed on. */
+  readonly relay?: object | undefined
   /** What users call the app. */
   readonly displayName?: string | undefined
   readonly policy: PrivacyPolicy
@@ -115,7 +121,7 @@ export function privacyStatement(input: StatementInput): PrivacyStatement {
 }
 
 export function statedApp(
-  { app, displayName, provider, policy, timing, disclosures }: StatedRoute,
+  { app, displayName, provider, policy, timing, disclosures, relay }: StatedRoute,
   isTraced?: boolean,
 ): StatedApp {
   const ledgerPolicy = { ...policy, ...timing, ...disclosures, isTraced }
@@ -131,6 +137,7 @@ export function statedApp(
     release_every_seconds: secondsOf(timing.releaseEveryMs),
     default_payload_allow: [...policy.defaultPayloadAllow],
     encrypted_for_device: disclosures.outside !== undefined,
+    webpush_relay: relay !== undefined,
     learns: byField((field) => byParty((party) => [...learnedOf(field, party, ledgerPolicy)])),
   }
 }

@@ -1,7 +1,6 @@
 /** What the simulated push service refuses, and with which status: RFC 8030 and RFC 8292 to the letter. */
-import { createPublicKey, verify, type KeyObject } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { isJsonObject, type JsonObject } from '../core/json.ts'
+import { readVapid } from '../core/vapid.ts'
 
 export interface Refusal {
   readonly status: number
@@ -12,7 +11,7 @@ export interface Refusal {
 const MAX_BODY_BYTES = 4096
 const URGENCIES = ['very-low', 'low', 'normal', 'high']
 const TOKEN_LIFETIME_SECONDS = 24 * 3600
-const VAPID = /^vapid t=([\w.-]+), ?k=([\w-]+)$/
+const VAPID = /^vapid t=[\w.-]+, ?k=[\w-]+$/
 
 export function refusalOf(headers: IncomingHttpHeaders, body: Buffer): Refusal | undefined {
   const { ttl, topic, urgency, 'content-encoding': encoding } = headers
@@ -33,50 +32,18 @@ export function unifiedPushRefusalOf(headers: IncomingHttpHeaders, body: Buffer)
 
 /** The public key (base64url) that signed for `origin`, or why the request is not let in (RFC 8292 §2, §3, §4). */
 export function signerOf(authorization: string | undefined, origin: string, nowMs: number): string | Refusal {
-  const [, token, key] = VAPID.exec(authorization ?? '') ?? []
-  if (token === undefined || key === undefined) return refusal(401, 'there is no VAPID authorization')
-  const [header, payload, signature, ...rest] = token.split('.')
-  const claims = decode(payload)
-  const publicKey = keyOf(key)
-  if (claims === undefined || signature === undefined || rest.length > 0) return refusal(403, 'malformed token')
-  if (publicKey === undefined || decode(header)?.['alg'] !== 'ES256') return refusal(403, 'not a key for ES256')
-  const signed = Buffer.from(`${header}.${payload}`)
-  const isSigned = verify(
-    'sha256',
-    signed,
-    { key: publicKey, dsaEncoding: 'ieee-p1363' },
-    Buffer.from(signature, 'base64url'),
-  )
-  if (!isSigned) return refusal(403, 'wrong signature')
-  const { aud, exp, sub } = claims
+  const vapid = VAPID.test(authorization ?? '') ? readVapid(authorization) : 'missing'
+  if (vapid === 'missing') return refusal(401, 'there is no VAPID authorization')
+  if (typeof vapid === 'string') return refusal(403, vapid === 'malformed' ? 'malformed token' : vapid)
+  const { aud, exp, sub } = vapid.claims
   if (aud !== origin) return refusal(403, 'aud is another origin')
   const nowSeconds = nowMs / 1000
   if (typeof exp !== 'number' || exp <= nowSeconds || exp > nowSeconds + TOKEN_LIFETIME_SECONDS)
     return refusal(403, 'exp has passed, or is more than 24 hours away')
   if (typeof sub !== 'string' || !/^(?:mailto:.+@|https:\/\/)/.test(sub)) return refusal(403, 'sub is no contact')
-  return key
-}
-
-function keyOf(key: string): KeyObject | undefined {
-  const point = Buffer.from(key, 'base64url')
-  if (point.length !== 65) return undefined
-  const [x, y] = [point.toString('base64url', 1, 33), point.toString('base64url', 33)]
-  try {
-    return createPublicKey({ key: { kty: 'EC', crv: 'P-256', x, y }, format: 'jwk' })
-  } catch {
-    return undefined
-  }
+  return vapid.key
 }
 
 function refusal(status: number, reason: string): Refusal {
   return { status, reason }
-}
-
-function decode(part: string | undefined): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part ?? '', 'base64url').toString())
-    return isJsonObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }

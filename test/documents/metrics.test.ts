@@ -9,7 +9,7 @@ import { anchorsOf } from './references.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 /** Begin like metrics and are none. */
-const OTHERS = new Set(['hushgate_key', 'hushgate_kid', 'hushgate_sealed'])
+const OTHERS = new Set(['hushgate_key', 'hushgate_kid', 'hushgate_sealed', 'hushgate_webpush'])
 
 const known = new Set(
   new Metrics('0.0.0').descriptions.flatMap(({ name, kind }) =>

@@ -8,7 +8,7 @@ import { readOptions } from '../../scripts/fuzz/options.ts'
 import { Random } from '../../scripts/fuzz/random.ts'
 import { CANARY } from '../../scripts/fuzz/requests.ts'
 
-const PLACES = { token: 'the-token', webPushPort: 54_321 }
+const PLACES = { token: 'the-token', webPushPort: 54_321, endpoint: '/the-endpoint', vapid: 'vapid t=t, k=k' }
 const cases = Array.from({ length: 3000 }, (_, index) => caseOf(7, index, PLACES))
 const bytesOf = ({ steps }: FuzzCase): string =>
   steps.map((step) => (step.kind === 'write' ? step.bytes.toString('latin1') : '')).join('')
@@ -33,6 +33,8 @@ describe('the cases of a seed', () => {
     const all = cases.map(bytesOf).join('')
     expect(all).toContain('Authorization: Bearer the-token')
     expect(all).toContain('https://localhost:54321/x')
+    expect(all).toMatch(/^POST \/the-endpoint HTTP\/1\.1\r\n/m)
+    expect(all).toContain('Authorization: vapid t=t, k=k\r\n')
   })
 
   it('can be repeated one by one', () => {

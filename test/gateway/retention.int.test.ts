@@ -18,6 +18,7 @@ import { openSqliteStore } from '../../src/store/sqlite/open.ts'
 import { metricValue, startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { Received, until } from '../helpers/received.ts'
+import { RelayedApp, RELAY_ORIGIN, WebPushHomeserver } from '../helpers/relayed-device.ts'
 import { startRedis, type TestRedis } from '../helpers/redis.ts'
 
 const IOS = 'com.example.ios'
@@ -37,6 +38,7 @@ const LIFETIMES_MS: readonly (readonly [key: RegExp, lifetimeMs: number, slackMs
   [/:memory:receipt:/, DAY_MS, HOUR_MS + 60_000],
   // Nothing was ever delivered to them.
   [/:memory:dead:/, HOUR_MS],
+  [/:memory:revoked:/, 30 * DAY_MS],
   [/:memory:known:/, restOfDay() + 29 * DAY_MS],
   [/:memory:known-since:/, 30 * DAY_MS],
   [/:breaker:(?:attempted|rejected):/, 6 * 60_000],
@@ -61,10 +63,11 @@ const ALL = [
   'latest',
   'paused',
   'receipt',
+  'revoked',
   'wake',
 ]
 const WITHOUT_WAKE = ALL.filter((word) => word !== 'wake' && word !== 'canary')
-const OF_DEVICES = ['breaker', 'known', 'known-since', 'paused']
+const OF_DEVICES = ['breaker', 'known', 'known-since', 'paused', 'revoked']
 /** After so many days this is left. What waits is given up when it has expired, and that is 7 days more. */
 const STAGES: readonly (readonly [days: number, left: readonly string[]])[] = [
   [0, ALL],
@@ -72,12 +75,12 @@ const STAGES: readonly (readonly [days: number, left: readonly string[]])[] = [
   [0.05, WITHOUT_WAKE.filter((word) => word !== 'dead')],
   [0.95, WITHOUT_WAKE.filter((word) => word !== 'dead')],
   [UNSURE_OF_RECEIPTS, WITHOUT_WAKE.filter((word) => word !== 'dead')],
-  [1.01, ['breaker', 'dead letter', 'known', 'known-since', 'paused']],
-  [7.99, ['breaker', 'dead letter', 'known', 'known-since', 'paused']],
+  [1.01, ['breaker', 'dead letter', 'known', 'known-since', 'paused', 'revoked']],
+  [7.99, ['breaker', 'dead letter', 'known', 'known-since', 'paused', 'revoked']],
   [8.03, OF_DEVICES],
   [28.99, OF_DEVICES],
   // They end with a day: perhaps not yet.
-  [29.99, restOfDay() > 0.99 * DAY_MS ? OF_DEVICES : ['breaker', 'known-since', 'paused']],
+  [29.99, restOfDay() > 0.99 * DAY_MS ? OF_DEVICES : ['breaker', 'known-since', 'paused', 'revoked']],
   [30.01, ['paused']],
   [364.99, ['paused']],
   [365.01, []],
@@ -95,7 +98,10 @@ let appsYaml: string
 let folder: string
 beforeAll(async () => {
   services = await startPushServices()
-  appsYaml = services.appsYaml.replace('type: apns', 'type: apns\n    coalesce: 10m')
+  appsYaml = services.appsYaml.replace(
+    'type: apns',
+    `type: apns\n    coalesce: 10m\n    webpush_relay: ${RELAY_ORIGIN}`,
+  )
 })
 afterAll(() => services[Symbol.asyncDispose]())
 beforeEach(async () => {
@@ -104,7 +110,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-/** Sent, given up, dead, a badge, enough dead ones for the breaker, an app that is paused; and of two apps what waits: the one is blocked, the other asked to come back later. */
+/** Sent, given up, dead, a badge, an endpoint that is revoked, enough dead ones for the breaker, an app that is paused; and of two apps what waits: the one is blocked, the other asked to come back later. */
 async function busyDay(gateway: TestGateway): Promise<void> {
   const dying = Array.from({ length: 21 }, () => newPushkey('rUnregistered'))
   const pushkeys = [newPushkey(), newPushkey('s400.rBadMessageId'), ...dying].map(({ apns }) => apns)
@@ -119,6 +125,8 @@ async function busyDay(gateway: TestGateway): Promise<void> {
     await gateway.notify({ event_id: `$${index}`, devices: [{ app_id: IOS, pushkey }] })
   await gateway.notify({ counts: { unread: 1 }, devices: [{ app_id: IOS, pushkey: newPushkey().apns }] })
   await settled({ delivered: 2, failed: 1, rejected: dying.length })
+  const endpoint = await new RelayedApp().trade(gateway.url, IOS, pushkeys[0] ?? '', new WebPushHomeserver().vapid)
+  expect((await fetch(endpoint, { method: 'DELETE' })).status).toBe(204)
 
   for (const [app_id, pushkey] of [
     [IOS, newPushkey('s403.rInvalidProviderToken').apns],

@@ -30,7 +30,11 @@ async function open(settings: EntranceSettings['doors'], trustProxy: readonly st
         return []
       },
     },
-    metrics: { requestAnswered: () => {}, stoppedAtDoor: (door, result) => stopped.push(`${door} ${result}`) },
+    metrics: {
+      requestAnswered: () => {},
+      stoppedAtDoor: (door, result) => stopped.push(`${door} ${result}`),
+      relayAnswered: () => {},
+    },
     log,
   })
   url = await server.listen({ host: '127.0.0.1', port: 0 })

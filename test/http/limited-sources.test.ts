@@ -42,7 +42,11 @@ async function open(limitPerSource: Partial<SourceLimit> = {}, trustProxy: reado
         return []
       },
     },
-    metrics: { requestAnswered: () => {}, stoppedAtDoor: (door, result) => stopped.push(`${door} ${result}`) },
+    metrics: {
+      requestAnswered: () => {},
+      stoppedAtDoor: (door, result) => stopped.push(`${door} ${result}`),
+      relayAnswered: () => {},
+    },
     log,
   })
   url = await server.listen({ host: '127.0.0.1', port: 0 })

@@ -27,7 +27,7 @@ beforeEach(async () => {
   server = createTestNotifyServer({
     intake: { accept: (notification) => notify(notification) },
     publicKeyFor: (appId) => (appId === 'com.example.web' ? 'public-key' : undefined),
-    metrics: { requestAnswered: (code) => answers.push(code), stoppedAtDoor: () => {} },
+    metrics: { requestAnswered: (code) => answers.push(code), stoppedAtDoor: () => {}, relayAnswered: () => {} },
     log,
   })
   url = await server.listen({ host: '127.0.0.1', port: 0 })

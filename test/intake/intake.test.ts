@@ -47,7 +47,7 @@ let route: OpenRoute
 let intake: Intake
 beforeAll(async () => {
   store = await openTestStore(clock.nowMs)
-  const { deadPushkeys, deduplication, known, identities } = store
+  const { deadPushkeys, deduplication, known, identities, keyring } = store
   metrics = new Metrics('0.0.0-test')
   log = new RecordedLog()
   parts = {
@@ -56,6 +56,7 @@ beforeAll(async () => {
     deduplication,
     known,
     identities,
+    keyring,
     encryptForDevice,
     activity: new Activity(clock.nowMs),
     metrics,

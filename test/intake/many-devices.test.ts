@@ -34,13 +34,14 @@ let store: TestStore
 let parts: IntakeParts
 beforeAll(async () => {
   store = await openTestStore(clock.nowMs)
-  const { deadPushkeys, deduplication, known, identities } = store
+  const { deadPushkeys, deduplication, known, identities, keyring } = store
   parts = {
     store: store.store,
     deadPushkeys,
     deduplication,
     known,
     identities,
+    keyring,
     encryptForDevice,
     activity: new Activity(clock.nowMs),
     metrics: new Metrics('0.0.0-test'),

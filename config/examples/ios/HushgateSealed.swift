@@ -87,7 +87,7 @@ enum HushgateSealed {
       .replacingOccurrences(of: "=", with: "")
   }
 
-  private static func data(fromBase64URL text: String) -> Data? {
+  static func data(fromBase64URL text: String) -> Data? {
     let base64 = text.replacingOccurrences(of: "-", with: "+").replacingOccurrences(of: "_", with: "/")
     return Data(base64Encoded: base64 + String(repeating: "=", count: (4 - base64.count % 4) % 4))
   }

@@ -6,6 +6,7 @@ import { disclosures } from './disclosures.ts'
 import { inspect } from './inspect.ts'
 import { apnsOptions, type ApnsOptions } from './options.ts'
 import { renderer } from './payload.ts'
+import { relay } from './relay.ts'
 
 const VOIP: Ringing = {
   option: 'push_type',
@@ -25,5 +26,6 @@ export const apns: ProviderKind<ApnsOptions> = {
   rings: ({ push_type: pushType }) => (pushType === 'voip' ? VOIP : undefined),
   inspect,
   renderer,
+  relay,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),
 }

@@ -77,6 +77,9 @@ const options = {
         "Key of the text, in the app's Localizable.strings, that is shown when the push says nothing and the app does not replace it.",
     }),
   ),
+  webpush_relay: httpsAddress(
+    'Takes Web Push messages (RFC 8030) for the devices of this app and passes them on as they are, encrypted for the device (docs/webpush-relay.md). The address is that of this gateway, as homeservers reach it: https://push.example.com.',
+  ),
   endpoint: httpsAddress('Sends to this HTTPS address instead of https://api.push.apple.com.'),
   sandbox_endpoint: httpsAddress('Sends to this HTTPS address instead of https://api.sandbox.push.apple.com.'),
   ca_file: caFile('APNs'),

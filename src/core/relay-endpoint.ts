@@ -1,0 +1,90 @@
+/**
+ * The address that an app gets in exchange for its pushkey, and gives to its homeserver: the sealed pushkey itself, so that nothing has to be stored for it. It
+ * is sealed with a key of its own, made from the hash key, which is never rotated: an endpoint lives as long as the app's registration.
+ */
+import { Keyring, UnsealError } from './keyring.ts'
+import { Secret } from './secret.ts'
+
+/** What an app trades for an endpoint. */
+export interface Subscription {
+  readonly pushkey: Secret
+  /** The one key that may sign what is sent there (RFC 8292 §4): an uncompressed point of P-256, base64url. */
+  readonly vapidKey: string
+  /** How the app finds the keys of what comes: 22 characters of its choice, base64url. */
+  readonly kid: string | undefined
+}
+
+/** `issuedAt`: when it was traded, in seconds since 1970. */
+export interface Registration extends Subscription {
+  readonly issuedAt: number
+}
+
+const PURPOSE = 'relay-endpoint'
+const VERSION = 1
+const KEY_BYTES = 32
+/** Every key of this purpose has it: there is one. */
+const KEY_ID = Buffer.alloc(4)
+const ISSUED_AT = 1
+const VAPID_KEY_AT = 7
+const POINT_BYTES = 65
+const KID_AT = VAPID_KEY_AT + POINT_BYTES
+const KID_BYTES = 16
+const PUSHKEY_AT = KID_AT + KID_BYTES
+/** Of an app that wants none. */
+const NO_KID = Buffer.alloc(KID_BYTES)
+/** Of base64url, for what takes this many bytes: each text of it is one of bytes. */
+const KID = /^[A-Za-z0-9_-]{21}[AQgw]$/
+
+/** In the one form that it has, and not all zeros, which stand for none. */
+export function isKid(text: string): boolean {
+  return KID.test(text) && !Buffer.from(text, 'base64url').equals(NO_KID)
+}
+
+export class RelayEndpoints {
+  readonly #keyring: Keyring
+
+  constructor(keyring: Pick<Keyring, 'derive'>) {
+    const bytes = keyring.derive(PURPOSE)
+    this.#keyring = new Keyring(bytes.subarray(KEY_BYTES), [{ id: KEY_ID, key: bytes.subarray(0, KEY_BYTES) }])
+  }
+
+  /** In base64url: what stands in the path. Another each time. It opens for this app_id alone. */
+  seal(appId: string, { pushkey, vapidKey, kid, issuedAt }: Registration): string {
+    const text = Buffer.from(pushkey.reveal())
+    const plaintext = Buffer.alloc(PUSHKEY_AT + text.length)
+    plaintext.writeUInt8(VERSION)
+    plaintext.writeUIntBE(issuedAt, ISSUED_AT, VAPID_KEY_AT - ISSUED_AT)
+    plaintext.write(vapidKey, VAPID_KEY_AT, 'base64url')
+    if (kid !== undefined) plaintext.write(kid, KID_AT, 'base64url')
+    text.copy(plaintext, PUSHKEY_AT)
+    return this.#keyring.seal(plaintext, contextOf(appId)).toString('base64url')
+  }
+
+  /** Undefined for what was not sealed by this gateway for this app_id. */
+  open(appId: string, endpoint: string): Registration | undefined {
+    const sealed = Buffer.from(endpoint, 'base64url')
+    // Each endpoint has one form, so that nobody makes two of it.
+    if (sealed.toString('base64url') !== endpoint) return undefined
+    try {
+      return registrationOf(this.#keyring.open(sealed, contextOf(appId)))
+    } catch (error) {
+      if (error instanceof UnsealError) return undefined
+      throw error
+    }
+  }
+}
+
+function registrationOf(plaintext: Buffer): Registration | undefined {
+  if (plaintext.length <= PUSHKEY_AT || plaintext[0] !== VERSION) return undefined
+  const kid = plaintext.subarray(KID_AT, PUSHKEY_AT)
+  return {
+    issuedAt: plaintext.readUIntBE(ISSUED_AT, VAPID_KEY_AT - ISSUED_AT),
+    vapidKey: plaintext.toString('base64url', VAPID_KEY_AT, KID_AT),
+    kid: kid.equals(NO_KID) ? undefined : kid.toString('base64url'),
+    pushkey: new Secret(plaintext.toString('utf8', PUSHKEY_AT)),
+  }
+}
+
+function contextOf(appId: string): string {
+  return `${PURPOSE} ${appId}`
+}

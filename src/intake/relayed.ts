@@ -1,0 +1,172 @@
+/** The way in of what is relayed: from an endpoint and a Web Push message for it to a stored delivery. It goes on like any other push of its route. */
+import { randomUUID } from 'node:crypto'
+import type { Config } from '../config/config.ts'
+import type { OpenRoute, Routes } from '../config/routes.ts'
+import { StoreUnavailableError } from '../core/errors.ts'
+import type { Delivery } from '../core/delivery.ts'
+import type { Identities } from '../core/identities.ts'
+import type { Keyring } from '../core/keyring.ts'
+import type { Relay, RelayedMessage } from '../core/relay.ts'
+import { RelayEndpoints, type Registration, type Subscription } from '../core/relay-endpoint.ts'
+import { Secret } from '../core/secret.ts'
+import { withTimeLimit } from '../core/time-limit.ts'
+import type { KnownDevices } from '../memory/known-devices.ts'
+import { RevokedEndpoints } from '../memory/revoked-endpoints.ts'
+import { STORE_TIMEOUT_MS, type Store } from '../store/contract.ts'
+import { releaseOf } from './schedule.ts'
+import { preparedOf, type Prepared } from './prepared.ts'
+import type { Storing } from './storing.ts'
+
+export interface RelayedIntakeParts {
+  readonly store: Pick<Store, 'health' | 'memory'>
+  readonly storing: Storing
+  readonly known: KnownDevices
+  readonly identities: Identities
+  readonly keyring: Keyring
+  /** As it is configured now. */
+  readonly configured: () => {
+    readonly routes: Routes
+    readonly settings: { readonly queue: Pick<Config['queue'], 'maxAgeMs' | 'highWater'> }
+  }
+  readonly nowMs: () => number
+}
+
+/** Whom an endpoint leads to. */
+export interface RelayedDevice {
+  readonly route: OpenRoute
+  readonly relay: Relay
+  readonly appId: string
+  readonly endpoint: string
+  readonly registration: Registration
+}
+
+/** A message of RFC 8030 with what its headers say. */
+export interface WebPush extends Pick<RelayedMessage, 'record' | 'urgency'> {
+  readonly ttlSeconds: number
+  readonly topic: string | undefined
+}
+
+export type Relayed = 'gone' | { readonly id: string; readonly ttlSeconds: number }
+
+const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
+/** For what is to be tried once, now: the time for an attempt, and no more. */
+const LEAST_LIFETIME_MS = 15_000
+
+export class RelayedIntake {
+  readonly #parts: RelayedIntakeParts
+  readonly #endpoints: RelayEndpoints
+  readonly #revoked: RevokedEndpoints
+
+  constructor(parts: RelayedIntakeParts) {
+    const { store, known, identities, keyring } = parts
+    this.#parts = parts
+    this.#endpoints = new RelayEndpoints(keyring)
+    this.#revoked = new RevokedEndpoints({ memory: store.memory, known, identities })
+  }
+
+  /** The endpoint's URL. Undefined where no such app relays, `impossible` where there can be no such pushkey. */
+  trade(appId: string, subscription: Subscription): { readonly url: string } | 'impossible' | undefined {
+    const found = this.#routeOf(appId)
+    if (found === undefined) return undefined
+    const { route, relay } = found
+    if (route.checkTarget(route.targetOf(subscription.pushkey.reveal(), {})) !== 'possible') return 'impossible'
+    const issuedAt = Math.floor(this.#parts.nowMs() / 1000)
+    const endpoint = this.#endpoints.seal(appId, { ...subscription, issuedAt })
+    return { url: `${relay.origin}${pathOf(appId, endpoint)}` }
+  }
+
+  /** Undefined for what is no endpoint of an app that relays. */
+  find(appId: string, endpoint: string): RelayedDevice | undefined {
+    const found = this.#routeOf(appId)
+    const registration = found && this.#endpoints.open(appId, endpoint)
+    return registration && { ...found, appId, endpoint, registration }
+  }
+
+  /** Resolves when it is durable, or known to be; rejects with StoreUnavailableError within a second. */
+  async accept(device: RelayedDevice, push: WebPush): Promise<Relayed> {
+    const { store, storing, configured } = this.#parts
+    if (!store.health().writable) throw new StoreUnavailableError('the store is not writable')
+    const { maxAgeMs, highWater } = configured().settings.queue
+    const ttlSeconds = Math.min(push.ttlSeconds, Math.floor(maxAgeMs / 1000))
+    const { id, prepared } = this.#prepare(device, { ...push, ttlSeconds })
+    const [result] = await withTimeLimit(
+      ACCEPT_TIMEOUT_MS,
+      storing.store([prepared], highWater),
+      () => new StoreUnavailableError('the store does not answer'),
+    )
+    return result === 'rejected' ? 'gone' : { id, ttlSeconds }
+  }
+
+  /** From now on, what is sent there is refused. Resolves with whether that is remembered; rejects with StoreUnavailableError. */
+  revoke(device: RelayedDevice): Promise<boolean> {
+    const { route, endpoint } = device
+    return this.#revoked.revoke({ route: route.name, deviceHash: this.#hashOf(device) }, endpoint)
+  }
+
+  #routeOf(appId: string): Pick<RelayedDevice, 'route' | 'relay'> | undefined {
+    for (const route of this.#parts.configured().routes.ofApp(appId))
+      if (route.relay !== undefined) return { route, relay: route.relay }
+    return undefined
+  }
+
+  #hashOf({ route, appId, registration }: RelayedDevice): string {
+    return this.#parts.identities.device({ appId, target: targetOf(route, registration) })
+  }
+
+  #prepare(
+    device: RelayedDevice,
+    { record, urgency, ttlSeconds, topic }: WebPush,
+  ): { readonly id: string; readonly prepared: Prepared } {
+    const { identities, nowMs } = this.#parts
+    const { route, relay, appId, endpoint, registration } = device
+    const { kid, issuedAt } = registration
+    const target = targetOf(route, registration)
+    const recipient = { route: route.name, appId, target }
+    const deviceHash = this.#hashOf(device)
+    const acceptedAtMs = nowMs()
+    const { releaseEveryMs } = route.timing
+    const release =
+      releaseEveryMs === undefined ? undefined : releaseOf(deviceHash, acceptedAtMs, releaseEveryMs, identities)
+    const readyAtMs = release?.atMs ?? acceptedAtMs
+    const deduplicationKey = identities.relayed(recipient, record)
+    const latestKey = topic === undefined ? undefined : identities.relayedTopic(recipient, endpoint, topic)
+    const { id } = identities.push(deduplicationKey)
+    const message = relay.render(
+      { record, kid, urgency },
+      {
+        id,
+        collapseId: latestKey === undefined ? undefined : identities.collapse(latestKey),
+        expiresAtMs: ttlSeconds === 0 ? undefined : (release?.tickMs ?? acceptedAtMs) + ttlSeconds * 1000,
+      },
+    )
+    const delivery: Delivery = {
+      id: randomUUID(),
+      route: route.name,
+      priority: 'event',
+      target: new Secret(target),
+      // A device that died is believed to live again when its app has traded again since.
+      pushkeyTs: issuedAt,
+      message,
+      deviceHash,
+      deduplicationKey,
+      latestKey,
+      acceptedAtMs,
+      dueAtMs: release?.atMs,
+      expiresAtMs: readyAtMs + Math.max(ttlSeconds * 1000, LEAST_LIFETIME_MS),
+    }
+    const rendered = { kind: 'message', message, truncated: false } as const
+    const refusedBy = this.#revoked.keyOf({ deviceHash }, endpoint)
+    return { id, prepared: preparedOf({ route, delivery, rendered, refusedBy }) }
+  }
+}
+
+function targetOf(route: OpenRoute, { pushkey }: Pick<Registration, 'pushkey'>): string {
+  return route.targetOf(pushkey.reveal(), {})
+}
+
+/** Where the endpoints of an app are. */
+export const RELAY_PATH = '/_hushgate/webpush/'
+
+function pathOf(appId: string, endpoint: string): string {
+  return `${RELAY_PATH}${encodeURIComponent(appId)}/${endpoint}`
+}
