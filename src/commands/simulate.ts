@@ -23,6 +23,11 @@ export interface SimulateOptions {
 }
 
 const PORTS = 4
+const DECLARATIVE_YAML = `    declarative:
+      title: New message
+      navigate: https://chat.example.com/
+      navigate_room: https://chat.example.com/#/room/{room_id}/{event_id}
+`
 
 export async function simulate(options: SimulateOptions): Promise<void> {
   const { folder, firstPort, bundleId, isForwarding, stdout, stopRequested } = options
@@ -67,8 +72,9 @@ export async function simulate(options: SimulateOptions): Promise<void> {
   stdout.write(`# APNs, FCM and Web Push are simulated on ${simulators.apnsUrl}, ${simulators.fcmUrl} and ${browser.pushServiceUrl}.
 # An outage of Apple: curl -d s503 ${control.url}/apple, and its end: curl -d '' ${control.url}/apple. More: hushgate simulate --help
 # A browser is subscribed: ${JSON.stringify(browser.device)}
+# With "declarative": true in its data it is Safari, which shows a notification by itself (Declarative Web Push).
 # Reach them with this configuration:
-${simulators.appsYaml}${browser.appYaml}`)
+${simulators.appsYaml}${browser.appYaml}${DECLARATIVE_YAML}`)
   await stopRequested
 }
 

@@ -131,8 +131,8 @@ export interface ProviderKind<Options = never> {
   inspect(options: Options): Promise<readonly OptionMistake[]>
   /** What an operator should know of these options, though they are none wrong. */
   warnings?(options: Options, policy: PrivacyPolicy): readonly OptionMistake[]
-  /** Pure: everything that does not change between pushes is computed once, here. */
-  renderer(options: Options): (push: Push, identity: PushIdentity) => Rendered
+  /** Pure: everything that does not change between pushes is computed once, here. `target`: as `targetOf` made it; absent where no device is meant. */
+  renderer(options: Options): (push: Push, identity: PushIdentity, target?: string) => Rendered
   /** The public key that an app needs to register its pusher (Web Push: applicationServerKey). Rejects when the options' file has none. */
   publicKey?(options: Options): Promise<string>
   /** Loads the SDK; called only where pushes are sent. */
