@@ -169,7 +169,8 @@ export function pusherDataOf(ledgerCase: LedgerCase, name: Name): JsonObject {
     client_name: of('pusher_data'),
     data_message: name === 'otherShape' ? 'ios' : 'android',
     only_last_per_room: true,
-    ...(ledgerCase.service === 'declarative' ? { declarative: true } : {}),
+    // Of such an app other browsers get their pushes as ever, badge updates among them.
+    ...(ledgerCase.service === 'declarative' ? { declarative: name !== 'counts' } : {}),
     ...(name === 'sealed' ? { hushgate_key: deviceKeyOf(ledgerCase) } : {}),
     default_payload: { cs: of('default_payload_allowed'), other: of('default_payload') },
   }
