@@ -69,11 +69,14 @@ export interface WebPushSimulatorOptions {
   readonly hosts?: readonly string[] | undefined
   readonly subscribers?: readonly WebPushSubscriber[] | undefined
   /** Whose subscription a name is that nobody subscribed with. Default: nobody's. */
-  readonly secretsOf?: ((name: string) => SubscriptionSecrets | undefined) | undefined
+  readonly secretsOf?: ((name: string) => Omit<WebPushSubscriber, 'name'> | undefined) | undefined
+  /** As a push server of UnifiedPush whose path for the gateway leads to one: apps that ask are told so. */
+  readonly leadsToGateway?: boolean | undefined
   readonly onPush?: ((push: ReceivedWebPush) => void) | undefined
   readonly nowMs?: (() => number) | undefined
 }
 
+const NOTIFY_PATH = '/_matrix/push/v1/notify'
 /** Before the name: FCM's endpoints begin with either (docs/facts/web-push.md#fcms-endpoints). */
 type EndpointFolder = 'wp' | 'fcm/send'
 const ENDPOINT_PATH = /^\/(?:wp|fcm\/send)\/([^/?]+)$/
@@ -164,6 +167,8 @@ export class WebPushSimulator {
 
   async #answer(request: FrontRequest): Promise<FrontAnswer | undefined> {
     const { body } = request
+    if (this.#options.leadsToGateway === true && request.method === 'GET' && request.url === NOTIFY_PATH)
+      return { status: 200, body: JSON.stringify({ unifiedpush: { gateway: 'matrix' } }) }
     const fault = this.#fault
     const origin = `https://${request.headers.host ?? ''}`
     const name = ENDPOINT_PATH.exec(request.url)?.[1] ?? ''
