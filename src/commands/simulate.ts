@@ -7,7 +7,7 @@ import { OperatorError } from '../operator/operator.ts'
 import { listen } from '../simulators/apns-front.ts'
 import { forwardApple, forwardGoogle, forwardToBrowser } from './simulation/forward.ts'
 import { describeBrowserPush, startSimulatedBrowser, type SimulatedBrowser } from './simulated-browser.ts'
-import { startSimulatedPhones, type SimulatedPhones } from './simulated-phones.ts'
+import { startSimulatedPhones, type SimulatedPhones } from './simulation/phones.ts'
 import { startSimulatorControl } from './simulation/control.ts'
 import { describePush, startSimulators, type Simulators } from './simulators.ts'
 

@@ -1,12 +1,12 @@
 /** Simulated phones without Google's services: one of Huawei's, and one with UnifiedPush behind a push server of its user's; for `simulate`. */
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { JsonObject } from '../core/json.ts'
-import { createAuthority } from '../simulators/certificate.ts'
-import { startHmsSimulator, type HmsSimulator, type ReceivedHmsPush } from '../simulators/hms.ts'
-import { parseScript } from '../simulators/script.ts'
-import { createSubscriptionSecrets } from '../simulators/webpush-encryption.ts'
-import { startWebPushSimulator, type ReceivedWebPush, type WebPushSimulator } from '../simulators/webpush.ts'
+import type { JsonObject } from '../../core/json.ts'
+import { createAuthority } from '../../simulators/certificate.ts'
+import { startHmsSimulator, type HmsSimulator, type ReceivedHmsPush } from '../../simulators/hms.ts'
+import { parseScript } from '../../simulators/script.ts'
+import { createSubscriptionSecrets } from '../../simulators/webpush-encryption.ts'
+import { startWebPushSimulator, type ReceivedWebPush, type WebPushSimulator } from '../../simulators/webpush.ts'
 
 export interface SimulatedPhones extends AsyncDisposable {
   /** The apps' lines of the `apps` section. */
