@@ -15,9 +15,9 @@ A device decides how it is answered: where its pushkey begins with x, then optio
 ${Object.entries(SCRIPT_OPTIONS)
   .map(([option, meaning]) => `  ${option.padEnd(14)} ${meaning}`)
   .join('\n')}
-That is the text of Google's pushkey, the last part of a browser's endpoint, and in base64 the pushkey of Apple: printf xs410-phone | base64
+That is the text of Google's and of Huawei's pushkey, the last part of an endpoint, and in base64 the pushkey of Apple: printf xs410-phone | base64
 
-An outage of all devices: post such options to the control port (curl -d s503 URL/apple, or /google, /browser), and nothing to end it (curl -d '' URL/apple).
+An outage of all devices: post such options to the control port (curl -d s503 URL/apple, or /google, /browser, /huawei, /pushserver), and nothing to end it (curl -d '' URL/apple).
 `
 
 export function addSimulateCommand(
@@ -28,10 +28,13 @@ export function addSimulateCommand(
   program
     .command('simulate')
     .description(
-      'run simulators of APNs, FCM and Web Push for building an app; prints the configuration that reaches them',
+      'run simulators of push services for building an app (APNs, FCM, Web Push, Push Kit, UnifiedPush); prints the configuration that reaches them',
     )
     .option('--folder <folder>', 'where their keys and certificates are put', 'data/simulators')
-    .option('--port <port>', 'of APNs; FCM, Web Push and control have the next three (default: any free ones)')
+    .option(
+      '--port <port>',
+      'of APNs; FCM, Web Push, control, Push Kit and UnifiedPush have the next five (default: any free ones)',
+    )
     .option('--bundle-id <id>', 'of your app on iOS, and its package on Android', 'com.example.app')
     .option('--forward', 'print what puts each push into an emulator or a browser')
     .addHelpText('after', HELP)
@@ -52,7 +55,7 @@ export function addSimulateCommand(
 function portOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const port = Number(text)
-  // Three more come after it.
-  if (!Number.isInteger(port) || port < 1 || port > 65_532) throw new OperatorError(`${text} is no port for simulators`)
+  // Five more come after it.
+  if (!Number.isInteger(port) || port < 1 || port > 65_530) throw new OperatorError(`${text} is no port for simulators`)
   return port
 }

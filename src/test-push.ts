@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Config } from './config/config.ts'
 import type { Routes } from './config/routes.ts'
+import type { JsonObject } from './core/json.ts'
 import type { Message } from './core/message.ts'
 import { parseNotification } from './core/notification.ts'
 import { Secret } from './core/secret.ts'
@@ -56,7 +57,7 @@ function render(
   route: NonNullable<ReturnType<Routes['routeFor']>>,
   app: string,
   pushkey: string,
-  data: object,
+  data: JsonObject,
   ages: Ages,
 ): Message {
   const event = { event_id: '$THIS_IS_A_FAKE_EVENT_ID', room_id: '!THIS_IS_A_FAKE_ROOM_ID', prio: 'high' }
@@ -72,7 +73,8 @@ function render(
     collapseId: randomBytes(COLLAPSE_ID_BYTES).toString('base64url'),
     roomCollapseId: () => undefined,
   }
-  const rendered = prepared && renderPush(prepared, route, names, { shownAtMs: ages.nowMs })
+  const rendered =
+    prepared && renderPush(prepared, route, names, { shownAtMs: ages.nowMs, target: route.targetOf(pushkey, data) })
   if (rendered?.kind !== 'message') throw new OperatorError('For this device and app a test push says nothing')
   return rendered.message
 }

@@ -118,6 +118,11 @@ const NOTIFY = {
   },
 }
 
+function textsOf(names: readonly string[]): object {
+  const properties = Object.fromEntries(names.map((name) => [name, { type: 'string' }]))
+  return { type: 'object', properties, required: names, additionalProperties: false }
+}
+
 export function notifyPaths(): Paths {
   const tags = [TAGS.notify]
   const text = { type: 'string' }
@@ -171,6 +176,27 @@ export function notifyPaths(): Paths {
       },
     },
     ...relayPaths(),
+    '/_hushgate/app/{appId}.json': {
+      get: {
+        operationId: 'getWebAppSettings',
+        tags,
+        summary: 'What the configuration of a web app says of this gateway: Sable, Hydrogen',
+        parameters: [{ name: 'appId', in: 'path', required: true, schema: { ...text, examples: ['com.example.web'] } }],
+        responses: {
+          200: json('By the host that was asked for.', {
+            type: 'object',
+            properties: {
+              pushNotificationDetails: textsOf(['pushNotifyUrl', 'vapidPublicKey', 'webPushAppID']),
+              push: textsOf(['appId', 'gatewayUrl', 'applicationServerKey']),
+            },
+            required: ['pushNotificationDetails', 'push'],
+            additionalProperties: false,
+          }),
+          ...ANYWHERE,
+          404: error(['M_UNRECOGNIZED'], 'No such app, or it needs no key.'),
+        },
+      },
+    },
     '/': {
       get: {
         operationId: 'getPage',

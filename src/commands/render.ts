@@ -59,7 +59,8 @@ function renderFor(
   if (prepared === undefined)
     return { route, result: 'the notification holds neither an event nor counts, or is of a call that is over' }
   // As if nothing waited for a tick.
-  const rendered = renderPush(prepared, route, namesOf(notification), { shownAtMs: circumstances.nowMs })
+  const target = route.targetOf(device.pushkey.reveal(), device.data)
+  const rendered = renderPush(prepared, route, namesOf(notification), { shownAtMs: circumstances.nowMs, target })
   if (rendered.kind === 'nothing') return { route, sealing, result: rendered.reason }
   const { policy, disclosures } = route
   const learned = {

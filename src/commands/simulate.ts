@@ -6,13 +6,14 @@ import { codeOf } from '../core/error-code.ts'
 import { OperatorError } from '../operator/operator.ts'
 import { listen } from '../simulators/apns-front.ts'
 import { forwardApple, forwardGoogle, forwardToBrowser } from './simulation/forward.ts'
-import { describeBrowserPush, startSimulatedBrowser } from './simulated-browser.ts'
+import { describeBrowserPush, startSimulatedBrowser, type SimulatedBrowser } from './simulated-browser.ts'
+import { startSimulatedPhones, type SimulatedPhones } from './simulation/phones.ts'
 import { startSimulatorControl } from './simulation/control.ts'
-import { describePush, startSimulators } from './simulators.ts'
+import { describePush, startSimulators, type Simulators } from './simulators.ts'
 
 export interface SimulateOptions {
   readonly folder: string
-  /** APNs; the next ones are FCM, Web Push and control. Undefined: any free ones. */
+  /** APNs; the next ones are FCM, Web Push, control, Push Kit and a push server of UnifiedPush. Undefined: any free ones. */
   readonly firstPort?: number | undefined
   /** Of the app on iOS; on Android its package. */
   readonly bundleId: string
@@ -22,7 +23,12 @@ export interface SimulateOptions {
   readonly stopRequested: Promise<string>
 }
 
-const PORTS = 4
+const PORTS = 6
+const DECLARATIVE_YAML = `    declarative:
+      title: New message
+      navigate: https://chat.example.com/
+      navigate_room: https://chat.example.com/#/room/{room_id}/{event_id}
+`
 
 export async function simulate(options: SimulateOptions): Promise<void> {
   const { folder, firstPort, bundleId, isForwarding, stdout, stopRequested } = options
@@ -55,21 +61,46 @@ export async function simulate(options: SimulateOptions): Promise<void> {
         forwardToBrowser(push),
       ),
   })
+  await using phones = await startSimulatedPhones({
+    folder,
+    ports: { huawei: port(4), pushServer: port(5) },
+    onHuaweiPush: ({ token, message, status, code }) =>
+      stdout.write(describePush(`Huawei (${answered({ status, reason: code })})`, { device: token }, message)),
+    onPushServerPush(push) {
+      const { ttl = '', urgency = '' } = push.headers
+      const read: unknown = JSON.parse(push.payload ?? 'null')
+      stdout.write(describePush(`Push server (${answered(push)})`, { device: push.name, ttl, urgency }, read))
+    },
+  })
   await using control = await startSimulatorControl({
     port: port(3),
     services: new Map([
       ['apple', (script) => simulators.apple.answerAll(script)],
       ['google', (script) => simulators.google.answerAll(script)],
       ['browser', (script) => browser.pushService.answerAll(script)],
+      ['huawei', (script) => phones.huawei.answerAll(script)],
+      ['pushserver', (script) => phones.pushServer.answerAll(script)],
     ]),
     onChange: (sentence) => stdout.write(`\n${sentence}\n`),
   })
-  stdout.write(`# APNs, FCM and Web Push are simulated on ${simulators.apnsUrl}, ${simulators.fcmUrl} and ${browser.pushServiceUrl}.
-# An outage of Apple: curl -d s503 ${control.url}/apple, and its end: curl -d '' ${control.url}/apple. More: hushgate simulate --help
-# A browser is subscribed: ${JSON.stringify(browser.device)}
-# Reach them with this configuration:
-${simulators.appsYaml}${browser.appYaml}`)
+  stdout.write(introduction(simulators, browser, phones, control.url))
   await stopRequested
+}
+
+function introduction(
+  { apnsUrl, fcmUrl, appsYaml }: Simulators,
+  { pushServiceUrl, device, appYaml }: SimulatedBrowser,
+  phones: SimulatedPhones,
+  controlUrl: string,
+): string {
+  return `# APNs, FCM and Web Push are simulated on ${apnsUrl}, ${fcmUrl} and ${pushServiceUrl},
+# Huawei's Push Kit and a push server of UnifiedPush on ${phones.pushKitUrl} and ${phones.pushServerUrl}.
+# An outage of Apple: curl -d s503 ${controlUrl}/apple, and its end: curl -d '' ${controlUrl}/apple. More: hushgate simulate --help
+# A browser is subscribed: ${JSON.stringify(device)}
+# With "declarative": true in its data it is Safari, which shows a notification by itself (Declarative Web Push).
+# A phone with UnifiedPush is registered: ${JSON.stringify(phones.unifiedPushDevice)}
+# Reach them with this configuration:
+${appsYaml}${appYaml}${DECLARATIVE_YAML}${phones.appsYaml}`
 }
 
 function answered({

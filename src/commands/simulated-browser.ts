@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
 import { createAuthority } from '../simulators/certificate.ts'
+import { describeDeclarative } from '../simulators/declarative-notification.ts'
 import { parseScript } from '../simulators/script.ts'
 import { createSubscriptionSecrets, type SubscriptionSecrets } from '../simulators/webpush-encryption.ts'
 import { startWebPushSimulator, type ReceivedWebPush, type WebPushSimulator } from '../simulators/webpush.ts'
@@ -63,7 +64,9 @@ export async function startSimulatedBrowser({
 /** What the browser read, below what its push service could see. */
 export function describeBrowserPush(who: string, push: ReceivedWebPush): string {
   const { headers, opened } = seenByBrowser(who, push)
-  return describePush(who, headers, opened)
+  const { shown } = push
+  const shows = shown === undefined ? {} : { 'shows by itself': describeDeclarative(shown) }
+  return describePush(who, { ...headers, ...shows }, opened)
 }
 
 /** What its push service could see, and what the browser read. */

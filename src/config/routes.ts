@@ -30,7 +30,7 @@ export interface OpenRoute extends Route, Pick<RouteConfig, 'displayName' | 'pol
   readonly checkTarget: (target: string) => TargetVerdict
   /** What an operator is told of targets that are `not_allowed`. */
   readonly notAllowed: string | undefined
-  readonly render: (push: Push, identity: PushIdentity) => Rendered
+  readonly render: (push: Push, identity: PushIdentity, target?: string) => Rendered
   /** Undefined where no Web Push messages are passed on to its devices. */
   readonly relay?: Relay | undefined
   /** What the app needs to register its pusher, where there is such a thing (Web Push). */

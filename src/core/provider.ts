@@ -137,8 +137,8 @@ export interface ProviderKind<Options = never> {
   inspect(options: Options): Promise<readonly OptionMistake[]>
   /** What an operator should know of these options, though they are none wrong. */
   warnings?(options: Options, policy: PrivacyPolicy): readonly OptionMistake[]
-  /** Pure: everything that does not change between pushes is computed once, here. */
-  renderer(options: Options): (push: Push, identity: PushIdentity) => Rendered
+  /** Pure: everything that does not change between pushes is computed once, here. `target`: as `targetOf` made it; absent where no device is meant. */
+  renderer(options: Options): (push: Push, identity: PushIdentity, target?: string) => Rendered
   /** For a push service that can: how Web Push messages are passed on through it. Undefined where the options do not say that they are. Pure. */
   relay?(options: Options): Relay | undefined
   /** The public key that an app needs to register its pusher (Web Push: applicationServerKey). Rejects when the options' file has none. */

@@ -17,6 +17,7 @@ import { Bodies, BodyError, type BodyLimits } from './bodies.ts'
 import type { Entrance } from './doors.ts'
 import { LimitedSources } from './limited-sources.ts'
 import { addRelayRoutes, MAX_ENDPOINT_CHARACTERS, type RelayServerParts } from './relay.ts'
+import { webAppSettings } from './web-app-settings.ts'
 
 export interface NotifyServerParts {
   readonly limits: NotifyLimits
@@ -55,6 +56,8 @@ const NONE_REJECTED_HEADERS = { 'content-type': 'application/json', 'content-len
 /** The app ID follows. */
 const VAPID_PATH = '/_hushgate/vapid/'
 const VAPID_CACHED_SECONDS = 300
+/** An app ID and `.json` follow. */
+const APP_PATH = '/_hushgate/app/'
 const PRIVACY_PATH = '/_hushgate/privacy'
 /** Whether a policy changed is worth knowing soon. */
 const PRIVACY_CACHED_SECONDS = 60
@@ -224,6 +227,16 @@ function addPublicRoutes(server: FastifyInstance, { publicKeyFor, stated }: Noti
     const vapid = publicKeyFor(request.params.appId)
     if (vapid === undefined) return answerError(reply, 404, 'M_UNRECOGNIZED', NOTHING_HERE)
     return reply.header('cache-control', `public, max-age=${VAPID_CACHED_SECONDS}`).send({ vapid })
+  })
+  // What is answered names the host that was asked for.
+  server.get<{ Params: { appId: string } }>(`${APP_PATH}:appId.json`, (request, reply) => {
+    const { appId } = request.params
+    const vapid = publicKeyFor(appId)
+    const gateway = { host: request.host, notifyPath: NOTIFY_PATH, appId }
+    const settings = vapid === undefined ? undefined : webAppSettings({ ...gateway, vapid })
+    reply.header('access-control-allow-origin', '*')
+    if (settings === undefined) return answerError(reply, 404, 'M_UNRECOGNIZED', NOTHING_HERE)
+    return reply.header('cache-control', 'no-store').send(settings)
   })
   server.get(PRIVACY_PATH, WITH_HEAD, (_request, reply) =>
     reply

@@ -21,7 +21,8 @@ export function canaryNotification(
     const [device] = 'devices' in notification ? notification.devices : []
     if (!('devices' in notification) || device === undefined) continue
     const prepared = preparePush(notification, device, route, circumstances)
-    const rendered = prepared && renderPush(prepared, route, NO_NAMES, { shownAtMs: circumstances.nowMs })
+    const target = route.targetOf(device.pushkey.reveal(), device.data)
+    const rendered = prepared && renderPush(prepared, route, NO_NAMES, { shownAtMs: circumstances.nowMs, target })
     if (rendered?.kind === 'message') return notification
   }
   return undefined

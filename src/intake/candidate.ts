@@ -93,7 +93,8 @@ export class Candidates {
   ): Candidate | undefined {
     const { notification, device, route, recipient, deviceHash, deduplicationKey } = addressee
     const badgeKey = this.#badgeKeyOf(addressee)
-    const rendered = renderPush(prepared, route, this.#namesOf(addressee, badgeKey, nowMs), { shownAtMs })
+    const departure = { shownAtMs, target: recipient.target }
+    const rendered = renderPush(prepared, route, this.#namesOf(addressee, badgeKey, nowMs), departure)
     if (rendered.kind === 'nothing') return undefined
     const isBadge = notification.kind === 'counts'
     const delivery: Delivery = {

@@ -70,20 +70,27 @@ export interface PushNames extends Pick<PushIdentity, 'id' | 'collapseId'> {
   readonly roomCollapseId: () => string | undefined
 }
 
+/** For whom it is rendered, and for when. */
+export interface Departure extends Pick<Schedule, 'shownAtMs'> {
+  /** What the route makes of the device's pushkey. */
+  readonly target: string
+}
+
 export function renderPush(
   { push, shownMaxAgeMs }: PreparedPush,
   route: OpenRoute,
   { id, collapseId, roomCollapseId }: PushNames,
-  { shownAtMs }: Pick<Schedule, 'shownAtMs'>,
+  { shownAtMs, target }: Departure,
 ): Rendered {
   const isPerRoom = push.detail !== 'minimal' && push.pusher?.onlyLastPerRoom === true
-  return route.render(push, {
+  const identity = {
     id,
     collapseId,
     roomCollapseId: isPerRoom ? roomCollapseId() : undefined,
     expiresAtMs: shownAtMs + shownMaxAgeMs,
     lifetimeMs: shownMaxAgeMs,
-  })
+  }
+  return route.render(push, identity, target)
 }
 
 function priorityOf(notification: Notification, { alwaysRings }: OpenRoute): Priority {

@@ -15,6 +15,8 @@ export interface ReceivedHmsPush {
   readonly message?: JsonObject | undefined
   readonly validateOnly: boolean
   readonly status?: number | undefined
+  /** Push Kit's code. */
+  readonly code?: string | undefined
   readonly atMs: number
 }
 
@@ -23,6 +25,8 @@ export interface HmsSimulatorOptions {
   readonly projectId: string
   readonly clientId: string
   readonly clientSecret: string
+  /** Default: any free one. */
+  readonly port?: number | undefined
   readonly onPush?: ((push: ReceivedHmsPush) => void) | undefined
   readonly nowMs?: (() => number) | undefined
 }
@@ -70,6 +74,7 @@ export class HmsSimulator {
     this.#front = await startHttpsFront({
       authority: this.#options.authority,
       names,
+      port: this.#options.port,
       answer: (request) => this.#answer(request),
     })
   }
@@ -107,9 +112,9 @@ export class HmsSimulator {
     return this.#end(reply, checked, script?.retryAfter)
   }
 
-  #end(reply: Reply, push?: Omit<ReceivedHmsPush, 'status' | 'atMs'>, retryAfter?: string): FrontAnswer {
+  #end(reply: Reply, push?: Checked, retryAfter?: string): FrontAnswer {
     const { status, code, msg = 'refused' } = reply
-    const received = { token: '', validateOnly: false, ...push, status, atMs: this.#nowMs() }
+    const received = { token: '', validateOnly: false, ...push, status, code, atMs: this.#nowMs() }
     this.received.push(received)
     this.#options.onPush?.(received)
     const body = code === '' ? '' : JSON.stringify({ code, msg, requestId: randomUUID() })
@@ -135,7 +140,7 @@ export class HmsSimulator {
   }
 }
 
-type Checked = Omit<ReceivedHmsPush, 'status' | 'atMs'>
+type Checked = Omit<ReceivedHmsPush, 'status' | 'code' | 'atMs'>
 
 function checkRequest(body: string): Checked | Reply {
   const whole = parsed(body)

@@ -3,6 +3,7 @@
  * subscription's path says (script.ts) or as a fault is set. It reads what it received as the browser would.
  */
 import type { Authority } from './certificate.ts'
+import { readDeclarative, type DeclarativeNotification } from './declarative-notification.ts'
 import {
   startHttpsFront,
   type FrontAnswer,
@@ -39,6 +40,8 @@ export interface ReceivedWebPush {
   readonly body: Buffer
   /** As the browser reads it; absent when it cannot. */
   readonly payload?: string | undefined
+  /** What a browser with Declarative Web Push shows of it by itself, or why it shows nothing; absent where it is for the service worker. */
+  readonly shown?: DeclarativeNotification | string | undefined
   /** Absent where there was no answer. */
   readonly status?: number | undefined
   /** Why it was refused. */
@@ -66,10 +69,17 @@ export interface WebPushSimulatorOptions {
   readonly hosts?: readonly string[] | undefined
   readonly subscribers?: readonly WebPushSubscriber[] | undefined
   /** Whose subscription a name is that nobody subscribed with. Default: nobody's. */
-  readonly secretsOf?: ((name: string) => SubscriptionSecrets | undefined) | undefined
+  readonly secretsOf?: ((name: string) => Omit<WebPushSubscriber, 'name'> | undefined) | undefined
+  /** As a push server of UnifiedPush whose path for the gateway leads to one: apps that ask are told so. */
+  readonly leadsToGateway?: boolean | undefined
   readonly onPush?: ((push: ReceivedWebPush) => void) | undefined
   readonly nowMs?: (() => number) | undefined
 }
+
+const NOTIFY_PATH = '/_matrix/push/v1/notify'
+/** Before the name: FCM's endpoints begin with either (docs/facts/web-push.md#fcms-endpoints). */
+type EndpointFolder = 'wp' | 'fcm/send'
+const ENDPOINT_PATH = /^\/(?:wp|fcm\/send)\/([^/?]+)$/
 
 export async function startWebPushSimulator(options: WebPushSimulatorOptions): Promise<WebPushSimulator> {
   const simulator = new WebPushSimulator(options)
@@ -126,11 +136,15 @@ export class WebPushSimulator {
   /** A browser that subscribes; `origin` is what its endpoint begins with (default: `url`). */
   subscribe(
     name: string,
-    { origin = this.url, ...more }: Partial<WebPushSubscriber> & { readonly origin?: string } = {},
+    {
+      origin = this.url,
+      folder = 'wp',
+      ...more
+    }: Partial<WebPushSubscriber> & { readonly origin?: string; readonly folder?: EndpointFolder } = {},
   ): Subscription {
     const subscriber: WebPushSubscriber = { ...createSubscriptionSecrets(), ...more, name }
     this.#subscribers.set(name, subscriber)
-    return { ...subscriber, endpoint: `${origin}/wp/${name}` }
+    return { ...subscriber, endpoint: `${origin}/${folder}/${name}` }
   }
 
   setFault(fault: WebPushFault | undefined): void {
@@ -153,20 +167,24 @@ export class WebPushSimulator {
 
   async #answer(request: FrontRequest): Promise<FrontAnswer | undefined> {
     const { body } = request
+    if (this.#options.leadsToGateway === true && request.method === 'GET' && request.url === NOTIFY_PATH)
+      return { status: 200, body: JSON.stringify({ unifiedpush: { gateway: 'matrix' } }) }
     const fault = this.#fault
     const origin = `https://${request.headers.host ?? ''}`
-    const name = /^\/wp\/([^/?]+)$/.exec(request.url)?.[1] ?? ''
+    const name = ENDPOINT_PATH.exec(request.url)?.[1] ?? ''
     const subscriber = this.#subscriberOf(name)
     const refused = this.#refusalFor(request, subscriber, origin, body)
     const script = refused === undefined ? this.#scripts.next(name) : undefined
     const isSilent = fault === 'hang' || fault === 'reset' || script?.hang === true || script?.reset === true
     const status = isSilent ? undefined : statusOf(refused, script, fault)
+    const payload = subscriber === undefined ? undefined : payloadOf(body, subscriber)
     const push: ReceivedWebPush = {
       name,
       origin,
       headers: textsIn(request.headers),
       body,
-      payload: subscriber === undefined ? undefined : payloadOf(body, subscriber),
+      payload,
+      shown: payload === undefined ? undefined : readDeclarative(payload),
       status,
       reason: refused?.reason,
       atMs: this.#nowMs(),

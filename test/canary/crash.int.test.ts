@@ -10,7 +10,9 @@ import type { Ended } from '../helpers/logged-process.ts'
 
 const APPS: Readonly<Record<Service, string>> = {
   apns: 'com.example.ios',
+  declarative: 'com.example.safari',
   fcm: 'com.example.android',
+  hms: 'com.example.huawei',
   unifiedpush: 'com.example.unifiedpush',
   webpush: 'com.example.web',
 }

@@ -26,15 +26,19 @@ const NOTIFICATIONS: Readonly<Record<string, Variant>> = {
 }
 /** What a push service is told to answer (simulators/script.ts). */
 const ANSWERS: Readonly<Record<string, Readonly<Record<Service, string>>>> = {
-  retry: { apns: 's503.a1.n1', fcm: 's503.a1.n1', unifiedpush: 's503.n1', webpush: 's503.n1' },
-  failure: { apns: 's400.rBadMessageId', fcm: 's400.rINVALID_ARGUMENT', unifiedpush: 's400', webpush: 's400' },
-  'no JSON': { apns: 's400.badjson', fcm: 's400.badjson', unifiedpush: 's413.nobody', webpush: 's413.nobody' },
+  // Of Push Kit a 503 makes the whole app wait for a minute.
+  retry: { apns: 's503.a1.n1', fcm: 's503.a1.n1', hms: 'r81000001.n1', ...ofEndpoints('s503.n1') },
+  failure: { apns: 's400.rBadMessageId', fcm: 's400.rINVALID_ARGUMENT', hms: 'r80100003', ...ofEndpoints('s400') },
+  'no JSON': { apns: 's400.badjson', fcm: 's400.badjson', hms: 's400', ...ofEndpoints('s413.nobody') },
 }
 const DEAD: Readonly<Record<Service, string>> = {
   apns: 'rUnregistered',
   fcm: 'rUNREGISTERED',
-  unifiedpush: 's410',
-  webpush: 's410',
+  hms: 'r80300007',
+  ...ofEndpoints('s410'),
+}
+function ofEndpoints(script: string) {
+  return { declarative: script, unifiedpush: script, webpush: script }
 }
 /** No answer in time, and a connection that is reset. */
 const LOST = ['hang', 'rst'] as const
@@ -179,7 +183,8 @@ async function settled(gateway: GatewayProcess): Promise<void> {
         metricValue(metrics, `hushgate_${name}`, state === undefined ? { app } : { app, state }) ?? 0
       if (app.includes(`.${FAULTS}.`)) return count('retries_total') >= LOST.length
       if (way === 'unreachable') return count('retries_total') > 0
-      if (way === 'refuses' && service !== 'webpush' && service !== 'unifiedpush') return count('app_blocked') === 1
+      if (way === 'refuses' && (service === 'apns' || service === 'fcm' || service === 'hms'))
+        return count('app_blocked') === 1
       if (way === 'quotes') return count('attempts_total') >= QUOTED
       return ['waiting', 'delayed', 'active'].every((state) => count('queue_deliveries', state) === 0)
     })

@@ -10,20 +10,24 @@ import type { Authority } from '../../src/simulators/certificate.ts'
 
 export interface EchoServices extends AsyncDisposable {
   readonly apns: string
-  /** For FCM and Web Push. */
+  /** For FCM, Push Kit and Web Push. */
   readonly https: string
   /** All that was said. */
   readonly quoted: () => Buffer
 }
 
-/** Failed, dead, and slower, which are three ways through the gateway. */
-const STATUSES = { http2: [400, 410, 429], https: [400, 404, 429] } as const
+/** Failed, dead, and slower, which are three ways through the gateway. Of Push Kit 404 and 429 stop the app, and no more would be quoted. */
+const STATUSES = { http2: [400, 410, 429], https: [400, 404, 429], hms: [400, 413, 500] } as const
 
 export async function startEchoServices(authority: Authority): Promise<EchoServices> {
   const certificate = authority.issue({ commonName: 'echo', hosts: ['127.0.0.1', 'localhost'] })
-  let count = 0
-  const quote = (protocol: keyof typeof STATUSES, request: string): Quotation =>
-    quotation(request, STATUSES[protocol], count++)
+  // Each push service goes through all of its statuses, however many others there are.
+  const counts = new Map<string, number>()
+  const quote = (protocol: keyof typeof STATUSES, who: string, request: string): Quotation => {
+    const count = counts.get(who) ?? 0
+    counts.set(who, count + 1)
+    return quotation(request, STATUSES[protocol], count)
+  }
 
   const said: string[] = []
   const say = (text: string): string => {
@@ -43,7 +47,7 @@ export async function startEchoServices(authority: Authority): Promise<EchoServi
     stream.on('data', (chunk: Buffer) => chunks.push(chunk))
     stream.on('end', () => {
       const body = Buffer.concat(chunks).toString()
-      const { status, word, number, isJson } = quote('http2', `${JSON.stringify(headers)}${body}`)
+      const { status, word, number, isJson } = quote('http2', 'apns', `${JSON.stringify(headers)}${body}`)
       stream.respond({ ':status': status, 'retry-after': String(number), 'x-quoted': word, 'apns-id': word })
       stream.end(say(isJson ? JSON.stringify({ reason: word, timestamp: number }) : body))
     })
@@ -54,9 +58,15 @@ export async function startEchoServices(authority: Authority): Promise<EchoServi
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       const body = Buffer.concat(chunks).toString()
-      const { status, word, number, isJson } = quote('https', `${request.url}${JSON.stringify(request.headers)}${body}`)
+      const isHms = request.url?.startsWith('/v2/') === true
+      const { status, word, number, isJson } = quote(
+        isHms ? 'hms' : 'https',
+        `${request.headers.host} ${request.url?.split('/')[1]}`,
+        `${request.url}${JSON.stringify(request.headers)}${body}`,
+      )
       response.writeHead(status, word, { 'retry-after': String(number), 'x-quoted': word, location: `/${word}` })
-      response.end(say(isJson ? JSON.stringify(googleError(status, word, body)) : body))
+      const error = isHms ? { code: word, msg: body, requestId: word } : googleError(status, word, body)
+      response.end(say(isJson ? JSON.stringify(error) : body))
     })
   })
 

@@ -9,7 +9,7 @@ import { SERVICES, startCanaryServices, type CanaryServices, type Service } from
 import { CANARY_FIELDS, createFinder, type Finding } from './canary.ts'
 import { observe, sinksOf, type Sink } from './sinks.ts'
 import { STORES } from '../helpers/stores.ts'
-import { disclosuresOf } from '../ledger/services.ts'
+import { disclosuresOf, KINDS } from '../ledger/services.ts'
 import { appFor, appsOf, MOST, POLICIES, type Policy } from './apps.ts'
 import { Day } from './day.ts'
 
@@ -97,7 +97,7 @@ describe.each(STORES)('on %s', (store) => {
 /** What can be seen of fields that carry a canary. */
 function declaredTo(party: Party, service: Service, policies: readonly Policy[]): string[] {
   const declared = policies.flatMap((policy) => {
-    const sealed = service === 'webpush' ? 'ignored' : policy.sealed
+    const sealed = KINDS[service].isEndToEnd === true ? 'ignored' : policy.sealed
     const ledger: LedgerPolicy = { ...policy, ...disclosuresOf(service), sealed, isTraced: true }
     return CANARY_FIELDS.flatMap((field) =>
       learnedOf(field, party, ledger)

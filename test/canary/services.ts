@@ -1,4 +1,4 @@
-/** Simulated APNs, FCM and Web Push, and what can be wrong with each: an app per fault, devices that are canaries, and all that was received. */
+/** Simulated push services, and what can be wrong with each: an app per fault, devices that are canaries, and all that was received. */
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,12 +7,15 @@ import { parse } from 'yaml'
 import { startSimulators } from '../../src/commands/simulators.ts'
 import { createAuthority } from '../../src/simulators/certificate.ts'
 import { startFcmSimulator } from '../../src/simulators/fcm.ts'
+import { startHmsSimulator } from '../../src/simulators/hms.ts'
 import { startWebPushSimulator } from '../../src/simulators/webpush.ts'
 import { canary, tokenOf } from './canary.ts'
 import { startEchoServices } from './echo-services.ts'
 import { freePort } from '../helpers/free-port.ts'
+import { DECLARATIVE } from '../ledger/services.ts'
 
-export const SERVICES = ['apns', 'fcm', 'unifiedpush', 'webpush'] as const
+/** `declarative`: Web Push that the browser shows by itself. */
+export const SERVICES = ['apns', 'declarative', 'fcm', 'hms', 'unifiedpush', 'webpush'] as const
 export type Service = (typeof SERVICES)[number]
 
 /**
@@ -39,6 +42,8 @@ export interface CanaryServices extends AsyncDisposable {
   readonly quoted: () => Buffer
 }
 
+const HMS_CLIENT = { projectId: '101', clientId: '202', clientSecret: 'the-client-secret' }
+
 export async function startCanaryServices(): Promise<CanaryServices> {
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-canary-'))
   const received = new Map<string, Buffer[]>()
@@ -58,10 +63,17 @@ export async function startCanaryServices(): Promise<CanaryServices> {
     authority,
     onPush: ({ name, headers, body }) => add(name, `/wp/${name}`, headers, body),
   })
+  const huawei = await startHmsSimulator({
+    authority,
+    ...HMS_CLIENT,
+    onPush: ({ token, message = {} }) => add(token, message),
+  })
   const echo = await startEchoServices(authority)
   const nobody = `https://127.0.0.1:${await freePort()}`
   const at = (name: string): string => join(folder, name)
   await writeFile(at('own-ca.pem'), authority.certificate)
+  await writeFile(at('hms-secret'), HMS_CLIENT.clientSecret)
+  await writeFile(at('other-hms-secret'), 'of-another-client')
   // Whoever quotes gives no access tokens.
   const tokens = await startFcmSimulator({ authority })
   await writeFile(at('quoted-account.json'), JSON.stringify(tokens.createServiceAccount('quoted')))
@@ -71,12 +83,30 @@ export async function startCanaryServices(): Promise<CanaryServices> {
   }
 
   const { apps } = parse(simulators.appsYaml)
+  const webpush = {
+    type: 'webpush',
+    vapid_private_key_file: at('vapid.pem'),
+    vapid_subject: 'mailto:ops@example.org',
+    allow_private_endpoints: ['127.0.0.1'],
+    ca_file: at('own-ca.pem'),
+  }
+  const hms = {
+    type: 'hms',
+    project_id: HMS_CLIENT.projectId,
+    client_id: HMS_CLIENT.clientId,
+    client_secret_file: at('hms-secret'),
+    badge_pushes: 'send',
+    endpoint: huawei.url,
+    oauth_endpoint: huawei.url,
+    ca_file: at('own-ca.pem'),
+  }
   const SECTIONS: Readonly<Record<Service, Readonly<Record<Way, object>>>> = {
     apns: byWay(apps['com.example.ios'], {
       unreachable: { endpoint: nobody },
       refuses: { key_file: at('stranger.p8') },
       quotes: { endpoint: echo.apns, ca_file: at('own-ca.pem') },
     }),
+    declarative: byWay({ ...webpush, declarative: DECLARATIVE }, { unreachable: {}, refuses: {}, quotes: {} }),
     fcm: byWay(apps['com.example.android'], {
       unreachable: { endpoint: nobody },
       refuses: { project_id: 'of-somebody-else' },
@@ -85,6 +115,12 @@ export async function startCanaryServices(): Promise<CanaryServices> {
         ca_file: at('own-ca.pem'),
         service_account_file: at('quoted-account.json'),
       },
+    }),
+    hms: byWay(hms, {
+      unreachable: { endpoint: nobody },
+      refuses: { client_secret_file: at('other-hms-secret') },
+      // Whoever quotes gives no access tokens.
+      quotes: { endpoint: echo.https },
     }),
     unifiedpush: byWay(
       {
@@ -95,16 +131,7 @@ export async function startCanaryServices(): Promise<CanaryServices> {
       },
       { unreachable: {}, refuses: {}, quotes: {} },
     ),
-    webpush: byWay(
-      {
-        type: 'webpush',
-        vapid_private_key_file: at('vapid.pem'),
-        vapid_subject: 'mailto:ops@example.org',
-        allow_private_endpoints: ['127.0.0.1'],
-        ca_file: at('own-ca.pem'),
-      },
-      { unreachable: {}, refuses: {}, quotes: {} },
-    ),
+    webpush: byWay(webpush, { unreachable: {}, refuses: {}, quotes: {} }),
   }
   const origins: Readonly<Record<Way, string>> = {
     works: browsers.url,
@@ -118,7 +145,7 @@ export async function startCanaryServices(): Promise<CanaryServices> {
     device(service, way = 'works', script = '') {
       // The canary stands after the script and the random part, so that the simulators still know it.
       const token = `${script === '' ? 'device' : `x${script}`}-${randomUUID()}-${tokenOf('pushkey')}`
-      if (service === 'fcm') return { token, pushkey: token }
+      if (service === 'fcm' || service === 'hms') return { token, pushkey: token }
       if (service === 'apns') return { token, pushkey: Buffer.from(token).toString('base64') }
       if (service === 'unifiedpush') {
         const origin = origins[way].replace('127.0.0.1', 'localhost')
@@ -127,13 +154,14 @@ export async function startCanaryServices(): Promise<CanaryServices> {
         return { token, pushkey: endpoint, data: { client_name: canary('pusher_data') } }
       }
       const { p256dh, auth, endpoint } = browsers.subscribe(token, { origin: origins[way] })
-      return { token, pushkey: p256dh, data: { endpoint, auth } }
+      const data = { endpoint, auth, ...(service === 'declarative' ? { declarative: true } : {}) }
+      return { token, pushkey: p256dh, data }
     },
     of: (token) => received.get(token) ?? [],
     quoted: echo.quoted,
     async [Symbol.asyncDispose]() {
       await Promise.all([simulators, echo].map((each) => each[Symbol.asyncDispose]()))
-      await Promise.all([browsers, tokens].map((each) => each.close()))
+      await Promise.all([browsers, huawei, tokens].map((each) => each.close()))
       await rm(folder, { recursive: true })
     },
   }

@@ -61,7 +61,7 @@ function pushesOf(notification: Notification, device: Device, routes: Routes): O
     collapseId: 'c'.repeat(32),
     roomCollapseId: () => undefined,
   }
-  const rendered = renderPush(prepared, route, names, { shownAtMs: circumstances.nowMs })
+  const rendered = renderPush(prepared, route, names, { shownAtMs: circumstances.nowMs, target: '' })
   if (rendered.kind === 'nothing') return []
   const { headers, body } = rendered.message
   const json: unknown = JSON.parse(body)

@@ -218,6 +218,29 @@ describe('discovery', () => {
     expect(response.headers.get('cache-control')).toBe('public, max-age=300')
   })
 
+  it('tells what the configuration of a web app says of this gateway, by the host that was asked for', async () => {
+    const response = await fetch(`${url}/_hushgate/app/com.example.web.json`)
+    const { host } = new URL(url)
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      {
+        pushNotificationDetails: {
+          pushNotifyUrl: `https://${host}/_matrix/push/v1/notify`,
+          vapidPublicKey: 'public-key',
+          webPushAppID: 'com.example.web',
+        },
+        push: { appId: 'com.example.web', gatewayUrl: `https://${host}`, applicationServerKey: 'public-key' },
+      },
+    ])
+    expect(response.headers.get('access-control-allow-origin')).toBe('*')
+    expect(response.headers.get('cache-control')).toBe('no-store')
+  })
+
+  it('tells none for an app without a key, or at another form of the path', async () => {
+    for (const path of ['com.example.ios.json', 'com.example.web', '.json', 'com.example.web.json/more'])
+      expect((await fetch(`${url}/_hushgate/app/${path}`)).status).toBe(404)
+  })
+
   it('tells a page of another origin that an app has no such key', async () => {
     const response = await fetch(`${url}/_hushgate/vapid/com.example.ios`)
     expect(response.headers.get('access-control-allow-origin')).toBe('*')

@@ -189,7 +189,7 @@ it('a call, the test push and what says more than "wake up" are not put off by c
 describe('the message', () => {
   const names: PushNames = { id: 'push-id', collapseId: 'collapse-id', roomCollapseId: () => 'room-collapse-id' }
   const identityOf = (push: PreparedPush, route: OpenRoute, shownAtMs = NOW_MS) => {
-    const rendered = renderPush(push, route, names, { shownAtMs })
+    const rendered = renderPush(push, route, names, { shownAtMs, target: '' })
     if (rendered.kind === 'nothing') throw new Error(rendered.reason)
     return renderedFrom(rendered).identity
   }

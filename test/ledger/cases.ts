@@ -36,6 +36,7 @@ const KINDS: readonly Kind[] = [
   { service: 'hms', sealed: 'optional' },
   { service: 'unifiedpush', sealed: 'optional', isEndToEnd: false },
   { service: 'unifiedpush', sealed: 'required', isEndToEnd: false },
+  { service: 'declarative', sealed: 'ignored', isEndToEnd: true },
   { service: 'webpush', sealed: 'ignored', isEndToEnd: true },
   { service: 'webpush', sealed: 'ignored', isEndToEnd: false },
 ]
@@ -169,6 +170,8 @@ export function pusherDataOf(ledgerCase: LedgerCase, name: Name): JsonObject {
     client_name: of('pusher_data'),
     data_message: name === 'otherShape' ? 'ios' : 'android',
     only_last_per_room: true,
+    // Of such an app other browsers get their pushes as ever, badge updates among them.
+    ...(ledgerCase.service === 'declarative' ? { declarative: name !== 'counts' } : {}),
     ...(name === 'sealed' ? { hushgate_key: deviceKeyOf(ledgerCase) } : {}),
     default_payload: { cs: of('default_payload_allowed'), other: of('default_payload') },
   }
@@ -240,6 +243,7 @@ const TEXT_FIELDS = [
 export function scriptOf(service: Service, name: Name): string {
   if (service === 'apns') return name === 'dying' ? 'rUnregistered' : 's400.rBadMessageId'
   if (service === 'hms') return name === 'dying' ? 'r80300007' : 'r80100003'
-  if (service === 'webpush' || service === 'unifiedpush') return name === 'dying' ? 's410' : 's400'
+  if (service === 'webpush' || service === 'declarative' || service === 'unifiedpush')
+    return name === 'dying' ? 's410' : 's400'
   return name === 'dying' ? 'rUNREGISTERED' : 's400.rINVALID_ARGUMENT'
 }

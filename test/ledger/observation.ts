@@ -30,6 +30,7 @@ import {
   type Name,
 } from './cases.ts'
 import { startOtlpCollector } from '../helpers/otlp-collector.ts'
+import { DECLARATIVE } from './services.ts'
 import { startPushServices, type ReceivedPush } from '../helpers/push-services.ts'
 import { until } from '../helpers/received.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -151,7 +152,8 @@ function newDevice(
   const common = { ledgerCase, name, token }
   const data = pusherDataOf(ledgerCase, name)
   if (service === 'apns') return { ...common, pushkey: Buffer.from(token).toString('base64'), data }
-  if (service !== 'webpush' && service !== 'unifiedpush') return { ...common, pushkey: token, data }
+  if (service !== 'webpush' && service !== 'declarative' && service !== 'unifiedpush')
+    return { ...common, pushkey: token, data }
   const { endpoint, p256dh, auth } = browsers.subscribe(token, {
     origin: `https://localhost:${browsers.port}`,
     isPlain: isEndToEnd === false,
@@ -189,7 +191,8 @@ function appsYaml(yaml: string, folder: string, { url }: HmsSimulator): string {
     ca_file: join(folder, 'web-ca.pem'),
   }
   const hedwig = { ...fcm, payload_style: 'hedwig' }
-  const sections = { apns: apps['com.example.ios'], fcm, hedwig, hms, unifiedpush, webpush }
+  const declarative = { ...webpush, declarative: DECLARATIVE }
+  const sections = { apns: apps['com.example.ios'], declarative, fcm, hedwig, hms, unifiedpush, webpush }
   const entries = CASES.map(({ app, service, privacy, counts, sealed, isEndToEnd, releaseEveryMs }) => [
     app,
     {

@@ -85,6 +85,7 @@ const SERVICES: readonly (Pick<LedgerPolicy, 'passedOn' | 'outside' | 'sealed'> 
   { name: 'Huawei Push Kit', ...disclosuresOf('hms'), sealed: 'optional' },
   { name: 'UnifiedPush', ...disclosuresOf('unifiedpush'), sealed: 'optional' },
   { name: 'Web Push', ...disclosuresOf('webpush'), sealed: 'ignored' },
+  { name: 'Web Push, `declarative`', ...disclosuresOf('declarative'), sealed: 'ignored' },
   { name: 'Web Push without keys (`allow_unencrypted`)', ...disclosuresOf('webpush', true), sealed: 'ignored' },
 ]
 

@@ -5,25 +5,29 @@ import { hms } from '../../src/providers/hms/index.ts'
 import { unifiedpush } from '../../src/providers/unifiedpush/index.ts'
 import { webpush } from '../../src/providers/webpush/index.ts'
 import type { StatedRoute, StatementInput } from '../../src/privacy/statement.ts'
-import { disclosuresOf, KINDS, type Service } from '../ledger/services.ts'
+import { DECLARATIVE, disclosuresOf, KINDS, type Service } from '../ledger/services.ts'
 
 const FCM = { service_account_file: '-' } as const
+const WEBPUSH = { vapid_private_key_file: '-', vapid_subject: 'mailto:ops@example.org' } as const
 const RENDERERS: Readonly<Record<Service, StatedRoute['render']>> = {
   apns: apns.renderer({ topic: 'com.example.app' }),
   fcm: fcm.renderer(FCM),
   hedwig: fcm.renderer({ ...FCM, payload_style: 'hedwig' }),
   hms: hms.renderer({ project_id: '1', client_id: '1', client_secret_file: '-' }),
   unifiedpush: unifiedpush.renderer({ allowed_endpoints: ['push.example.org'] }),
-  webpush: webpush.renderer({ vapid_private_key_file: '-', vapid_subject: 'mailto:ops@example.org' }),
+  declarative: webpush.renderer({ ...WEBPUSH, declarative: DECLARATIVE }),
+  webpush: webpush.renderer(WEBPUSH),
 }
+/** `type` of those that have another name than their push service. */
+const PROVIDERS: Readonly<Partial<Record<Service, string>>> = { declarative: 'webpush', hedwig: 'fcm' }
 const MINIMAL = { privacy: 'minimal', counts: 'badge', defaultPayloadAllow: [], sealed: 'optional' } as const
 
 /** A minimal app, unless `more` says otherwise. `isPlain`: of Web Push, where endpoints without keys may be registered. */
 export function statedRoute(service: Service, more: Partial<StatedRoute> = {}, isPlain = false): StatedRoute {
   return {
     app: 'com.example.app',
-    provider: service === 'hedwig' ? 'fcm' : service,
-    policy: { ...MINIMAL, sealed: service === 'webpush' ? 'ignored' : 'optional' },
+    provider: PROVIDERS[service] ?? service,
+    policy: { ...MINIMAL, sealed: KINDS[service].isEndToEnd === true ? 'ignored' : 'optional' },
     timing: {},
     names: KINDS[service].names,
     disclosures: disclosuresOf(service, isPlain),

@@ -95,7 +95,7 @@ describe('hushgate simulate', () => {
   it('prints a configuration that is right, and a browser that is subscribed', async () => {
     await using home = await createHushgateFolder()
     const simulate = startHushgate(['simulate'], { folder: home.path })
-    await simulate.printed('web-ca.pem')
+    await simulate.printed('phones-ca.pem"\n  unifiedpush')
     const printed = simulate.stdout()
     await home.write('hushgate.yaml', printed)
     expect(await runHushgate(['check', '--online'], { folder: home.path })).toMatchObject({ code: 0, stderr: '' })

@@ -24,7 +24,7 @@ beforeAll(async () => {
   firstPort = await freePort()
   const options = ['--port', String(firstPort), '--bundle-id', 'org.example.chat', '--forward']
   simulate = startHushgate(['simulate', ...options], { folder: folder.path })
-  await simulate.printed('web-ca.pem')
+  await simulate.printed('phones-ca.pem"\n  unifiedpush')
   control = `http://127.0.0.1:${firstPort + 3}`
   await folder.configure({ appsYaml: simulate.stdout() })
   gateway = startHushgate(['serve'], { folder: folder.path })
@@ -45,6 +45,14 @@ async function tell(service: string, script: string, headers: Record<string, str
   return (await fetch(`${control}/${service}`, { method: 'POST', body: script, headers })).status
 }
 
+const huawei = (name: string): object => ({ app_id: 'com.example.huawei', pushkey: name })
+/** The phone that is registered, under another name. */
+function stock(name: string): object {
+  const [, line = '{}'] = /^# A phone with UnifiedPush is registered: (.*)$/m.exec(simulate.stdout()) ?? []
+  const device = JSON.parse(line)
+  return { ...device, pushkey: device.pushkey.replace(/upPhone$/, name) }
+}
+
 /** The browser that is subscribed, under another name. */
 function browser(name: string): object {
   const [, line = '{}'] = /^# A browser is subscribed: (.*)$/m.exec(simulate.stdout()) ?? []
@@ -55,7 +63,8 @@ function browser(name: string): object {
 describe('hushgate simulate', () => {
   it('is at the ports that were asked for, for the app that was named', () => {
     const printed = simulate.stdout()
-    for (const port of [firstPort, firstPort + 1, firstPort + 2]) expect(printed).toContain(`https://127.0.0.1:${port}`)
+    for (const port of [0, 1, 2, 4, 5].map((index) => firstPort + index))
+      expect(printed).toContain(`https://127.0.0.1:${port}`)
     expect(printed).toContain('topic: org.example.chat')
   })
 
@@ -77,6 +86,27 @@ describe('hushgate simulate', () => {
     await simulate.printed('am broadcast -a com.google.android.c2dm.intent.RECEIVE -n org.example.chat/')
     await simulate.printed('Browser (answered 201) received\n')
     await simulate.printed('DevTools, Application, Service workers, Push')
+  })
+
+  it('shows what Huawei is told, and the push server of a phone with UnifiedPush, of an app that is not configured', async () => {
+    await notify('$others', huawei('phone'), stock('upPhone'))
+    await simulate.printed('Huawei (answered 200: 80000000) received\n    device: phone\n')
+    await simulate.printed('{"android":{"urgency":"NORMAL"},"data":"{\\"sync\\":\\"1\\"}"')
+    await simulate.printed('Push server (answered 201) received\n    device: upPhone\n')
+    await simulate.printed('{"notification":{"room_id":"!room:example.org","event_id":"$others"}}')
+    await notify('$others-fail', huawei('xr80300007-phone'), stock('xs410-phone'))
+    await simulate.printed('Huawei (answered 400: 80300007) received\n')
+    await simulate.printed('Push server (answered 410) received\n')
+    expect(await tell('huawei', 's503')).toBe(200)
+    expect(await tell('huawei', '')).toBe(200)
+    expect(await tell('pushserver', 's503')).toBe(200)
+    expect(await tell('pushserver', '')).toBe(200)
+  })
+
+  it('shows what Safari shows by itself', async () => {
+    const safari = Object(browser('browser'))
+    await notify('$safari', { ...safari, data: { ...safari.data, declarative: true } })
+    await simulate.printed('shows by itself: "New message"; opens https://chat.example.com/')
   })
 
   it('fails for a device as its pushkey says, and says why', async () => {

@@ -17,9 +17,17 @@ const OUTSIDE: ProviderDisclosures['outside'] = {
   pusher_data: always('keyed_hash'),
 }
 
-/** An endpoint without keys gets its messages in clear, so where one may be registered that is what can be learned. */
+/** The badge is the sum of both counts. */
+const COUNTED = always('as_sent', 'sum_as_badge')
+
+/**
+ * An endpoint without keys gets its messages in clear, so where one may be registered that is what can be learned. Declarative pushes hold a badge, in
+ * minimal mode, too.
+ */
 export function disclosures({
   allow_unencrypted: isPlain,
-}: Pick<WebPushOptions, 'allow_unencrypted'>): ProviderDisclosures {
-  return isPlain === true ? { passedOn: PASSED_ON } : { passedOn: PASSED_ON, outside: OUTSIDE }
+  declarative,
+}: Pick<WebPushOptions, 'allow_unencrypted' | 'declarative'>): ProviderDisclosures {
+  const passedOn = declarative === undefined ? PASSED_ON : { ...PASSED_ON, unread: COUNTED, missed_calls: COUNTED }
+  return isPlain === true ? { passedOn } : { passedOn, outside: OUTSIDE }
 }

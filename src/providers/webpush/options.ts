@@ -8,6 +8,50 @@ const MAX_TTL_SECONDS = 2_419_200
 export const DEFAULT_TTL_SECONDS = 86_400
 export const DEFAULT_CONNECTIONS = 20
 
+const declarative = Type.Object(
+  {
+    title: Type.String({
+      minLength: 1,
+      maxLength: 128,
+      description: 'Title of the notification. With privacy: full, of pushes that name neither room nor sender.',
+    }),
+    body: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 256,
+        description: 'Text below it. With privacy: full, of pushes without a text.',
+      }),
+    ),
+    navigate: Type.String({
+      pattern: '^https://',
+      maxLength: 512,
+      description: 'Address of your web app that a tap opens.',
+    }),
+    navigate_room: Type.Optional(
+      Type.String({
+        pattern: String.raw`^https://.*\{room_id\}`,
+        maxLength: 512,
+        description:
+          'The same where the privacy mode lets the IDs through: {room_id} and {event_id} become these, percent-encoded.',
+      }),
+    ),
+    mutable: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Also hands the push to the service worker, which may show something better; without that, what is above is shown.',
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'Declarative Web Push (Safari 18.4 and later): the browser shows the notification by itself. For endpoints of *.push.apple.com, unless declarative in the data of the pusher (true or false) says otherwise. Badge updates are not sent to these.',
+  },
+)
+
+export type DeclarativeOptions = Static<typeof declarative>
+
 const options = {
   vapid_private_key_file: Type.String({
     minLength: 1,
@@ -47,6 +91,7 @@ const options = {
         'Also serves UnifiedPush endpoints that were registered as a pushkey without keys. Their push server can read what the privacy mode lets through.',
     }),
   ),
+  declarative: Type.Optional(declarative),
   max_connections: maxConnections(
     DEFAULT_CONNECTIONS,
     'Connections to each push service at once. On one with HTTP/2 go as many messages at a time as the push service says, with HTTP/1.1 one.',

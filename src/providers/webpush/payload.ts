@@ -1,17 +1,28 @@
 /** Push → headers and the JSON that is encrypted for the browser, fitted into RFC 8291's limit. */
 import type { PushIdentity, Rendered } from '../../core/message.ts'
 import type { Push } from '../../core/push.ts'
-import { fieldsOf, headersOf } from '../shared/endpoints/fields.ts'
-import { fit } from '../shared/endpoints/fit.ts'
-import { DEFAULT_TTL_SECONDS, type WebPushOptions } from './options.ts'
+import { fieldsOf, headersOf, WAKE_UP } from '../shared/endpoints/fields.ts'
+import { fit, MAX_PAYLOAD_BYTES, type Fitted } from '../shared/endpoints/fit.ts'
+import { declarativeFields, isDeclarative } from './declarative.ts'
+import { DEFAULT_TTL_SECONDS, type DeclarativeOptions, type WebPushOptions } from './options.ts'
 
-export function renderer(options: WebPushOptions): (push: Push, identity: PushIdentity) => Rendered {
+export function renderer(options: WebPushOptions): (push: Push, identity: PushIdentity, target?: string) => Rendered {
   const longestSeconds = options.ttl ?? DEFAULT_TTL_SECONDS
 
-  return (push, identity) => {
+  return (push, identity, target) => {
+    const declarative = options.declarative !== undefined && isDeclarative(target) ? options.declarative : undefined
     if (push.kind === 'counts' && push.pusher?.eventsOnly === true)
       return { kind: 'nothing', reason: 'the app wants events only' }
-    const { json, truncated } = fit(fieldsOf(push))
+    if (push.kind === 'counts' && declarative !== undefined)
+      return { kind: 'nothing', reason: 'a declarative push would show a notification' }
+    const { json, truncated } = declarative === undefined ? fit(fieldsOf(push)) : fitDeclarative(push, declarative)
     return { kind: 'message', message: { headers: headersOf(push, identity, longestSeconds), body: json }, truncated }
   }
+}
+
+/** What the homeserver sealed is whole or gone. */
+function fitDeclarative(push: Push, options: DeclarativeOptions): Fitted {
+  const shown = declarativeFields(push, options)
+  const fitted = fit([...fieldsOf(push), ...shown])
+  return Buffer.byteLength(fitted.json) > MAX_PAYLOAD_BYTES ? fit([WAKE_UP, ...shown]) : fitted
 }

@@ -34,7 +34,7 @@ function rendered(policy: Partial<PrivacyPolicy>, notification: object = EVENT, 
   const prepared = device && preparePush(parsed, device, route, circumstances)
   if (prepared === undefined) throw new Error('nothing to send')
   const names = { id: 'id', collapseId: 'collapse', roomCollapseId: () => 'room' }
-  return renderPush(prepared, route, names, { shownAtMs: 0 })
+  return renderPush(prepared, route, names, { shownAtMs: 0, target: '' })
 }
 
 function bodyOf(...of: Parameters<typeof rendered>): string {

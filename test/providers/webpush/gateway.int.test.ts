@@ -10,6 +10,8 @@ import { startGateway, type TestGateway } from '../../helpers/gateway.ts'
 import { until } from '../../helpers/received.ts'
 
 const WEB = 'com.example.web'
+/** Of any push service that is known, as it is by default. */
+const ANYWHERE = 'com.example.anywhere'
 let folder: string
 let simulator: WebPushSimulator
 let gateway: TestGateway
@@ -20,7 +22,10 @@ beforeAll(async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   await writeFile(join(folder, 'ca.pem'), authority.certificate)
   await writeFile(join(folder, 'vapid.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
-  simulator = await startWebPushSimulator({ authority, hosts: ['push.fake.test'] })
+  simulator = await startWebPushSimulator({
+    authority,
+    hosts: ['push.fake.test', 'fcm.googleapis.com', 'web.push.apple.com'],
+  })
   const section = `type: webpush
     vapid_private_key_file: vapid.pem
     vapid_subject: mailto:ops@example.org
@@ -33,6 +38,9 @@ beforeAll(async () => {
   ${WEB}.full:
     ${section}
     privacy: full
+  ${ANYWHERE}:
+    ${section.replace('    allowed_endpoints: [push.fake.test]\n', '')}
+    declarative: { title: New message, navigate: "https://chat.example.com/" }
 `
   gateway = await startGateway({ appsYaml, folder })
 })
@@ -110,4 +118,60 @@ describe('a notification for a browser', () => {
     expect(second?.headers['topic']).toBe(first?.headers['topic'])
     expect(second?.payload).toBe(first?.payload)
   })
+})
+
+const vapidKey = async (): Promise<string> =>
+  JSON.parse(await (await fetch(`${gateway.url}/_hushgate/vapid/${ANYWHERE}`)).text()).vapid
+
+/** As an app with UnifiedPush's embedded distributor registers: the endpoint is the pushkey, and its keys are in the data. */
+const deviceOfDistributor = ({ p256dh, endpoint, auth }: Subscription) => ({
+  devices: [{ app_id: ANYWHERE, pushkey: endpoint, data: { p256dh, auth } }],
+})
+
+describe("an app on Android without a Firebase project, at FCM's own endpoints", () => {
+  const origin = 'https://fcm.googleapis.com'
+
+  it.each(['fcm/send', 'wp'] as const)(
+    'gets its pushes at /%s/, encrypted and signed with the VAPID key of the app',
+    async (path) => {
+      const name = `${path.replace('/', '-')}:APA91bEmbedded`
+      const phone = simulator.subscribe(name, { origin, folder: path, applicationServerKey: await vapidKey() })
+      await gateway.notify({ ...event, event_id: `$${path}`, ...deviceOfDistributor(phone) })
+      await arrived(name)
+      expect(of(name)[0]).toMatchObject({ status: 201, origin, payload: expect.stringContaining('"sync":"1"') })
+      expect(of(name)[0]?.headers['authorization']).toMatch(/^vapid /)
+      // It is no browser of Apple's.
+      expect(of(name)[0]?.shown).toBeUndefined()
+    },
+  )
+
+  it('is not reached with another VAPID key than it registered with, and keeps its pushkey', async () => {
+    const phone = simulator.subscribe('other-key', { origin, folder: 'fcm/send', applicationServerKey: 'another' })
+    await gateway.notify({ ...event, event_id: '$other-key', ...deviceOfDistributor(phone) })
+    await arrived('other-key')
+    expect(of('other-key')[0]).toMatchObject({ status: 403 })
+    const { json } = await gateway.notify({ counts: { unread: 1 }, ...deviceOfDistributor(phone) })
+    expect(json).toEqual({ rejected: [] })
+  })
+
+  it('has its pushkey rejected when FCM says that it is gone', async () => {
+    const phone = simulator.subscribe('xs410-uninstalled', { origin, folder: 'fcm/send' })
+    await gateway.notify({ ...event, event_id: '$uninstalled', ...deviceOfDistributor(phone) })
+    await until('the pushkey is known to be dead', async () => {
+      const { json } = await gateway.notify({ counts: { unread: 1 }, ...deviceOfDistributor(phone) })
+      return JSON.stringify(json) === JSON.stringify({ rejected: [phone.endpoint] })
+    })
+  })
+})
+
+it('Safari is told what to show by itself', async () => {
+  const phone = simulator.subscribe('safari', { origin: 'https://web.push.apple.com' })
+  const badge = { counts: { unread: 5 }, ...deviceOf(phone, {}, ANYWHERE) }
+  await gateway.notify(badge)
+  await gateway.notify({ ...event, event_id: '$safari', ...deviceOf(phone, {}, ANYWHERE) })
+  await arrived('safari')
+  // The badge update before it went nowhere.
+  expect(of('safari').map(({ shown }) => shown)).toEqual([
+    { title: 'New message', navigate: 'https://chat.example.com/', silent: false, appBadge: 2, mutable: false },
+  ])
 })

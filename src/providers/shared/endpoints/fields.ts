@@ -68,6 +68,9 @@ function openFields(push: EventIdOnlyPush | FullPush): readonly PayloadField[] {
   return [...fields, ...contentFields(content)]
 }
 
+/** Of a push that says nothing else, because what it was to say does not fit. */
+export const WAKE_UP: PayloadField = { key: 'sync', value: '1', rank: 'kept', isCut: true }
+
 /** Once for all devices. */
 const contentFields = oncePer((content: JsonObject) =>
   withoutHopeless(Object.entries(content).flatMap(([key, value = null]) => contentField(key, value))),
@@ -102,7 +105,6 @@ function present(entries: readonly Entry[]): readonly PayloadField[] {
 /** MSC3013: nothing that is readable beside it; the three keys whole, or, when they do not fit, a bare wake-up. */
 function encryptedFields({ ephemeral, ciphertext, mac }: EncryptedPush): readonly PayloadField[] {
   const sealed = { ephemeral, ciphertext, mac }
-  if (Buffer.byteLength(JSON.stringify(sealed)) > MAX_PAYLOAD_BYTES)
-    return [{ key: 'sync', value: '1', rank: 'kept', isCut: true }]
+  if (Buffer.byteLength(JSON.stringify(sealed)) > MAX_PAYLOAD_BYTES) return [WAKE_UP]
   return present(Object.entries(sealed).map(([key, value]) => [key, value, 'kept']))
 }

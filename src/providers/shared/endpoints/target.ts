@@ -47,7 +47,7 @@ export function targetText(
   endpoint: JsonValue | undefined,
   p256dh: JsonValue | undefined,
   auth: JsonValue | undefined,
-  form: { readonly unifiedPush?: true } = {},
+  form: { readonly unifiedPush?: true; readonly declarative?: boolean } = {},
 ): string {
   return JSON.stringify({
     endpoint: text(endpoint, MAX_ENDPOINT_CHARACTERS),
