@@ -38,7 +38,7 @@ export interface ServeOptions {
  * - The young generation is cleared by the thread that it belongs to. Helpers end it sooner where cores are idle, but cost a tenth of the CPU of a push.
  * - Each thread says how much young generation it needs (`resourceLimits`), and not what was said of the main one (bin/hushgate).
  */
-const V8_FLAGS = ['--heap-growing-percent=30', '--no-parallel-scavenge', '--max-semi-space-size=0']
+const V8_FLAGS = ['--heap-growing-percent=60', '--no-parallel-scavenge', '--max-semi-space-size=0']
 
 /** Resolves when everything is closed. Rejects with a ConfigError before anything was started. */
 export async function serve(options: ServeOptions): Promise<void> {
