@@ -33,7 +33,7 @@ export interface ServeOptions {
 
 /**
  * How V8 clears memory away, as measured under load (docs/performance.md):
- * - The old generation may grow by 30 % over what is alive in it before it is collected. Left to itself V8 lets it triple on a large machine; so it takes 60 MB
+ * - The old generation may grow by 60 % over what is alive in it before it is collected. Left to itself V8 lets it triple on a large machine; so it takes 50 MB
  *   less, for the same CPU.
  * - The young generation is cleared by the thread that it belongs to. Helpers end it sooner where cores are idle, but cost a tenth of the CPU of a push.
  * - Each thread says how much young generation it needs (`resourceLimits`), and not what was said of the main one (bin/hushgate).
