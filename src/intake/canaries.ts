@@ -28,11 +28,16 @@ interface Configured {
 /** How often a canary has been due since 1970, so that all processes mean the same one. */
 type Slot = number
 
+/** After a store that was away. */
+const AGAIN_MS = 60_000
+
 export class Canaries {
   readonly #parts: CanariesParts
+  /** By which this process knows that it is the one that sends. */
+  readonly #claim = randomUUID()
   readonly #alarm: Alarm
   /** What was last sent, or left to another process; by the name of the route. */
-  readonly #done = new Map<string, Slot>()
+  readonly #done = new Map<string, { readonly slot: Slot; readonly againAtMs: number }>()
   #configured: Configured | undefined
   /** One after the other. */
   #sending: Promise<void> = Promise.resolve()
@@ -66,8 +71,9 @@ export class Canaries {
     const sending = configured.canaries.map(async (canary) => {
       const slot = Math.floor(nowMs() / canary.everyMs)
       this.#alarm.set((slot + 1) * canary.everyMs)
-      if (this.#done.get(canary.route) === slot) return
-      this.#done.set(canary.route, slot)
+      const done = this.#done.get(canary.route)
+      if (done?.slot === slot && nowMs() < done.againAtMs) return
+      this.#done.set(canary.route, { slot, againAtMs: Number.POSITIVE_INFINITY })
       await this.#send(canary, slot, configured)
     })
     await Promise.all(sending)
@@ -78,10 +84,9 @@ export class Canaries {
     const route = routes.all.find(({ name }) => name === canary.route)
     if (route === undefined) return
     try {
-      const mine = randomUUID()
       const key = `canary:${route.name}:${slot}`
-      const sender = await memory.setIfAbsent({ route: route.name }, key, mine, 2 * canary.everyMs)
-      if (sender !== mine) return
+      const sender = await memory.setIfAbsent({ route: route.name }, key, this.#claim, 2 * canary.everyMs)
+      if (sender !== this.#claim) return
       const circumstances = { ...queue, nowMs: nowMs(), encryptForDevice, randomBytes }
       const notification = canaryNotification(canary, route, circumstances)
       if (notification === undefined) {
@@ -100,9 +105,12 @@ export class Canaries {
       })
     } catch (error) {
       metrics.ended(route, 'not_stored')
-      // What is wrong with the store is said elsewhere.
-      if (!(error instanceof StoreUnavailableError))
-        log.error('A canary push could not be stored because of an error of our own', error, { app: route.app })
+      if (error instanceof StoreUnavailableError) {
+        // What is wrong with the store is said elsewhere.
+        const againAtMs = nowMs() + AGAIN_MS
+        this.#done.set(canary.route, { slot, againAtMs })
+        this.#alarm.set(againAtMs)
+      } else log.error('A canary push could not be stored because of an error of our own', error, { app: route.app })
     }
   }
 }

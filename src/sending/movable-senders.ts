@@ -32,18 +32,11 @@ export class MovableSenders implements Senders {
 
   /**
    * From now on senders that are to move are opened in a thread of their own, which knows the push services of providers/index.ts. `reopen` opens those that are
-   * in use anew; when it rejects, all is as before, and the error is passed on.
+   * in use anew; its error is passed on, and those that it could not open stay where they are.
    */
   async moveToThread(reopen: () => Promise<void>): Promise<void> {
-    const inThread = new ThreadSenders(this.#parts.warn)
-    this.#inThread = inThread
-    try {
-      await reopen()
-    } catch (error) {
-      this.#inThread = undefined
-      await inThread.close()
-      throw error
-    }
+    this.#inThread ??= new ThreadSenders(this.#parts.warn)
+    await reopen()
   }
 
   /** A route may be in it twice: as it was sent for before, and as it is now. */

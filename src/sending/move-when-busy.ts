@@ -35,7 +35,10 @@ export class MoveWhenBusy {
       await senders.moveToThread(() => reopen((route) => senders.movesToThread(route)))
       log.info('There is much to do: from now on a thread of its own encrypts and sends Web Push')
     } catch (error) {
-      log.error('The thread that sends could not be used; pushes are sent as before', error)
+      log.error(
+        'Web Push could not be moved to a thread of its own; it is sent as before, and moves with the next reload',
+        error,
+      )
     }
   }
 }

@@ -152,12 +152,20 @@ interface ThreadPort {
   readonly close: () => Promise<void>
 }
 
+/** A signal, and how many sends under way end with it. */
+interface Held {
+  readonly number: number
+  readonly onAbort: () => void
+  sends: number
+}
+
 /** One sender in the thread, as the main thread has it. */
 class ThreadSender implements DeliverySender {
   readonly credentialExpiresAtMs: number | undefined
   readonly #port: ThreadPort
-  /** Its deliveries share a few signals. */
-  readonly #signals = new Map<AbortSignal, { readonly number: number; readonly onAbort: () => void }>()
+  /** For as long as something is under way that ends with them: a store may have one for each delivery. */
+  readonly #signals = new Map<AbortSignal, Held>()
+  #lastSignal = 0
 
   constructor(credentialExpiresAtMs: number | undefined, port: ThreadPort) {
     this.credentialExpiresAtMs = credentialExpiresAtMs
@@ -165,22 +173,38 @@ class ThreadSender implements DeliverySender {
   }
 
   async send({ headers, body }: Message, target: Secret, signal: AbortSignal, answered?: Answered): Promise<Outcome> {
-    return this.#port.send(this.#numberOf(signal), { headers, body }, target.reveal(), answered)
+    const held = this.#hold(signal)
+    try {
+      const outcome = this.#port.send(held.number, { headers, body }, target.reveal(), answered)
+      // After the request, which the thread would not connect with it otherwise.
+      if (signal.aborted) held.onAbort()
+      return await outcome
+    } finally {
+      this.#release(signal, held)
+    }
   }
 
   async close(): Promise<void> {
     await this.#port.close()
-    for (const [signal, { onAbort }] of this.#signals) signal.removeEventListener('abort', onAbort)
   }
 
-  #numberOf(signal: AbortSignal): number {
-    const known = this.#signals.get(signal)
-    if (known !== undefined) return known.number
-    const number = this.#signals.size + 1
-    const onAbort = (): void => this.#port.abort(number)
-    this.#signals.set(signal, { number, onAbort })
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
-    return number
+  #hold(signal: AbortSignal): Held {
+    let held = this.#signals.get(signal)
+    if (held === undefined) {
+      this.#lastSignal += 1
+      const number = this.#lastSignal
+      held = { number, onAbort: () => this.#port.abort(number), sends: 0 }
+      this.#signals.set(signal, held)
+      signal.addEventListener('abort', held.onAbort, { once: true })
+    }
+    held.sends += 1
+    return held
+  }
+
+  #release(signal: AbortSignal, held: Held): void {
+    held.sends -= 1
+    if (held.sends > 0) return
+    this.#signals.delete(signal)
+    signal.removeEventListener('abort', held.onAbort)
   }
 }

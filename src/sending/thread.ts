@@ -7,10 +7,15 @@ import { providers } from '../providers/index.ts'
 import { LocalSenders } from './local-senders.ts'
 import { Turn, type FromThread, type PlainProxy, type SendAnswer, type SendRequest, type ToThread } from './messages.ts'
 
+interface Held {
+  readonly controller: AbortController
+  sends: number
+}
+
 interface Opened {
   readonly sender: Sender
-  /** By their numbers. */
-  readonly signals: Map<number, AbortController>
+  /** By their numbers, for as long as something is under way that ends with them. */
+  readonly signals: Map<number, Held>
 }
 
 const senders = new LocalSenders({
@@ -29,7 +34,7 @@ function onMessage(message: ToThread): void {
       for (const request of message.requests) void send(request)
       return
     case 'abort':
-      return controllerOf(message.sender, message.signal)?.abort()
+      return opened.get(message.sender)?.signals.get(message.signal)?.controller.abort()
     case 'close':
       return void close(message.sender)
     case 'wire':
@@ -48,26 +53,21 @@ async function open({ sender: number, route, proxy }: Extract<ToThread, { kind: 
 }
 
 async function send({ id, sender, signal, message, target, isStatusWanted }: SendRequest): Promise<void> {
+  const to = opened.get(sender)
+  if (to === undefined) return answers.add({ id, failure: 'the sender is closed' })
+  const held = to.signals.get(signal) ?? { controller: new AbortController(), sends: 0 }
+  to.signals.set(signal, held)
+  held.sends += 1
   try {
-    const to = opened.get(sender)?.sender
-    const controller = controllerOf(sender, signal)
-    if (to === undefined || controller === undefined) throw new Error('the sender is closed')
     let status: number | undefined
     const answered = isStatusWanted && ((of: number): void => void (status = of))
-    const outcome = await to.send(message, new Secret(target), controller.signal, answered)
+    const outcome = await to.sender.send(message, new Secret(target), held.controller.signal, answered)
     answers.add(status === undefined ? { id, outcome } : { id, outcome, status })
   } catch (error) {
     answers.add({ id, failure: error instanceof Error ? error.name : 'unknown' })
   }
-}
-
-function controllerOf(sender: number, signal: number): AbortController | undefined {
-  const signals = opened.get(sender)?.signals
-  const known = signals?.get(signal)
-  if (known !== undefined || signals === undefined) return known
-  const controller = new AbortController()
-  signals.set(signal, controller)
-  return controller
+  held.sends -= 1
+  if (held.sends === 0) to.signals.delete(signal)
 }
 
 async function close(number: number): Promise<void> {

@@ -86,7 +86,8 @@ describe.each(STORES)('on %s', (store) => {
 
   it.each(sinksOf(store))('nothing is found in %s', (sink) => {
     const bytes = found(sink)
-    expect(bytes.length).toBeGreaterThan(0)
+    // It is not traced.
+    expect(bytes.length > 0).toBe(sink !== 'the traces')
     const names = sent.flatMap(({ needles }) => Object.entries(needles).filter(([, needle]) => bytes.includes(needle)))
     expect(names.map(([name]) => name)).toEqual([])
   })

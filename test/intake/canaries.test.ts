@@ -91,6 +91,25 @@ describe('a canary push', () => {
     expect(accepted).toHaveLength(2)
   })
 
+  it('is sent soon after the store could not take it', async () => {
+    const route = createRoute()
+    let isAway = true
+    const { canaries, configure } = start(route, async () => {
+      if (isAway) throw new StoreUnavailableError('not now')
+      return []
+    })
+    configure([canaryOf(route)])
+    await canaries.sendDue()
+    isAway = false
+    await canaries.sendDue()
+    expect(accepted).toHaveLength(1)
+    clock.pass(60_000)
+    await canaries.sendDue()
+    await canaries.sendDue()
+    canaries.stop()
+    expect(accepted).toHaveLength(2)
+  })
+
   it('is sent by one of several processes, also after a restart', async () => {
     const route = createRoute()
     for (let processes = 0; processes < 3; processes += 1) {

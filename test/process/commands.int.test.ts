@@ -180,7 +180,7 @@ describe('hushgate render', () => {
     const { stdout } = await runHushgate(['render'], { folder: folder.path, stdin: body })
     const [, apple = '', google = ''] = stdout.split(/^Device \d$/m)
     expect(apple).toContain(
-      'leaves        on the next tick, every 2 s, together with others, unless one for this device did in the last 30 s: then at their end\n',
+      'leaves        on the next tick, every 2 s, together with others; if one for this device left in the last 30 s, at the end of that time\n',
     )
     expect(google).toContain('leaves        at once\n')
     expect(lastJson(apple)).toMatchObject({ room_id: expect.stringMatching(/:placeholder\.invalid$/) })
@@ -198,7 +198,7 @@ describe('hushgate render', () => {
     const shown = await shownFor({})
     expect(shown).toMatch(/push service .*\n( +of .*\n)* +of .*room_id, sender,.*: the value as it was sent/)
     const sealed = await shownFor({ hushgate_key: 'none' })
-    expect(sealed).toContain('its hushgate_key is none')
+    expect(sealed).toContain('its hushgate_key is not valid')
     expect(sealed).not.toMatch(/of .*(room_id|sender)/)
   })
 

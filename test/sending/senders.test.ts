@@ -1,4 +1,5 @@
 /** Senders in this thread, and in one of their own: whoever sends sees no difference. */
+import { getEventListeners } from 'node:events'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DeliverySender } from '../../src/core/provider.ts'
@@ -166,26 +167,38 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
 describe('senders that are moved to a thread', () => {
   const kinds = { ...providers, apns: { ...providers.apns, encryptsWhenSending: true } }
 
-  it('are opened there from then on, and where that fails, here as before', async () => {
+  it('are opened there from then on, also by a reload where those in use could not be', async () => {
     await using rig = createRig()
     const apns = await rig.simulate()
     const senders = new MovableSenders({ kinds, nowMs: Date.now, warn: () => {} })
-    const failing = senders.moveToThread(() => Promise.reject(new Error('not this time')))
-    await expect(failing).rejects.toThrow('not this time')
-    const send = async (): Promise<unknown> => {
-      const sender = await senders.open(routeWith(rig, { endpoint: apns.url }), undefined)
-      const outcome = await sender.send(message, pushkey('device'), never)
-      await sender.close()
-      return outcome
-    }
-    expect(await send()).toEqual(DELIVERED)
-    let reopened: unknown
-    await senders.moveToThread(async () => {
-      reopened = await send()
+    const open = () => senders.open(routeWith(rig, { endpoint: apns.url }), undefined)
+    const before = await open()
+    expect(await before.send(message, pushkey('device'), never)).toEqual(DELIVERED)
+    let meanwhile: DeliverySender | undefined
+    const failing = senders.moveToThread(async () => {
+      meanwhile = await open()
+      throw new Error('not this time')
     })
-    expect([reopened, await send()]).toEqual([DELIVERED, DELIVERED])
+    await expect(failing).rejects.toThrow('not this time')
+    expect(await before.send(message, pushkey('device'), never)).toEqual(DELIVERED)
+    expect(await meanwhile?.send(message, pushkey('device'), never)).toEqual(DELIVERED)
+    const after = await open()
+    expect(await after.send(message, pushkey('device'), never)).toEqual(DELIVERED)
+    await Promise.all([before.close(), meanwhile?.close(), after.close()])
     await senders.close()
-    expect(apns.received).toHaveLength(3)
+    expect(apns.received).toHaveLength(4)
+  })
+
+  it('keep nothing of a delivery that is over, whose signal is its own', async () => {
+    await using rig = createRig()
+    const apns = await rig.simulate()
+    const senders = new ThreadSenders(() => {})
+    const sender = await senders.open(routeWith(rig, { endpoint: apns.url }), undefined)
+    const signals = Array.from({ length: 20 }, () => new AbortController().signal)
+    await Promise.all(signals.map((signal) => sender.send(message, pushkey('device'), signal)))
+    expect(signals.flatMap((signal) => getEventListeners(signal, 'abort'))).toEqual([])
+    await sender.close()
+    await senders.close()
   })
 
   it('are those that encrypt', () => {
