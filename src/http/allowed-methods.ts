@@ -17,8 +17,14 @@ export function createAllowedMethods(server: FastifyInstance): (url: string) => 
   }
 }
 
-/** `route`: as Fastify has it, with a colon before each parameter. */
+/** `route`: as Fastify has it, with a colon before each parameter, which may have an end that is given: `:appId.json`. */
 function isOfRoute(path: string, route: string): boolean {
   const [found, wanted] = [path.split('/'), route.split('/')]
-  return found.length === wanted.length && wanted.every((part, index) => part.startsWith(':') || part === found[index])
+  return found.length === wanted.length && wanted.every((part, index) => isOfPart(found[index] ?? '', part))
+}
+
+function isOfPart(found: string, wanted: string): boolean {
+  if (!wanted.startsWith(':')) return found === wanted
+  const [, end = ''] = /^:\w+(.*)$/.exec(wanted) ?? []
+  return found.length > end.length && found.endsWith(end)
 }
