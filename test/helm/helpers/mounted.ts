@@ -9,7 +9,7 @@ import { createAuthority } from '../../../src/simulators/certificate.ts'
 import { ofKind, pick, pickList, pickText } from './chart.ts'
 
 /** With what a shell or a Redis might stumble over. */
-export const EXAMPLE_PASSWORD = 'an example: $1 #2'
+export const EXAMPLE_PASSWORD = String.raw`an example: $1 #2 "3" \4 'n\n`
 
 const certificate = createAuthority().certificate
 
