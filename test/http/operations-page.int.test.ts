@@ -6,6 +6,7 @@ import { AXE, barriers } from '../helpers/axe.ts'
 import { startChromium, type Chromium, type Page, type PageOptions } from '../helpers/chromium.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
+import { until } from '../helpers/received.ts'
 
 const IMAGES = join(import.meta.dirname, '../../docs/images')
 const IOS = 'com.example.ios'
@@ -92,6 +93,25 @@ it('pauses an app once the operator is sure, and resumes it', async () => {
   await sees(page, 'Every app can deliver.')
 })
 
+it('says on the card of an app that its new pushes are refused, as long as too many wait', async () => {
+  const page = await open()
+  await signIn(page)
+  await sees(page, 'Every app can deliver.')
+  expect(await page.evaluate('document.body.innerText')).not.toContain('queue.high_water')
+  await gateway.reload({ settings: 'queue: { encryption_key_file: keys, high_water: 2 }' })
+  await gateway.admin('/api/v1/pause', { app: IOS })
+  await push()
+  await push()
+  await sees(page, 'New pushes to it are refused with 503: as many wait as queue.high_water allows.')
+  const cardOf = (card: string) => page.evaluate(`document.getElementById('app-${card}').innerText`)
+  expect(await cardOf(`${IOS}-apns`)).toContain('queue.high_water')
+  expect(await cardOf(`${ANDROID}-fcm`)).not.toContain('queue.high_water')
+  await gateway.admin('/api/v1/resume', { app: IOS })
+  // That it is there no more.
+  await sees(page, /^(?![^]*queue\.high_water)/)
+  await gateway.reload({ settings: '' })
+})
+
 it('shows what failed and was given up, counts before it changes anything, and puts it back', async () => {
   await push('s413-PayloadTooLarge')
   const page = await open('#failures')
@@ -136,13 +156,12 @@ it('sends a test push and finds the device, by its pushkey and by what the log c
 
   const devices = [{ app_id: IOS, pushkey: apns }]
   expect((await gateway.notify({ event_id: `$${apns}`, room_id: '!room', devices })).status).toBe(200)
-  await sees(page, 'Device')
-  await page.evaluate(`new Promise((resolve) => {
-    const find = () => document.body.innerText.includes('attempt 1')
-      ? resolve()
-      : ([...document.querySelectorAll('main button')].find((each) => each.textContent === 'Find').click(), setTimeout(find, 200))
-    find()
-  })`)
+  await until('what became of the push is kept', async () => {
+    const { json } = await gateway.admin('/api/v1/find', { appId: IOS, pushkey: apns })
+    return JSON.stringify(json).includes('"attempt":1')
+  })
+  await click(page, 'main button', 'Find')
+  await sees(page, 'attempt 1')
   const name = await page.evaluate("document.querySelector('#found code').textContent")
   await type('device', String(name))
   await click(page, 'main button', 'Find')

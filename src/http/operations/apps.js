@@ -76,17 +76,9 @@ function credentialSentence(days) {
 }
 
 function card(app, nowMs, change) {
-  const { state, sinceMs, reason, lastFailure, queue, delayMs, credentialDaysLeft, isSuspected } = app
+  const { state, sinceMs, reason, lastFailure, queue, credentialDaysLeft, isSuspected, isAtHighWater } = app
   const [tone, word] = STATES[state]
   const since = sinceMs === null ? '' : ` since ${duration(Math.max(0, nowMs - sinceMs))}`
-  const figures = [
-    ['Delivered / min', app.deliveredPerMinute],
-    ['Accepted / min', app.acceptedPerMinute],
-    ['Waiting', queue === null ? '–' : queue.waiting + queue.delayed + queue.active],
-    ['Oldest', queue === null || queue.oldestAgeMs === 0 ? '–' : duration(queue.oldestAgeMs)],
-    ['Delay, median', delayMs === null ? '–' : duration(delayMs.p50)],
-    ['Delay, p99', delayMs === null ? '–' : duration(delayMs.p99)],
-  ]
   return h(
     'section',
     { class: 'card', id: `app-${app.app}-${app.provider}`, 'aria-label': app.app },
@@ -97,11 +89,20 @@ function card(app, nowMs, change) {
       h('span', { class: `state ${tone}` }, word + since),
     ),
     state === 'open' ? undefined : h('p', {}, reason === null ? '' : h('code', {}, `${reason} `), MEANS[state]),
+    isAtHighWater === true
+      ? h(
+          'p',
+          {},
+          'New pushes to it are refused with 503: as many wait as ',
+          h('code', {}, 'queue.high_water'),
+          ' allows.',
+        )
+      : undefined,
     hour(app),
     h(
       'dl',
       {},
-      figures.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value.toLocaleString('en')))),
+      figuresOf(app).map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value.toLocaleString('en')))),
     ),
     h(
       'p',
@@ -126,6 +127,17 @@ function card(app, nowMs, change) {
       isSuspected ? h('a', { href: '#rejections' }, 'Rejections held back') : undefined,
     ),
   )
+}
+
+function figuresOf({ deliveredPerMinute, acceptedPerMinute, queue, delayMs }) {
+  return [
+    ['Delivered / min', deliveredPerMinute],
+    ['Accepted / min', acceptedPerMinute],
+    ['Waiting', queue === null ? '–' : queue.waiting + queue.delayed + queue.active],
+    ['Oldest', queue === null || queue.oldestAgeMs === 0 ? '–' : duration(queue.oldestAgeMs)],
+    ['Delay, median', delayMs === null ? '–' : duration(delayMs.p50)],
+    ['Delay, p99', delayMs === null ? '–' : duration(delayMs.p99)],
+  ]
 }
 
 /** @param {number[]} counts */
