@@ -63,7 +63,9 @@ describe('config/hushgate.sample.yaml', () => {
   it('is valid with each setting that is commented out, too', async () => {
     const text = await readFile(sample, 'utf8')
     // Whole sections are commented out from the first column on.
-    const uncommented = text.replaceAll(/^( +)# ( *\w+: )/gm, '$1$2').replaceAll(/^# ((?:tracing|canary): | {2})/gm, '$1')
+    const uncommented = text
+      .replaceAll(/^( +)# ( *\w+: )/gm, '$1$2')
+      .replaceAll(/^# ((?:tracing|canary): | {2})/gm, '$1')
     expect(Object.keys(parse(uncommented))).toEqual(expect.arrayContaining(['tracing', 'canary']))
     expect(Value.Errors(configSchema(providers), parse(uncommented))).toEqual([])
   })
