@@ -4,6 +4,7 @@ import type { Outcome, Rejected } from '../core/outcome.ts'
 import type { Identities } from '../core/identities.ts'
 import type { HandedOut, Memory } from '../store/contract.ts'
 import { forgetOldest } from '../core/forget-oldest.ts'
+import { HourlyLimit } from '../core/hourly-limit.ts'
 import { opinionOf, type RejectionGuard } from './rejection-guard.ts'
 import { rememberedOf } from './deduplication.ts'
 import { forgetEntry } from './forget-entry.ts'
@@ -13,7 +14,7 @@ import {
   decodeTombstone,
   encodeTombstone,
   judge,
-  lifetimeMsOf,
+  leftMsOf,
   type Judgement,
   type Sign,
   type Tombstone,
@@ -23,7 +24,6 @@ import {
 const MAX_RECENTLY_BURIED = 10_000
 /** Of one route, in an hour and by this process, while nobody needs to be asked whether more of them are made up: some megabytes. */
 const STRANGERS_BURIED_PER_HOUR = 10_000
-const HOUR_MS = 3600_000
 
 type Device = Pick<Delivery, 'route' | 'deviceHash'>
 
@@ -49,8 +49,7 @@ export class DeadPushkeys {
   readonly #nowMs: () => number
   /** Devices that this process has called dead. */
   readonly #recentlyBuried = new Set<string>()
-  /** Strangers, of each route in this hour. */
-  readonly #strangersBuried = new Map<string, { readonly hour: number; count: number }>()
+  readonly #strangersBuried: HourlyLimit
 
   constructor({ memory, guard, known, identities, nowMs }: DeadPushkeysParts) {
     this.#memory = memory
@@ -58,6 +57,7 @@ export class DeadPushkeys {
     this.#known = known
     this.#identities = identities
     this.#nowMs = nowMs
+    this.#strangersBuried = new HourlyLimit(STRANGERS_BURIED_PER_HOUR, nowMs)
   }
 
   /** Whether a push to this device is sent, sent as a probe, or answered with `rejected`. */
@@ -119,22 +119,11 @@ export class DeadPushkeys {
     this.#recentlyBuried.add(deviceHash)
     forgetOldest(this.#recentlyBuried, MAX_RECENTLY_BURIED)
     const tombstone = bury(existing, this.#registrationOf(deviceHash, pushkeyTs), sinceMs, !isKnown, this.#nowMs())
-    if (isKnown || this.#hasRoomForStranger(route)) await this.#write(delivery, tombstone)
+    if (isKnown || this.#strangersBuried.take(route)) await this.#write(delivery, tombstone)
     // The tombstone answers for its events, too.
     if (!isKnown) await this.#forgetEvent(delivery)
     if (isKnown || isLearning)
       await this.#guard.record(route, this.#identities.counted(deviceHash, this.#nowMs()), true)
-  }
-
-  #hasRoomForStranger(route: string): boolean {
-    const hour = Math.floor(this.#nowMs() / HOUR_MS)
-    let buried = this.#strangersBuried.get(route)
-    if (buried?.hour !== hour) {
-      buried = { hour, count: 0 }
-      this.#strangersBuried.set(route, buried)
-    }
-    buried.count += 1
-    return buried.count <= STRANGERS_BURIED_PER_HOUR
   }
 
   async #forgetEvent(delivery: Delivery): Promise<void> {
@@ -158,12 +147,14 @@ export class DeadPushkeys {
 
   async #read(device: Device): Promise<Tombstone | undefined> {
     const text = await this.#memory.get(device, tombstoneKey(device))
-    return text === undefined ? undefined : decodeTombstone(text, this.#signFor(device))
+    const tombstone = text === undefined ? undefined : decodeTombstone(text, this.#signFor(device))
+    // The store forgets it then, too; but who can write there can put it back.
+    return tombstone !== undefined && leftMsOf(tombstone, this.#nowMs()) > 0 ? tombstone : undefined
   }
 
   #write(device: Device, tombstone: Tombstone): Promise<void> {
     const text = encodeTombstone(tombstone, this.#signFor(device))
-    return this.#memory.set(device, tombstoneKey(device), text, lifetimeMsOf(tombstone))
+    return this.#memory.set(device, tombstoneKey(device), text, leftMsOf(tombstone, this.#nowMs()))
   }
 
   #signFor({ deviceHash }: Device): Sign {

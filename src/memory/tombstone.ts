@@ -72,8 +72,9 @@ export function bury(
   return { deathMs, recordedMs: nowMs, revivedBy: existing?.revivedBy, isRevived: false, isOfStranger }
 }
 
-export function lifetimeMsOf({ isOfStranger }: Tombstone): number {
-  return isOfStranger === true ? STRANGER_LIFETIME_MS : LIFETIME_MS
+/** How long it still says something, from when it was written down: a probe lengthens nothing. */
+export function leftMsOf({ recordedMs, isOfStranger }: Tombstone, nowMs: number): number {
+  return recordedMs + (isOfStranger === true ? STRANGER_LIFETIME_MS : LIFETIME_MS) - nowMs
 }
 
 /** The keyed hash of what stands in a tombstone and of the device that it is about. */

@@ -103,7 +103,7 @@ describe('a device that nothing was ever delivered to', () => {
     await record(GONE)
     clock.pass(HOUR_MS / 2)
     expect(await deadPushkeys.admit({ ...device, pushkeyTs: clock.ms / 1000 + 5 })).toBe('probe')
-    clock.pass(HOUR_MS - 1)
+    clock.pass(HOUR_MS / 2 - 1)
     expect(await deadPushkeys.admit(device)).toBe('dead')
     clock.pass(1)
     expect(await deadPushkeys.admit(device)).toBe('alive')
@@ -251,6 +251,21 @@ describe('who can write to the store, and has no key file', () => {
     expect(await deadPushkeys.admit(device)).toBe('alive')
     await write(before)
     expect(await deadPushkeys.admit(device)).toBe('dead')
+  })
+
+  it.each([
+    ['a device that a push was delivered to', true, 30 * DAY_MS],
+    ['a device that nothing was delivered to', false, DAY_MS / 24],
+  ])('brings no death of %s back that is past its life', async (_what, isKnown, lifeMs) => {
+    if (isKnown) await record({ kind: 'delivered' })
+    const before = await deathOf(device)
+    clock.pass(lifeMs - 1)
+    await write(before)
+    expect(await deadPushkeys.admit(device)).toBe('dead')
+    clock.pass(1)
+    expect(await written(device)).toBe(before)
+    expect(await deadPushkeys.admit(device)).toBe('alive')
+    expect(await deadPushkeys.describe(device)).toBeUndefined()
   })
 })
 
