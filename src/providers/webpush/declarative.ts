@@ -80,8 +80,13 @@ function textIn(content: JsonObject | undefined): string | undefined {
 function addressFor(push: Push, { navigate, navigate_room: ofRoom }: DeclarativeOptions): string {
   if (push.detail === 'minimal' || push.encrypted !== undefined || ofRoom === undefined) return navigate
   const { roomId = '', eventId = '' } = push
-  if (roomId === '' || [roomId, eventId].some((id) => Buffer.byteLength(id) > MAX_ID_BYTES)) return navigate
+  if (roomId === '' || [roomId, eventId].some(isNoSegment)) return navigate
   return filled(ofRoom, roomId, eventId)
+}
+
+/** It is too long for an ID; or it would lead out of its folder, as no percent encoding hides a dot (WHATWG URL, "double-dot path segment"). */
+function isNoSegment(id: string): boolean {
+  return id === '.' || id === '..' || Buffer.byteLength(id) > MAX_ID_BYTES
 }
 
 /** An address with these IDs in it. */

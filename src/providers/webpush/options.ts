@@ -29,10 +29,10 @@ const declarative = Type.Object(
     }),
     navigate_room: Type.Optional(
       Type.String({
-        pattern: String.raw`^https://.*\{room_id\}`,
+        pattern: String.raw`^https://[^/?#{}]+/.*\{room_id\}`,
         maxLength: 512,
         description:
-          'The same where the privacy mode lets the IDs through: {room_id} and {event_id} become these, percent-encoded.',
+          'The same where the privacy mode lets the IDs through: {room_id} and {event_id} become these, percent-encoded. They stand in the path or behind it, never in the host.',
       }),
     ),
     mutable: Type.Optional(

@@ -1,4 +1,5 @@
 /** The whole way from a notification and a pusher to what Safari shows by itself. */
+import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../src/core/json.ts'
 import type { Rendered } from '../../../src/core/message.ts'
@@ -6,7 +7,7 @@ import { PlaceholderIds } from '../../../src/core/placeholder-ids.ts'
 import { applyPrivacy, type PrivacyMode, type PrivacyPolicy } from '../../../src/core/privacy-policy.ts'
 import { MAX_PAYLOAD_BYTES } from '../../../src/providers/shared/endpoints/fit.ts'
 import { webpush } from '../../../src/providers/webpush/index.ts'
-import type { DeclarativeOptions, WebPushOptions } from '../../../src/providers/webpush/options.ts'
+import { webPushOptions, type DeclarativeOptions, type WebPushOptions } from '../../../src/providers/webpush/options.ts'
 import { renderer } from '../../../src/providers/webpush/payload.ts'
 import { targetOf } from '../../../src/providers/webpush/target.ts'
 import { readDeclarative, type DeclarativeNotification } from '../../../src/simulators/declarative-notification.ts'
@@ -98,6 +99,17 @@ describe('what Safari shows of a push', () => {
       navigate: 'https://chat.example.com/#/room/!room%3Aexample.org/%24event%2F1',
       appBadge: 4,
     })
+  })
+
+  it.each([
+    ['a room', { room_id: '..' }],
+    ['a room', { room_id: '.' }],
+    ['an event', { event_id: '..' }],
+  ])('whatever a homeserver calls %s, a tap leads to no other page of the site', (_what, change) => {
+    const options = { navigate_room: 'https://chat.example.com/app/room/{room_id}/{event_id}' }
+    const one = { privacy: 'event_id_only', options } as const
+    expect(new URL(shown(one).navigate).pathname).toMatch(/^\/app\/room\//)
+    expect(shown({ ...one, fields: { ...EVENT, ...change } }).navigate).toBe(HOME)
   })
 
   it.each([
@@ -216,9 +228,28 @@ describe('who is sent declarative pushes', () => {
 })
 
 describe('mistakes in the section', () => {
+  it('a navigate_room where a homeserver would choose the host, or a part of it', () => {
+    const isTaken = (navigateRoom: string): boolean =>
+      Value.Check(webPushOptions, { ...SECTION, declarative: { ...DECLARATIVE, navigate_room: navigateRoom } })
+    for (const taken of ['/#/room/{room_id}', '/{room_id}', ':8443/?room={room_id}&event={event_id}'])
+      expect([taken, isTaken(`https://chat.example.com${taken}`)]).toEqual([taken, true])
+    for (const refused of [
+      'https://{room_id}',
+      'https://{room_id}/',
+      'https://chat.example.com{room_id}',
+      'https://chat.example.com.{event_id}/{room_id}',
+      'https://chat.example.com?{room_id}',
+      'https://chat.example.com#/{room_id}',
+      'https:///{room_id}',
+      'http://chat.example.com/{room_id}',
+      'https://chat.example.com/',
+    ])
+      expect([refused, isTaken(refused)]).toEqual([refused, false])
+  })
+
   it.each([
     ['navigate', 'https://[chat/'],
-    ['navigate_room', 'https://[{room_id}/'],
+    ['navigate_room', 'https://[chat/{room_id}'],
   ])('%s that is no address', async (name, value) => {
     const options = { ...SECTION, declarative: { ...DECLARATIVE, [name]: value } }
     const mistakes = await webpush.inspect(options)
