@@ -18,12 +18,20 @@ const ENDPOINT = {
   schema: { ...text, pattern: '^[A-Za-z0-9_-]+$', maxLength: 1024 },
   description: 'As the trade gave it.',
 }
-const NO_ENDPOINT = error(['M_NOT_FOUND', 'M_UNRECOGNIZED'], 'There is no such endpoint, or its app does not relay.')
+const NO_ENDPOINT = error(['M_NOT_FOUND', 'M_UNRECOGNIZED'], 'There is no such endpoint.')
 const LIMITED = {
   ...error(['M_LIMIT_EXCEEDED'], 'This source has sent more than http.limit_per_source takes.'),
   headers: { 'Retry-After': { schema: { type: 'integer' }, description: 'Seconds.' } },
 }
 const NOT_NOW = error(['M_UNKNOWN'], 'It cannot be stored at the moment.')
+
+const NOT_SERVED = error(
+  ['M_UNKNOWN'],
+  'It cannot be stored at the moment; or the app does not relay, or the key file is another one, than when the endpoint was made.',
+)
+const NO_LENGTH = error(['M_MISSING_PARAM'], 'The header Content-Length is missing.')
+const TOO_LARGE_FOR_APP = error(['M_TOO_LARGE'], 'Larger than 4096 bytes.')
+const PUSHKEY = { ...text, minLength: 1, maxLength: 512, description: 'As of an HTTP pusher.' }
 
 function header(name: string, schema: object, description: string, required = true): object {
   return { name, in: 'header', required, schema, description }
@@ -42,7 +50,7 @@ const TRADE = {
         schema: {
           type: 'object',
           properties: {
-            pushkey: { ...text, minLength: 1, maxLength: 512, description: 'As of an HTTP pusher.' },
+            pushkey: PUSHKEY,
             vapid: {
               ...text,
               pattern: '^B[A-P][A-Za-z0-9_-]{84}[AEIMQUYcgkosw048]$',
@@ -74,7 +82,8 @@ const TRADE = {
     400: error(['M_NOT_JSON', 'M_BAD_JSON', 'M_UNRECOGNIZED'], 'No JSON object, or a field that cannot be one.'),
     403: error(['M_FORBIDDEN'], 'The secret in the URL is missing.'),
     404: error(['M_NOT_FOUND', 'M_UNRECOGNIZED'], 'No such app, or it does not relay.'),
-    413: error(['M_TOO_LARGE'], 'Larger than 4096 bytes.'),
+    411: NO_LENGTH,
+    413: TOO_LARGE_FOR_APP,
     429: LIMITED,
     503: NOT_NOW,
   },
@@ -113,11 +122,12 @@ const MESSAGE = {
     401: error(['M_UNAUTHORIZED', 'M_FORBIDDEN'], 'No VAPID, or not for here and now; or the address is not allowed.'),
     403: error(['M_FORBIDDEN'], 'It is signed with another key.'),
     404: NO_ENDPOINT,
-    410: error(['M_NOT_FOUND'], 'The device is gone, or the endpoint was revoked.'),
+    410: error(['M_NOT_FOUND'], 'The device is gone, or the endpoint was revoked, or traded a year ago.'),
+    411: NO_LENGTH,
     413: error(['M_TOO_LARGE'], 'Larger than its push service can be handed, or than http.body_limit.'),
     415: error(['M_UNRECOGNIZED'], 'Another encoding.'),
     429: LIMITED,
-    503: NOT_NOW,
+    503: NOT_SERVED,
   },
 }
 
@@ -125,14 +135,30 @@ const REVOKE = {
   operationId: 'revokeEndpoint',
   tags,
   summary: 'Revoke an endpoint',
+  description:
+    'For the app, which has the pushkey. With it ends what the device traded for the same vapid before, and nothing that it trades later.',
   parameters: [APP_ID, ENDPOINT],
+  requestBody: {
+    required: true,
+    content: {
+      'application/json': {
+        schema: { type: 'object', properties: { pushkey: PUSHKEY }, required: ['pushkey'] },
+        example: { pushkey: 'V2h5IG9uIGVhcnRoIGRpZCB5b3UgZGVjb2RlIHRoaXM/' },
+      },
+    },
+  },
   responses: {
-    204: { description: 'What is sent there is answered 410 for 30 days.' },
-    400: error(['M_UNRECOGNIZED', 'M_NOT_JSON'], 'The path cannot be read, or the header Host is missing.'),
+    204: { description: 'What is sent there is answered 410.' },
+    400: error(['M_NOT_JSON', 'M_BAD_JSON', 'M_UNRECOGNIZED'], 'No JSON object, or no pushkey in it.'),
+    403: error(['M_FORBIDDEN'], 'The pushkey is not the one that was traded for this endpoint.'),
     404: error(['M_NOT_FOUND', 'M_UNRECOGNIZED'], 'No such endpoint, or nothing was delivered there yet.'),
-    413: error(['M_TOO_LARGE'], 'It has a body, larger than http.body_limit.'),
+    411: NO_LENGTH,
+    413: TOO_LARGE_FOR_APP,
     429: LIMITED,
-    503: NOT_NOW,
+    503: error(
+      ['M_UNKNOWN', 'M_LIMIT_EXCEEDED'],
+      'As of a message; or as much was revoked in this hour as is remembered of one.',
+    ),
   },
 }
 

@@ -93,9 +93,19 @@ export class Identities {
     return this.#hash('relayed-topic', route, appId, target, registration, topic)
   }
 
-  /** An endpoint that was revoked. */
-  revoked(deviceHash: string, endpoint: string): string {
-    return this.#hash('revoked-endpoint', deviceHash, endpoint)
+  /** What its sender gets as the name of the message: of another purpose than what the push service gets, so that the two cannot compare them. */
+  relayedLocation(deduplicationKey: string): string {
+    return this.#hash('relayed-location', deduplicationKey)
+  }
+
+  /** The endpoints of a device for one sender (its key of RFC 8292), of which some were revoked. */
+  revoked(deviceHash: string, vapidKey: string): string {
+    return this.#hash('revoked-endpoints', deviceHash, vapidKey)
+  }
+
+  /** What is remembered of that, so that nobody without the key file can make it up: homeservers delete pushers by it. */
+  revocation(revokedHash: string, text: string): string {
+    return this.#hash('revocation', revokedHash, text)
   }
 
   /** The device's badge: only the latest is sent. With the route's name: each has an order of its own. */

@@ -19,17 +19,22 @@ export interface Registration extends Subscription {
   readonly issuedAt: number
 }
 
+/** A year. Then it is over, so that what is remembered of it can end, too; the app trades anew. */
+export const MAX_ENDPOINT_AGE_SECONDS = 365 * 24 * 3600
+
 const PURPOSE = 'relay-endpoint'
+const KEY_ID_PURPOSE = 'relay-endpoint-key-id'
 const VERSION = 1
 const KEY_BYTES = 32
-/** Every key of this purpose has it: there is one. */
-const KEY_ID = Buffer.alloc(4)
+const KEY_ID_BYTES = 4
 const ISSUED_AT = 1
 const VAPID_KEY_AT = 7
 const POINT_BYTES = 65
 const KID_AT = VAPID_KEY_AT + POINT_BYTES
 const KID_BYTES = 16
 const PUSHKEY_AT = KID_AT + KID_BYTES
+/** What is around the plaintext: version, key ID, IV and tag (keyring.ts); and after the pushkey's place comes at least one byte of it. */
+const LEAST_SEALED_BYTES = 1 + KEY_ID_BYTES + 12 + 16 + PUSHKEY_AT + 1
 /** Of an app that wants none. */
 const NO_KID = Buffer.alloc(KID_BYTES)
 /** Of base64url, for what takes this many bytes: each text of it is one of bytes. */
@@ -40,12 +45,22 @@ export function isKid(text: string): boolean {
   return KID.test(text) && !Buffer.from(text, 'base64url').equals(NO_KID)
 }
 
+/** Whether it may be an endpoint, of whatever gateway and version (there is no version 0). Each has one form, so that nobody makes two of it. */
+export function isEndpointShaped(text: string): boolean {
+  const sealed = Buffer.from(text, 'base64url')
+  return sealed.length >= LEAST_SEALED_BYTES && sealed[0] !== 0 && sealed.toString('base64url') === text
+}
+
 export class RelayEndpoints {
   readonly #keyring: Keyring
+  /** What each endpoint of ours begins with: version and key ID. */
+  readonly #beginning: Buffer
 
   constructor(keyring: Pick<Keyring, 'derive'>) {
     const bytes = keyring.derive(PURPOSE)
-    this.#keyring = new Keyring(bytes.subarray(KEY_BYTES), [{ id: KEY_ID, key: bytes.subarray(0, KEY_BYTES) }])
+    const id = keyring.derive(KEY_ID_PURPOSE).subarray(0, KEY_ID_BYTES)
+    this.#keyring = new Keyring(bytes.subarray(KEY_BYTES), [{ id, key: bytes.subarray(0, KEY_BYTES) }])
+    this.#beginning = this.#keyring.seal(Buffer.alloc(0), PURPOSE).subarray(0, 1 + KEY_ID_BYTES)
   }
 
   /** In base64url: what stands in the path. Another each time. It opens for this app_id alone. */
@@ -60,11 +75,11 @@ export class RelayEndpoints {
     return this.#keyring.seal(plaintext, contextOf(appId)).toString('base64url')
   }
 
-  /** Undefined for what was not sealed by this gateway for this app_id. */
-  open(appId: string, endpoint: string): Registration | undefined {
+  /** Undefined for what cannot be an endpoint of this app_id; `foreign` where it may be one, made with another key file or by a later version. */
+  open(appId: string, endpoint: string): Registration | 'foreign' | undefined {
+    if (!isEndpointShaped(endpoint)) return undefined
     const sealed = Buffer.from(endpoint, 'base64url')
-    // Each endpoint has one form, so that nobody makes two of it.
-    if (sealed.toString('base64url') !== endpoint) return undefined
+    if (!sealed.subarray(0, this.#beginning.length).equals(this.#beginning)) return 'foreign'
     try {
       return registrationOf(this.#keyring.open(sealed, contextOf(appId)))
     } catch (error) {
@@ -74,8 +89,9 @@ export class RelayEndpoints {
   }
 }
 
-function registrationOf(plaintext: Buffer): Registration | undefined {
-  if (plaintext.length <= PUSHKEY_AT || plaintext[0] !== VERSION) return undefined
+function registrationOf(plaintext: Buffer): Registration | 'foreign' {
+  // It is sealed with our key: another version of us has made it.
+  if (plaintext.length <= PUSHKEY_AT || plaintext[0] !== VERSION) return 'foreign'
   const kid = plaintext.subarray(KID_AT, PUSHKEY_AT)
   return {
     issuedAt: plaintext.readUIntBE(ISSUED_AT, VAPID_KEY_AT - ISSUED_AT),

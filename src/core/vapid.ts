@@ -2,14 +2,17 @@
 import { createPublicKey, verify, type KeyObject } from 'node:crypto'
 import { isJsonObject, type JsonObject } from './json.ts'
 
+/** What a header says. Anybody can write it: it is true only where it is signed (`isSigned`). */
 export interface Vapid {
-  /** The public key that signed it: an uncompressed point of P-256, base64url. */
+  /** The public key that it says has signed it: base64url. */
   readonly key: string
   readonly claims: JsonObject
+  readonly signed: string
+  readonly signature: string
 }
 
 /** Why it introduces nobody. */
-export type VapidProblem = 'missing' | 'malformed' | 'not a key for ES256' | 'wrong signature'
+export type VapidProblem = 'missing' | 'malformed' | 'not for ES256'
 
 const AUTHORIZATION = /^vapid (?=\S)/i
 const POINT_BYTES = 65
@@ -17,7 +20,7 @@ const UNCOMPRESSED = 4
 /** A token of a homeserver has some 300. */
 const MAX_CHARACTERS = 2048
 
-/** The signature is right; what is claimed is for the caller to judge. */
+/** The signature is not looked at: that costs more than all else, so it comes last. */
 export function readVapid(authorization: string | undefined): Vapid | VapidProblem {
   if (authorization === undefined || !AUTHORIZATION.test(authorization)) return 'missing'
   if (authorization.length > MAX_CHARACTERS) return 'malformed'
@@ -26,16 +29,23 @@ export function readVapid(authorization: string | undefined): Vapid | VapidProbl
   const [header, payload, signature, ...rest] = token.split('.')
   const claims = decode(payload)
   if (claims === undefined || signature === undefined || rest.length > 0) return 'malformed'
+  if (decode(header)?.['alg'] !== 'ES256') return 'not for ES256'
+  const inOneForm = Buffer.from(key, 'base64url').toString('base64url')
+  return { key: inOneForm, claims, signed: `${header}.${payload}`, signature }
+}
+
+/** Whether the key that it names has signed it; false, too, where that is no key. */
+export function isSigned({ key, signed, signature }: Vapid): boolean {
   const publicKey = publicKeyOf(key)
-  if (publicKey === undefined || decode(header)?.['alg'] !== 'ES256') return 'not a key for ES256'
-  const signed = Buffer.from(`${header}.${payload}`)
-  const isSigned = verify(
-    'sha256',
-    signed,
-    { key: publicKey, dsaEncoding: 'ieee-p1363' },
-    Buffer.from(signature, 'base64url'),
+  return (
+    publicKey !== undefined &&
+    verify(
+      'sha256',
+      Buffer.from(signed),
+      { key: publicKey, dsaEncoding: 'ieee-p1363' },
+      Buffer.from(signature, 'base64url'),
+    )
   )
-  return isSigned ? { key: Buffer.from(key, 'base64url').toString('base64url'), claims } : 'wrong signature'
 }
 
 /** A public key in the one form that it has: an uncompressed point of P-256, in base64url without padding. */

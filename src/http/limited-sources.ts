@@ -62,7 +62,7 @@ export class LimitedSources {
   }
 
   /**
-   * Of the relay: what counts as a device, and its body is as long as it says. True where it was answered: with 429, which Web Push has for it (RFC 8030 §8.4),
+   * Of the relay: each request counts as a device, and its body is as long as it says (one that does not say it is refused). True where it was answered: with 429, which Web Push has for it (RFC 8030 §8.4),
    * and homeservers heed there (MSC4174).
    */
   isRelayRefused(request: FastifyRequest, reply: FastifyReply): boolean {

@@ -1,6 +1,6 @@
 /**
- * The relay at the notify port: an app trades its pushkey for an endpoint, its homeserver sends Web Push messages there (RFC 8030, RFC 8292), and whoever has
- * the endpoint can revoke it. Whatever can be refused is refused before a body is read.
+ * The relay at the notify port: an app trades its pushkey for an endpoint, its homeserver sends Web Push messages there (RFC 8030, RFC 8292), and the app can
+ * revoke it. Whatever can be refused is refused before a body is read.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isEncryptedRecord } from '../core/relay.ts'
@@ -9,7 +9,17 @@ import type { IntakeMetrics } from '../metrics/intake-metrics.ts'
 import { answerError } from './answers.ts'
 import type { Entrance } from './doors.ts'
 import { LimitedSources, type LimitedSourcesParts } from './limited-sources.ts'
-import { bad, lengthOf, refusalOf, subscriptionOf, tooLarge, webPushOf, type Refusal } from './web-push-request.ts'
+import {
+  bad,
+  lengthOf,
+  lengthRefusal,
+  pushkeyOf,
+  refusalOf,
+  subscriptionOf,
+  tooLarge,
+  webPushOf,
+  type Refusal,
+} from './web-push-request.ts'
 
 export interface RelayServerParts extends LimitedSourcesParts {
   readonly entrance: () => Entrance
@@ -29,10 +39,22 @@ export const MAX_ENDPOINT_CHARACTERS = 1024
 const ENDPOINT_ROUTE = `${RELAY_PATH}:appId/:endpoint`
 const TRADE_ROUTE = `${RELAY_PATH}:appId`
 const MESSAGE_PATH = '/_hushgate/relayed/'
-const MAX_TRADE_BYTES = 4096
+/** Of what an app sends: a trade, or a revocation. */
+const MAX_APP_BYTES = 4096
 const NO_ENDPOINT: Refusal = { status: 404, errcode: 'M_NOT_FOUND', error: 'There is no such endpoint here' }
 const NO_RELAY: Refusal = { status: 404, errcode: 'M_NOT_FOUND', error: 'No such app has Web Push passed on here' }
-const NOT_REVOKED = 'Nothing was delivered there yet, so nothing is remembered of it'
+/** A homeserver gives up what is answered 404 (MSC4174), and must not do so because a setting or the key file is wrong. */
+const NOT_SERVED: Refusal = {
+  status: 503,
+  errcode: 'M_UNKNOWN',
+  error: 'This gateway does not serve that endpoint now',
+}
+/** Of a revocation that is not remembered. */
+const NOT_REVOKED: Readonly<Record<Exclude<Awaited<ReturnType<RelayedIntake['revoke']>>, 'revoked'>, Refusal>> = {
+  forbidden: { status: 403, errcode: 'M_FORBIDDEN', error: 'This pushkey was not traded for that endpoint' },
+  unknown: { ...NO_ENDPOINT, error: 'Nothing was delivered there yet, so nothing is remembered of it' },
+  later: { status: 503, errcode: 'M_LIMIT_EXCEEDED', error: 'Too much is revoked at the moment; try again in an hour' },
+}
 
 export function addRelayRoutes(server: FastifyInstance, parts: RelayServerParts): void {
   const limited = new LimitedSources(parts)
@@ -50,10 +72,10 @@ function addMessageRoute(server: FastifyInstance, parts: RelayServerParts, limit
       onRequest: (request, reply, done): void => {
         if (isStopped(parts, limited, 'source', request, reply)) return
         const device = relayed.find(request.params.appId, request.params.endpoint)
-        if (device !== undefined) devices.set(request, device)
-        const refusal = device === undefined ? NO_ENDPOINT : refusalOf(request.headers, device, nowMs())
-        if (refusal === undefined) done()
-        else refuse(reply, refusal)
+        const refusal = isFound(device) ? refusalOf(request.headers, device, nowMs()) : refusalOfNone(device)
+        if (refusal !== undefined) return void refuse(reply, refusal)
+        if (isFound(device)) devices.set(request, device)
+        done()
       },
       onResponse: (_request, reply, done): void => {
         metrics.relayAnswered('message', reply.statusCode)
@@ -62,14 +84,13 @@ function addMessageRoute(server: FastifyInstance, parts: RelayServerParts, limit
     },
     async (request, reply) => {
       const device = devices.get(request)
-      if (device === undefined) return refuse(reply, NO_ENDPOINT)
+      if (device === undefined) return refuse(reply, NOT_SERVED)
       const body = bodyOf(request)
-      if (body.length > device.relay.maxBytes) return refuse(reply, tooLarge(device.relay.maxBytes))
       if (!isEncryptedRecord(body)) return refuse(reply, bad('The body is not one record of aes128gcm (RFC 8291)'))
       const result = await relayed.accept(device, webPushOf(request.headers, body))
       if (result === 'gone')
-        return answerError(reply, 410, 'M_NOT_FOUND', 'The device is gone, or the endpoint is revoked')
-      const location = `${device.relay.origin}${MESSAGE_PATH}${result.id}`
+        return answerError(reply, 410, 'M_NOT_FOUND', 'The device is gone, or the endpoint is revoked, or a year old')
+      const location = `${device.relay.origin}${MESSAGE_PATH}${result.location}`
       return reply.code(201).header('location', location).header('ttl', String(result.ttlSeconds)).send()
     },
   )
@@ -81,7 +102,9 @@ function addRevocationRoute(server: FastifyInstance, parts: RelayServerParts, li
     ENDPOINT_ROUTE,
     {
       onRequest: (request, reply, done): void => {
-        if (!isStopped(parts, limited, undefined, request, reply)) done()
+        if (isStopped(parts, limited, undefined, request, reply)) return
+        if (lengthOf(request.headers) > MAX_APP_BYTES) refuse(reply, tooLarge(MAX_APP_BYTES))
+        else done()
       },
       onResponse: (_request, reply, done): void => {
         metrics.relayAnswered('revocation', reply.statusCode)
@@ -90,9 +113,11 @@ function addRevocationRoute(server: FastifyInstance, parts: RelayServerParts, li
     },
     async (request, reply) => {
       const device = relayed.find(request.params.appId, request.params.endpoint)
-      if (device === undefined) return refuse(reply, NO_ENDPOINT)
-      if (await relayed.revoke(device)) return reply.code(204).send()
-      return refuse(reply, { ...NO_ENDPOINT, error: NOT_REVOKED })
+      if (!isFound(device)) return refuse(reply, refusalOfNone(device))
+      const pushkey = pushkeyOf(bodyOf(request))
+      if ('status' in pushkey) return refuse(reply, pushkey)
+      const result = await relayed.revoke(device, pushkey)
+      return result === 'revoked' ? reply.code(204).send() : refuse(reply, NOT_REVOKED[result])
     },
   )
 }
@@ -104,7 +129,7 @@ function addTradeRoute(server: FastifyInstance, parts: RelayServerParts, limited
     {
       onRequest: (request, reply, done): void => {
         if (isStopped(parts, limited, 'url_secret', request, reply)) return
-        if (lengthOf(request.headers) > MAX_TRADE_BYTES) refuse(reply, tooLarge(MAX_TRADE_BYTES))
+        if (lengthOf(request.headers) > MAX_APP_BYTES) refuse(reply, tooLarge(MAX_APP_BYTES))
         else done()
       },
       onResponse: (_request, reply, done): void => {
@@ -113,9 +138,7 @@ function addTradeRoute(server: FastifyInstance, parts: RelayServerParts, limited
       },
     },
     (request, reply) => {
-      const body = bodyOf(request)
-      if (body.length > MAX_TRADE_BYTES) return refuse(reply, tooLarge(MAX_TRADE_BYTES))
-      const subscription = subscriptionOf(body)
+      const subscription = subscriptionOf(bodyOf(request))
       if ('status' in subscription) return refuse(reply, subscription)
       const traded = relayed.trade(request.params.appId, subscription)
       if (traded === undefined) return refuse(reply, NO_RELAY)
@@ -135,11 +158,26 @@ function isStopped(
 ): boolean {
   const stopped = door && entrance().doors(request, door)
   if (stopped !== undefined) metrics.stoppedAtDoor(stopped.door, stopped.result)
-  if (stopped?.result !== 'refused') return limited.isRelayRefused(request, reply)
+  if (stopped?.result !== 'refused') {
+    if (limited.isRelayRefused(request, reply)) return true
+    const refusal = lengthRefusal(request.headers)
+    if (refusal !== undefined) refuse(reply, refusal)
+    return refusal !== undefined
+  }
   // Not 403 for a homeserver: it would give the endpoint up for good (MSC4174), and the operator may have mistyped a range.
   const status = stopped.door === 'source' ? 401 : 403
   refuse(reply, { status, errcode: 'M_FORBIDDEN', error: 'This gateway takes nothing from whoever sent this' })
   return true
+}
+
+type Found = ReturnType<RelayedIntake['find']>
+
+function isFound(device: Found): device is RelayedDevice {
+  return typeof device === 'object'
+}
+
+function refusalOfNone(device: Exclude<Found, RelayedDevice>): Refusal {
+  return device === undefined ? NO_ENDPOINT : NOT_SERVED
 }
 
 function bodyOf({ body }: { readonly body: unknown }): Buffer {

@@ -34,8 +34,8 @@ export interface Prepared {
   /** Undefined where there is nothing to seal for the device. */
   readonly sealing?: Sealing | undefined
   readonly unless: readonly string[]
-  /** One of `unless`: an entry there says that the device does not want it, whatever is known of its pushkey. */
-  readonly refusedBy?: string | undefined
+  /** `key` is one of `unless`: where it has an entry, it may be that the device does not want it, whatever is known of its pushkey. */
+  readonly refusedBy?: { readonly key: string; readonly isRefused: () => Promise<boolean> } | undefined
 }
 
 export function ownerOf({ route, deviceHash }: Addressee): Owner {
@@ -45,7 +45,7 @@ export function ownerOf({ route, deviceHash }: Addressee): Owner {
 /** Unless it is known to be dead, or its event to be sent. */
 export function preparedOf(of: Omit<Prepared, 'unless'>): Prepared {
   const { claims } = rememberedOf(of.delivery)
-  const keys = [tombstoneKey(of.delivery), claims, of.refusedBy]
+  const keys = [tombstoneKey(of.delivery), claims, of.refusedBy?.key]
   return { ...of, unless: keys.filter((key) => key !== undefined) }
 }
 

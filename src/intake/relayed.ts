@@ -7,11 +7,18 @@ import type { Delivery } from '../core/delivery.ts'
 import type { Identities } from '../core/identities.ts'
 import type { Keyring } from '../core/keyring.ts'
 import type { Relay, RelayedMessage } from '../core/relay.ts'
-import { RelayEndpoints, type Registration, type Subscription } from '../core/relay-endpoint.ts'
+import {
+  isEndpointShaped,
+  MAX_ENDPOINT_AGE_SECONDS,
+  RelayEndpoints,
+  type Registration,
+  type Subscription,
+} from '../core/relay-endpoint.ts'
+import { isSameText } from '../core/same-text.ts'
 import { Secret } from '../core/secret.ts'
 import { withTimeLimit } from '../core/time-limit.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
-import { RevokedEndpoints } from '../memory/revoked-endpoints.ts'
+import { RevokedEndpoints, type Revoked } from '../memory/revoked-endpoints.ts'
 import { STORE_TIMEOUT_MS, type Store } from '../store/contract.ts'
 import { releaseOf } from './schedule.ts'
 import { preparedOf, type Prepared } from './prepared.ts'
@@ -46,7 +53,8 @@ export interface WebPush extends Pick<RelayedMessage, 'record' | 'urgency'> {
   readonly topic: string | undefined
 }
 
-export type Relayed = 'gone' | { readonly id: string; readonly ttlSeconds: number }
+/** `location`: by which its sender may name the message. */
+export type Relayed = 'gone' | { readonly location: string; readonly ttlSeconds: number }
 
 const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
 /** For what is to be tried once, now: the time for an attempt, and no more. */
@@ -58,10 +66,10 @@ export class RelayedIntake {
   readonly #revoked: RevokedEndpoints
 
   constructor(parts: RelayedIntakeParts) {
-    const { store, known, identities, keyring } = parts
+    const { store, known, identities, keyring, nowMs } = parts
     this.#parts = parts
     this.#endpoints = new RelayEndpoints(keyring)
-    this.#revoked = new RevokedEndpoints({ memory: store.memory, known, identities })
+    this.#revoked = new RevokedEndpoints({ memory: store.memory, known, identities, nowMs })
   }
 
   /** The endpoint's URL. Undefined where no such app relays, `impossible` where there can be no such pushkey. */
@@ -75,32 +83,46 @@ export class RelayedIntake {
     return { url: `${relay.origin}${pathOf(appId, endpoint)}` }
   }
 
-  /** Undefined for what is no endpoint of an app that relays. */
-  find(appId: string, endpoint: string): RelayedDevice | undefined {
+  /**
+   * Undefined for what is no endpoint of the app. `not served` where it may be one that works again when the operator has put his settings right: of an app that
+   * does not relay now, or sealed with another key file. A homeserver must not give it up.
+   */
+  find(appId: string, endpoint: string): RelayedDevice | 'not served' | undefined {
     const found = this.#routeOf(appId)
-    const registration = found && this.#endpoints.open(appId, endpoint)
+    if (found === undefined) return isEndpointShaped(endpoint) ? 'not served' : undefined
+    const registration = this.#endpoints.open(appId, endpoint)
+    if (registration === 'foreign') return 'not served'
     return registration && { ...found, appId, endpoint, registration }
   }
 
   /** Resolves when it is durable, or known to be; rejects with StoreUnavailableError within a second. */
   async accept(device: RelayedDevice, push: WebPush): Promise<Relayed> {
     const { store, storing, configured } = this.#parts
+    if (this.#isOver(device)) return 'gone'
     if (!store.health().writable) throw new StoreUnavailableError('the store is not writable')
     const { maxAgeMs, highWater } = configured().settings.queue
     const ttlSeconds = Math.min(push.ttlSeconds, Math.floor(maxAgeMs / 1000))
-    const { id, prepared } = this.#prepare(device, { ...push, ttlSeconds })
+    const { location, prepared } = this.#prepare(device, { ...push, ttlSeconds })
     const [result] = await withTimeLimit(
       ACCEPT_TIMEOUT_MS,
       storing.store([prepared], highWater),
       () => new StoreUnavailableError('the store does not answer'),
     )
-    return result === 'rejected' ? 'gone' : { id, ttlSeconds }
+    return result === 'rejected' ? 'gone' : { location, ttlSeconds }
   }
 
-  /** From now on, what is sent there is refused. Resolves with whether that is remembered; rejects with StoreUnavailableError. */
-  revoke(device: RelayedDevice): Promise<boolean> {
-    const { route, endpoint } = device
-    return this.#revoked.revoke({ route: route.name, deviceHash: this.#hashOf(device) }, endpoint)
+  /**
+   * From now on, what is sent there, or to what the device traded for the same sender before, is refused. Who has only the endpoint, as a homeserver has, may not:
+   * `pushkey` is what the app says that it traded. Rejects with StoreUnavailableError.
+   */
+  async revoke(device: RelayedDevice, pushkey: Secret): Promise<Revoked | 'forbidden'> {
+    const { route, registration } = device
+    if (!isSameText(pushkey.reveal(), registration.pushkey.reveal())) return 'forbidden'
+    return this.#revoked.revoke({ route: route.name, deviceHash: this.#hashOf(device) }, registration)
+  }
+
+  #isOver({ registration }: RelayedDevice): boolean {
+    return this.#parts.nowMs() / 1000 >= registration.issuedAt + MAX_ENDPOINT_AGE_SECONDS
   }
 
   #routeOf(appId: string): Pick<RelayedDevice, 'route' | 'relay'> | undefined {
@@ -116,7 +138,7 @@ export class RelayedIntake {
   #prepare(
     device: RelayedDevice,
     { record, urgency, ttlSeconds, topic }: WebPush,
-  ): { readonly id: string; readonly prepared: Prepared } {
+  ): { readonly location: string; readonly prepared: Prepared } {
     const { identities, nowMs } = this.#parts
     const { route, relay, appId, endpoint, registration } = device
     const { kid, issuedAt } = registration
@@ -155,8 +177,13 @@ export class RelayedIntake {
       expiresAtMs: readyAtMs + Math.max(ttlSeconds * 1000, LEAST_LIFETIME_MS),
     }
     const rendered = { kind: 'message', message, truncated: false } as const
-    const refusedBy = this.#revoked.keyOf({ deviceHash }, endpoint)
-    return { id, prepared: preparedOf({ route, delivery, rendered, refusedBy }) }
+    const owner = { route: route.name, deviceHash }
+    const refusedBy = {
+      key: this.#revoked.keyOf(owner, registration),
+      isRefused: () => this.#revoked.isRevoked(owner, registration),
+    }
+    const location = identities.relayedLocation(deduplicationKey)
+    return { location, prepared: preparedOf({ route, delivery, rendered, refusedBy }) }
   }
 }
 

@@ -103,7 +103,8 @@ export class Storing {
   /** The memory knows the event, or has something to say about the device. */
   async #onFound(prepared: Prepared, found: readonly string[]): Promise<StoredResult> {
     const { route, delivery, refusedBy } = prepared
-    if (refusedBy !== undefined && found.includes(refusedBy)) return this.skip(route, 'rejected')
+    if (refusedBy !== undefined && found.includes(refusedBy.key) && (await refusedBy.isRefused()))
+      return this.skip(route, 'rejected')
     const { claims } = rememberedOf(delivery)
     // Asked without a consequence: a duplicate is not sent, and so no probe.
     if (claims !== undefined && found.includes(claims))

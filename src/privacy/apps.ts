@@ -92,7 +92,7 @@ function sentencesOf(app: StatedApp, { who, through }: PushServiceNames): readon
     [app.encrypted_for_device, `Each message is encrypted for your device; ${lower(who)} cannot open it.`],
     [
       app.webpush_relay,
-      `A homeserver that sends Web Push itself encrypts each message for your device: it is passed on as it is, and neither this gateway nor ${lower(who)} can open it.`,
+      `A homeserver that sends Web Push itself encrypts each message for your device: it is passed on as it is, and neither this gateway nor ${lower(who)} can open it. ${who} also reads a made-up name by which your app finds the key, and this gateway reads which homeserver sends, and the address that it gives of itself.`,
     ],
     [
       app.sealed !== 'ignored',

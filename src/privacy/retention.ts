@@ -57,10 +57,11 @@ export const KEPT: readonly Kept[] = [
     why: 'The homeserver is told, so that it stops',
   },
   {
-    what: 'that an endpoint was revoked (only of an app with the setting webpush_relay)',
-    readable: 'a keyed hash of app, pushkey and endpoint',
-    lifetime: '30 days; only of a device that a push was delivered to',
-    why: 'The homeserver that sends there is told, so that it stops',
+    what: 'that endpoints were revoked (only of an app with the setting webpush_relay)',
+    readable:
+      "a keyed hash of app, pushkey and the homeserver's key; when the last of these endpoints was made; a keyed hash of all that",
+    lifetime: 'a year after that; only of a device that a push was delivered to, at most 1,000 per app in an hour',
+    why: 'The homeserver that sends there is told, so that it stops, and no such endpoint works again',
   },
   {
     what: 'that a push was delivered to a device',

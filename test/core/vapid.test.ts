@@ -1,18 +1,25 @@
 /** Who has signed a request for Web Push (RFC 8292), and what is no such signature. */
 import { describe, expect, it } from 'vitest'
-import { isVapidKey, readVapid } from '../../src/core/vapid.ts'
+import { isSigned, isVapidKey, readVapid, type Vapid } from '../../src/core/vapid.ts'
 import { WebPushHomeserver } from '../helpers/relayed-device.ts'
 
 const homeserver = new WebPushHomeserver()
 const authorization = homeserver.authorization({ exp: 1_700_000_000 })
 const [, token = '', key = ''] = /t=(.*), k=(.*)$/.exec(authorization) ?? []
 
+function read(header: string): Vapid {
+  const vapid = readVapid(header)
+  if (typeof vapid === 'string') throw new Error(vapid)
+  return vapid
+}
+
 describe('a header of RFC 8292', () => {
   it('says who signed, and what was claimed', () => {
-    expect(readVapid(authorization)).toEqual({
+    expect(read(authorization)).toMatchObject({
       key: homeserver.vapid,
       claims: { aud: 'https://push.example.com', exp: 1_700_000_000, sub: 'mailto:push@example.org' },
     })
+    expect(isSigned(read(authorization))).toBe(true)
   })
 
   it('is read in every form that RFC 9110 has for it', () => {
@@ -37,10 +44,13 @@ describe('a header of RFC 8292', () => {
     expect(readVapid(`vapid t=${token}.x, k=${key}`)).toBe('malformed')
     expect(readVapid(`vapid t=${header}.x.${signature}, k=${key}`)).toBe('malformed')
     expect(readVapid(`vapid t=${'x'.repeat(3000)}, k=${key}`)).toBe('malformed')
-    expect(readVapid(`vapid t=${none}.${payload}.${signature}, k=${key}`)).toBe('not a key for ES256')
-    expect(readVapid(`vapid t=${token}, k=${key.slice(4)}`)).toBe('not a key for ES256')
-    expect(readVapid(`vapid t=${token}, k=${other.vapid}`)).toBe('wrong signature')
-    expect(readVapid(`vapid t=${header}.${payload}., k=${key}`)).toBe('wrong signature')
+    expect(readVapid(`vapid t=${none}.${payload}.${signature}, k=${key}`)).toBe('not for ES256')
+    for (const wrong of [
+      `vapid t=${token}, k=${key.slice(4)}`,
+      `vapid t=${token}, k=${other.vapid}`,
+      `vapid t=${header}.${payload}., k=${key}`,
+    ])
+      expect(isSigned(read(wrong))).toBe(false)
   })
 })
 

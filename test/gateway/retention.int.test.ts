@@ -38,7 +38,7 @@ const LIFETIMES_MS: readonly (readonly [key: RegExp, lifetimeMs: number, slackMs
   [/:memory:receipt:/, DAY_MS, HOUR_MS + 60_000],
   // Nothing was ever delivered to them.
   [/:memory:dead:/, HOUR_MS],
-  [/:memory:revoked:/, 30 * DAY_MS],
+  [/:memory:revoked:/, 365 * DAY_MS],
   [/:memory:known:/, restOfDay() + 29 * DAY_MS],
   [/:memory:known-since:/, 30 * DAY_MS],
   [/:breaker:(?:attempted|rejected):/, 6 * 60_000],
@@ -81,8 +81,8 @@ const STAGES: readonly (readonly [days: number, left: readonly string[]])[] = [
   [28.99, OF_DEVICES],
   // They end with a day: perhaps not yet.
   [29.99, restOfDay() > 0.99 * DAY_MS ? OF_DEVICES : ['breaker', 'known-since', 'paused', 'revoked']],
-  [30.01, ['paused']],
-  [364.99, ['paused']],
+  [30.01, ['paused', 'revoked']],
+  [364.99, ['paused', 'revoked']],
   [365.01, []],
 ]
 
@@ -125,8 +125,9 @@ async function busyDay(gateway: TestGateway): Promise<void> {
     await gateway.notify({ event_id: `$${index}`, devices: [{ app_id: IOS, pushkey }] })
   await gateway.notify({ counts: { unread: 1 }, devices: [{ app_id: IOS, pushkey: newPushkey().apns }] })
   await settled({ delivered: 2, failed: 1, rejected: dying.length })
-  const endpoint = await new RelayedApp().trade(gateway.url, IOS, pushkeys[0] ?? '', new WebPushHomeserver().vapid)
-  expect((await fetch(endpoint, { method: 'DELETE' })).status).toBe(204)
+  const app = new RelayedApp()
+  const endpoint = await app.trade(gateway.url, IOS, pushkeys[0] ?? '', new WebPushHomeserver().vapid)
+  expect((await app.revoke(endpoint, pushkeys[0] ?? '')).status).toBe(204)
 
   for (const [app_id, pushkey] of [
     [IOS, newPushkey('s403.rInvalidProviderToken').apns],

@@ -11,7 +11,12 @@ export function createTestNotifyServer(parts: Partial<NotifyServerParts>): Fasti
     limits: { bodyLimitBytes: 512 * 1024, bodyMemoryBytes: 64 * 1024 ** 2, maxDevices: 100, maxConnections: 5000 },
     entrance: () => OPEN,
     intake: { accept: async () => [] },
-    relayed: { trade: () => undefined, find: () => undefined, accept: async () => 'gone', revoke: async () => false },
+    relayed: {
+      trade: () => undefined,
+      find: () => undefined,
+      accept: async () => 'gone',
+      revoke: async () => 'unknown',
+    },
     publicKeyFor: () => undefined,
     stated: () => ({ routes: [], maxAgeMs: 1000, callMaxAgeMs: 1000, areReceiptsKept: true }),
     metrics: { requestAnswered: () => {}, stoppedAtDoor: () => {}, relayAnswered: () => {} },

@@ -63,6 +63,11 @@ export class RelayedApp {
     return String(Object(answer).endpoint).replace(RELAY_ORIGIN, gatewayUrl)
   }
 
+  /** `pushkey`: what it says that it traded. */
+  revoke(endpoint: string, pushkey: string): Promise<Response> {
+    return fetch(endpoint, { method: 'DELETE', body: JSON.stringify({ pushkey }) })
+  }
+
   /** As the homeserver does with the keys of the pusher. */
   encrypt(text: string): Buffer {
     const body = encrypt(text, this.#secrets)

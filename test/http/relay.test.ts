@@ -5,11 +5,13 @@ import { Activity } from '../../src/activity/activity.ts'
 import { Routes, type OpenRoute } from '../../src/config/routes.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
 import { createEntrance, type EntranceSettings } from '../../src/http/doors.ts'
+import { RelayEndpoints } from '../../src/core/relay-endpoint.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { RelayedIntake } from '../../src/intake/relayed.ts'
 import { Storing } from '../../src/intake/storing.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import { Clock } from '../helpers/clock.ts'
+import { createKeyring } from '../helpers/delivery.ts'
 import { createTestNotifyServer } from '../helpers/notify-server.ts'
 import { takeAll } from '../helpers/received.ts'
 import { RecordedLog } from '../helpers/recorded-log.ts'
@@ -19,6 +21,7 @@ import { openTestStore, type TestStore } from '../helpers/sqlite-store.ts'
 
 const MAX_BYTES = 1000
 const MAX_AGE_MS = 24 * 3600_000
+const YEAR_MS = 365 * MAX_AGE_MS
 const PUSHKEY = 'a-pushkey'
 const relay: OpenRoute['relay'] = {
   origin: RELAY_ORIGIN,
@@ -93,6 +96,11 @@ const signed = (claims?: object) => ({ authorization: homeserver.authorization(c
 const send = async (endpoint: string, headers = {}, body: Uint8Array = app.encrypt('text')): Promise<Response> =>
   homeserver.post(endpoint, body, { ...signed(), ...headers })
 const taken = async () => (await takeAll(store.queue, route.name)).map(({ delivery }) => delivery)
+/** From then on its device is known. */
+const deliverTo = async (endpoint: string): Promise<void> => {
+  expect((await send(endpoint)).status).toBe(201)
+  for (const delivery of await taken()) await store.deadPushkeys.record(delivery, { kind: 'delivered' })
+}
 const tradeWith = async (body: unknown, query = '', name = route.app): Promise<number> => {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   return (await fetch(`${url}/_hushgate/webpush/${name}${query}`, { method: 'POST', body: text })).status
@@ -228,21 +236,50 @@ describe('a message', () => {
     await taken()
   })
 
-  it('up to the limit is taken, and beyond it answered 413, also where its length is not said', async () => {
+  it('up to the limit is taken, and beyond it answered 413', async () => {
     const endpoint = await endpointOf()
     // What is around the text of a record: RFC 8188 and RFC 8291.
     const whole = app.encrypt('x'.repeat(MAX_BYTES - 103))
     expect(whole).toHaveLength(MAX_BYTES)
     expect((await send(endpoint, {}, whole)).status).toBe(201)
     expect((await send(endpoint, {}, app.encrypt('x'.repeat(MAX_BYTES - 102)))).status).toBe(413)
-    const inPieces = await fetch(endpoint, {
-      method: 'POST',
-      duplex: 'half',
-      headers: { ...signed(), ttl: '1', 'content-encoding': 'aes128gcm' },
-      body: new Blob([new Uint8Array(MAX_BYTES + 1)]).stream(),
-    })
-    expect(inPieces.status).toBe(413)
     expect(await taken()).toHaveLength(1)
+  })
+
+  it('whose length is not said is answered 411 unread, as a trade and a revocation are', async () => {
+    const endpoint = await endpointOf()
+    const inPieces = (to: string, method: string): Promise<Response> =>
+      fetch(to, {
+        method,
+        duplex: 'half',
+        headers: { ...signed(), ttl: '1', 'content-encoding': 'aes128gcm' },
+        body: new Blob([new Uint8Array(100)]).stream(),
+      })
+    const asked = [
+      await inPieces(endpoint, 'POST'),
+      await inPieces(endpoint, 'DELETE'),
+      await inPieces(`${url}/_hushgate/webpush/${route.app}`, 'POST'),
+      await fetch(endpoint, { method: 'DELETE' }),
+    ]
+    expect(asked.map(({ status }) => status)).toEqual([411, 411, 411, 411])
+    expect(await taken()).toEqual([])
+  })
+
+  it.each([
+    ['exp', () => signed({ exp: 0 }), 401],
+    ['aud', () => signed({ aud: 'https://push.example.net' }), 401],
+    ['the encoding', { 'content-encoding': 'aesgcm' }, 415],
+    ['the TTL', { ttl: '' }, 400],
+    ['the length', {}, 413, app.encrypt('x'.repeat(MAX_BYTES))],
+  ])('is refused for %s before its signature is looked at', async (_what, headers, status, body?: Buffer) => {
+    const withoutSignature = (header: string): string =>
+      `${header.slice(0, header.lastIndexOf('.'))}.AAAA, k=${homeserver.vapid}`
+    const given = { ...signed(), ...(typeof headers === 'function' ? headers() : headers) }
+    const endpoint = await endpointOf()
+    const usual = { authorization: withoutSignature(signed().authorization) }
+    expect((await send(endpoint, usual)).status).toBe(403)
+    const response = await send(endpoint, { ...given, authorization: withoutSignature(given.authorization) }, body)
+    expect(response.status).toBe(status)
   })
 
   it('that is no record of RFC 8291 is refused, so that nothing readable passes', async () => {
@@ -262,15 +299,46 @@ describe('a message', () => {
 
   it('to what is no endpoint of the app is answered 404, before anything else is looked at', async () => {
     const endpoint = await endpointOf()
-    const elsewhere = endpoint.replace(route.app, 'com.example.without')
-    for (const other of [`${endpoint}A`, endpoint.slice(0, -1), elsewhere, endpoint.replace(/[\w-]+$/, 'x')])
+    const changed = Buffer.from(endpoint.split('/').at(-1) ?? '', 'base64url')
+    changed.writeUInt8(changed.readUInt8(60) ^ 1, 60)
+    for (const token of [changed.toString('base64url'), 'x', 'x'.repeat(40)])
+      expect((await send(endpoint.replace(/[\w-]+$/, token), { authorization: '' })).status).toBe(404)
+    for (const other of [`${endpoint}=`, `${endpoint}AAAA`])
       expect((await send(other, { authorization: '' })).status).toBe(404)
+    expect((await send(endpoint.replace(/[^/]+$/, 'x').replace(route.app, 'com.example.without'))).status).toBe(404)
   })
 
-  it('to an endpoint whose app does not relay any more is answered 404', async () => {
+  it('is answered 503 where the operator is at fault, so that no homeserver gives the endpoint up', async () => {
     const endpoint = await endpointOf()
+    const ofUnknownApp = endpoint.replace(route.app, 'com.example.unknown')
+    const withoutRelay = endpoint.replace(route.app, 'com.example.without')
+    const sealed = new RelayEndpoints(createKeyring()).seal(route.app, {
+      pushkey: new Secret(PUSHKEY),
+      vapidKey: homeserver.vapid,
+      kid: app.kid,
+      issuedAt: Math.floor(clock.ms / 1000),
+    })
+    const ofAnotherKeyFile = endpoint.replace(/[\w-]+$/, sealed)
+    for (const unserved of [ofUnknownApp, withoutRelay, ofAnotherKeyFile]) {
+      expect((await send(unserved)).status).toBe(503)
+      expect((await app.revoke(unserved, PUSHKEY)).status).toBe(503)
+    }
     route = createRoute({ ...route, relay: undefined })
-    expect((await send(endpoint)).status).toBe(404)
+    expect((await send(endpoint)).status).toBe(503)
+    expect(await taken()).toEqual([])
+  })
+
+  it('to an endpoint that was traded a year ago is answered 410', async () => {
+    const endpoint = await endpointOf()
+    clock.pass(YEAR_MS - 2000)
+    expect((await send(endpoint)).status).toBe(201)
+    expect(await taken()).toHaveLength(1)
+    clock.pass(2000)
+    // A clock that is wrong shows first in the signature, which ends no pusher.
+    expect((await send(endpoint, signed({ exp: Math.floor(clock.ms / 1000) - YEAR_MS / 1000 }))).status).toBe(401)
+    expect((await send(endpoint)).status).toBe(410)
+    expect((await send(await endpointOf())).status).toBe(201)
+    expect(await taken()).toHaveLength(1)
   })
 
   it('from an address that is not allowed is answered 401, as a homeserver gives up what is forbidden', async () => {
@@ -302,17 +370,56 @@ describe('a message', () => {
 describe('a revocation', () => {
   it('is not remembered of a device that nothing was delivered to, which anybody could make up', async () => {
     const endpoint = await endpointOf('c-pushkey')
-    expect((await fetch(endpoint, { method: 'DELETE' })).status).toBe(404)
-    expect((await send(endpoint)).status).toBe(201)
-    const [delivery] = await taken()
-    if (delivery !== undefined) await store.deadPushkeys.record(delivery, { kind: 'delivered' })
-    expect((await fetch(endpoint, { method: 'DELETE' })).status).toBe(204)
+    expect((await app.revoke(endpoint, 'c-pushkey')).status).toBe(404)
+    await deliverTo(endpoint)
+    expect((await app.revoke(endpoint, 'c-pushkey')).status).toBe(204)
     expect((await send(endpoint)).status).toBe(410)
     expect(answers.slice(-2)).toEqual(['revocation 204', 'message 410'])
   })
 
-  it('of what is no endpoint is answered 404', async () => {
-    expect((await fetch(`${await endpointOf()}A`, { method: 'DELETE' })).status).toBe(404)
+  it('by somebody who has the endpoint, and does not say its pushkey, is answered 403', async () => {
+    const endpoint = await endpointOf('d-pushkey')
+    await deliverTo(endpoint)
+    for (const other of ['d-pushkez', 'd', PUSHKEY]) expect((await app.revoke(endpoint, other)).status).toBe(403)
+    for (const body of ['d-pushkey', '{}', '{"pushkey":7}'])
+      expect((await fetch(endpoint, { method: 'DELETE', body })).status).toBe(400)
+    expect((await send(endpoint)).status).toBe(201)
+    expect(await taken()).toHaveLength(1)
+  })
+
+  it('ends what was traded for the same sender before, and not what was traded since', async () => {
+    const before = await endpointOf('e-pushkey')
+    clock.pass(1000)
+    const endpoint = await endpointOf('e-pushkey')
+    await deliverTo(endpoint)
+    clock.pass(1000)
+    const since = await endpointOf('e-pushkey')
+    expect((await app.revoke(endpoint, 'e-pushkey')).status).toBe(204)
+    const statuses = []
+    for (const each of [before, endpoint, since]) statuses.push((await send(each)).status)
+    expect(statuses).toEqual([410, 410, 201])
+    expect(await taken()).toHaveLength(1)
+  })
+
+  it('that somebody made up who can write to the store ends nothing', async () => {
+    const endpoint = await endpointOf('f-pushkey')
+    await deliverTo(endpoint)
+    const deviceHash = store.identities.device({ appId: route.app, target: 'f-pushkey' })
+    const key = `revoked:${store.identities.revoked(deviceHash, homeserver.vapid)}`
+    const owner = { route: route.name, deviceHash }
+    for (const forged of [`${clock.ms}`, `${clock.ms} x`]) {
+      await store.memory.set(owner, key, forged, MAX_AGE_MS)
+      expect((await send(endpoint)).status).toBe(201)
+      expect(await taken()).toHaveLength(1)
+    }
+    expect((await app.revoke(endpoint, 'f-pushkey')).status).toBe(204)
+    expect((await send(endpoint)).status).toBe(410)
+  })
+
+  it('of what is no endpoint is answered 404, and what is too long 413', async () => {
+    const endpoint = await endpointOf()
+    expect((await app.revoke(`${endpoint}AAAA`, PUSHKEY)).status).toBe(404)
+    expect((await app.revoke(endpoint, 'x'.repeat(4096))).status).toBe(413)
   })
 })
 
