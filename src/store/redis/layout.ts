@@ -1,7 +1,10 @@
 /** What is remembered of a route: the number of its shards, and those it had before. Pure. */
 import { isJsonObject } from '../../core/json.ts'
 
-/** A tombstone, the longest of all facts, lives for so long, and no delivery is kept longer: after it nothing of a former layout is left. */
+/**
+ * A tombstone lives for so long, and no delivery is kept longer: after it nothing of a former layout is left, but revocations of endpoints, which count for nothing
+ * from then on (docs/decisions.md#web-push-that-is-relayed).
+ */
 export const FORMER_LIFETIME_MS = 30 * 24 * 3600_000
 
 export interface Layout {
