@@ -143,14 +143,21 @@ function addMove(program: Command, source: () => Source): void {
   program
     .command('move')
     .description('move all that is stored from the SQLite file of this configuration into the Redis of another')
-    .addOption(new Option('--to <file>', 'the configuration with the Redis').conflicts('giveUp'))
+    .addOption(new Option('--to <file>', 'the configuration with the Redis'))
     .option('--give-up', 'let the gateway run on the SQLite file again, after a move that was not finished')
     .option('--json', 'as JSON')
     .action(async ({ to, giveUp, json }: JsonOption & { to?: string; giveUp?: boolean }) => {
-      if (to === undefined && giveUp !== true) throw new OperatorError('Say --to FILE, or --give-up')
       const { move } = await import('./commands/move.ts')
       const { configPath: path, readAs, env } = source()
-      process.exitCode = await move({ path, readAs, env, to, isJson: json === true, stdout })
+      process.exitCode = await move({
+        path,
+        readAs,
+        env,
+        to,
+        isGivenUp: giveUp === true,
+        isJson: json === true,
+        stdout,
+      })
     })
 }
 

@@ -20,29 +20,33 @@ export interface MoveOptions {
   readonly path: string
   readonly readAs?: SourceReader | undefined
   readonly env: Environment
-  /** Of the one with the Redis; undefined where the move is given up. */
+  /** Of the one with the Redis. Where the move is given up: undefined, or that in which nothing of it is left. */
   readonly to: string | undefined
+  readonly isGivenUp: boolean
   readonly isJson: boolean
   readonly stdout: NodeJS.WritableStream
 }
 
 /** Resolves with the exit code. */
-export async function move({ path, readAs, env, to, isJson, stdout }: MoveOptions): Promise<number> {
+export async function move({ path, readAs, env, to, isGivenUp, isJson, stdout }: MoveOptions): Promise<number> {
   const source = await loadConfig({ path, env, readAs, kinds: providers })
-  if (to === undefined) return giveUp(source, stdout)
-  const target = await loadConfig({ path: to, env, kinds: providers })
+  const target = to === undefined ? undefined : await loadConfig({ path: to, env, kinds: providers })
+  if (isGivenUp) return giveUp(source, target, stdout)
+  if (target === undefined) throw new OperatorError('Say --to FILE, or --give-up')
   const [fromKeys, toKeys] = [await openKeys(source), await openKeys(target)]
   await refuseWrong(source, target, fromKeys.keyring, toKeys.keyring)
   const moved = await moveBetween(source, target, fromKeys.keyring, toKeys.keyring)
   if (isJson) writeJson(stdout, moved)
-  else write(moved, to, stdout)
-  return moved.unreadable === 0 ? DONE : NEEDS_YOU
+  else write(moved, target.file, stdout)
+  return moved.unreadable === 0 && moved.unconfigured.length === 0 ? DONE : NEEDS_YOU
 }
 
-async function giveUp(source: Config, stdout: NodeJS.WritableStream): Promise<number> {
-  using from = await openDeparture(source, (await openKeys(source)).keyring)
+async function giveUp(source: Config, target: Config | undefined, stdout: NodeJS.WritableStream): Promise<number> {
+  await using stack = new AsyncDisposableStack()
+  const from = stack.use(await openDeparture(source, (await openKeys(source)).keyring))
+  const to = target && stack.use(await openTarget(target, (await openKeys(target)).keyring))
   stdout.write(
-    giveUpMove(from)
+    (await ifRedisAnswers(() => giveUpMove(from, to?.arrival)))
       ? 'The move is given up, and the gateway can run on the file again. Redis has a part of it: take another store.prefix for the next move, or delete the keys of this one\n'
       : 'No move was begun\n',
   )
@@ -67,12 +71,31 @@ async function refuseWrong(source: Config, target: Config, from: Keyring, to: Ke
     throw new OperatorError(`Nothing is moved until this is mended:\n${faults.map((fault) => `- ${fault}`).join('\n')}`)
 }
 
-async function moveBetween(source: Config, target: Config, from: Keyring, keyring: Keyring): Promise<Moved> {
-  if (target.store.kind !== 'redis') throw new OperatorError('a move goes to Redis')
-  using departure = await openDeparture(source, from)
-  await using to = await openForArrival(target.store, { keyring, nowMs: Date.now, onError: () => {} })
+interface MovedBetween extends Moved {
+  /** Names of apps, as in the file, of which pushes waited in it, and which the configuration with the Redis has not. */
+  readonly unconfigured: readonly string[]
+}
+
+async function moveBetween(source: Config, target: Config, keyring: Keyring, toKeys: Keyring): Promise<MovedBetween> {
+  await using stack = new AsyncDisposableStack()
+  const from = stack.use(await openDeparture(source, keyring))
+  const { arrival: to } = stack.use(await openTarget(target, toKeys))
+  const configured = new Set(target.routes.map(({ name }) => name))
+  const unconfigured = from.routes().filter((route) => !configured.has(route))
+  const shards = target.store.kind === 'redis' ? [...target.store.shards].toSorted() : []
+  const setUp = { keys: keyring.openingHash, shards: keyring.hash('shards', JSON.stringify(shards)) }
+  const moved = await ifRedisAnswers(() => moveStore({ from, to, setUp, nowMs: Date.now }))
+  return { ...moved, unconfigured }
+}
+
+async function openTarget({ store, file }: Config, keyring: Keyring): ReturnType<typeof openForArrival> {
+  if (store.kind !== 'redis') throw new OperatorError(`${file} has no Redis: a move goes from SQLite to Redis`)
+  return openForArrival(store, { keyring, nowMs: Date.now, onError: () => {} })
+}
+
+async function ifRedisAnswers<T>(action: () => Promise<T>): Promise<T> {
   try {
-    return await moveStore({ from: departure, to, nowMs: Date.now })
+    return await action()
   } catch (error) {
     if (!(error instanceof StoreUnavailableError)) throw error
     throw new OperatorError(`It is not finished: ${error.message}. Nothing is lost; run the same command again`)
@@ -89,13 +112,19 @@ async function openDeparture({ store, file }: Config, keyring: Keyring): Promise
   }
 }
 
-function write({ deliveries, deadLetters, facts, unreadable }: Moved, to: string, stdout: NodeJS.WritableStream): void {
+function write(moved: MovedBetween, to: string, stdout: NodeJS.WritableStream): void {
+  const { deliveries, deadLetters, facts, unreadable, unconfigured } = moved
   stdout.write(
     `Moved: ${deliveries} deliveries that wait, ${deadLetters} that were given up, ${facts} remembered facts\n`,
   )
+  if (unconfigured.length > 0)
+    stdout.write(
+      `→ ${to} does not have ${unconfigured.join(', ')}: what waits for that is sent when it has, until it expires\n`,
+    )
   if (unreadable > 0)
     stdout.write(
-      `→ ${unreadable} cannot be opened, because their key is not in the key file; they stay in the SQLite file\n`,
+      `→ ${unreadable} cannot be opened, because their key is not in the key file; they stay in the SQLite file. Put that key there and run the same command again, or keep the file\n`,
     )
-  stdout.write(`→ Run the gateway with ${to} from now on. The SQLite file holds nothing any more: delete it\n`)
+  const rest = unreadable > 0 ? '' : '. The SQLite file holds nothing any more: delete it'
+  stdout.write(`→ Run the gateway with ${to} from now on${rest}\n`)
 }

@@ -8,7 +8,7 @@ import { OperatorError, type Operator } from '../operator/operator.ts'
 import { RemoteOperator } from '../operator/remote-operator.ts'
 import { StoreOperator } from '../operator/store-operator.ts'
 import { providers } from '../providers/index.ts'
-import { openConfiguredStore } from './open-configured-store.ts'
+import { openOperatedStore } from './open-configured-store.ts'
 import { tellMistakes, type OperatorAccess } from './operator-access.ts'
 
 const ALIVE_MS = 2000
@@ -24,7 +24,7 @@ export async function withOperator<T>(
   if (config === undefined) throw mistakes
   const { keyring } = await openKeys(config)
   const routes = await openRoutes(config.routes, providers)
-  await using store = await openConfiguredStore(config, keyring, createLog({ level: 'error', format: 'text' }, stderr))
+  await using store = await openOperatedStore(config, keyring, createLog({ level: 'error', format: 'text' }, stderr))
   const guard = new RejectionGuard(store.memory, Date.now, () => {})
   const known = new KnownDevices(store.memory, Date.now)
   // Awaited here: the store is closed when this function returns.

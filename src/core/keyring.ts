@@ -94,6 +94,11 @@ export class Keyring {
     }
   }
 
+  /** The same for all that can open the same: a hash of the names of its keys. */
+  get openingHash(): string {
+    return this.hash('keys', ...[...this.#opening.keys()].toSorted())
+  }
+
   /** HMAC-SHA-256 over the parts, unambiguous about where one ends; base64url, 43 characters. */
   hash(purpose: string, ...parts: readonly string[]): string {
     return this.#hmac.text(joined(purpose, parts))

@@ -79,7 +79,7 @@ export class Pauses {
         if (!isPaused) next.delete(route)
         else if (!next.has(route)) next.set(route, this.#nowMs())
       if (next.size === 0) await this.#memory.delete(PAUSES_OWNER, PAUSES_KEY)
-      else await this.#memory.set(PAUSES_OWNER, PAUSES_KEY, JSON.stringify(Object.fromEntries(next)), LIFETIME_MS)
+      else await this.#memory.set(PAUSES_OWNER, PAUSES_KEY, encode(next), LIFETIME_MS)
       return this.#heard(next)
     })
   }
@@ -96,6 +96,19 @@ export class Pauses {
     this.#changing = done.catch(() => {})
     return done
   }
+}
+
+/** Of two stores that become one: what is paused in either, since it was first. Epoch ms. */
+export function mergePauses(...texts: readonly (string | undefined)[]): string {
+  const merged = new Map<string, number>()
+  for (const text of texts)
+    for (const [route, sinceMs] of text === undefined ? [] : decode(text))
+      merged.set(route, Math.min(sinceMs, merged.get(route) ?? sinceMs))
+  return encode(merged)
+}
+
+function encode(paused: PausedRoutes): string {
+  return JSON.stringify(Object.fromEntries(paused))
 }
 
 function decode(text: string): PausedRoutes {

@@ -22,7 +22,7 @@ export async function openForArrival(
   parts: StoreParts,
 ): Promise<Store & { readonly arrival: Arrival }> {
   const { openRedisStore } = await import('./redis/open.ts')
-  return openRedisStore({ ...parts, ...settings })
+  return openRedisStore({ ...parts, ...settings, isPatient: true })
 }
 
 /** A store that is emptied into another. Rejects with StoreRefusedError, also while a gateway has it. */

@@ -1,11 +1,12 @@
 /** Takes what comes from another store. The ids of jobs are derived from those of the deliveries, so what comes twice is stored once. */
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
+import type { Owner } from '../contract.ts'
 import type { Arrival, MovedDeadLetter, MovedDelivery, MovedFact } from '../move.ts'
 import type { NewJob } from './apply-dispositions.ts'
 import { sealToBase64 } from './base64-envelope.ts'
 import { callRedis } from './call-redis.ts'
-import { masterOf, type Client, type Connections } from './connection.ts'
+import { masterOf, nodesOf, type Client, type Connections } from './connection.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { createSingle, JOB_NAME, jobOptions, singleId } from './job.ts'
 import type { Layouts } from './layouts.ts'
@@ -21,11 +22,13 @@ export interface RedisArrivalParts {
   readonly waits: ReplicaWaits
   readonly keyring: Keyring
   readonly prefix: string
+  /** Those who send subscribe to it. */
+  readonly bellChannel: string
   readonly nowMs: () => number
 }
 
-/** A page of rows is one request. Nobody else waits. */
-const TIMEOUT_MS = 30_000
+/** For a page, which is some requests for each of its shards. That one is not answered, its connection notices sooner (PATIENCE_MS of connection.ts). */
+const PAGE_TIMEOUT_MS = 300_000
 
 export class RedisArrival implements Arrival {
   readonly #parts: RedisArrivalParts
@@ -81,22 +84,41 @@ export class RedisArrival implements Arrival {
 
   /** A key does not say of which route it is: they go where all routes look, for as long as such facts live. */
   addFacts(facts: readonly MovedFact[]): Promise<void> {
-    const { layouts, prefix, nowMs } = this.#parts
+    const { layouts, prefix } = this.#parts
     const shard = oldShardOf(prefix, '')
-    return callRedis(
-      this.#client,
-      async () => {
-        if (!this.#isLookedForFacts) await layouts.lookInOldShards()
-        this.#isLookedForFacts = true
-        await Promise.all(
-          facts.map(({ key, value, expiresAtMs }) =>
-            this.#client.set(shard.memoryKeys + key, value, 'PX', Math.max(1, Math.ceil(expiresAtMs - nowMs()))),
-          ),
-        )
-        await this.#confirm(shard)
-      },
-      TIMEOUT_MS,
-    )
+    return this.#call(async () => {
+      if (!this.#isLookedForFacts) await layouts.lookInOldShards()
+      this.#isLookedForFacts = true
+      await Promise.all(facts.map((fact) => this.#set(shard, fact)))
+      await this.#confirm(shard)
+    })
+  }
+
+  async getFact(owner: Owner, key: string): Promise<string | undefined> {
+    const { memoryKeys } = this.#parts.layouts.factShardOf(owner)
+    return (await this.#call(() => this.#client.get(memoryKeys + key))) ?? undefined
+  }
+
+  setFact(owner: Owner, fact: MovedFact): Promise<void> {
+    const shard = this.#parts.layouts.factShardOf(owner)
+    return this.#call(async () => {
+      await this.#set(shard, fact)
+      await this.#confirm(shard)
+    })
+  }
+
+  countListeners(): Promise<number> {
+    const { bellChannel } = this.#parts
+    return this.#call(async () => {
+      // A node of a Cluster counts only those who are connected to itself.
+      const answers = await Promise.all(nodesOf(this.#client).map((node) => node.pubsub('NUMSUB', bellChannel)))
+      return answers.reduce((sum, [, count]) => sum + Number(count), 0)
+    })
+  }
+
+  async #set({ memoryKeys }: Shard, { key, value, expiresAtMs }: MovedFact): Promise<void> {
+    const lifetimeMs = Math.max(1, Math.ceil(expiresAtMs - this.#parts.nowMs()))
+    await this.#client.set(memoryKeys + key, value, 'PX', lifetimeMs)
   }
 
   #inEachShard<Moved extends { readonly delivery: Delivery }>(
@@ -104,17 +126,17 @@ export class RedisArrival implements Arrival {
     store: (shard: Shard, ofShard: readonly Moved[]) => Promise<unknown>,
   ): Promise<void> {
     const { layouts } = this.#parts
-    return callRedis(
-      this.#client,
-      async () => {
-        for (const route of new Set(moved.map(({ delivery }) => delivery.route))) await layouts.register(route)
-        for (const [shard, ofShard] of Map.groupBy(moved, ({ delivery }) => layouts.shardOf(delivery))) {
-          await store(shard, ofShard)
-          await this.#confirm(shard)
-        }
-      },
-      TIMEOUT_MS,
-    )
+    return this.#call(async () => {
+      for (const route of new Set(moved.map(({ delivery }) => delivery.route))) await layouts.register(route)
+      for (const [shard, ofShard] of Map.groupBy(moved, ({ delivery }) => layouts.shardOf(delivery))) {
+        await store(shard, ofShard)
+        await this.#confirm(shard)
+      }
+    })
+  }
+
+  #call<T>(action: () => Promise<T>): Promise<T> {
+    return callRedis(this.#client, action, PAGE_TIMEOUT_MS)
   }
 
   #confirm({ id, slot }: Shard): Promise<void> {

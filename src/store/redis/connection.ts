@@ -24,6 +24,8 @@ const SILENCE_TIMEOUT_MS = 2000
  * stalled.
  */
 const WORK_TIMEOUT_MS = 8000
+/** Where no homeserver waits, and what is stored is much (`hushgate move`): a slow line, or a disk that others use, must not end it. */
+export const PATIENCE_MS = 30_000
 /** Where there is no Cluster. */
 const THE_MASTER = 'redis'
 const FIRST_RECONNECT_DELAY_MS = 50
@@ -45,11 +47,14 @@ export class Connections {
   readonly #clients = new Set<Client>()
   #listening: Client | undefined
 
-  constructor(address: Address) {
+  constructor(address: Address, isPatient = false) {
     this.#address = address
-    const timeouts = { commandTimeout: STORE_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS }
+    const timeouts = isPatient
+      ? { commandTimeout: PATIENCE_MS, socketTimeout: PATIENCE_MS }
+      : { commandTimeout: STORE_TIMEOUT_MS, socketTimeout: SILENCE_TIMEOUT_MS }
+    const workTimeoutMs = isPatient ? PATIENCE_MS : WORK_TIMEOUT_MS
     this.commands = this.#open(timeouts)
-    this.work = this.#open({ commandTimeout: WORK_TIMEOUT_MS, socketTimeout: WORK_TIMEOUT_MS })
+    this.work = this.#open({ commandTimeout: workTimeoutMs, socketTimeout: workTimeoutMs })
     this.memory = this.#open({ ...timeouts, enableAutoPipelining: true })
   }
 
@@ -90,6 +95,11 @@ export class Connections {
 export function mastersOf(client: Client): ReadonlyMap<string, Node> {
   if (!(client instanceof Cluster)) return new Map([[THE_MASTER, client]])
   return new Map(client.nodes('master').map((node) => [`${node.options.host}:${node.options.port}`, node]))
+}
+
+/** All nodes to which somebody may be connected. */
+export function nodesOf(client: Client): readonly Node[] {
+  return client instanceof Cluster ? client.nodes('all') : [client]
 }
 
 /** The name of the node that holds a slot. */

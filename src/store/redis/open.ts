@@ -5,7 +5,7 @@ import type { RedisSettings } from '../settings.ts'
 import type { Arrival } from '../move.ts'
 import { RedisArrival } from './arrival.ts'
 import { Bell } from './bell.ts'
-import { Connections, waitUntilReady } from './connection.ts'
+import { Connections, PATIENCE_MS, waitUntilReady } from './connection.ts'
 import { Consumers } from './consumers.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { FreshDeliveries } from './fresh-deliveries.ts'
@@ -14,7 +14,7 @@ import { Layouts } from './layouts.ts'
 import { MasterConditions } from './master-conditions.ts'
 import { createMemory } from './memory.ts'
 import { RedisQueue } from './queue.ts'
-import { ReplicaWaits } from './replica-waits.ts'
+import { PATIENT_REPLICA_TIMEOUT_MS, ReplicaWaits } from './replica-waits.ts'
 import { ReplicasInStep } from './replicas-in-step.ts'
 import { DEFAULT_TIMINGS, ShardQueues, type Timings } from './shard-queues.ts'
 import { gatewayKey, probeKeyOf } from './shard.ts'
@@ -25,6 +25,8 @@ export interface RedisStoreOptions
   extends StoreParts, Pick<RedisSettings, 'topology'>, Partial<Omit<RedisSettings, 'kind' | 'topology'>> {
   /** For tests only: how soon a process is taken to be dead. */
   readonly timings?: Timings | undefined
+  /** For much that comes from another store; nobody else may use it then. */
+  readonly isPatient?: boolean
 }
 
 const DEFAULT_PREFIX = 'hushgate'
@@ -33,10 +35,10 @@ const FIRST_CONNECTION_TIMEOUT_MS = 1000
 
 /** Resolves as soon as Redis is connected, or soon without it: then nothing is writable until it comes. */
 export async function openRedisStore(options: RedisStoreOptions): Promise<Store & { readonly arrival: Arrival }> {
-  const { topology, tls = false, caFile, username, password } = options
+  const { topology, tls = false, caFile, username, password, isPatient = false } = options
   const ca = caFile === undefined ? undefined : await readFile(caFile, 'utf8')
-  const store = new RedisStore(new Connections({ topology, tls, ca, username, password }), options)
-  await store.connected()
+  const store = new RedisStore(new Connections({ topology, tls, ca, username, password }, isPatient), options)
+  await store.connected(isPatient ? PATIENCE_MS : FIRST_CONNECTION_TIMEOUT_MS)
   return store
 }
 
@@ -58,12 +60,13 @@ class RedisStore implements Store {
     const { commands, work, memory } = connections
     const layouts = new Layouts({ client: work, prefix, shards, nowMs, lookEveryMs: timings.lookEveryMs })
     const queues = new ShardQueues(connections, nowMs)
-    const bell = new Bell(memory, gatewayKey(prefix, 'bell'))
-    const { replicaAcks = 0, requirePersistence = false, onTime = () => {} } = options
+    const bellChannel = gatewayKey(prefix, 'bell')
+    const bell = new Bell(memory, bellChannel)
+    const { replicaAcks = 0, requirePersistence = false, isPatient = false, onTime = () => {} } = options
     const replicas = new ReplicasInStep()
     const acksFor = (master: string): number =>
       replicaAcks === 'in-step' ? replicas.acksFor(master, performance.now()) : replicaAcks
-    const waits = new ReplicaWaits(commands, acksFor)
+    const waits = new ReplicaWaits(commands, acksFor, isPatient ? PATIENT_REPLICA_TIMEOUT_MS : undefined)
     const deadLetters = new DeadLetters({ connections, waits, layouts, keyring, nowMs })
     const fresh = new FreshDeliveries(nowMs)
     const common = { fresh, connections, layouts, queues, deadLetters, keyring, nowMs, onError, prefix }
@@ -79,7 +82,7 @@ class RedisStore implements Store {
       onStored: (shard, delayMs) => consumers.stored(shard, delayMs),
     })
     this.memory = createMemory(memory, layouts)
-    this.arrival = new RedisArrival({ ...common, waits })
+    this.arrival = new RedisArrival({ ...common, waits, bellChannel })
     this.queue = new RedisQueue({ ...common, memory: this.memory, writer, consumers })
     this.#connections = connections
     this.#layouts = layouts
@@ -92,9 +95,9 @@ class RedisStore implements Store {
     this.#sweep = new Sweep(common)
   }
 
-  async connected(): Promise<void> {
+  async connected(limitMs: number): Promise<void> {
     const { commands, work, memory } = this.#connections
-    await Promise.all([commands, work, memory].map((client) => waitUntilReady(client, FIRST_CONNECTION_TIMEOUT_MS)))
+    await Promise.all([commands, work, memory].map((client) => waitUntilReady(client, limitMs)))
     // Without it nothing is found that was stored before. If Redis is away, it is loaded when it comes.
     await Promise.all([this.#layouts.load().catch(() => {}), this.#health.check()])
   }

@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { StoreRefusedError } from '../../core/errors.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import { tryOpenDeliveries } from '../envelope.ts'
-import type { Departure, MovedDeadLetter, MovedDelivery, MovedFact, Page } from '../move.ts'
+import type { Departure, MovedDeadLetter, MovedDelivery, MovedFact } from '../move.ts'
 import { MemoryTable } from './memory-table.ts'
 import type { SealedTable } from './operations.ts'
 import { blob, integer, text } from './rows.ts'
@@ -43,12 +43,17 @@ export class SqliteDeparture implements Departure {
     this.#memory.delete({ key })
   }
 
-  *deliveries(): Generator<Page<MovedDelivery>> {
-    for (const rows of this.#pages('delivery')) yield pageOf(rows.map((row) => this.#readDelivery(row)))
+  *deliveries(): Generator<readonly MovedDelivery[]> {
+    for (const rows of this.#pages('delivery')) yield rows.flatMap((row) => this.#readDelivery(row) ?? [])
   }
 
-  *deadLetters(): Generator<Page<MovedDeadLetter>> {
-    for (const rows of this.#pages('dead_letter')) yield pageOf(rows.map((row) => this.#readDeadLetter(row)))
+  *deadLetters(): Generator<readonly MovedDeadLetter[]> {
+    for (const rows of this.#pages('dead_letter')) yield rows.flatMap((row) => this.#readDeadLetter(row) ?? [])
+  }
+
+  routes(): readonly string[] {
+    const rows = this.#database.prepare('select distinct app from delivery order by app').all()
+    return rows.map((row) => text(row, 'app'))
   }
 
   *facts(): Generator<readonly MovedFact[]> {
@@ -66,16 +71,19 @@ export class SqliteDeparture implements Departure {
   }
 
   /** The file becomes small, too. */
-  empty(keptKey: string): void {
+  empty(keptKey: string): number {
+    let kept = 0
     for (const table of ['delivery', 'dead_letter'] as const) {
       const remove = this.#database.prepare(`delete from ${table} where seq in (select value from json_each(?))`)
       for (const rows of this.#pages(table)) {
         const opened = rows.filter((row) => this.#open(row) !== undefined)
+        kept += rows.length - opened.length
         remove.run(JSON.stringify(opened.map((row) => integer(row, 'seq'))))
       }
     }
     this.#database.prepare('delete from memory where key <> ?').run(keptKey)
     this.#database.exec('pragma incremental_vacuum; pragma wal_checkpoint(truncate)')
+    return kept
   }
 
   *#pages(table: SealedTable): Generator<readonly SqlRow[]> {
@@ -111,9 +119,4 @@ export class SqliteDeparture implements Departure {
   [Symbol.dispose](): void {
     this.#database.close()
   }
-}
-
-function pageOf<Row>(read: readonly (Row | undefined)[]): Page<Row> {
-  const rows = read.filter((row) => row !== undefined)
-  return { rows, unreadable: read.length - rows.length }
 }
