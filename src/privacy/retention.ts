@@ -95,8 +95,9 @@ export const KEPT: readonly Kept[] = [
   },
   {
     what: 'how far a move of all this into another store has come (only with hushgate move)',
-    readable: 'that, and a random ID of the move',
-    lifetime: 'until it is finished; in the emptied file, as long as that',
+    readable:
+      'that, a random ID of the move, how much could not be opened; hashes of the names of the keys and of store.shards',
+    lifetime: 'in the emptied file, as long as that; in the other store, a year',
     why: 'A gateway on either store would send what the other one also has',
   },
   {

@@ -29,7 +29,12 @@ export function createDeliveries(count: number, overrides: Partial<Delivery> = {
 
 /** Fresh random keys. */
 export function createKeyring(): Keyring {
-  const keyring = parseKeyFile(createKeyFile())
+  return keyringIn(createKeyFile())
+}
+
+/** That of a key file. */
+export function keyringIn(text: string): Keyring {
+  const keyring = parseKeyFile(text)
   if (!(keyring instanceof Keyring)) throw new Error(keyring.join('; '))
   return keyring
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
 import { Identities } from '../../src/core/identities.ts'
-import { createEncryptionLine, createKeyFile, Keyring, parseKeyFile } from '../../src/core/keyring.ts'
+import { createEncryptionLine, createKeyFile, type Keyring } from '../../src/core/keyring.ts'
 import { Deduplication, rememberedOf } from '../../src/memory/deduplication.ts'
 import { KnownDevices } from '../../src/memory/known-devices.ts'
 import { Pauses } from '../../src/memory/pauses.ts'
@@ -17,7 +17,7 @@ import { STORE_TIMEOUT_MS, type NewDelivery, type Store } from '../../src/store/
 import type { Delivery } from '../../src/core/delivery.ts'
 import { openForDeparture } from '../../src/store/open.ts'
 import { openSqliteStore } from '../../src/store/sqlite/open.ts'
-import { createDeliveries, createDelivery } from '../helpers/delivery.ts'
+import { createDeliveries, createDelivery, keyringIn } from '../helpers/delivery.ts'
 import { Received, takeAll } from '../helpers/received.ts'
 import { startCluster } from '../helpers/redis-cluster.ts'
 import { redisStores } from '../store/redis-stores.ts'
@@ -305,7 +305,7 @@ describe('a move that ends on the way', () => {
 describe('what cannot be opened', () => {
   const [file, newLine] = [createKeyFile(), createEncryptionLine()]
   const hashLine = file.split('\n').find((line) => line.startsWith('hash')) ?? ''
-  const [oldKey, newKey, bothKeys] = [file, `${hashLine}\n${newLine}`, `${newLine}\n${file}`].map(keyringOf)
+  const [oldKey, newKey, bothKeys] = [file, `${hashLine}\n${newLine}`, `${newLine}\n${file}`].map(keyringIn)
   let to: Arrival
   let sealed: { readonly old: readonly Delivery[]; readonly new: readonly Delivery[] }
   beforeEach(async () => {
@@ -427,12 +427,6 @@ describe('the Redis that it goes to', () => {
     expect(asked).toEqual([])
   })
 })
-
-function keyringOf(text: string): Keyring {
-  const keyring = parseKeyFile(text)
-  if (!(keyring instanceof Keyring)) throw new Error(keyring.join('; '))
-  return keyring
-}
 
 function byId(a: { readonly id: string }, b: { readonly id: string }): number {
   return a.id < b.id ? -1 : 1
