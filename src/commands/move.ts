@@ -82,7 +82,7 @@ async function moveBetween(source: Config, target: Config, keyring: Keyring, toK
   const { arrival: to } = stack.use(await openTarget(target, toKeys))
   const configured = new Set(target.routes.map(({ name }) => name))
   const unconfigured = from.routes().filter((route) => !configured.has(route))
-  const shards = target.store.kind === 'redis' ? [...target.store.shards].toSorted() : []
+  const shards = target.store.kind === 'redis' ? [...target.store.shards].toSorted(([a], [b]) => (a < b ? -1 : 1)) : []
   const setUp = { keys: keyring.openingHash, shards: keyring.hash('shards', JSON.stringify(shards)) }
   const moved = await ifRedisAnswers(() => moveStore({ from, to, setUp, nowMs: Date.now }))
   return { ...moved, unconfigured }

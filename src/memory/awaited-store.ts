@@ -67,16 +67,16 @@ export class AwaitedStore implements Store {
 
   /** Begins when the store is open. */
   #consume(begin: () => Consumer): Consumer {
-    let [consumer, gate, isStopped]: [Consumer | undefined, GateState | undefined, boolean] = [
-      undefined,
-      undefined,
-      false,
-    ]
-    void this.#opened.promise.then(() => {
+    let consumer: Consumer | undefined
+    let gate: GateState | undefined
+    let isStopped = false
+    const beginWhenOpen = async (): Promise<void> => {
+      await this.#opened.promise
       if (isStopped) return
       consumer = begin()
       if (gate !== undefined) consumer.setGate(gate)
-    })
+    }
+    void beginWhenOpen()
     return {
       setGate(state) {
         gate = state
