@@ -74,8 +74,7 @@ function refuseOther(begun: MoveMark | undefined, there: MoveMark | undefined, s
 /** Copies everything; then it is as good there as here. */
 async function fill(parts: MoveParts, mark: MoveMark): Promise<Omit<Moved, 'unreadable'>> {
   const { from, to, nowMs } = parts
-  if ((await to.countListeners()) > 0)
-    throw new OperatorError('A gateway runs on the store to move to: stop all its processes first')
+  await refuseServed(to)
   const { id } = mark
   const setThere = async (state: MoveMark['state']): Promise<void> =>
     to.setFact(MOVE_OWNER, {
@@ -85,10 +84,17 @@ async function fill(parts: MoveParts, mark: MoveMark): Promise<Omit<Moved, 'unre
     })
   setMark(parts, mark)
   await setThere('arriving')
+  // One that looked for the mark just before.
+  await refuseServed(to)
   const moved = await copy(from, to)
   setMark(parts, { ...mark, state: 'left' })
   await setThere('arrived')
   return moved
+}
+
+async function refuseServed(to: Arrival): Promise<void> {
+  if ((await to.countListeners()) > 0)
+    throw new OperatorError('A gateway runs on the store to move to: stop all its processes first')
 }
 
 function setMark({ from, nowMs }: Pick<MoveParts, 'from' | 'nowMs'>, mark: MoveMark): void {
