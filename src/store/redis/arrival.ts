@@ -27,7 +27,7 @@ export interface RedisArrivalParts {
   readonly nowMs: () => number
 }
 
-/** For a page, which is some requests for each of its shards. That one is not answered, its connection notices sooner (PATIENCE_MS of connection.ts). */
+/** For a page, which is some requests for each of its shards. One that is not answered ends sooner (PATIENCE_MS of connection.ts). */
 const PAGE_TIMEOUT_MS = 300_000
 
 export class RedisArrival implements Arrival {
