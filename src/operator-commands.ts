@@ -143,7 +143,7 @@ function addMove(program: Command, source: () => Source): void {
   program
     .command('move')
     .description('move all that is stored from the SQLite file of this configuration into the Redis of another')
-    .addOption(new Option('--to <file>', 'the configuration with the Redis'))
+    .option('--to <file>', 'the configuration with the Redis')
     .option('--give-up', 'let the gateway run on the SQLite file again, after a move that was not finished')
     .option('--json', 'as JSON')
     .action(async ({ to, giveUp, json }: JsonOption & { to?: string; giveUp?: boolean }) => {
