@@ -72,8 +72,8 @@ export class Canaries {
       const slot = Math.floor(nowMs() / canary.everyMs)
       this.#alarm.set((slot + 1) * canary.everyMs)
       const done = this.#done.get(canary.route)
-      if (done?.slot === slot && nowMs() < done.againAtMs) return
-      this.#done.set(canary.route, { slot, againAtMs: Number.POSITIVE_INFINITY })
+      if (done?.slot === slot && nowMs() < done.againAtMs) return this.#alarm.set(done.againAtMs)
+      this.#done.set(canary.route, { slot, againAtMs: (slot + 1) * canary.everyMs })
       await this.#send(canary, slot, configured)
     })
     await Promise.all(sending)

@@ -35,10 +35,8 @@ export class MoveWhenBusy {
       await senders.moveToThread(() => reopen((route) => senders.movesToThread(route)))
       log.info('There is much to do: from now on a thread of its own encrypts and sends Web Push')
     } catch (error) {
-      log.error(
-        'Web Push could not be moved to a thread of its own; it is sent as before, and moves with the next reload',
-        error,
-      )
+      this.#stopWatching = undefined
+      log.error('Web Push could not be moved to a thread of its own; it is sent as before; a reload tries again', error)
     }
   }
 }

@@ -101,6 +101,8 @@ describe('a canary push', () => {
     configure([canaryOf(route)])
     await canaries.sendDue()
     isAway = false
+    // A reload meanwhile does not put it off.
+    configure([canaryOf(route)])
     await canaries.sendDue()
     expect(accepted).toHaveLength(1)
     clock.pass(60_000)

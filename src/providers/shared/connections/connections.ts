@@ -133,6 +133,8 @@ export class Connections {
   }
 
   async #openOne(): Promise<void> {
+    // Until it has ended, this one is among those that are being opened.
+    let own = 1
     try {
       const connection = await this.#open()
       const openedAtMs = performance.now()
@@ -141,21 +143,22 @@ export class Connections {
       connection.onChange = () => {
         if (connection.isClosed) this.#connections.delete(connection)
         const isVain = !connection.isUsable && !connection.isUsed && performance.now() - openedAtMs < SHORT_MS
-        if (isVain) this.#giveUp({ kind: 'lost', code: 'connection closed', written: false })
+        if (isVain) this.#giveUp({ kind: 'lost', code: 'connection closed', written: false }, own)
         this.#serve()
       }
       // It may have ended already.
       connection.onChange()
+      own = 0
     } catch (error) {
-      if (this.#opening.size === 1) this.#giveUp(connectErrorOf(error).loss)
-      else this.#noMoreUntilMs = performance.now() + PAUSE_MS
+      this.#giveUp(connectErrorOf(error).loss, own)
     }
   }
 
-  /** There is no further connection now. With another one at work the waiting have one to wait for. */
-  #giveUp(loss: LostRequest): void {
+  /** There is no further connection now. With another one at work, or being opened, the waiting have one to wait for. */
+  #giveUp(loss: LostRequest, own: number): void {
     this.#noMoreUntilMs = performance.now() + PAUSE_MS
-    if ([...this.#connections].some((connection) => connection.isUsable)) return
+    setTimeout(() => this.#serve(), PAUSE_MS + 1).unref()
+    if (this.#opening.size > own || [...this.#connections].some((connection) => connection.isUsable)) return
     for (const settle of this.#waiting) settle(loss)
   }
 }

@@ -209,6 +209,8 @@ class Http2Connection implements Connection {
   #release(): void {
     this.#taken -= 1
     this.#usedAtMs = performance.now()
+    // Its last stream may have been used, which does not come back.
+    if (!this.#session.isOpen) this.#isLeaving = true
     if (this.#isLeaving && this.#taken === 0) this.#end()
     this.onChange()
   }

@@ -97,6 +97,8 @@ export function settingsOf({ bytes, start, end }: Frame): readonly (readonly [na
   return settings
 }
 
+const MAX_PIECES = 64
+
 /** Cuts frames out of what comes, in pieces of any size. Holds back at most one. */
 export class FrameReader {
   readonly #onFrame: (frame: Frame) => void
@@ -114,7 +116,11 @@ export class FrameReader {
   read(chunk: Buffer): void {
     this.#pieces.push(chunk)
     this.#piecesBytes += chunk.length
-    if (this.#piecesBytes < this.#neededBytes) return
+    if (this.#piecesBytes < this.#neededBytes) {
+      // Each costs more than a byte.
+      if (this.#pieces.length >= MAX_PIECES) this.#pieces = [Buffer.concat(this.#pieces)]
+      return
+    }
     const bytes = this.#pieces.length === 1 ? chunk : Buffer.concat(this.#pieces)
     let at = 0
     this.#neededBytes = FRAME_HEAD_BYTES
