@@ -407,6 +407,17 @@ describe('an HTTP/2 peer', () => {
     },
   )
 
+  it('that ends a connection unused fails nobody who waits for the next one', async () => {
+    await using peer = await startHttp2Peer(certificate, {
+      onConnection: (connection) => connection.send(settings(), ...(peer.accepted === 1 ? [goaway(0)] : [])),
+      onRequest: (connection, stream) => connection.send(answer(stream, 200)),
+    })
+    const connections = connectionsTo({ port: peer.port })
+    expect(await post(connections)).toMatchObject({ kind: 'lost', written: false })
+    expect(await post(connections)).toMatchObject({ kind: 'answer', status: 200 })
+    await connections.close()
+  })
+
   it('that has said all it will gets no further request on that connection', async () => {
     await using peer = await startHttp2Peer(certificate, {
       onRequest(connection, stream) {
