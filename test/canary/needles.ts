@@ -6,6 +6,8 @@ export interface Needle {
   readonly bytes: string
   /** Base64 and raw bytes tell cases apart. Else it is in lower case, and found in any. */
   readonly isCaseSensitive?: boolean | undefined
+  /** A part of a longer word, number or ID is none: for what is so short that it stands in those by chance. */
+  readonly isWord?: boolean | undefined
 }
 
 export interface Found<Each extends Needle> {
@@ -65,11 +67,17 @@ function walk<Each extends Needle>(
       const stop = at + whole.length
       if (found.has(needle) || haystack.compare(whole, 0, whole.length, at, Math.min(stop, haystack.length)) !== 0)
         continue
+      if (needle.isWord === true && (isOfWord(haystack[at - 1]) || isOfWord(haystack[stop]))) continue
       const context = original.toString('latin1', Math.max(0, at - CONTEXT_BYTES), stop + CONTEXT_BYTES)
       found.set(needle, { needle, at, context })
     }
   }
   return [...found.values()]
+}
+
+/** Letters, digits and what UUIDs have between them. */
+function isOfWord(byte: number | undefined): boolean {
+  return byte !== undefined && /[\dA-Za-z-]/.test(String.fromCharCode(byte))
 }
 
 function place(start: number): number {

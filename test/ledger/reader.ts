@@ -121,10 +121,7 @@ function allNeedlesOf(seen: Seen, { keyring }: Observation): readonly FieldNeedl
     room_id: collapsed(each((target) => keyring.hash('room', appId, target, roomId))),
     pushkey_ts: deviceHashes.map((device) => keyring.hash('registration', device, pushkeyTs)),
   }
-  const short = deviceHashes
-    .map((hash) => Buffer.from(hash, 'base64url').toString('hex', 0, 4))
-    // One of digits alone would be found in times: the same in the store and in traces.
-    .map((text) => (/[a-f]/.test(text) ? text : JSON.stringify(text)))
+  const short = deviceHashes.map((hash) => Buffer.from(hash, 'base64url').toString('hex', 0, 4))
   // In Redis a part of keys, where it is percent-encoded.
   const names = [app, encodeURIComponent(app).replaceAll('*', '%2A')]
   const exact = (field: Field, what: string, texts: readonly string[]): readonly FieldNeedle[] =>
@@ -132,7 +129,7 @@ function allNeedlesOf(seen: Seen, { keyring }: Observation): readonly FieldNeedl
   return [
     ...needlesOf(ledgerCase, devices.flatMap(addressesOf)),
     ...keysOf(hashes).flatMap((field) => exact(field, 'hash', hashes[field] ?? [])),
-    ...exact('pushkey', 'short hash', short),
+    ...exact('pushkey', 'short hash', short).map((needle) => ({ ...needle, isWord: true })),
     ...exact('app_id', 'name', names),
   ]
 }
