@@ -1,6 +1,6 @@
 /** What the simulated push service refuses, and with which status: RFC 8030 and RFC 8292 to the letter. */
 import type { IncomingHttpHeaders } from 'node:http'
-import { readVapid } from '../core/vapid.ts'
+import { isSigned, readVapid } from '../core/vapid.ts'
 
 export interface Refusal {
   readonly status: number
@@ -41,6 +41,7 @@ export function signerOf(authorization: string | undefined, origin: string, nowM
   if (typeof exp !== 'number' || exp <= nowSeconds || exp > nowSeconds + TOKEN_LIFETIME_SECONDS)
     return refusal(403, 'exp has passed, or is more than 24 hours away')
   if (typeof sub !== 'string' || !/^(?:mailto:.+@|https:\/\/)/.test(sub)) return refusal(403, 'sub is no contact')
+  if (!isSigned(vapid)) return refusal(403, 'wrong signature')
   return vapid.key
 }
 
