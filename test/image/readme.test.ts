@@ -44,7 +44,8 @@ exec ${podman.join(' ')} "$command" ${LIMITS} "$@"
   await engineCommand('tag', inject('image'), named)
 })
 afterAll(async () => {
-  await engineCommand('untag', named)
+  // Without the image's own name it would lose all of them, also for the tests that follow.
+  await engineCommand('untag', inject('image'), named)
   rmSync(folder, { recursive: true })
 })
 

@@ -31,6 +31,7 @@ const THE_MASTER = 'redis'
 const FIRST_RECONNECT_DELAY_MS = 50
 const SLOTS_REFRESH_MS = 5000
 const LONGEST_RECONNECT_DELAY_MS = 1000
+const MAX_LISTENERS = 1000
 const CONNECT_TIMEOUT_MS = 2000
 
 /** How the connections differ. */
@@ -73,6 +74,8 @@ export class Connections {
 
   #open(role: Role): Client {
     const client = createClient(this.#address, role)
+    // While it is away, each route and each command that may wait listens for its return. Not 0: BullMQ adds to it.
+    client.setMaxListeners(MAX_LISTENERS)
     this.#clients.add(client)
     // Without a listener an EventEmitter throws. What matters of an error is seen in `status`, and in the commands that fail.
     client.on('error', () => {})
