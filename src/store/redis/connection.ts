@@ -31,7 +31,8 @@ const THE_MASTER = 'redis'
 const FIRST_RECONNECT_DELAY_MS = 50
 const SLOTS_REFRESH_MS = 5000
 const LONGEST_RECONNECT_DELAY_MS = 1000
-const MAX_LISTENERS = 1000
+/** Answers to commands that were sent together come together. */
+const ONE_REASON_MS = 100
 const CONNECT_TIMEOUT_MS = 2000
 
 /** How the connections differ. */
@@ -74,8 +75,6 @@ export class Connections {
 
   #open(role: Role): Client {
     const client = createClient(this.#address, role)
-    // While it is away, each route and each command that may wait listens for its return. Not 0: BullMQ adds to it.
-    client.setMaxListeners(MAX_LISTENERS)
     this.#clients.add(client)
     // Without a listener an EventEmitter throws. What matters of an error is seen in `status`, and in the commands that fail.
     client.on('error', () => {})
@@ -129,6 +128,16 @@ export async function waitUntilReady(client: Client, limitMs: number): Promise<v
   client.off('ready', resolve)
 }
 
+/** A master that has become a replica is left: once, though each command that is under way is told so. */
+function createReconnectOnError(): (error: Error) => 1 | false {
+  let leftAtMs = Number.NEGATIVE_INFINITY
+  return ({ message }) => {
+    if (!message.startsWith('READONLY') || performance.now() - leftAtMs < ONE_REASON_MS) return false
+    leftAtMs = performance.now()
+    return 1
+  }
+}
+
 function createClient({ topology, tls, ca, username, password }: Address, role: Role): Client {
   const tlsOptions = tls ? (ca === undefined ? {} : { ca }) : undefined
   const options = {
@@ -138,7 +147,7 @@ function createClient({ topology, tls, ca, username, password }: Address, role: 
     ...(password === undefined ? {} : { password: password.reveal() }),
     maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
+    reconnectOnError: createReconnectOnError(),
   } as const
   const alone = { ...options, enableOfflineQueue: false, retryStrategy: reconnectDelayMs }
   switch (topology.kind) {
