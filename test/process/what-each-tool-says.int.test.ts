@@ -218,10 +218,10 @@ describe('broken set-ups', () => {
   it.each([
     ['redis-evicting', { 'maxmemory-policy': 'allkeys-lru', maxmemory: '100mb' }, 'may evict what is stored'],
     ['redis-without-persistence', { appendonly: 'no' }, 'loses what is stored'],
-  ])('%s', async (name, settings, said) => {
+  ])('%s', async (name, settings, danger) => {
     const running = await run({ [APP]: apple(folder) }, { store: urlOf(await redisWith(settings)) })
     // The log says it a moment after the others know.
-    await running.gateway.logged(said)
+    await running.gateway.logged(danger)
     note(SET_UP, name, await askOfStore(running))
   })
 
