@@ -16,7 +16,7 @@ import type { KnownDevices } from '../memory/known-devices.ts'
 import { WakeUps } from '../memory/wake-ups.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Tracer } from '../tracing/tracer.ts'
-import { STORE_TIMEOUT_MS, type Store } from '../store/contract.ts'
+import type { Store } from '../store/contract.ts'
 import { Candidates, type Addressee } from './candidate.ts'
 import {
   admitted,
@@ -31,7 +31,7 @@ import {
 import { RelayedIntake } from './relayed.ts'
 import { Scheduler } from './schedule.ts'
 import { Slices } from './slices.ts'
-import { Storing } from './storing.ts'
+import { ACCEPT_TIMEOUT_MS, Storing } from './storing.ts'
 import { TurnedAway } from './turned-away.ts'
 
 /** What of the configuration decides about what comes in. */
@@ -65,8 +65,6 @@ export interface IntakeParts {
 const DEVICES_AT_ONCE = 4
 /** Of such a request, what is stored at once; more would keep others waiting for the store. */
 const LARGEST_PART = 48
-/** Under a second in all, whatever the store is doing: a homeserver waits no longer for a 503 than for a 200. */
-const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
 
 export class Intake {
   readonly #parts: IntakeParts

@@ -19,10 +19,10 @@ import { Secret } from '../core/secret.ts'
 import { withTimeLimit } from '../core/time-limit.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
 import { RevokedEndpoints, type Revoked } from '../memory/revoked-endpoints.ts'
-import { STORE_TIMEOUT_MS, type Store } from '../store/contract.ts'
+import type { Store } from '../store/contract.ts'
 import { releaseOf } from './schedule.ts'
 import { preparedOf, type Prepared } from './prepared.ts'
-import type { Storing } from './storing.ts'
+import { ACCEPT_TIMEOUT_MS, type Storing } from './storing.ts'
 
 export interface RelayedIntakeParts {
   readonly store: Pick<Store, 'health' | 'memory'>
@@ -56,7 +56,6 @@ export interface WebPush extends Pick<RelayedMessage, 'record' | 'urgency'> {
 /** `location`: by which its sender may name the message. */
 export type Relayed = 'gone' | { readonly location: string; readonly ttlSeconds: number }
 
-const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
 /** For what is to be tried once, now: the time for an attempt, and no more. */
 const LEAST_LIFETIME_MS = 15_000
 

@@ -9,7 +9,7 @@ import { tombstoneKey, type DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import { rememberedOf } from '../memory/deduplication.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
 import type { Metrics } from '../metrics/metrics.ts'
-import type { Accepted, Store } from '../store/contract.ts'
+import { STORE_TIMEOUT_MS, type Accepted, type Store } from '../store/contract.ts'
 import type { Tracer } from '../tracing/tracer.ts'
 import { HighWaterMark } from './high-water-mark.ts'
 import { admitted, marked, newDeliveryOf, traceStoring, type Admission, type Marks, type Prepared } from './prepared.ts'
@@ -31,6 +31,8 @@ export interface StoringParts {
   readonly nowMs: () => number
 }
 
+/** Under a second in all, whatever the store is doing: a homeserver waits no longer for a 503 than for a 200. */
+export const ACCEPT_TIMEOUT_MS = STORE_TIMEOUT_MS + 50
 const NO_ROOM_FOR_STRANGERS =
   'half of queue.high_water, or of the store, is taken: the rest is for devices that a push was delivered to before'
 

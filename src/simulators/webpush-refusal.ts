@@ -1,5 +1,6 @@
 /** What the simulated push service refuses, and with which status: RFC 8030 and RFC 8292 to the letter. */
 import type { IncomingHttpHeaders } from 'node:http'
+import { URGENCIES } from '../core/relay.ts'
 import { isSigned, readVapid } from '../core/vapid.ts'
 
 export interface Refusal {
@@ -9,7 +10,6 @@ export interface Refusal {
 }
 
 const MAX_BODY_BYTES = 4096
-const URGENCIES = ['very-low', 'low', 'normal', 'high']
 const TOKEN_LIFETIME_SECONDS = 24 * 3600
 const VAPID = /^vapid t=[\w.-]+, ?k=[\w-]+$/
 
@@ -19,7 +19,7 @@ export function refusalOf(headers: IncomingHttpHeaders, body: Buffer): Refusal |
   if (encoding !== 'aes128gcm') return refusal(415, 'Content-Encoding is not aes128gcm') // RFC 8291 §4
   if (topic !== undefined && !/^[\w-]{1,32}$/.test(String(topic)))
     return refusal(400, 'Topic is not 1 to 32 base64url characters') // RFC 8030 §5.4
-  if (urgency !== undefined && !URGENCIES.includes(String(urgency))) return refusal(400, 'Urgency is unknown') // RFC 8030 §5.3
+  if (urgency !== undefined && !URGENCIES.some((each) => each === String(urgency))) return refusal(400, 'Urgency is unknown') // RFC 8030 §5.3
   if (body.length > MAX_BODY_BYTES) return refusal(413, 'more than 4096 bytes') // RFC 8030 §7.2
   return undefined
 }

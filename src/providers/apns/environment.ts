@@ -69,7 +69,6 @@ export class Environment {
     const deadline = this.#answers.add(() => attempt.cutOff('no answer in time'))
     const answer = await connection.exchange(request, attempt)
     deadline.cancel()
-    if (answer.kind === 'answer') attempt.status = answer.status
     const outcome = outcomeOf(answer, this.#nowMs())
     // Apple: both are about this connection alone.
     if ('reason' in outcome && ['UnrelatedKeyIdInToken', 'Shutdown'].includes(outcome.reason)) connection.leave()

@@ -70,9 +70,7 @@ export class Connections {
   /** Sends one request. Always resolves. */
   async post(request: Request, attempt: Attempt): Promise<Answer | LostRequest> {
     const lease = await this.lease(attempt)
-    const answer = 'kind' in lease ? lease : await lease.exchange(request, attempt)
-    if (answer.kind === 'answer') attempt.status = answer.status
-    return answer
+    return 'kind' in lease ? lease : lease.exchange(request, attempt)
   }
 
   async close(): Promise<void> {

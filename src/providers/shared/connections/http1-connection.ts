@@ -94,10 +94,7 @@ export class Http1Connection implements Connection {
   #replyTo(request: ClientRequest, attempt: Attempt): Promise<Answer | LostRequest> {
     return new Promise((resolve) => {
       let drain: Deadline | undefined
-      const reply = new Reply(this.#rules.reading, (answer) => {
-        attempt.onCutOff = undefined
-        resolve(answer)
-      })
+      const reply = new Reply(this.#rules.reading, attempt, resolve)
       const end = (code: string): void => {
         const written = request.socket !== null
         reply.end(false, () => ({ kind: 'lost', code, written, isUnprocessed: !written && code === CLOSED }))

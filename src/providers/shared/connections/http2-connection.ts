@@ -148,16 +148,12 @@ class Http2Connection implements Connection {
     attempt: Attempt,
     resolve: (answer: Answer | LostRequest) => void,
   ): void {
-    const reply = new Reply(this.#rules.reading, (answer) => {
-      attempt.onCutOff = undefined
-      resolve(answer)
-    })
+    const reply = new Reply(this.#rules.reading, attempt, resolve)
     const fields = [':method', method, ':scheme', 'https', ':authority', authority, ':path', path, ...headers]
     const answering = this.#answering(reply, () => streamId)
     // It may have ended since there was room on it.
     const streamId = this.#session.isOpen ? this.#session.request(fields, body, answering) : undefined
     if (streamId === undefined) {
-      if (!this.#session.isOpen) this.leave()
       this.#release()
       return resolve({ kind: 'lost', code: 'not sent', written: false, isUnprocessed: true })
     }

@@ -1,17 +1,20 @@
 /** What comes back for one request: collected by the rules of reading, and settled once. */
 import type { Answer, LostRequest } from '../answers.ts'
+import type { Attempt } from './attempt.ts'
 import type { Reading } from './connection.ts'
 
 export class Reply {
   readonly #reading: Reading
+  readonly #attempt: Attempt
   readonly #settle: (answer: Answer | LostRequest) => void
   #head: Pick<Answer, 'status' | 'retryAfter'> | undefined
   #isSettled = false
   #bytes = 0
   readonly #chunks: Buffer[] = []
 
-  constructor(reading: Reading, settle: (answer: Answer | LostRequest) => void) {
+  constructor(reading: Reading, attempt: Attempt, settle: (answer: Answer | LostRequest) => void) {
     this.#reading = reading
+    this.#attempt = attempt
     this.#settle = settle
   }
 
@@ -37,8 +40,7 @@ export class Reply {
   end(isWhole: boolean, loss: () => LostRequest): void {
     if (this.#isSettled) return
     if (this.#head !== undefined && (isWhole || this.#takesPart(this.#head.status))) return this.#end(this.#head)
-    this.#isSettled = true
-    this.#settle(loss())
+    this.#settleWith(loss())
   }
 
   #takesPart(status: number): boolean {
@@ -47,8 +49,14 @@ export class Reply {
   }
 
   #end(head: Pick<Answer, 'status' | 'retryAfter'>): void {
-    this.#isSettled = true
     const body = this.#chunks.length === 0 ? '' : Buffer.concat(this.#chunks).toString()
-    this.#settle({ kind: 'answer', ...head, body })
+    this.#attempt.status = head.status
+    this.#settleWith({ kind: 'answer', ...head, body })
+  }
+
+  #settleWith(answer: Answer | LostRequest): void {
+    this.#isSettled = true
+    this.#attempt.onCutOff = undefined
+    this.#settle(answer)
   }
 }
