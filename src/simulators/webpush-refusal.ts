@@ -19,7 +19,8 @@ export function refusalOf(headers: IncomingHttpHeaders, body: Buffer): Refusal |
   if (encoding !== 'aes128gcm') return refusal(415, 'Content-Encoding is not aes128gcm') // RFC 8291 §4
   if (topic !== undefined && !/^[\w-]{1,32}$/.test(String(topic)))
     return refusal(400, 'Topic is not 1 to 32 base64url characters') // RFC 8030 §5.4
-  if (urgency !== undefined && !URGENCIES.some((each) => each === String(urgency))) return refusal(400, 'Urgency is unknown') // RFC 8030 §5.3
+  if (urgency !== undefined && !URGENCIES.some((each) => each === String(urgency)))
+    return refusal(400, 'Urgency is unknown') // RFC 8030 §5.3
   if (body.length > MAX_BODY_BYTES) return refusal(413, 'more than 4096 bytes') // RFC 8030 §7.2
   return undefined
 }
