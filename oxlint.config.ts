@@ -57,7 +57,7 @@ const layers = [
   },
   {
     folder: 'src/sending',
-    ours: [...CORE, '../config/*', '../network/*', '../providers/index.ts'],
+    ours: [...CORE, '../config/*', '../network/*'],
     packages: ['node:*'],
   },
   { folder: 'src/network', ours: ['../core/*'], packages: ['node:*'] },

@@ -22,8 +22,6 @@ export interface GatewayParts extends Pick<Keys, 'keyring' | 'adminToken'> {
   readonly kinds: ProviderKinds
   readonly log: Log
   readonly openStore: () => Promise<Store>
-  /** Whether sending gets a thread of its own when this one is busy; default: no. That thread knows the push services of providers/index.ts alone. */
-  readonly mayStartThread?: boolean | undefined
   /** What waits and what expires goes by it. */
   readonly nowMs?: () => number
   /** What credentials are signed by and push services go by; default: `nowMs`. */

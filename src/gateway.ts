@@ -25,8 +25,7 @@ import { GatewayOperator } from './operator/gateway-operator.ts'
 import type { StatementInput } from './privacy/statement.ts'
 import { StoreOperator } from './operator/store-operator.ts'
 import { listen } from './listen.ts'
-import { MoveWhenBusy } from './sending/move-when-busy.ts'
-import { MovableSenders } from './sending/movable-senders.ts'
+import { Senders } from './sending/senders.ts'
 import type { Store } from './store/contract.ts'
 import { createTestPush } from './test-push.ts'
 import type { Tracer } from './tracing/tracer.ts'
@@ -59,8 +58,7 @@ export class Gateway implements AsyncDisposable {
   readonly #intake: Intake
   /** Absent where nothing is sent. */
   readonly #delivery: DeliveringRoutes | undefined
-  readonly #senders: MovableSenders
-  readonly #moving: MoveWhenBusy | undefined
+  readonly #senders: Senders
   /** Absent where nothing is accepted. */
   readonly #notifyServer: Server | undefined
   readonly #canaries: Canaries | undefined
@@ -88,7 +86,7 @@ export class Gateway implements AsyncDisposable {
     this.#entrance = createEntrance(config.http)
     this.#routes = routes
     this.#store = store
-    this.#senders = new MovableSenders({ kinds, nowMs: systemMs, warn: (app, message) => log.warn(message, { app }) })
+    this.#senders = new Senders({ kinds, nowMs: systemMs, warn: (app, message) => log.warn(message, { app }) })
     this.#metrics = new Metrics(parts.version)
     this.#activity = new Activity(nowMs)
     this.#tracer = createTracer(parts, this.#metrics, config)
@@ -102,7 +100,7 @@ export class Gateway implements AsyncDisposable {
     const common = { ...remembered, keyring, activity: this.#activity, tracer: this.#tracer, log, nowMs }
     this.#intake = new Intake({ ...common, store, encryptForDevice, metrics: this.#metrics }, routes, config)
     if (role !== 'http') {
-      const delivery = new DeliveringRoutes({
+      this.#delivery = new DeliveringRoutes({
         ...common,
         queue: store.queue,
         receipts: new Receipts({ memory, identities, keyring, nowMs, areKept: () => this.#config.receipts }),
@@ -113,9 +111,6 @@ export class Gateway implements AsyncDisposable {
         concurrency: config.queue.concurrency,
         openSender: (route, proxy) => this.#senders.open({ ...route, concurrency: config.queue.concurrency }, proxy),
       })
-      this.#delivery = delivery
-      if (parts.mayStartThread === true)
-        this.#moving = new MoveWhenBusy({ senders: this.#senders, reopen: (isMeant) => delivery.reopen(isMeant), log })
     }
     if (role !== 'worker') {
       this.#notifyServer = this.#createNotifyServer()
@@ -141,7 +136,6 @@ export class Gateway implements AsyncDisposable {
     this.#announceRoutes()
     this.#adminUrl = await listen(this.#adminServer, 'admin', this.#config)
     if (this.#notifyServer !== undefined) this.#notifyUrl = await listen(this.#notifyServer, 'http', this.#config)
-    this.#moving?.watch(this.#config.routes)
   }
 
   /** Uses the new configuration without losing or delaying a push; resolves with the settings that wait for a restart. */
@@ -159,7 +153,6 @@ export class Gateway implements AsyncDisposable {
     if (this.#delivery === undefined) swap()
     else await this.#delivery.apply(next, routesChanged(before, next), swap)
     this.#announceRoutes()
-    this.#moving?.watch(this.#config.routes)
     return restartOnly(before, next)
   }
 
@@ -173,12 +166,10 @@ export class Gateway implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
-    this.#moving?.stop()
     this.#canaries?.stop()
     this.#pauses.stop()
     await this.#notifyServer?.close()
     await this.#delivery?.close()
-    await this.#senders.close()
     await this.#adminServer.close()
     await this.#known.flush()
     await this.#store.close()

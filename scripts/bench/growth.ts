@@ -6,7 +6,7 @@ import { measureDelay } from './measure-delay.ts'
 import { measureLoad, type LoadFigures } from './measure-load.ts'
 import type { Options } from './options.ts'
 import type { operations } from './paced-load-process.ts'
-import { cpuMsOf, residentMbOf } from './processes.ts'
+import { cpuMsOf, forgetPeak, peakMbOf, residentMbOf } from './processes.ts'
 import { devicesOf, writeDevices } from './requests.ts'
 import { describeSession, type Growth, type GrowthRow } from './results.ts'
 import { APP_IDS, type Rig } from './rig.ts'
@@ -20,6 +20,7 @@ const STEPS = {
   apps: [1, 10, 100, 1000],
   devices: [1, 3, 10, 30, 100],
   processes: [1, 2, 3, 4],
+  minutes: [1, 2, 5, 10, 20, 30, 45, 60],
 } as const
 const PER_SECOND = 200
 const DELAY_MS = 50
@@ -46,6 +47,7 @@ export async function measureGrowth(kind: GrowthKind, run: GrowthRun): Promise<G
       process.stderr.write(`${kind} ${step}, ${store}: ${JSON.stringify(figures)}\n`)
     }
     if (kind === 'depth') await measureDepths(store, steps, run, add)
+    else if (kind === 'minutes') await measureMinutes(store, steps, run, add)
     else for (const step of steps) add(step, await MEASURES[kind](store, step, run))
   }
   return { ...describeSession(), rows }
@@ -81,6 +83,51 @@ async function measureDepths(
   })
 }
 
+/** One gateway, minute after minute at half of what it can do: its memory must not grow. */
+function measureMinutes(
+  store: StoreKind,
+  steps: readonly number[],
+  run: GrowthRun,
+  add: (step: number, figures: Figures) => void,
+): Promise<void> {
+  const { rig, options } = run
+  const { scenario, files } = underLoad({}, run)
+  return withGateway({ store }, run, async (subject) => {
+    const full = await measureLoad(subject, { rig, scenario, ...files, ...options, id: idOf('load', Date.now()) })
+    const perSecond = Math.round(full.deliveredPerSecond / 2)
+    forgetPeak(subject.pids())
+    const redisPids = subject.redis === undefined ? [] : [subject.redis.pid]
+    for (let minute = 1; minute <= (steps.at(-1) ?? 0); minute += 1) {
+      const paced = {
+        ...options,
+        rig,
+        service: 'apns',
+        delayMs: DELAY_MS,
+        perSecond,
+        seconds: 60,
+        warmUpSeconds: 0,
+      } as const
+      const { gatewayCpuMsPerPush, fromRequestMs, failed, lost } = await measureDelay(subject, {
+        ...paced,
+        devicesFile: files.devicesFile,
+        id: idOf('minute', Date.now()),
+      })
+      if (!steps.includes(minute)) continue
+      add(minute, {
+        'pushes/s': perSecond,
+        'memory MB': residentMbOf(subject.pids()),
+        'memory peak MB': peakMbOf(subject.pids()),
+        'Redis memory MB': residentMbOf(redisPids),
+        'CPU ms a push': gatewayCpuMsPerPush,
+        'request → push service p50 ms': fromRequestMs.p50,
+        'request → push service p99 ms': fromRequestMs.p99,
+        'not 200': failed,
+        lost,
+      })
+    }
+  })
+}
+
 function measureApps(store: StoreKind, step: number, run: GrowthRun): Promise<Figures> {
   const apps = Array.from({ length: step }, (_, number) => ({
     name: `com.example.app-${number}`,
@@ -106,17 +153,25 @@ function measureProcesses(store: StoreKind, step: number, run: GrowthRun): Promi
 async function measureUnderLoad(
   gateway: Partial<HushgateOptions> & Pick<HushgateOptions, 'store'>,
   changes: Partial<Scenario>,
-  { rig, options, folder }: GrowthRun,
+  run: GrowthRun,
 ): Promise<Figures> {
-  const [apns] = SCENARIOS
-  if (apns === undefined) throw new Error('there is no scenario')
-  const scenario = { ...apns, ...changes }
-  const devicesFile = join(folder, 'devices-apns')
-  writeDevices(devicesFile, devicesOf('apns', options.pushkeys, rig.ports))
-  const files = { devicesFile, scriptFile: join(folder, 'load.lua') }
-  return withGateway(gateway, { rig, options, folder }, async (subject) =>
+  const { rig, options } = run
+  const { scenario, files } = underLoad(changes, run)
+  return withGateway(gateway, run, async (subject) =>
     chosen(await measureLoad(subject, { rig, scenario, ...files, ...options, id: idOf('load', Date.now()) })),
   )
+}
+
+/** What a load of APNs, but for these changes, is measured with. */
+function underLoad(
+  changes: Partial<Scenario>,
+  { rig, options, folder }: GrowthRun,
+): { readonly scenario: Scenario; readonly files: { readonly devicesFile: string; readonly scriptFile: string } } {
+  const [apns] = SCENARIOS
+  if (apns === undefined) throw new Error('there is no scenario')
+  const devicesFile = join(folder, 'devices-apns')
+  writeDevices(devicesFile, devicesOf('apns', options.pushkeys, rig.ports))
+  return { scenario: { ...apns, ...changes }, files: { devicesFile, scriptFile: join(folder, 'load.lua') } }
 }
 
 function chosen(figures: LoadFigures): Figures {

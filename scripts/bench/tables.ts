@@ -159,6 +159,7 @@ const GROWTH_TITLES: Readonly<Record<string, string>> = {
   apps: 'Apps',
   devices: 'Devices in each request',
   processes: 'Processes',
+  minutes: 'Minutes at half of what it can do',
 }
 
 function figureOf(value = 0): string {

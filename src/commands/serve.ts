@@ -1,5 +1,4 @@
 /** `hushgate serve`: the gateway as a process, until it is told to stop. */
-import { availableParallelism } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { appNames, type Config } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
@@ -33,12 +32,12 @@ export interface ServeOptions {
 
 /**
  * How V8 clears memory away, as measured under load (docs/performance.md):
- * - The old generation may grow by 60 % over what is alive in it before it is collected. Left to itself V8 lets it triple on a large machine; so it takes 50 MB
+ * - The old generation may grow by 50 % over what is alive in it before it is collected. Left to itself V8 lets it triple on a large machine; so it takes 50 MB
  *   less, for the same CPU.
  * - The young generation is cleared by the thread that it belongs to. Helpers end it sooner where cores are idle, but cost a tenth of the CPU of a push.
  * - Each thread says how much young generation it needs (`resourceLimits`), and not what was said of the main one (bin/hushgate).
  */
-const V8_FLAGS = ['--heap-growing-percent=60', '--no-parallel-scavenge', '--max-semi-space-size=0']
+const V8_FLAGS = ['--heap-growing-percent=50', '--no-parallel-scavenge', '--max-semi-space-size=0']
 
 /** Resolves when everything is closed. Rejects with a ConfigError before anything was started. */
 export async function serve(options: ServeOptions): Promise<void> {
@@ -66,8 +65,6 @@ export async function serve(options: ServeOptions): Promise<void> {
     openStore: () => openServedStore(config, keyring, log, { nowMs, onTime }),
     nowMs,
     systemMs: Date.now,
-    // On one core a thread more would only cost.
-    mayStartThread: availableParallelism() > 1,
   })
   await using reloading = startReloading(config, load, gateway, log)
   requestReload = reloading.request

@@ -1,4 +1,4 @@
-/** HMAC (RFC 2104) of short texts by two one-shot hashes: in half the time of `createHmac`, and without an object for each that has to be cleared away. */
+/** HMAC (RFC 2104) of what is short, by two one-shot hashes: in half the time of `createHmac`, and without an object for each that has to be cleared away. */
 import { hash } from 'node:crypto'
 
 const INNER_PAD = 0x36
@@ -55,5 +55,34 @@ export class Hmac {
     const larger = Buffer.alloc(2 * bytes)
     this.#inner.copy(larger, 0, 0, this.#algorithm.blockBytes)
     this.#inner = larger
+  }
+}
+
+/** For bytes, with keys that are used once (HKDF, RFC 5869). By SHA-256. */
+export class OneTimeHmac {
+  readonly #inner: Buffer
+  readonly #outer = Buffer.alloc(SHA256.blockBytes + SHA256.digestBytes)
+
+  /** `maxBytes`: of what is hashed. */
+  constructor(maxBytes: number) {
+    this.#inner = Buffer.alloc(SHA256.blockBytes + maxBytes)
+  }
+
+  /** `key`: at most 64 bytes. */
+  bytes(key: Uint8Array, ...parts: readonly Uint8Array[]): Buffer {
+    const { name, blockBytes } = SHA256
+    if (key.length > blockBytes) throw new RangeError('the key is longer than a block')
+    for (let index = 0; index < blockBytes; index += 1) {
+      const byte = key[index] ?? 0
+      this.#inner[index] = byte ^ INNER_PAD
+      this.#outer[index] = byte ^ OUTER_PAD
+    }
+    let length: number = blockBytes
+    for (const part of parts) {
+      this.#inner.set(part, length)
+      length += part.length
+    }
+    this.#outer.write(hash(name, this.#inner.subarray(0, length), 'binary'), blockBytes, 'latin1')
+    return hash(name, this.#outer, 'buffer')
   }
 }

@@ -1,6 +1,7 @@
 /** The store's keys: sealing what is stored (AES-256-GCM), and keyed hashes for every id by which something is looked up again. */
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes, type KeyObject } from 'node:crypto'
 import { Hmac, SHA256, SHA512 } from './hmac.ts'
+import { RandomPool } from './random-pool.ts'
 
 const VERSION = 1
 const KEY_BYTES = 32
@@ -8,8 +9,6 @@ const KEY_ID_BYTES = 4
 const IV_BYTES = 12
 const TAG_BYTES = 16
 const HEADER_BYTES = 1 + KEY_ID_BYTES + IV_BYTES + TAG_BYTES
-/** Random bytes are asked for this many at a time: each request costs as much as some thousand bytes. */
-const RANDOM_POOL_BYTES = 512 * IV_BYTES
 
 /** It was sealed with a key that this process does not have, or is not what we sealed. */
 export class UnsealError extends Error {
@@ -25,7 +24,7 @@ export interface SealingKey {
 export class Sealer {
   readonly #id: Uint8Array
   readonly #key: KeyObject
-  #random = Buffer.alloc(0)
+  readonly #random = new RandomPool()
 
   constructor({ id, key }: SealingKey) {
     this.#id = id
@@ -34,7 +33,7 @@ export class Sealer {
 
   /** `context` is authenticated, not stored: what is sealed for one purpose cannot be opened for another. */
   seal(plaintext: Buffer, context: string): Buffer<ArrayBuffer> {
-    const iv = this.#takeIv()
+    const iv = this.#random.take(IV_BYTES)
     const cipher = createCipheriv('aes-256-gcm', this.#key, iv)
     cipher.setAAD(Buffer.from(context))
     const body = cipher.update(plaintext)
@@ -46,13 +45,6 @@ export class Sealer {
     cipher.getAuthTag().copy(sealed, HEADER_BYTES - TAG_BYTES)
     body.copy(sealed, HEADER_BYTES)
     return sealed
-  }
-
-  #takeIv(): Buffer {
-    if (this.#random.length === 0) this.#random = randomBytes(RANDOM_POOL_BYTES)
-    const iv = this.#random.subarray(0, IV_BYTES)
-    this.#random = this.#random.subarray(IV_BYTES)
-    return iv
   }
 }
 

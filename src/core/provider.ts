@@ -110,8 +110,6 @@ export interface ProviderKind<Options = never> {
    * options, is said by `outside` of its disclosures.
    */
   readonly isEndToEnd?: boolean | undefined
-  /** It encrypts each message when it is sent, which is most of what a push costs: under load that belongs in a thread of its own. */
-  readonly encryptsWhenSending?: boolean | undefined
   /** Where an app has several push services: whether a pusher looks like one of this one; default: any does. */
   isOwn?(pushkey: string, data: JsonObject): boolean
   /**

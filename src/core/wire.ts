@@ -1,4 +1,4 @@
-/** What is counted of the way to a push service, whoever speaks to it. Plain data: it may come from another thread. */
+/** What is counted of the way to a push service, whoever speaks to it. */
 
 export interface WireCounts {
   readonly app: string

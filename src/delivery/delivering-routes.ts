@@ -27,7 +27,6 @@ export class DeliveringRoutes {
   readonly #parts: DeliveringRoutesParts
   #running: ReadonlyMap<string, RunningRoute> = new Map()
   readonly #workers = new Map<string, Worker>()
-  #proxy: ProxyConfig | undefined
   /** Names of routes. */
   #paused: Pick<ReadonlySet<string>, 'has'> = new Set()
   /** One change at a time. */
@@ -66,22 +65,9 @@ export class DeliveringRoutes {
    * `onSwapped` is called in the step that swaps: what is accepted from then on has to be for the new routes, or it would wait for those that go.
    */
   apply(configured: Configured, changed: ReadonlySet<string>, onSwapped: () => void = () => {}): Promise<void> {
-    return this.#inTurn(() => this.#apply(configured, changed, onSwapped))
-  }
-
-  /** Opens the senders anew of those that are meant. A failure changes nothing. */
-  reopen(isMeant: (route: RouteConfig) => boolean): Promise<void> {
-    return this.#inTurn(() => {
-      const routes = [...this.#running.values()].map(({ route }) => route)
-      const meant = new Set(routes.filter(isMeant).map(({ name }) => name))
-      return this.#apply({ routes, proxy: this.#proxy }, meant, () => {})
-    })
-  }
-
-  #inTurn(change: () => Promise<void>): Promise<void> {
-    const changed = this.#changing.then(change)
-    this.#changing = changed.catch(() => {})
-    return changed
+    const applied = this.#changing.then(() => this.#apply(configured, changed, onSwapped))
+    this.#changing = applied.catch(() => {})
+    return applied
   }
 
   async #apply({ routes, proxy }: Configured, changed: ReadonlySet<string>, onSwapped: () => void): Promise<void> {
@@ -98,7 +84,6 @@ export class DeliveringRoutes {
     }
     const replaced = [...this.#running.values()].filter((running) => next.get(running.route.name) !== running)
     this.#running = next
-    this.#proxy = proxy
     onSwapped()
     const removed = [...this.#workers.keys()].filter((name) => !next.has(name))
     this.#startWorkers()

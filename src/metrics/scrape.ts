@@ -14,7 +14,7 @@ export interface ScrapeParts {
   /** By the operator. */
   readonly isPaused: (route: string) => boolean
   /** Of what is sent in this process. */
-  readonly wire: () => Promise<readonly WireCounts[]>
+  readonly wire: () => readonly WireCounts[]
   /** As the store has it: another process may have tripped the guard, or this one before it was started again. Rejects where the store does not say. */
   readonly isSuspected: (route: string) => Promise<boolean>
   /** How far the machine's clock is ahead of ours. */
@@ -43,7 +43,7 @@ export class Scrape {
     metrics.store.health(store.health())
     metrics.store.clockSkew(clockSkewMs())
     const lags = await Promise.all(routes().map((route) => this.#readRoute(route)))
-    metrics.wire.counted(routes(), await wire())
+    metrics.wire.counted(routes(), wire())
     metrics.process.scalingLag(Math.max(0, ...lags))
   }
 

@@ -6,7 +6,7 @@ import type { Outcome } from '../../src/core/outcome.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { DeadLetterShare } from '../../src/delivery/dead-letter-share.ts'
 import { DeliveringRoutes } from '../../src/delivery/delivering-routes.ts'
-import { LocalSenders } from '../../src/sending/local-senders.ts'
+import { Senders } from '../../src/sending/senders.ts'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import { configFolder, type ConfigFolder } from '../helpers/config-folder.ts'
 import { Clock } from '../helpers/clock.ts'
@@ -34,7 +34,7 @@ beforeEach(async () => {
   folder = await configFolder(provider.kinds)
   ;[one, two] = [`one-${randomUUID()}`, `two-${randomUUID()}`]
   const log = new RecordedLog()
-  const senders = new LocalSenders({ ...provider, nowMs: clock.nowMs, warn: (_app, message) => log.warn(message) })
+  const senders = new Senders({ ...provider, nowMs: clock.nowMs, warn: (_app, message) => log.warn(message) })
   running = new DeliveringRoutes({
     concurrency: 10,
     queue: store.queue,

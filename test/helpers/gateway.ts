@@ -29,8 +29,6 @@ export interface TestGatewayOptions {
   /** A folder that outlives the gateway, for tests that start it again. */
   readonly folder?: string
   readonly nowMs?: () => number
-  /** Default: no. */
-  readonly mayStartThread?: boolean
   /** What the configuration sees of the environment. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -86,7 +84,6 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     adminToken,
     log,
     nowMs,
-    mayStartThread: options.mayStartThread,
     openStore: () => openConfiguredStore(config, keyring, log, { nowMs }),
   })
   const url = gateway.notifyUrl ?? ''

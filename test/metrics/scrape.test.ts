@@ -54,7 +54,7 @@ async function scrapeOf(...apps: readonly string[]): Promise<AsyncDisposable & {
     clockSkewMs: () => 0,
     nowMs: Date.now,
     isPaused: (name) => name === 'paused',
-    wire: async () => wire,
+    wire: () => wire,
     isSuspected: async () => false,
   })
   return {

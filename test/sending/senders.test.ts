@@ -1,15 +1,11 @@
-/** Senders in this thread, and in one of their own: whoever sends sees no difference. */
-import { getEventListeners } from 'node:events'
+/** Senders, as the gateway opens and closes them. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DeliverySender } from '../../src/core/provider.ts'
 import { Secret } from '../../src/core/secret.ts'
 import type { Proxy } from '../../src/network/dial.ts'
 import { providers } from '../../src/providers/index.ts'
-import { LocalSenders } from '../../src/sending/local-senders.ts'
-import { MovableSenders } from '../../src/sending/movable-senders.ts'
-import type { Senders, SendingRoute, Warn } from '../../src/sending/senders.ts'
-import { ThreadSenders } from '../../src/sending/thread-senders.ts'
+import { Senders, type SendingRoute } from '../../src/sending/senders.ts'
 import { until } from '../helpers/received.ts'
 import { startFakeProxy } from '../network/fake-proxy.ts'
 import {
@@ -27,12 +23,7 @@ import {
 /** With Apple's own ID of the push. */
 const DELIVERED = { kind: 'delivered', serviceId: expect.any(String) }
 
-const PLACES: readonly (readonly [string, (warn: Warn) => Senders])[] = [
-  ['this thread', (warn) => new LocalSenders({ kinds: providers, nowMs: Date.now, warn })],
-  ['a thread of their own', (warn) => new ThreadSenders(warn)],
-]
-
-describe.each(PLACES)('senders in %s', (_place, start) => {
+describe('senders', () => {
   let rig: Rig
   let senders: Senders
   let warnings: string[]
@@ -41,11 +32,10 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
     rig = createRig()
     warnings = []
     opened = []
-    senders = start((app, text) => warnings.push(`${app}: ${text}`))
+    senders = new Senders({ kinds: providers, nowMs: Date.now, warn: (app, text) => warnings.push(`${app}: ${text}`) })
   })
   afterEach(async () => {
     await Promise.all(opened.map((sender) => sender.close()))
-    await senders.close()
     await rig[Symbol.asyncDispose]()
   })
 
@@ -72,7 +62,7 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
     const sender = await open({ endpoint: apns.url })
     for (const token of ['xs410.rUnregistered-1', 'xd1-one', 'xd1-two'])
       await sender.send(message, pushkey(token), never)
-    const [counts, ...others] = await senders.wire()
+    const [counts, ...others] = senders.wire()
     expect(others).toEqual([])
     expect(counts).toMatchObject({ provider: 'apns', connections: 1 })
     expect(new Map(counts?.answers)).toEqual(
@@ -82,7 +72,7 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
       ]),
     )
     await sender.close()
-    await until('the connection is closed', async () => (await senders.wire())[0]?.connections === 0)
+    await until('the connection is closed', () => senders.wire()[0]?.connections === 0)
   })
 
   it('say what the push service answered, to whoever asked', async () => {
@@ -161,52 +151,6 @@ describe.each(PLACES)('senders in %s', (_place, start) => {
         authorization: `Basic ${Buffer.from('gate:secret').toString('base64')}`,
       },
     ])
-  })
-})
-
-describe('senders that are moved to a thread', () => {
-  const kinds = { ...providers, apns: { ...providers.apns, encryptsWhenSending: true } }
-
-  it('are opened there from then on, also by a reload where those in use could not be', async () => {
-    await using rig = createRig()
-    const apns = await rig.simulate()
-    const senders = new MovableSenders({ kinds, nowMs: Date.now, warn: () => {} })
-    const open = () => senders.open(routeWith(rig, { endpoint: apns.url }), undefined)
-    const before = await open()
-    expect(await before.send(message, pushkey('device'), never)).toEqual(DELIVERED)
-    let meanwhile: DeliverySender | undefined
-    const failing = senders.moveToThread(async () => {
-      meanwhile = await open()
-      throw new Error('not this time')
-    })
-    await expect(failing).rejects.toThrow('not this time')
-    expect(await before.send(message, pushkey('device'), never)).toEqual(DELIVERED)
-    expect(await meanwhile?.send(message, pushkey('device'), never)).toEqual(DELIVERED)
-    const after = await open()
-    expect(await after.send(message, pushkey('device'), never)).toEqual(DELIVERED)
-    await Promise.all([before.close(), meanwhile?.close(), after.close()])
-    await senders.close()
-    expect(apns.received).toHaveLength(4)
-  })
-
-  it('keep nothing of a delivery that is over, whose signal is its own', async () => {
-    await using rig = createRig()
-    const apns = await rig.simulate()
-    const senders = new ThreadSenders(() => {})
-    const sender = await senders.open(routeWith(rig, { endpoint: apns.url }), undefined)
-    const signals = Array.from({ length: 20 }, () => new AbortController().signal)
-    await Promise.all(signals.map((signal) => sender.send(message, pushkey('device'), signal)))
-    expect(signals.flatMap((signal) => getEventListeners(signal, 'abort'))).toEqual([])
-    await sender.close()
-    await senders.close()
-  })
-
-  it('are those that encrypt', () => {
-    const senders = new MovableSenders({ kinds: providers, nowMs: Date.now, warn: () => {} })
-    const moving = (['apns', 'fcm', 'hms', 'unifiedpush', 'webpush'] as const).filter((provider) =>
-      senders.movesToThread({ provider }),
-    )
-    expect(moving).toEqual(['unifiedpush', 'webpush'])
   })
 })
 

@@ -15,7 +15,6 @@ export const unifiedpush: ProviderKind<UnifiedPushOptions> = {
   isOwn,
   catches,
   // Accounts of one app may share an endpoint.
-  encryptsWhenSending: true,
   countsPer: 'pusher',
   names: { through: 'the push server that you have chosen (UnifiedPush)', who: 'That push server' },
   disclosures,

@@ -16,7 +16,6 @@ export const webpush: ProviderKind<WebPushOptions> = {
   files: ['vapid_private_key_file', 'ca_file'],
   // The browser's key alone does not say where the push goes.
   isEndToEnd: true,
-  encryptsWhenSending: true,
   countsPer: 'pusher',
   names: { through: 'the push service of your browser or app (Web Push)', who: 'The push service' },
   disclosures,

@@ -1,4 +1,5 @@
 /** Where a push goes and for whom it is encrypted: from what the pusher registered to an endpoint that may be connected to. Pure. */
+import { forgetOldest } from '../../../core/forget-oldest.ts'
 import type { JsonObject, JsonValue } from '../../../core/json.ts'
 import type { TargetVerdict } from '../../../core/provider.ts'
 import { jsonObjectOf } from '../json-text.ts'
@@ -41,6 +42,8 @@ export interface BadTarget {
 const MAX_ENDPOINT_CHARACTERS = 2048
 const MAX_KEY_CHARACTERS = 128
 const AUTH_BYTES = 16
+/** More are forgotten, the oldest first: strangers name them. */
+const MAX_JUDGED_HOSTS = 200
 
 /** What a sender is told of a pusher, as one text. */
 export function targetText(
@@ -85,36 +88,56 @@ export function createTargetReader(options: EndpointRules): (target: string) => 
   const mayBePrivate = createHostMatch(privateOnes)
   const isListed = createHostMatch(allowed ?? privateOnes)
   const hasOwner = createHostMatch([...(allowed ?? []), ...privateOnes].filter(isNameOfOwner))
-  const isNamed = (endpoint: URL): boolean => hasOwner(endpoint.hostname) || isOfKnownService(endpoint)
-  const isAllowed = (endpoint: URL): boolean =>
-    isListed(endpoint.hostname) || (allowed === undefined && isOfKnownService(endpoint))
+  const judged = oncePerHost(({ hostname, port }) => {
+    // Behind any other port of theirs nobody is known.
+    const isOfKnownService = port === '' && isKnownHost(hostname)
+    const isPrivateAllowed = mayBePrivate(hostname)
+    const address = addressIn(hostname)
+    return {
+      mayBePrivate: isPrivateAllowed,
+      isForbidden: address !== undefined && !isPrivateAllowed && !isPublicAddress(address),
+      isAllowed: isListed(hostname) || (allowed === undefined && isOfKnownService),
+      isNamed: hasOwner(hostname) || isOfKnownService,
+    }
+  })
 
   return (target) => {
     // What is left in the queue of an app that had another type before is no target of ours.
     const { endpoint, p256dh, auth, unifiedPush } = jsonObjectOf(target) ?? {}
     if (typeof endpoint !== 'string') return rejected('no_endpoint')
-    if (!URL.canParse(endpoint)) return rejected('bad_endpoint')
-    const url = new URL(endpoint)
-    if (url.protocol !== 'https:' || url.username !== '' || url.password !== '') return rejected('bad_endpoint')
+    const url = URL.parse(endpoint)
+    if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') return rejected('bad_endpoint')
     // `URL` has brought every spelling of an IPv4 address (0x7f.1, 2130706433) to four numbers. A name is checked where it is resolved.
-    const isPrivateAllowed = mayBePrivate(url.hostname)
-    const address = addressIn(url.hostname)
-    if (address !== undefined && !isPrivateAllowed && !isPublicAddress(address)) return rejected(PRIVATE_ADDRESS)
+    const { isForbidden, isAllowed, ...host } = judged(url)
+    if (isForbidden) return rejected(PRIVATE_ADDRESS)
     const isPlain = unifiedPush === true && p256dh === undefined && auth === undefined
     if (isPlain && options.allow_unencrypted !== true) return rejected('no_keys')
     const keys = isPlain ? undefined : keysOf(p256dh, auth)
     if (keys !== undefined && 'reason' in keys) return keys
-    if (!isAllowed(url)) return { kind: 'dropped', reason: 'endpoint_not_allowed' }
-    const found = { kind: 'target', endpoint: url, mayBePrivate: isPrivateAllowed, isNamed: isNamed(url) } as const
-    return keys === undefined ? found : { ...found, keys }
+    if (!isAllowed) return { kind: 'dropped', reason: 'endpoint_not_allowed' }
+    return { kind: 'target', endpoint: url, keys, ...host }
   }
 }
 
 const isKnownHost = createHostMatch(KNOWN_SERVICES)
 
-/** Behind any other port of theirs nobody is known. */
-function isOfKnownService({ hostname, port }: URL): boolean {
-  return port === '' && isKnownHost(hostname)
+interface JudgedHost extends Pick<Target, 'mayBePrivate' | 'isNamed'> {
+  /** A private address that nobody allowed. */
+  readonly isForbidden: boolean
+  readonly isAllowed: boolean
+}
+
+/** Most pushes go to the same few. */
+function oncePerHost(judge: (endpoint: URL) => JudgedHost): (endpoint: URL) => JudgedHost {
+  const judged = new Map<string, JudgedHost>()
+  return (endpoint) => {
+    const known = judged.get(endpoint.host)
+    if (known !== undefined) return known
+    const verdict = judge(endpoint)
+    judged.set(endpoint.host, verdict)
+    forgetOldest(judged, MAX_JUDGED_HOSTS)
+    return verdict
+  }
 }
 
 function keysOf(p256dh: JsonValue | undefined, auth: JsonValue | undefined): SubscriptionKeys | BadTarget {
@@ -129,6 +152,7 @@ function areKeys({ p256dh, auth }: SubscriptionKeys): boolean {
 
 /** Either alphabet, padded or not: what apps register. Anything else becomes '', for Node would skip over it. */
 function base64Url(value: string): string {
+  if (/^[\w-]+$/.test(value)) return value
   return /^[\w+/-]+={0,2}$/.test(value) ? value.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '') : ''
 }
 
