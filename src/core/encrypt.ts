@@ -15,7 +15,9 @@ export interface ReceiverKeys {
 /** What must be new for each message. */
 interface Fresh {
   readonly salt: Buffer
-  readonly pair: ECDH
+  /** Our pair of keys, and its public one, uncompressed. */
+  readonly pair: Pick<ECDH, 'computeSecret'>
+  readonly ours: Buffer
 }
 
 const CURVE = 'prime256v1'
@@ -47,10 +49,9 @@ const ownPair = createECDH(CURVE)
 export function encrypt(
   plaintext: string | Uint8Array,
   keys: ReceiverKeys,
-  { salt, pair } = createFresh(),
+  { salt, pair, ours } = createFresh(),
 ): Buffer | undefined {
   const theirs = Buffer.from(keys.p256dh, 'base64url')
-  const ours = pair.getPublicKey()
   const shared = sharedSecret(pair, theirs)
   if (shared === undefined) return undefined
   const authenticated = hmac.bytes(Buffer.from(keys.auth, 'base64url'), shared)
@@ -79,11 +80,10 @@ export function encrypt(
 }
 
 function createFresh(): Fresh {
-  ownPair.generateKeys()
-  return { salt: random.take(SALT_BYTES), pair: ownPair }
+  return { ours: ownPair.generateKeys(), salt: random.take(SALT_BYTES), pair: ownPair }
 }
 
-function sharedSecret(pair: ECDH, theirs: Buffer): Buffer | undefined {
+function sharedSecret(pair: Pick<ECDH, 'computeSecret'>, theirs: Buffer): Buffer | undefined {
   try {
     return pair.computeSecret(theirs)
   } catch {

@@ -15,7 +15,7 @@ describe('a message for a browser', () => {
       p256dh: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4',
       auth: 'BTBZMqHH6r4Tts7J_aSIgg',
     }
-    const fresh = { pair, salt: Buffer.from('DGv6ra1nlYgDCS1FRnbzlw', 'base64url') }
+    const fresh = { pair, ours: pair.getPublicKey(), salt: Buffer.from('DGv6ra1nlYgDCS1FRnbzlw', 'base64url') }
     expect(encrypt('When I grow up, I want to be a watermelon', keys, fresh)?.toString('base64url')).toBe(
       'DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN',
     )
