@@ -16,6 +16,7 @@ const WRITTEN_BY_THE_CHART: Readonly<Record<string, readonly string[] | true>> =
   apps: true,
   proxy: true,
   proxy_file: true,
+  tracing: true,
 }
 
 const text: JsonObject = { type: 'string' }
@@ -111,6 +112,13 @@ const ours: JsonObject = {
     url: { type: 'string', pattern: '^(http://([^\\s/@:]+|\\[[0-9a-fA-F:]+\\])(:[0-9]+)?/?)?$' },
     file: optionalFile,
     port: wholeNumber(1, 65_535),
+    to: objects,
+  }),
+  tracing: closed({
+    endpoint: { type: 'string', pattern: '^(https?://([^\\s/@:]+|\\[[0-9a-fA-F:]+\\])(:[0-9]+)?(/[^\\s@]*)?)?$' },
+    headers: optionalFile,
+    ca: optionalFile,
+    sampleRatio: { type: 'number', minimum: 0, maximum: 1 },
     to: objects,
   }),
   store: closed({

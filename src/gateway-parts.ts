@@ -5,6 +5,7 @@ import { Identities } from './core/identities.ts'
 import type { Log } from './core/log.ts'
 import { hashOfSettings } from './config/hash.ts'
 import type { Config } from './config/config.ts'
+import { CanaryArrivals } from './memory/canary-arrivals.ts'
 import { DeadPushkeys } from './memory/dead-pushkeys.ts'
 import { Deduplication } from './memory/deduplication.ts'
 import { KnownDevices } from './memory/known-devices.ts'
@@ -44,11 +45,12 @@ export function logSuspected(log: Log, app: string): void {
   )
 }
 
-interface Remembered {
+export interface Remembered {
   readonly identities: Identities
   readonly known: KnownDevices
   readonly deadPushkeys: DeadPushkeys
   readonly deduplication: Deduplication
+  readonly canaryArrivals: CanaryArrivals
 }
 
 /** What the way in and the way out both ask. */
@@ -63,7 +65,8 @@ export function rememberedIn(
   const identities = new Identities(keyring)
   const known = new KnownDevices(memory, nowMs)
   const deadPushkeys = new DeadPushkeys({ memory, guard, known, identities, nowMs })
-  return { identities, known, deadPushkeys, deduplication: new Deduplication(memory) }
+  const [deduplication, canaryArrivals] = [new Deduplication(memory), new CanaryArrivals(memory)]
+  return { identities, known, deadPushkeys, deduplication, canaryArrivals }
 }
 
 /** What of the configuration is seen in the metrics. */

@@ -7,7 +7,8 @@ import { openRoutes, type Routes } from './config/routes.ts'
 import { oncePer } from './core/once-per.ts'
 import { DeadLetterShare } from './delivery/dead-letter-share.ts'
 import { DeliveringRoutes } from './delivery/delivering-routes.ts'
-import { countedOf, createTracer, logSuspected, readinessOf, rememberedIn, type GatewayParts } from './gateway-parts.ts'
+import { countedOf, createTracer, logSuspected, readinessOf, rememberedIn } from './gateway-parts.ts'
+import type { GatewayParts, Remembered } from './gateway-parts.ts'
 import { createAdminServer, type Readiness } from './http/admin-server.ts'
 import type { Operators } from './http/api.ts'
 import { createEntrance, type Entrance } from './http/doors.ts'
@@ -15,7 +16,6 @@ import { createNotifyServer } from './http/notify-server.ts'
 import { Canaries } from './intake/canaries.ts'
 import { encryptForDevice } from './intake/encrypt-for-device.ts'
 import { Intake } from './intake/intake.ts'
-import type { KnownDevices } from './memory/known-devices.ts'
 import { Pauses } from './memory/pauses.ts'
 import { Receipts } from './memory/receipts.ts'
 import { areSuspected, RejectionGuard } from './memory/rejection-guard.ts'
@@ -54,7 +54,7 @@ export class Gateway implements AsyncDisposable {
   readonly #tracer: Tracer
   readonly #pauses: Pauses
   readonly #guard: RejectionGuard
-  readonly #known: KnownDevices
+  readonly #remembered: Remembered
   readonly #intake: Intake
   /** Absent where nothing is sent. */
   readonly #delivery: DeliveringRoutes | undefined
@@ -94,9 +94,8 @@ export class Gateway implements AsyncDisposable {
     this.#metrics.process.sends(role === 'http' ? undefined : config.queue.concurrency)
     this.#guard = new RejectionGuard(store.memory, nowMs, (route, isSuspected) => this.#onSuspected(route, isSuspected))
     const { memory } = store
-    const remembered = rememberedIn(memory, { keyring, guard: this.#guard, nowMs })
-    const { known, identities } = remembered
-    this.#known = known
+    const remembered = (this.#remembered = rememberedIn(memory, { keyring, guard: this.#guard, nowMs }))
+    const { identities, known } = remembered
     const common = { ...remembered, keyring, activity: this.#activity, tracer: this.#tracer, log, nowMs }
     this.#intake = new Intake({ ...common, store, encryptForDevice, metrics: this.#metrics }, routes, config)
     if (role !== 'http') {
@@ -171,7 +170,7 @@ export class Gateway implements AsyncDisposable {
     await this.#notifyServer?.close()
     await this.#delivery?.close()
     await this.#adminServer.close()
-    await this.#known.flush()
+    await this.#remembered.known.flush()
     await this.#store.close()
     await this.#tracer.close()
   }
@@ -190,7 +189,7 @@ export class Gateway implements AsyncDisposable {
       publicKeyFor: (appId) => this.#routes.publicKeyFor(appId),
       stated: () => this.#stated(this.#routes),
       metrics: this.#metrics.intake,
-      trace: () => this.#tracer.request(),
+      tracer: this.#tracer,
       log: this.#parts.log,
       nowMs: this.#nowMs,
     })
@@ -227,7 +226,7 @@ export class Gateway implements AsyncDisposable {
       store: new StoreOperator({
         ...this.#parts,
         ...common,
-        known: this.#known,
+        known: this.#remembered.known,
         isBlocked: (route) => this.#delivery?.isBlocked(route),
       }),
       gateway: new GatewayOperator({
@@ -235,6 +234,7 @@ export class Gateway implements AsyncDisposable {
         ...common,
         activity: this.#activity,
         pauses: this.#pauses,
+        canaryArrivals: this.#remembered.canaryArrivals,
         configuration: () => this.#configInUse.state,
         readiness: this.#readiness,
         gateStatus: (route) => this.#delivery?.gateStatus(route),

@@ -33,6 +33,9 @@
 {{- if and .Values.proxy.url .Values.proxy.file -}}
 {{- fail "\n\nproxy: say either url or, where it holds a password, file; not both\n" -}}
 {{- end -}}
+{{- if and (or .Values.tracing.headers .Values.tracing.ca .Values.tracing.to) (not .Values.tracing.endpoint) -}}
+{{- fail "\n\ntracing.endpoint: say where the collector is, such as http://collector.monitoring:4318\n" -}}
+{{- end -}}
 {{- range $role := splitList " " (include "hushgate.roles" .) -}}
   {{- $settings := index $.Values.roles $role -}}
   {{- if and $settings.hpa.enabled $settings.keda.enabled -}}

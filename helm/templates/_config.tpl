@@ -1,7 +1,8 @@
 {{/* hushgate.yaml and the files it names, from .Values. */}}
 
 {{/*
-Given: folder, section. Every setting that ends in _file and says where the file comes from becomes the file's path, relative to hushgate.yaml.
+Given: folder, section. Every setting that ends in _file and says where the file comes from becomes the file's path, relative to hushgate.yaml; also in
+the entries of a list.
 Returns JSON: options, and files as a list of path and from.
 */}}
 {{- define "hushgate.section" -}}
@@ -12,6 +13,18 @@ Returns JSON: options, and files as a list of path and from.
     {{- $path := printf "%s/%s" $.folder $key -}}
     {{- $_ := set $options $key $path -}}
     {{- $files = append $files (dict "path" $path "from" $value) -}}
+  {{- else if kindIs "slice" $value -}}
+    {{- $entries := list -}}
+    {{- range $index, $entry := $value -}}
+      {{- if kindIs "map" $entry -}}
+        {{- $part := include "hushgate.section" (dict "folder" (printf "%s/%s-%d" $.folder $key $index) "section" $entry) | fromJson -}}
+        {{- $entries = append $entries $part.options -}}
+        {{- $files = concat $files $part.files -}}
+      {{- else -}}
+        {{- $entries = append $entries $entry -}}
+      {{- end -}}
+    {{- end -}}
+    {{- $_ := set $options $key $entries -}}
   {{- else if not (kindIs "invalid" $value) -}}
     {{- $_ := set $options $key $value -}}
   {{- end -}}
@@ -65,6 +78,14 @@ Returns JSON: options, and files as a list of path and from.
 {{- with .Values.proxy.file -}}
   {{- $_ := set $config "proxy_file" "config/proxy_file" -}}
   {{- $files = append $files (dict "path" "config/proxy_file" "from" .) -}}
+{{- end -}}
+{{- with .Values.tracing -}}
+  {{- if .endpoint -}}
+    {{- $tracing := dict "otlp_url" .endpoint "sample_ratio" .sampleRatio -}}
+    {{- with .headers -}}{{- $_ := set $tracing "headers_file" . -}}{{- end -}}
+    {{- with .ca -}}{{- $_ := set $tracing "ca_file" . -}}{{- end -}}
+    {{- $_ := set $config "tracing" $tracing -}}
+  {{- end -}}
 {{- end -}}
 {{- range $name, $section := $config -}}
   {{- if kindIs "map" $section -}}

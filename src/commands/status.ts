@@ -1,5 +1,5 @@
 /** `hushgate status`: how each app does, and the store, as a table; and the app_ids that are not configured. */
-import type { AppStatus, Status, UnknownApps } from '../operator/status.ts'
+import type { AppStatus, CanaryStatus, Status, UnknownApps } from '../operator/status.ts'
 import { adviceOn } from './explain-refusal.ts'
 import type { OperatorAccess } from './operator-access.ts'
 import { DONE, duration, isoTime, NEEDS_YOU, writeJson, writeTable } from './output.ts'
@@ -30,7 +30,9 @@ export async function status({ isJson, access, stdout, stderr }: StatusOptions):
       `Hushgate ${version}, ${role}, runs for ${duration(nowMs - startedAtMs)}; store: ${store.kind}, ${Math.round(store.fill * 100)} % full\n`,
     )
     writeTable(stdout, [HEADINGS, ...now.apps.map((app) => rowOf(app, nowMs))])
-    for (const sentence of [...now.apps.flatMap(waitsOf), ...sentenceOn(unknown)]) stdout.write(`  ${sentence}\n`)
+    const canaries = now.apps.flatMap((app) => canaryOf(app, nowMs))
+    for (const sentence of [...canaries, ...now.apps.flatMap(waitsOf), ...sentenceOn(unknown)])
+      stdout.write(`  ${sentence}\n`)
     for (const sentence of needs) stdout.write(`→ ${sentence}\n`)
   }
   return needs.length === 0 ? DONE : NEEDS_YOU
@@ -57,12 +59,12 @@ function rowOf(
   ]
 }
 
-function whatNeedsYou({ isReady, reasons, store, configuration, apps }: Status): readonly string[] {
+function whatNeedsYou({ isReady, reasons, store, configuration, apps, nowMs }: Status): readonly string[] {
   const sentences = isReady ? [...store.dangers] : [...new Set([...reasons, ...store.dangers])]
   if (!configuration.isNewest)
     sentences.push('The newest configuration was refused, and the one before it is in use: hushgate check says why')
   for (const setting of configuration.pendingRestarts) sentences.push(`${setting} takes effect after a restart`)
-  return [...sentences, ...apps.flatMap(needsOf)]
+  return [...sentences, ...apps.flatMap((app) => needsOf(app, nowMs))]
 }
 
 /** Anybody can push to what is not there. */
@@ -72,13 +74,30 @@ function sentenceOn(unknown: UnknownApps['unknownApps']): readonly string[] {
     : [`homeservers push to app_ids that are not configured (${unknown.length}); hushgate apps unknown`]
 }
 
+/** Nothing where none are configured, or where they need somebody. */
+function canaryOf({ app, canary }: AppStatus, nowMs: number): readonly string[] {
+  if (canary === null || canary.state === 'stopped') return []
+  if (canary.state === 'unknown')
+    return [`${app}: whether canary pushes arrive is not known; the store does not answer`]
+  const took = canary.roundTripMs === null ? '' : `, after ${canary.roundTripMs} ms`
+  return [`${app}: canary pushes: ${lastOf(canary, nowMs)}${took}`]
+}
+
+function lastOf({ state, lastArrivedAtMs }: CanaryStatus, nowMs: number): string {
+  if (lastArrivedAtMs !== null) return `the last arrived ${duration(nowMs - lastArrivedAtMs)} ago`
+  return state === 'awaited' ? 'none has arrived yet' : 'none has arrived'
+}
+
 /** What is no fault here, and ends by itself. */
 function waitsOf({ app, state, reason, credentialDaysLeft }: AppStatus): readonly string[] {
   if (state !== 'held' || adviceOn(reason ?? '') !== undefined || (credentialDaysLeft ?? 0) < 0) return []
   return [`${app} waits: its push service fails, or asks for it (${reason ?? 'unknown'}); it is tried again by itself`]
 }
 
-function needsOf({ app, state, reason, isSuspected, isAtHighWater, credentialDaysLeft }: AppStatus): readonly string[] {
+function needsOf(
+  { app, state, reason, isSuspected, isAtHighWater, credentialDaysLeft, canary }: AppStatus,
+  nowMs: number,
+): readonly string[] {
   const advice = adviceOn(reason ?? '')
   const why = advice === undefined ? 'hushgate check --online' : `${reason}: ${advice}`
   return [
@@ -97,6 +116,11 @@ function needsOf({ app, state, reason, isSuspected, isAtHighWater, credentialDay
       : []),
     ...(credentialDaysLeft !== null && credentialDaysLeft < DAYS_LEFT
       ? [`${app}: its credential ${credentialDaysLeft < 0 ? 'has run out' : `runs out in ${credentialDaysLeft} days`}`]
+      : []),
+    ...(canary?.state === 'stopped'
+      ? [
+          `${app}: no canary push arrives (${lastOf(canary, nowMs)}, and one is sent every ${duration(canary.everyMs)}); the log says what became of them`,
+        ]
       : []),
   ]
 }

@@ -2,37 +2,42 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Config, RouteConfig } from './config.ts'
 
-/** Settings that differ but take effect only after a restart, by their path in the file. */
+type Differ = (before: Config, after: Config) => boolean
+
+/** Takes effect only after a restart: by its path in the file, whether it differs. docs/operating.md lists them. */
+export const RESTART_ONLY: Readonly<Record<string, Differ>> = {
+  'http.host': ({ http }, { http: next }) => http.host !== next.host,
+  'http.port': ({ http }, { http: next }) => http.port !== next.port,
+  'http.body_limit': ({ http }, { http: next }) => http.bodyLimitBytes !== next.bodyLimitBytes,
+  'http.body_memory': ({ http }, { http: next }) => http.bodyMemoryBytes !== next.bodyMemoryBytes,
+  'http.max_devices': ({ http }, { http: next }) => http.maxDevices !== next.maxDevices,
+  'http.max_connections': ({ http }, { http: next }) => http.maxConnections !== next.maxConnections,
+  'admin.host': ({ admin }, { admin: next }) => admin.host !== next.host,
+  'admin.port': ({ admin }, { admin: next }) => admin.port !== next.port,
+  'admin.allowed_hosts': ({ admin }, { admin: next }) => !isDeepStrictEqual(admin.allowedHosts, next.allowedHosts),
+  'admin.token_file': (before, after) =>
+    before.admin.tokenFile?.path !== after.admin.tokenFile?.path ||
+    isFileChanged(before.admin.tokenFile?.path, before, after),
+  store: (before, after) =>
+    !isDeepStrictEqual(revealed(before), revealed(after)) || isFileChanged(caFileOf(before), before, after),
+  'queue.encryption_key_file': (before, after) =>
+    before.queue.encryptionKeyFile.path !== after.queue.encryptionKeyFile.path ||
+    isFileChanged(before.queue.encryptionKeyFile.path, before, after),
+  'queue.concurrency': ({ queue }, { queue: next }) => queue.concurrency !== next.concurrency,
+  'log.format': ({ log }, { log: next }) => log.format !== next.format,
+}
+
+/** Settings that differ but take effect only after a restart. */
 export function restartOnly(before: Config, after: Config): string[] {
-  const changedFile = (path: string | undefined): boolean => {
-    const hash = path === undefined ? undefined : before.files.get(path)
-    // One that was not there before is one that this process made itself.
-    return path !== undefined && hash !== undefined && hash !== after.files.get(path)
-  }
-  const changed: readonly (readonly [string, boolean])[] = [
-    ['http.host', before.http.host !== after.http.host],
-    ['http.port', before.http.port !== after.http.port],
-    ['http.body_limit', before.http.bodyLimitBytes !== after.http.bodyLimitBytes],
-    ['http.body_memory', before.http.bodyMemoryBytes !== after.http.bodyMemoryBytes],
-    ['http.max_devices', before.http.maxDevices !== after.http.maxDevices],
-    ['http.max_connections', before.http.maxConnections !== after.http.maxConnections],
-    ['admin.host', before.admin.host !== after.admin.host],
-    ['admin.port', before.admin.port !== after.admin.port],
-    ['admin.allowed_hosts', !isDeepStrictEqual(before.admin.allowedHosts, after.admin.allowedHosts)],
-    [
-      'admin.token_file',
-      before.admin.tokenFile?.path !== after.admin.tokenFile?.path || changedFile(before.admin.tokenFile?.path),
-    ],
-    ['store', !isDeepStrictEqual(revealed(before), revealed(after)) || changedFile(caFileOf(before))],
-    [
-      'queue.encryption_key_file',
-      before.queue.encryptionKeyFile.path !== after.queue.encryptionKeyFile.path ||
-        changedFile(before.queue.encryptionKeyFile.path),
-    ],
-    ['queue.concurrency', before.queue.concurrency !== after.queue.concurrency],
-    ['log.format', before.log.format !== after.log.format],
-  ]
-  return changed.filter(([, isChanged]) => isChanged).map(([path]) => path)
+  return Object.entries(RESTART_ONLY)
+    .filter(([, differs]) => differs(before, after))
+    .map(([path]) => path)
+}
+
+/** One that was not there before is one that this process made itself. */
+function isFileChanged(path: string | undefined, { files: before }: Config, { files: after }: Config): boolean {
+  const hash = path === undefined ? undefined : before.get(path)
+  return path !== undefined && hash !== undefined && hash !== after.get(path)
 }
 
 /** Names of routes in both configurations that differ: in options, policy, the content of one of their files, or the proxy. They have to be opened anew. */

@@ -2,7 +2,7 @@
 import type { Activity } from '../activity/activity.ts'
 import type { Delivery } from '../core/delivery.ts'
 import { shortHash, type Identities } from '../core/identities.ts'
-import type { Log, LogFacts } from '../core/log.ts'
+import type { LogFacts } from '../core/log.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Answered, DeliverySender } from '../core/provider.ts'
 import type { Route } from '../core/route.ts'
@@ -10,18 +10,17 @@ import { Throttle } from '../core/throttle.ts'
 import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import type { Deduplication } from '../memory/deduplication.ts'
 import type { Receipts } from '../memory/receipts.ts'
-import type { CanaryMetrics } from '../metrics/canary-metrics.ts'
 import type { DeliveryMetrics, HandledDelivery } from '../metrics/delivery-metrics.ts'
 import type { Consumer, DeliveryQueue, Disposition, HandedOut, Note } from '../store/contract.ts'
 import { dispositionOfExpired } from '../store/expiry.ts'
 import type { DeadLetterShare } from './dead-letter-share.ts'
-import { reportCanary } from './canary-report.ts'
+import { reportCanary, type CanaryReportParts } from './canary-report.ts'
 import { FinalFailures } from './final-failures.ts'
 import type { AttemptTrace, Tracer } from '../tracing/tracer.ts'
 import { Gate, type GateStatus } from './gate.ts'
 import { dispositionOf } from './retry.ts'
 
-export interface WorkerParts {
+export interface WorkerParts extends CanaryReportParts {
   readonly queue: Pick<DeliveryQueue, 'consume'>
   readonly deadPushkeys: DeadPushkeys
   readonly deduplication: Deduplication
@@ -30,12 +29,9 @@ export interface WorkerParts {
   readonly receipts?: Pick<Receipts, 'noteOf'> | undefined
   readonly identities: Pick<Identities, 'logged'>
   readonly metrics: DeliveryMetrics
-  /** Absent: canary pushes are not counted by themselves. */
-  readonly canaries?: CanaryMetrics | undefined
   /** Absent: nothing is traced. */
   readonly tracer?: Pick<Tracer, 'handedOut'> | undefined
   readonly activity: Pick<Activity, 'handled'>
-  readonly log: Log
   readonly nowMs: () => number
   /** In [0, 1). */
   readonly random: () => number

@@ -8,7 +8,6 @@ import { oncePer } from '../core/once-per.ts'
 import { Throttle } from '../core/throttle.ts'
 import type { Intake } from '../intake/intake.ts'
 import type { IntakeMetrics } from '../metrics/intake-metrics.ts'
-import type { RequestTrace } from '../tracing/tracer.ts'
 import { PAGE_HEADERS, privacyPage } from '../privacy/page.ts'
 import { privacyStatement, type StatementInput } from '../privacy/statement.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
@@ -17,9 +16,10 @@ import { Bodies, BodyError, type BodyLimits } from './bodies.ts'
 import type { Entrance } from './doors.ts'
 import { LimitedSources } from './limited-sources.ts'
 import { addRelayRoutes, MAX_ENDPOINT_CHARACTERS, type RelayServerParts } from './relay.ts'
+import { beginTrace, type TracedRequestsParts } from './traced-requests.ts'
 import { webAppSettings } from './web-app-settings.ts'
 
-export interface NotifyServerParts {
+export interface NotifyServerParts extends TracedRequestsParts {
   readonly limits: NotifyLimits
   /** Who may post, as it is said now. */
   readonly entrance: () => Entrance
@@ -30,8 +30,6 @@ export interface NotifyServerParts {
   /** What is to be told about privacy, as the gateway is configured now: the same object as long as that is the same. */
   readonly stated: () => StatementInput
   readonly metrics: Pick<IntakeMetrics, 'requestAnswered' | 'stoppedAtDoor' | 'relayAnswered'>
-  /** Asked for each notification that is to be accepted; undefined where it is not traced. */
-  readonly trace?: (() => RequestTrace | undefined) | undefined
   readonly log: Log
   readonly nowMs: () => number
 }
@@ -193,10 +191,8 @@ function addNotifyRoutes(server: FastifyInstance, parts: NotifyServerParts): voi
       return
     }
     const { socket } = request.raw
-    const trace = parts.trace?.()
-    if (trace !== undefined) reply.raw.once('close', () => trace.answered(reply.statusCode, reply.elapsedTime))
     intake
-      .accept(notification, () => socket.destroyed, trace && { trace: trace.context })
+      .accept(notification, () => socket.destroyed, beginTrace(parts, 'notify', reply))
       .then(
         (rejected) => answerRejected(reply, rejected),
         (error: unknown) => reply.send(error),

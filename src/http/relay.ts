@@ -9,6 +9,7 @@ import type { IntakeMetrics } from '../metrics/intake-metrics.ts'
 import { answerError } from './answers.ts'
 import type { Entrance } from './doors.ts'
 import { LimitedSources, type LimitedSourcesParts } from './limited-sources.ts'
+import { beginTrace, type TracedRequestsParts } from './traced-requests.ts'
 import {
   bad,
   lengthOf,
@@ -21,7 +22,7 @@ import {
   type Refusal,
 } from './web-push-request.ts'
 
-export interface RelayServerParts extends LimitedSourcesParts {
+export interface RelayServerParts extends LimitedSourcesParts, TracedRequestsParts {
   readonly entrance: () => Entrance
   readonly relayed: Pick<RelayedIntake, 'trade' | 'find' | 'accept' | 'revoke'>
   readonly metrics: Pick<IntakeMetrics, 'relayAnswered' | 'stoppedAtDoor'>
@@ -87,7 +88,7 @@ function addMessageRoute(server: FastifyInstance, parts: RelayServerParts, limit
       if (device === undefined) return refuse(reply, NOT_SERVED)
       const body = bodyOf(request)
       if (!isEncryptedRecord(body)) return refuse(reply, bad('The body is not one record of aes128gcm (RFC 8291)'))
-      const result = await relayed.accept(device, webPushOf(request.headers, body))
+      const result = await relayed.accept(device, webPushOf(request.headers, body), beginTrace(parts, 'relay', reply))
       if (result === 'gone')
         return answerError(reply, 410, 'M_NOT_FOUND', 'The device is gone, or the endpoint is revoked, or a year old')
       const location = `${device.relay.origin}${MESSAGE_PATH}${result.location}`

@@ -21,7 +21,7 @@ import type { KnownDevices } from '../memory/known-devices.ts'
 import { RevokedEndpoints, type Revoked } from '../memory/revoked-endpoints.ts'
 import type { Store } from '../store/contract.ts'
 import { releaseOf } from './schedule.ts'
-import { preparedOf, type Prepared } from './prepared.ts'
+import { preparedOf, type Marks, type Prepared } from './prepared.ts'
 import { ACCEPT_TIMEOUT_MS, type Storing } from './storing.ts'
 
 export interface RelayedIntakeParts {
@@ -95,7 +95,7 @@ export class RelayedIntake {
   }
 
   /** Resolves when it is durable, or known to be; rejects with StoreUnavailableError within a second. */
-  async accept(device: RelayedDevice, push: WebPush): Promise<Relayed> {
+  async accept(device: RelayedDevice, push: WebPush, marks?: Pick<Marks, 'trace'>): Promise<Relayed> {
     const { store, storing, configured } = this.#parts
     if (this.#isOver(device)) return 'gone'
     if (!store.health().writable) throw new StoreUnavailableError('the store is not writable')
@@ -104,7 +104,7 @@ export class RelayedIntake {
     const { location, prepared } = this.#prepare(device, { ...push, ttlSeconds })
     const [result] = await withTimeLimit(
       ACCEPT_TIMEOUT_MS,
-      storing.store([prepared], highWater),
+      storing.store([prepared], highWater, marks),
       () => new StoreUnavailableError('the store does not answer'),
     )
     return result === 'rejected' ? 'gone' : { location, ttlSeconds }

@@ -5,12 +5,14 @@ import type { Config } from '../config/config.ts'
 import type { OpenRoute, Routes } from '../config/routes.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Log } from '../core/log.ts'
+import type { CanaryArrivals } from '../memory/canary-arrivals.ts'
 import type { Pauses } from '../memory/pauses.ts'
 import { areSuspected, type RejectionGuard } from '../memory/rejection-guard.ts'
 import type { QueueDepth, Store } from '../store/contract.ts'
+import { canaryStatus } from './canary-status.ts'
 import type { TestPush, TestPushAnswer } from './operator.ts'
 import { runningConfig } from './running-config.ts'
-import type { AppStatus, Failures, Paused, Status } from './status.ts'
+import type { AppStatus, CanaryStatus, Failures, Paused, Status } from './status.ts'
 
 /** Whether a route's deliveries are handed out, as the process that delivers knows. */
 interface GateStatus {
@@ -26,6 +28,7 @@ export interface GatewayOperatorParts {
   readonly guard: RejectionGuard
   readonly activity: Activity
   readonly pauses: Pauses
+  readonly canaryArrivals: Pick<CanaryArrivals, 'find'>
   readonly log: Log
   readonly nowMs: () => number
   /** What is so at the moment. */
@@ -113,9 +116,10 @@ export class GatewayOperator {
 
   async #appStatus({ name, app, provider }: OpenRoute, pausedSinceMs: number | undefined): Promise<AppStatus> {
     const { store, guard, activity, nowMs, gateStatus, credentialExpiresAtMs } = this.#parts
-    const [queue, windows] = await Promise.all([
+    const [queue, windows, canary] = await Promise.all([
       store.queue.depth(name).catch(() => null),
       guard.windows(name).catch(() => undefined),
+      this.#canaryStatus(name),
     ])
     const { lastDeliveredAtMs = null, lastFailure, delayMs = null, lastHour, ...rates } = activity.of(name)
     const gate = gateStatus(name)
@@ -135,6 +139,7 @@ export class GatewayOperator {
       credentialExpiresAtMs: expiresAtMs ?? null,
       credentialDaysLeft: expiresAtMs === undefined ? null : Math.floor((expiresAtMs - nowMs()) / DAY_MS),
       isSuspected: windows === undefined ? null : areSuspected(windows),
+      canary,
       lastHour: {
         accepted: [...lastHour.accepted],
         delivered: [...lastHour.delivered],
@@ -142,6 +147,15 @@ export class GatewayOperator {
         retried: [...lastHour.retried],
       },
     }
+  }
+
+  async #canaryStatus(route: string): Promise<CanaryStatus | null> {
+    const { canaryArrivals, config, configuration, nowMs } = this.#parts
+    const canary = config().canaries.find((each) => each.route === route)
+    if (canary === undefined) return null
+    const arrival = await canaryArrivals.find(route).catch(() => 'unknown' as const)
+    const awaitedSinceMs = Math.max(this.#startedAtMs, configuration().loadedAtMs)
+    return canaryStatus(arrival, { everyMs: canary.everyMs, nowMs: nowMs(), awaitedSinceMs })
   }
 }
 

@@ -18,6 +18,26 @@ const failureFields = {
   reason: orNull(TEXT, "The push service's own word, or ours where none was asked; null where there is none."),
 }
 
+const canaryStatusSchema = Type.Object(
+  {
+    state: Type.Enum(['arrives', 'awaited', 'stopped', 'unknown'], {
+      description:
+        'arrives: the last one arrived no longer ago than three times everyMs. stopped: none has for longer than that. awaited: none has yet. unknown: the store does not answer.',
+    }),
+    everyMs: COUNT,
+    lastArrivedAtMs: orNull(
+      TIME,
+      'When the push service last took one, whichever process sent it; null where it took none in the last day.',
+    ),
+    roundTripMs: orNull(
+      Type.Integer({ minimum: 0 }),
+      'From the acceptance of that one to the answer of the push service.',
+    ),
+  },
+  closed,
+)
+export type CanaryStatus = Static<typeof canaryStatusSchema>
+
 const appStatusSchema = Type.Object(
   {
     app: Type.String({ description: 'As it is configured.' }),
@@ -72,6 +92,9 @@ const appStatusSchema = Type.Object(
     credentialDaysLeft: orNull(Type.Number(), 'Whole days until then; below 0 once it has run out.'),
     isSuspected: Type.Union([Type.Boolean(), Type.Null()], {
       description: 'Rejections are held back until the operator releases them; null where the store does not answer.',
+    }),
+    canary: Type.Union([canaryStatusSchema, Type.Null()], {
+      description: 'Canary pushes to a device of the operator (canary); null where none are configured.',
     }),
     lastHour: Type.Object(
       {

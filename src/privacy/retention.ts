@@ -107,6 +107,12 @@ export const KEPT: readonly Kept[] = [
     why: 'Of several processes one sends it',
   },
   {
+    what: 'when such a canary push last arrived',
+    readable: 'the name of the app, a time, how long it took',
+    lifetime: '24 hours',
+    why: 'Whichever process the operator asks, it can say so, also after a restart',
+  },
+  {
     what: 'how much was ever stored; where the store is a Redis, also which apps there are, or were',
     readable:
       "SQLite: one count. Redis: the names of apps; of each, over how many hash tags it is spread and since when, counts, BullMQ's settings and the numbers of its last jobs",

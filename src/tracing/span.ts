@@ -18,7 +18,7 @@ export interface SpanAttributes {
 export const SPAN_KINDS = { internal: 1, server: 2, client: 3 } as const
 
 export interface Span extends SpanAttributes {
-  readonly name: 'notify' | 'store' | 'queue' | 'send'
+  readonly name: 'notify' | 'relay' | 'store' | 'queue' | 'send'
   readonly kind: keyof typeof SPAN_KINDS
   readonly traceId: string
   readonly spanId: string

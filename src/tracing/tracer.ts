@@ -1,4 +1,4 @@
-/** One trace for a notify request and the pushes that come of it: what is measured, and what of it is said. Off unless it is configured. */
+/** One trace for a request and the pushes that come of it: what is measured, and what of it is said. Off unless it is configured. */
 import type { TracingConfig } from '../config/config.ts'
 import type { Route } from '../core/route.ts'
 import { newSpanId, newTrace, type TraceContext } from '../core/trace.ts'
@@ -11,12 +11,15 @@ export interface TracerParts extends ExporterParts {
   readonly random: () => number
 }
 
-/** A notify request that is traced. */
+/** A request that is traced. */
 export interface RequestTrace {
   readonly context: TraceContext
   /** `elapsedMs`: since its first byte. */
   answered(status: number, elapsedMs: number): void
 }
+
+/** Of what a trace begins with: pushes of a homeserver by the push gateway API, or by Web Push for the relay. */
+export type RequestName = 'notify' | 'relay'
 
 /** An outcome that says that it is no fault, or one of others. */
 const FAULTLESS = new Set(['delivered', 'coalesced', 'superseded', 'duplicate', 'pushkey_dead', 'waits', 'dropped'])
@@ -41,7 +44,7 @@ export class Tracer {
   }
 
   /** Undefined where this one is not traced. What the request itself says of a trace is not looked at (docs/decisions.md#traces). */
-  request(): RequestTrace | undefined {
+  request(name: RequestName): RequestTrace | undefined {
     if (this.#settings === undefined || this.#parts.random() >= this.#settings.sampleRatio) return undefined
     const context = newTrace()
     return {
@@ -50,7 +53,7 @@ export class Tracer {
         const endMs = this.#parts.nowMs()
         this.#exporter?.add({
           ...context,
-          name: 'notify',
+          name,
           kind: 'server',
           startMs: endMs - elapsedMs,
           endMs,

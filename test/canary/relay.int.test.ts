@@ -86,8 +86,7 @@ describe.each(STORES)('on %s', (store) => {
 
   it.each(sinksOf(store))('nothing is found in %s', (sink) => {
     const bytes = found(sink)
-    // It is not traced.
-    expect(bytes.length > 0).toBe(sink !== 'the traces')
+    expect(bytes.length).toBeGreaterThan(0)
     const names = sent.flatMap(({ needles }) => Object.entries(needles).filter(([, needle]) => bytes.includes(needle)))
     expect(names.map(([name]) => name)).toEqual([])
   })

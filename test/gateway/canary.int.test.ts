@@ -1,13 +1,18 @@
 /** Canary pushes through a whole gateway, on both stores: what the push service gets, what is said of it, and what is not left behind. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Value } from 'typebox/value'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { status } from '../../src/commands/status.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { statusSchema, type CanaryStatus } from '../../src/operator/status.ts'
 import { APPS, startEveryPushService, type EveryPushService, type Service } from '../helpers/every-push-service.ts'
 import { metricValue, startGateway, type TestGateway, type TestGatewayOptions } from '../helpers/gateway.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { until } from '../helpers/received.ts'
 import { STORES, startStores, type TestStores } from '../helpers/stores.ts'
+import { textSink } from '../helpers/text-sink.ts'
 
 const IOS = APPS.apns
 
@@ -52,6 +57,22 @@ async function gatewayWith(entry: string, options: Partial<TestGatewayOptions> =
   return startGateway({ appsYaml: services.appsYaml, settings: `canary: [${entry}]`, ...options })
 }
 
+/** What the API says of an app's canary pushes. */
+async function toldOf(gateway: TestGateway, app: string): Promise<CanaryStatus | null | undefined> {
+  const { json } = await gateway.admin('/api/v1/status')
+  if (!Value.Check(statusSchema, json)) throw new Error(JSON.stringify([...Value.Errors(statusSchema, json)]))
+  return json.apps.find((each) => each.app === app)?.canary
+}
+
+/** `hushgate status`. */
+async function statusOf({ folder: home, adminUrl }: TestGateway): Promise<{ readonly code: number; text: string }> {
+  const [stdout, stderr] = [textSink(), textSink()]
+  const token = new Secret((await readFile(join(home, 'token'), 'utf8')).trim())
+  const access = { config: undefined, url: adminUrl, token: async () => token }
+  const code = await status({ isJson: false, access, stdout, stderr })
+  return { code, text: stdout.text() }
+}
+
 describe.each(STORES)('on %s, a canary push', (store) => {
   it('shows nothing, and is measured from the store to the answer of the push service', async () => {
     const { token, apns } = newPushkey()
@@ -67,6 +88,35 @@ describe.each(STORES)('on %s, a canary push', (store) => {
     expect(of('round_trip_seconds')).toBeGreaterThan(0)
     expect(of('round_trip_seconds')).toBeLessThan(60)
     expect(gateway.log() + metrics).not.toContain(apns)
+  })
+
+  it('is told of to the operator, also by a process that did not send it; and that none arrives any more', async () => {
+    const entry = await canary(IOS, newPushkey().apns)
+    let laterMs = 0
+    const nowMs = (): number => Date.now() + laterMs
+    const options = { store: stores.section(store), folder, nowMs }
+    let told: CanaryStatus | null | undefined
+    {
+      await using gateway = await gatewayWith(entry, options)
+      await until('it has arrived', async () => {
+        told = await toldOf(gateway, IOS)
+        return told?.state === 'arrives'
+      })
+      expect(told).toMatchObject({ everyMs: 3_600_000, roundTripMs: expect.any(Number) })
+      expect(told?.lastArrivedAtMs).toBeGreaterThan(Date.now() - 60_000)
+      expect(await toldOf(gateway, 'com.example.android')).toBe(null)
+      const { code, text } = await statusOf(gateway)
+      expect(text).toMatch(/^ {2}com\.example\.ios: canary pushes: the last arrived \d+ s ago, after \d+ ms$/m)
+      expect(text).not.toMatch(/android: canary/)
+      expect(code).toBe(0)
+    }
+    await using other = await gatewayWith(entry, { ...options, role: store === 'redis' ? 'http' : 'all' })
+    expect(await toldOf(other, IOS)).toEqual(told)
+    laterMs = 3 * 3_600_000 + 60_000
+    expect(await toldOf(other, IOS)).toEqual({ ...told, state: 'stopped' })
+    const { code, text } = await statusOf(other)
+    expect(text).toMatch(/^→ com\.example\.ios: no canary push arrives \(the last arrived 3 h ago, .* every 60 min\)/m)
+    expect(code).toBe(2)
   })
 
   it('that fails is said, and leaves no dead letter', async () => {

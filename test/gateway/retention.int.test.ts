@@ -44,6 +44,7 @@ const LIFETIMES_MS: readonly (readonly [key: RegExp, lifetimeMs: number, slackMs
   [/:breaker:(?:attempted|rejected):/, 6 * 60_000],
   [/:breaker:windows:/, 30 * DAY_MS],
   [/:memory:canary:/, 10 * 60_000, 5 * 60_000],
+  [/:memory:canary-arrived:/, DAY_MS],
   [/:memory:paused$/, 365 * DAY_MS],
   [/\}:dead:(?:deaths|facts|sealed)$/, 7 * DAY_MS],
 ]
@@ -54,6 +55,7 @@ const UNSURE_OF_RECEIPTS = 0.99
 const ALL = [
   'breaker',
   'canary',
+  'canary-arrived',
   'dead',
   'dead letter',
   'delivery',
@@ -112,6 +114,9 @@ afterEach(() => rm(folder, { recursive: true }))
 
 /** Sent, given up, dead, a badge, an endpoint that is revoked, enough dead ones for the breaker, an app that is paused; and of two apps what waits: the one is blocked, the other asked to come back later. */
 async function busyDay(gateway: TestGateway): Promise<void> {
+  await until('the canary push has arrived', async () =>
+    JSON.stringify((await gateway.admin('/api/v1/status')).json).includes('"state":"arrives"'),
+  )
   const dying = Array.from({ length: 21 }, () => newPushkey('rUnregistered'))
   const pushkeys = [newPushkey(), newPushkey('s400.rBadMessageId'), ...dying].map(({ apns }) => apns)
   const settled = (count: Readonly<Record<string, number>>) =>

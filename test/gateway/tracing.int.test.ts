@@ -6,6 +6,7 @@ import { startOtlpCollector, type CollectedSpan, type OtlpCollector } from '../h
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { pushTo } from '../helpers/homeserver.ts'
 import { until } from '../helpers/received.ts'
+import { RelayedApp, RELAY_ORIGIN, WebPushHomeserver } from '../helpers/relayed-device.ts'
 import { STORES, startStores, type StoreName, type TestStores } from '../helpers/stores.ts'
 
 let services: PushServices
@@ -129,6 +130,26 @@ describe.each(STORES)('on %s', (store) => {
     await second.ended
     expect(sent?.traceId).toBe(begun[0]?.traceId)
     expect(sent?.parentSpanId).toBe(named(begun, 'notify')[0]?.spanId)
+  })
+
+  it('a message for the relay is one trace, from the request to Apple', async () => {
+    const appsYaml = services.appsYaml.replace('type: apns\n', `type: apns\n    webpush_relay: ${RELAY_ORIGIN}\n`)
+    const gateway = await gatewayOn(store, { appsYaml })
+    const { apns, token } = newPushkey()
+    const [app, homeserver] = [new RelayedApp(), new WebPushHomeserver()]
+    const endpoint = await app.trade(gateway.url, 'com.example.ios', apns, homeserver.vapid)
+    expect((await homeserver.post(endpoint, Buffer.from('no record'))).status).toBe(400)
+    expect((await homeserver.post(endpoint, app.encrypt('a-secret-text'))).status).toBe(201)
+    await services.waitFor(token, 1, 200)
+    const spans = await exportedBy(gateway)
+    const [relay] = named(spans, 'relay')
+    expect(relay).toMatchObject({ kind: 2, attributes: { 'http.response.status_code': 201 }, isError: false })
+    const others = spans.filter((span) => span !== relay)
+    const outcomes = others.map(({ name, attributes }) => [name, attributes['hushgate.outcome']] as const)
+    expect(Object.fromEntries(outcomes)).toEqual({ store: 'stored', queue: undefined, send: 'delivered' })
+    expect(others).toHaveLength(3)
+    for (const { traceId, parentSpanId } of others)
+      expect({ traceId, parentSpanId }).toEqual({ traceId: relay?.traceId, parentSpanId: relay?.spanId })
   })
 
   it('nothing that identifies anybody is in what is exported', async () => {

@@ -189,6 +189,32 @@ it('shows whose rejections are held back and since when, and takes the word of t
   expect((await gateway.admin('/api/v1/rejections')).json).toEqual({ suspected: [] })
 })
 
+it('says that no canary push arrives any more, on top and on the card of the app', async () => {
+  const { apns } = newPushkey('s400.rBadMessageId')
+  let laterMs = 0
+  await using other = await startGateway({ appsYaml: services.appsYaml, nowMs: () => Date.now() + laterMs })
+  writeFileSync(join(other.folder, 'canary'), apns)
+  await other.reload({ settings: `canary: [{ app: ${IOS}, pushkey_file: canary, every: 1h }]` })
+  const page = await chromium.open(`${other.adminUrl}/`, DESK)
+  await sees(page, 'Admin token')
+  await signIn(page, readFileSync(join(other.folder, 'token'), 'utf8').trim())
+  await sees(page, 'Canary push every 1 h: none has arrived yet.')
+  laterMs = 4 * 3_600_000
+  await sees(page, `${IOS}: no canary push arrives.`)
+  await sees(page, 'Canary push every 1 h: none has arrived.')
+  expect(page.problems).toEqual([])
+})
+
+// From here on there is one, so that it is in what is looked at below, and in the picture.
+it('shows on the card of an app when its last canary push arrived, and nothing where there are none', async () => {
+  writeFileSync(join(gateway.folder, 'canary'), newPushkey().apns)
+  await gateway.reload({ settings: `canary: [{ app: ${IOS}, pushkey_file: canary, every: 1h }]` })
+  const page = await open()
+  await signIn(page)
+  await sees(page, /Canary push every 1 h: the last arrived .*, after [0-9.]+ m?s\./)
+  expect(await page.evaluate(`document.getElementById('app-${ANDROID}-fcm').innerText`)).not.toContain('Canary')
+})
+
 /** Each part by its name in the navigation, with what it shows when it is there. */
 const PARTS = [
   ['Apps', 'The store'],

@@ -58,7 +58,8 @@ function problemsOf({ reasons, configuration, store, apps: all }) {
       : ['The newest configuration has a mistake and is not used. See the log, or: hushgate check']),
     ...configuration.pendingRestarts.map((setting) => `${setting} was changed and takes effect after a restart.`),
     ...(store.fill >= MUCH ? [`The store is ${Math.round(store.fill * 100)} % full.`] : []),
-    ...all.flatMap(({ app, isSuspected, credentialDaysLeft }) => [
+    ...all.flatMap(({ app, isSuspected, credentialDaysLeft, canary }) => [
+      ...(canary?.state === 'stopped' ? [`${app}: no canary push arrives.`] : []),
       ...(isSuspected
         ? [
             `${app}: most pushkeys were called dead, so none is reported to homeservers. Is its topic, project or environment wrong?`,
@@ -115,6 +116,7 @@ function card(app, nowMs, change) {
         : `Last failure ${ago(lastFailure.atMs, nowMs)}: ${lastFailure.result}${lastFailure.reason === null ? '' : ` (${lastFailure.reason})`}.`,
       credentialDaysLeft === null ? '' : ` Certificate: ${counted(credentialDaysLeft, 'day')} left.`,
     ),
+    canaryLine(app, nowMs),
     h(
       'div',
       { class: 'row' },
@@ -127,6 +129,18 @@ function card(app, nowMs, change) {
       isSuspected ? h('a', { href: '#rejections' }, 'Rejections held back') : undefined,
     ),
   )
+}
+
+/** Undefined where none are configured for it. */
+function canaryLine({ canary }, nowMs) {
+  if (canary === null) return undefined
+  const { state, everyMs, lastArrivedAtMs, roundTripMs } = canary
+  const last =
+    lastArrivedAtMs === null
+      ? `none has arrived${state === 'awaited' ? ' yet' : ''}`
+      : `the last arrived ${ago(lastArrivedAtMs, nowMs)}, after ${duration(roundTripMs ?? 0)}`
+  const said = state === 'unknown' ? 'the store does not say' : last
+  return h('p', { class: state === 'stopped' ? 'bad' : 'quiet' }, `Canary push every ${duration(everyMs)}: ${said}.`)
 }
 
 function figuresOf({ deliveredPerMinute, acceptedPerMinute, queue, delayMs }) {

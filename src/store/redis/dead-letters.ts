@@ -14,12 +14,11 @@ import { openBase64, sealToBase64 } from './base64-envelope.ts'
 import { compareAndSet } from './compare-and-set.ts'
 import { masterOf, type Client, type Connections } from './connection.ts'
 import { readFacts, writeFacts, type NewDeadLetter } from './dead-letter.ts'
+import { latestDeadLetters } from './latest-dead-letters.ts'
 import type { Layouts } from './layouts.ts'
 import { occupiedShards } from './occupied.ts'
 import type { ReplicaWaits } from './replica-waits.ts'
-import { deathsKeyOf, type Shard } from './shard.ts'
-
-type Keys = readonly [deaths: string, facts: string, sealed: string]
+import { deadLetterKeysOf as keysOf, deathsKeyOf, type Shard } from './shard.ts'
 
 /** KEYS: deaths, facts, sealed. ARGV: now, lifetime, most that are kept; then id, facts and sealed of each new one. */
 const ADD_AND_PURGE = `
@@ -110,19 +109,26 @@ export class DeadLetters {
 
   /** The latest first. */
   async list(filter: DeadLetterFilter, limit: number, withDevices: boolean): Promise<readonly DeadLetter[]> {
-    const found = [...(await this.#find(filter))].flatMap(([shard, all]) => all.map((letter) => ({ shard, letter })))
-    const latest = found.toSorted((a, b) => b.letter.diedAtMs - a.letter.diedAtMs).slice(0, limit)
+    const isAny = filter.id === undefined && filter.reason === undefined
+    const found = isAny ? await this.#latest(filter.route, limit) : await this.#find(filter)
+    const latest = [...found]
+      .flatMap(([shard, all]) => all.map((letter) => ({ shard, letter })))
+      .toSorted((a, b) => b.letter.diedAtMs - a.letter.diedAtMs)
+      .slice(0, limit)
     if (!withDevices) return latest.map(({ letter }) => letter)
-    const devices = new Map<string, string | undefined>()
-    for (const [shard, ofShard] of Map.groupBy(latest, (each) => each.shard)) {
-      const opened = await this.#open(
-        shard,
-        ofShard.map(({ letter }) => letter),
-      )
-      for (const [id, deliveries] of opened)
-        devices.set(id, deliveries.length === 1 ? deliveries[0]?.deviceHash : undefined)
-    }
-    return latest.map(({ letter }) => ({ ...letter, deviceHash: devices.get(letter.id) }))
+    const opened = await Promise.all(
+      [...Map.groupBy(latest, ({ shard }) => shard)].map(([shard, ofShard]) =>
+        this.#open(
+          shard,
+          ofShard.map(({ letter }) => letter),
+        ),
+      ),
+    )
+    const deliveries = new Map(opened.flatMap((ofShard) => [...ofShard]))
+    return latest.map(({ letter }) => {
+      const [first, ...others] = deliveries.get(letter.id) ?? []
+      return { ...letter, deviceHash: others.length === 0 ? first?.deviceHash : undefined }
+    })
   }
 
   /** Opens them, gives those that are of use to `requeue`, and then removes them. The others, and those that cannot be opened, stay. Resolves with the number of deliveries. */
@@ -217,13 +223,23 @@ export class DeadLetters {
 
   /** By the shard in which they are. */
   async #find(filter: DeadLetterFilter): Promise<ReadonlyMap<Shard, readonly DeadLetter[]>> {
+    const shards = await this.#occupied(filter.route)
+    const found = await Promise.all(shards.map((shard) => this.#matching(shard, filter)))
+    return new Map(shards.map((shard, index) => [shard, found[index] ?? []]))
+  }
+
+  /** Those that hold any, of a route or of all. */
+  async #occupied(route: string | undefined): Promise<readonly Shard[]> {
     if (!this.#layouts.isLoaded) await this.#layouts.load()
-    const routes = filter.route === undefined ? this.#layouts.routes : [filter.route]
-    const shards = routes.flatMap((route) => this.#layouts.allShardsOf(route))
-    const found = new Map<Shard, readonly DeadLetter[]>()
-    for (const shard of await occupiedShards(this.#memory, shards, (each) => [deathsKeyOf(each)]))
-      found.set(shard, await this.#matching(shard, filter))
-    return found
+    const routes = route === undefined ? this.#layouts.routes : [route]
+    const shards = routes.flatMap((each) => this.#layouts.allShardsOf(each))
+    return occupiedShards(this.#memory, shards, (each) => [deathsKeyOf(each)])
+  }
+
+  async #latest(route: string | undefined, limit: number): Promise<ReadonlyMap<Shard, readonly DeadLetter[]>> {
+    const shards = await this.#occupied(route)
+    await Promise.all(shards.map((shard) => this.purge(shard)))
+    return latestDeadLetters(this.#client, shards, limit)
   }
 
   async #matching(shard: Shard, filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
@@ -261,8 +277,4 @@ export class DeadLetters {
       .hdel(sealed, ...ids)
       .exec()
   }
-}
-
-function keysOf(shard: Shard): Keys {
-  return [deathsKeyOf(shard), `${shard.deadLetterKeys}facts`, `${shard.deadLetterKeys}sealed`]
 }

@@ -60,6 +60,11 @@ export function deathsKeyOf({ deadLetterKeys }: Shard): string {
   return `${deadLetterKeys}deaths`
 }
 
+/** The same, what is known of each, and their deliveries. */
+export function deadLetterKeysOf(shard: Shard): readonly [deaths: string, facts: string, sealed: string] {
+  return [deathsKeyOf(shard), `${shard.deadLetterKeys}facts`, `${shard.deadLetterKeys}sealed`]
+}
+
 /** The shard of an owner among those of its route. What is about the route itself is in the first of `ofRoute`, which stays the same whatever their number. */
 export function shardOf(shards: readonly Shard[], ofRoute: Shard, { deviceHash }: Owner): Shard {
   if (deviceHash === undefined) return ofRoute

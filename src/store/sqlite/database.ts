@@ -64,6 +64,7 @@ function createHandlers(database: DatabaseSync, deadLetters: DeadLetterTable, se
     retryDead: (input) => deadLetters.retry(input),
     dropDead: (input) => deadLetters.drop(input),
     readPage: (input) => pages[input.table].read(input),
+    searchPage: (input) => pages[input.table].search(input),
     removeRows: (input) => pages[input.table].remove(input),
     fetchOverdue: (input) => deliveries.fetchOverdue(input),
     get: (input) => memory.get(input),

@@ -15,11 +15,15 @@ const PURGED_AT_ONCE = 500
 const CHANGED_AT_ONCE = 500
 const some = (condition: string): string =>
   `seq in (select seq from dead_letter where ${condition} and died_at <= :now order by seq limit ${CHANGED_AT_ONCE})`
+const listed = (condition: string): string => `
+  select id, app, reason, attempts, accepted_at, died_at, case when :sealed then sealed end as sealed from dead_letter
+  where ${condition} order by died_at desc, seq desc limit :limit`
 
 export class DeadLetterTable {
   readonly #add: StatementSync
   readonly #trim: StatementSync
   readonly #list: StatementSync
+  readonly #listOfRoute: StatementSync
   readonly #requeue: StatementSync
   readonly #drop: StatementSync
   readonly #dropRequeued: StatementSync
@@ -35,9 +39,9 @@ export class DeadLetterTable {
     this.#trim = database.prepare(`
       delete from dead_letter where seq in (
         select seq from dead_letter where app = :route order by died_at desc, seq desc limit -1 offset :kept)`)
-    this.#list = database.prepare(`
-      select id, app, reason, attempts, accepted_at, died_at, case when :sealed then sealed end as sealed from dead_letter where ${MATCHES}
-      order by died_at desc, seq desc limit :limit`)
+    this.#list = database.prepare(listed(MATCHES))
+    // By the index of the route: what others have is not read.
+    this.#listOfRoute = database.prepare(listed(`app = :route and ${MATCHES}`))
     // It keeps its order: a badge update that is older than others must not look like the latest.
     this.#requeue = database.prepare(`
       insert into delivery (seq, app, priority, run_at, accepted_at, expires_at, sealed)
@@ -65,7 +69,8 @@ export class DeadLetterTable {
   }
 
   list({ filter, limit, isSealedWanted, nowMs }: Input<'listDead'>): readonly SealedDeadLetter[] {
-    return this.#list.all({ ...parametersOf(filter, nowMs), limit, sealed: isSealedWanted ? 1 : 0 }).map((row) => ({
+    const statement = filter.route === undefined ? this.#list : this.#listOfRoute
+    return statement.all({ ...parametersOf(filter, nowMs), limit, sealed: isSealedWanted ? 1 : 0 }).map((row) => ({
       id: text(row, 'id'),
       route: text(row, 'app'),
       reason: text(row, 'reason'),

@@ -1,6 +1,7 @@
 /** Deliveries that are to be handed out, in SQL. The table does not know what is in flight: the main thread says so with each request. */
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import type { Priority } from '../../core/delivery.ts'
+import { DeliveryCounts } from './delivery-counts.ts'
 import {
   type DueRow,
   type Input,
@@ -12,13 +13,6 @@ import {
 import type { NewRow } from './new-rows.ts'
 import { blob, integer, optionalInteger, text } from './rows.ts'
 
-/** A count that took so long (a backlog of hundreds of thousands) is used again for a hundred times as long, but not so long that a queue that is empty by then looks full. */
-const SLOW_COUNT_MS = 10
-const REUSE_FACTOR = 100
-const LONGEST_REUSE_MS = 10_000
-
-type Counts = Pick<StoredDepth, 'waiting' | 'delayed'>
-
 export class DeliveryTable {
   readonly #insert: StatementSync
   readonly #due: StatementSync
@@ -27,12 +21,11 @@ export class DeliveryTable {
   readonly #overdue: StatementSync
   readonly #requeue: StatementSync
   readonly #release: StatementSync
-  readonly #countDue: StatementSync
-  readonly #countDelayed: StatementSync
+  readonly #counts: DeliveryCounts
+  readonly #countHandedOut: StatementSync
   readonly #firstDue: StatementSync
   readonly #firstWaiting: StatementSync
   readonly #firstTried: StatementSync
-  readonly #counted = new Map<string, { readonly counts: Counts; readonly untilMs: number }>()
 
   constructor(database: DatabaseSync) {
     this.#insert = database.prepare(`
@@ -50,12 +43,11 @@ export class DeliveryTable {
       where expires_at < :before and seq not in (select value from json_each(:inFlight)) order by expires_at limit :limit`)
     this.#requeue = database.prepare('update delivery set run_at = :runAt, attempts = :attempts where seq = :seq')
     this.#release = database.prepare('update delivery set run_at = accepted_at where seq = ? and run_at > ?')
-    this.#countDue = database.prepare(`
-      select count(*) as count from delivery
-      where app = :route and priority = :priority and run_at <= :now
-        and seq not in (select value from json_each(:inFlight))`)
-    this.#countDelayed = database.prepare(`
-      select count(*) as count from delivery where app = :route and priority = :priority and run_at > :now`)
+    this.#counts = new DeliveryCounts(database)
+    // A cross join goes through what is handed out, and never through what waits.
+    this.#countHandedOut = database.prepare(`
+      select count(*) as count from json_each(:inFlight) as handed cross join delivery on delivery.seq = handed.value
+      where app = :route and run_at <= :now`)
     this.#firstDue = database.prepare(`
       select accepted_at from delivery where app = :route and priority = :priority and run_at <= :now
       order by run_at, seq limit 1`)
@@ -108,39 +100,24 @@ export class DeliveryTable {
     for (const order of orders) this.#release.run(order, nowMs)
   }
 
-  /** The times are those of now, and cost nothing; the numbers may be a little older. */
+  /** Costs the same however many wait. */
   depth({ route, nowMs, inFlight }: Input<'depth'>): Omit<StoredDepth, 'dead'> {
-    const accepted: (number | undefined)[] = [optionalInteger(this.#firstTried.get({ route }), 'accepted_at')]
-    const due: (number | undefined)[] = []
+    const { total, due } = this.#counts.at(route, nowMs)
+    if (total === 0) return { waiting: 0, delayed: 0, oldestAcceptedAtMs: undefined, oldestDueAtMs: undefined }
+    const handedOut = { route, now: nowMs, inFlight: JSON.stringify(inFlight) }
+    const accepted = [optionalInteger(this.#firstTried.get({ route }), 'accepted_at')]
+    const waitingSince: (number | undefined)[] = []
     for (const priority of PRIORITIES.keys()) {
-      const of = { route, priority, now: nowMs }
       // What was due first was accepted first, but for what was to leave later.
-      accepted.push(optionalInteger(this.#firstDue.get(of), 'accepted_at'))
-      due.push(optionalInteger(this.#firstWaiting.get({ ...of, inFlight: JSON.stringify(inFlight) }), 'run_at'))
+      accepted.push(optionalInteger(this.#firstDue.get({ route, priority, now: nowMs }), 'accepted_at'))
+      waitingSince.push(optionalInteger(this.#firstWaiting.get({ ...handedOut, priority }), 'run_at'))
     }
     return {
-      ...this.#count({ route, nowMs, inFlight }),
+      waiting: due - integer(this.#countHandedOut.get(handedOut), 'count'),
+      delayed: total - due,
       oldestAcceptedAtMs: earliest(accepted),
-      oldestDueAtMs: earliest(due),
+      oldestDueAtMs: earliest(waitingSince),
     }
-  }
-
-  #count({ route, nowMs, inFlight }: Input<'depth'>): Counts {
-    const known = this.#counted.get(route)
-    if (known !== undefined && performance.now() < known.untilMs) return known.counts
-    const startMs = performance.now()
-    let waiting = 0
-    let delayed = 0
-    for (const priority of PRIORITIES.keys()) {
-      const of = { route, priority, now: nowMs }
-      waiting += integer(this.#countDue.get({ ...of, inFlight: JSON.stringify(inFlight) }), 'count')
-      delayed += integer(this.#countDelayed.get(of), 'count')
-    }
-    const counts = { waiting, delayed }
-    const tookMs = performance.now() - startMs
-    const reuseMs = Math.min(tookMs * REUSE_FACTOR, LONGEST_REUSE_MS)
-    if (tookMs > SLOW_COUNT_MS) this.#counted.set(route, { counts, untilMs: performance.now() + reuseMs })
-    return counts
   }
 }
 

@@ -1,4 +1,4 @@
-/** Finds, or removes, what is stored for a device. Opens all deliveries and dead letters of its route, page by page: whose they are is sealed. */
+/** Finds, or removes, what is stored for a device. Opens all deliveries and dead letters of its route, page by page: whose they are is sealed. What is removed is looked for in the whole table, where nothing is missed. */
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import type { Held, Removed } from '../contract.ts'
@@ -37,12 +37,31 @@ export function forgetDevice({
   )
 }
 
-export function searchDevices(search: Search): Promise<Held> {
-  const readFrom = (table: SealedTable) => walk(table, search, async () => {})
+export function searchDevices(parts: Search): Promise<Held> {
   return forgetInOrder(
-    () => readFrom('delivery'),
-    () => readFrom('dead_letter'),
+    () => searchTable('delivery', parts),
+    () => searchTable('dead_letter', parts),
   )
+}
+
+/** While a page is opened, the next one is read. */
+async function searchTable(table: SealedTable, { thread, keyring, route, isWanted }: Search): Promise<RemovedPart> {
+  const read = (after: readonly number[] | undefined): Promise<Output<'searchPage'>> =>
+    thread.run({ name: 'searchPage', input: { table, route, after, limit: ROWS_PER_PAGE } })
+  // By their order: one may be met twice.
+  const found = new Map<number, Delivery>()
+  const unreadable = new Set<number>()
+  let next: Promise<Output<'searchPage'>> | undefined = read(undefined)
+  while (next !== undefined) {
+    const { rows, last }: Output<'searchPage'> = await next
+    next = last && read(last)
+    for (const { order, sealed } of rows) {
+      const [delivery] = tryOpenDeliveries(keyring, route, sealed) ?? []
+      if (delivery === undefined) unreadable.add(order)
+      else if (isWanted(delivery.deviceHash)) found.set(order, delivery)
+    }
+  }
+  return { removed: [...found.values()], unreadable: unreadable.size }
 }
 
 async function walk(

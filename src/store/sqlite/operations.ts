@@ -124,6 +124,19 @@ export interface Operations {
     }
     readonly output: { readonly rows: readonly SealedRow[]; readonly last: number | undefined }
   }
+  /**
+   * The next `limit` rows of a route, by its index, and so without what other routes have. A row that is moved meanwhile may come twice, or not at all. `after`, and
+   * `last`: a place in the index; none for the first page, and at the end.
+   */
+  readonly searchPage: {
+    readonly input: {
+      readonly table: SealedTable
+      readonly route: string
+      readonly after: readonly number[] | undefined
+      readonly limit: number
+    }
+    readonly output: { readonly rows: readonly SealedRow[]; readonly last: readonly number[] | undefined }
+  }
   readonly removeRows: {
     readonly input: { readonly table: SealedTable; readonly orders: readonly number[] }
     readonly output: void

@@ -3,7 +3,14 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Input, Output, SealedTable } from './operations.ts'
 import { blob, integer, optionalInteger } from './rows.ts'
 
+/** What an index has after the route. */
+const INDEXED = { delivery: ['priority', 'run_at', 'seq'], dead_letter: ['died_at', 'seq'] } as const
+/** Before all of them. */
+const START = -1
+
 export class SealedPages {
+  readonly #columns: readonly string[]
+  readonly #search: StatementSync
   readonly #read: StatementSync
   readonly #last: StatementSync
   readonly #remove: StatementSync
@@ -12,6 +19,12 @@ export class SealedPages {
     const scanned = `select seq, app, sealed from ${table} where seq > :after order by seq limit :limit`
     this.#read = database.prepare(`select seq, sealed from (${scanned}) where app = :route`)
     this.#last = database.prepare(`select max(seq) as last from (${scanned})`)
+    this.#columns = INDEXED[table]
+    const columns = this.#columns.join(', ')
+    const after = this.#columns.map((column) => `:${column}`).join(', ')
+    this.#search = database.prepare(`
+      select ${columns}, sealed from ${table} where app = :route and (${columns}) > (${after})
+      order by ${columns} limit :limit`)
     this.#remove = database.prepare(`delete from ${table} where seq in (select value from json_each(:orders))`)
   }
 
@@ -20,6 +33,16 @@ export class SealedPages {
     return {
       rows: rows.map((row) => ({ order: integer(row, 'seq'), sealed: blob(row, 'sealed') })),
       last: optionalInteger(this.#last.get({ after, limit }), 'last'),
+    }
+  }
+
+  search({ route, after, limit }: Input<'searchPage'>): Output<'searchPage'> {
+    const place = Object.fromEntries(this.#columns.map((column, index) => [column, after?.[index] ?? START]))
+    const found = this.#search.all({ ...place, route, limit })
+    const last = found.length < limit ? undefined : found.at(-1)
+    return {
+      rows: found.map((row) => ({ order: integer(row, 'seq'), sealed: blob(row, 'sealed') })),
+      last: last && this.#columns.map((column) => integer(last, column)),
     }
   }
 

@@ -28,6 +28,8 @@ const CONTENTS: Readonly<Record<string, () => string>> = {
   vapid_private_key_file: () => privateKey('ec'),
   password_file: () => EXAMPLE_PASSWORD,
   proxy_file: () => 'http://push:an%20example@192.0.2.20:3128',
+  pushkey_file: () => Buffer.alloc(32, 1).toString('base64'),
+  headers_file: () => 'authorization=Bearer%20example',
   ca_file: () => certificate,
   'extra-ca.pem': () => certificate,
   encryption: createKeyFile,
