@@ -20,6 +20,7 @@ const TOOLS = new Map([
   ['command -v ip', 'iproute2'],
   ['command -v curl', 'curl'],
   ['command -v openssl', 'openssl'],
+  ['command -v nix-instantiate', 'nix-bin'],
   ['python3 -m ensurepip --version', 'python3-venv'],
 ])
 

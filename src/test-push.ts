@@ -5,6 +5,7 @@ import type { Routes } from './config/routes.ts'
 import type { JsonObject } from './core/json.ts'
 import type { Message } from './core/message.ts'
 import { parseNotification } from './core/notification.ts'
+import { TEST_PUSH } from './core/push.ts'
 import { Secret } from './core/secret.ts'
 import type { DeliveringRoutes } from './delivery/delivering-routes.ts'
 import { encryptForDevice } from './intake/encrypt-for-device.ts'
@@ -60,7 +61,7 @@ function render(
   data: JsonObject,
   ages: Ages,
 ): Message {
-  const event = { event_id: '$THIS_IS_A_FAKE_EVENT_ID', room_id: '!THIS_IS_A_FAKE_ROOM_ID', prio: 'high' }
+  const event = { event_id: TEST_PUSH.eventId, room_id: TEST_PUSH.roomId, prio: 'high' }
   const devices = [{ app_id: app, pushkey, data }]
   const notification = parseNotification(Buffer.from(JSON.stringify({ notification: { ...event, devices } })))
   const [device] = 'devices' in notification ? notification.devices : []

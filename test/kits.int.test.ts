@@ -1,5 +1,6 @@
-/** The kits in config/examples: an Ansible role, which is run on this machine into a folder, and a NixOS module, which is parsed. Without npm, systemd and Nix. */
-import { execFileSync } from 'node:child_process'
+/** The kits in config/examples: an Ansible role, which is run on this machine into a folder, and a NixOS module, which is evaluated. Without npm, systemd and NixOS. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -7,29 +8,15 @@ import { Value } from 'typebox/value'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { installPackages } from '../scripts/install-python.ts'
+import { isJsonObject, type JsonObject } from '../src/core/json.ts'
 import { configSchema } from '../src/config/json-schema.ts'
 import { providers } from '../src/providers/index.ts'
 
 const EXAMPLES = join(import.meta.dirname, '../config/examples')
 const PLAYBOOK = join(EXAMPLES, 'ansible/playbook.yml')
+const NIXOS = join(import.meta.dirname, 'fixtures/nixos.nix')
 const ANSIBLE = ['ansible-core==2.18.1']
-const GRAMMAR = ['tree-sitter==0.25.2', 'tree-sitter-nix==0.1.0']
 const INSTALL_MS = 300_000
-
-/** What is no Nix by the grammar, as lines; and what the names and texts of each kind are. */
-const READ_NIX = `
-import json, sys, tree_sitter_nix
-from tree_sitter import Language, Parser
-source = open(sys.argv[1], 'rb').read()
-root = Parser(Language(tree_sitter_nix.language())).parse(source).root_node
-wrong, names = [], []
-def walk(node):
-    if node.is_error or node.is_missing: wrong.append(node.start_point[0] + 1)
-    if node.type == 'binding': names.append(node.child_by_field_name('attrpath').text.decode())
-    for child in node.children: walk(child)
-walk(root)
-print(json.dumps({'wrong': wrong, 'names': names}))
-`
 
 describe('the Ansible role', () => {
   let folder: string
@@ -93,49 +80,103 @@ describe('the Ansible role', () => {
 })
 
 describe('the NixOS module', () => {
-  let read: { readonly wrong: readonly number[]; readonly names: readonly string[] }
   const path = join(EXAMPLES, 'nixos/hushgate.nix')
-  const readNix = (python: string, of: string): typeof read =>
-    JSON.parse(execFileSync(python, ['-c', READ_NIX, of], { encoding: 'utf8' }))
-  let python: string
-  beforeAll(() => {
-    python = installPackages('nix', GRAMMAR)
-    read = readNix(python, path)
-  }, INSTALL_MS)
+  const source = readFileSync(path, 'utf8')
+  /** As it stands in the module's comment. */
+  const [, example = ''] = /^# {3}(services\.hushgate = \{\n[^]*?^# {3}\};)$/m.exec(source) ?? []
+  const withExample = (more = ''): string => `{ ${example.replaceAll(/^#/gm, '')} ${more} }`
 
-  it('is Nix, by its grammar', () => {
-    expect(read.wrong).toEqual([])
-    // It would say so.
-    expect(readNix(python, join(EXAMPLES, 'systemd/hushgate.service')).wrong).not.toEqual([])
-  })
+  /** What it adds to a machine on which this is set. */
+  function evaluate(user: string): {
+    readonly container: JsonObject | undefined
+    readonly stderr: string
+    readonly all: unknown
+  } {
+    const args = [
+      '--eval',
+      '--strict',
+      '--json',
+      '--store',
+      'dummy://',
+      NIXOS,
+      '--arg',
+      'module',
+      path,
+      '--arg',
+      'user',
+      user,
+    ]
+    const { stdout, stderr, status, error } = spawnSync('nix-instantiate', args, {
+      encoding: 'utf8',
+      env: { ...process.env, HOME: tmpdir() },
+    })
+    if (error !== undefined)
+      throw new Error('This needs Nix: install it with "apt-get install nix-bin" as root', { cause: error })
+    // A mistake may show in the middle of what it prints.
+    const all: unknown = status === 0 ? JSON.parse(stdout) : undefined
+    return { container: pick(all, 'virtualisation', 'oci-containers', 'containers', 'hushgate'), stderr, all }
+  }
 
-  it('has the options that its example and the document name', async () => {
-    const options = ['enable', 'image', 'port', 'dataDir', 'settings', 'credentials']
-    expect(read.names).toEqual(expect.arrayContaining(options))
-    const text = await readFile(path, 'utf8')
-    const [, example = ''] = /services\.hushgate = \{\n([^]*?)\n# {3}\};/.exec(text) ?? []
-    const used = [...example.matchAll(/^# {5}(\w+)/gm)].map(([, name]) => name)
-    expect(used.length).toBeGreaterThan(2)
-    expect(used.filter((name) => !options.includes(name ?? ''))).toEqual([])
-  })
-
-  it('has an example that is a valid configuration', async () => {
-    const text = await readFile(path, 'utf8')
-    const app = Object.fromEntries(
-      [...text.matchAll(/^# {7}(\w+) = "(.*)";$/gm)].map(([, name, value]) => [name, value]),
-    )
-    const config = { store: { url: 'sqlite:/data/hushgate.db' }, apps: { 'com.example.app.ios': app } }
+  it('gives its container a configuration that is valid, and what the example in it says', () => {
+    const { container, stderr, all } = evaluate(withExample())
+    expect(stderr).toBe('')
+    const volumes = volumesOf(container)
+    const [, text = ''] = /^(.*):\/etc\/hushgate\/hushgate\.yaml:ro$/.exec(volumes[0] ?? '') ?? []
+    const config: unknown = JSON.parse(text)
     expect(Value.Errors(configSchema(providers), config)).toEqual([])
-    expect(app).toHaveProperty('key_id')
+    expect(config).toMatchObject({
+      store: { url: 'sqlite:/data/hushgate.db' },
+      apps: { 'com.example.app.ios': { key_file: 'credentials/apns.p8', key_id: 'ABC123DEFG' } },
+    })
+    expect(volumes.slice(1)).toEqual([
+      '/var/lib/hushgate:/data',
+      '/run/secrets/apns.p8:/etc/hushgate/credentials/apns.p8:ro',
+    ])
+    expect(container).toMatchObject({ ports: ['127.0.0.1:5000:5000'] })
+    expect(all).toMatchObject({ systemd: { tmpfiles: { rules: ['d /var/lib/hushgate 0700 65532 65532 -'] } } })
+  })
+
+  it('takes another port, folder, image and store', () => {
+    const more = `services.hushgate.port = 5005; services.hushgate.dataDir = "/srv/push"; services.hushgate.image = "example/hushgate@sha256:1";
+      services.hushgate.settings.store.url = "redis://redis.example.org";`
+    const { container } = evaluate(`{ services.hushgate.enable = true; ${more} }`)
+    expect(container).toMatchObject({ ports: ['127.0.0.1:5005:5000'], image: 'example/hushgate@sha256:1' })
+    const volumes = volumesOf(container)
+    expect(volumes[0]).toContain('{"store":{"url":"redis://redis.example.org"}}')
+    expect(volumes.slice(1)).toEqual(['/srv/push:/data'])
+  })
+
+  it('adds nothing where it is not enabled', () => {
+    expect(evaluate('{ services.hushgate = { }; }').all).toEqual({})
+  })
+
+  it.each([
+    ['services.hushgate.prot = 5000;', 'there is no option services.hushgate.prot'],
+    ['services.hushgate.port = 500000;', 'services.hushgate.port is no port'],
+    ['services.hushgate.dataDir = "data";', 'services.hushgate.dataDir is no absolute path'],
+    ['services.hushgate.credentials.key = 1;', 'services.hushgate.credentials is no set of absolute paths'],
+  ])('refuses %s', (mistake, sentence) => {
+    expect(evaluate(`{ services.hushgate.enable = true; ${mistake} }`).stderr).toContain(sentence)
   })
 
   it('runs this version, restricted as the compose file does', async () => {
-    const text = await readFile(path, 'utf8')
+    const { container } = evaluate(withExample())
     const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../package.json'), 'utf8'))
-    expect(text).toContain(`"ghcr.io/hushgate/hushgate:${version}"`)
-    for (const option of ['--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges'])
-      expect(text).toContain(`"${option}"`)
+    expect(container).toMatchObject({
+      image: `ghcr.io/hushgate/hushgate:${version}`,
+      extraOptions: expect.arrayContaining(['--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges']),
+    })
     const role = await readFile(join(EXAMPLES, 'ansible/roles/hushgate/defaults/main.yml'), 'utf8')
     expect(role).toContain(`hushgate_version: ${version}\n`)
   })
 })
+
+function volumesOf(container: JsonObject | undefined): readonly string[] {
+  const volumes = container?.['volumes']
+  return Array.isArray(volumes) ? volumes.map(String) : []
+}
+
+function pick(value: unknown, ...path: readonly string[]): JsonObject | undefined {
+  const found = path.reduce<unknown>((at, name) => (isJsonObject(at) ? at[name] : undefined), value)
+  return isJsonObject(found) ? found : undefined
+}

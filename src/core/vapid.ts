@@ -1,14 +1,11 @@
 /** Reads the introduction of whoever sends a Web Push message: the header `Authorization` of RFC 8292. */
 import { createPublicKey, verify, type KeyObject } from 'node:crypto'
-import { isJsonObject, type JsonObject } from './json.ts'
+import { readSignedToken, type SignedToken } from './signed-token.ts'
 
 /** What a header says. Anybody can write it: it is true only where it is signed (`isSigned`). */
-export interface Vapid {
+export interface Vapid extends Omit<SignedToken, 'header'> {
   /** The public key that it says has signed it: base64url. */
   readonly key: string
-  readonly claims: JsonObject
-  readonly signed: string
-  readonly signature: string
 }
 
 /** Why it introduces nobody. */
@@ -26,12 +23,12 @@ export function readVapid(authorization: string | undefined): Vapid | VapidProbl
   if (authorization.length > MAX_CHARACTERS) return 'malformed'
   const { t: token, k: key } = parametersOf(authorization)
   if (token === undefined || key === undefined) return 'missing'
-  const [header, payload, signature, ...rest] = token.split('.')
-  const claims = decode(payload)
-  if (claims === undefined || signature === undefined || rest.length > 0) return 'malformed'
-  if (decode(header)?.['alg'] !== 'ES256') return 'not for ES256'
+  const read = readSignedToken(token)
+  if (read === undefined) return 'malformed'
+  const { header, claims, signed, signature } = read
+  if (header['alg'] !== 'ES256') return 'not for ES256'
   const inOneForm = Buffer.from(key, 'base64url').toString('base64url')
-  return { key: inOneForm, claims, signed: `${header}.${payload}`, signature }
+  return { key: inOneForm, claims, signed, signature }
 }
 
 /** Whether the key that it names has signed it; false, too, where that is no key. */
@@ -65,15 +62,6 @@ function publicKeyOf(key: string): KeyObject | undefined {
   const [x, y] = [point.toString('base64url', 1, 33), point.toString('base64url', 33)]
   try {
     return createPublicKey({ key: { kty: 'EC', crv: 'P-256', x, y }, format: 'jwk' })
-  } catch {
-    return undefined
-  }
-}
-
-function decode(part: string | undefined): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part ?? '', 'base64url').toString())
-    return isJsonObject(value) ? value : undefined
   } catch {
     return undefined
   }

@@ -1,6 +1,6 @@
 /** What a request to the relay says, and why it is refused: the headers of RFC 8030 and RFC 8292, and the body of a trade. Pure. */
 import type { IncomingHttpHeaders } from 'node:http'
-import { isJsonObject } from '../core/json.ts'
+import { jsonObjectOf, type JsonObject } from '../core/json.ts'
 import { URGENCIES, type Urgency } from '../core/relay.ts'
 import { isKid, type Subscription } from '../core/relay-endpoint.ts'
 import { Secret } from '../core/secret.ts'
@@ -84,10 +84,10 @@ function isUrgency(text: unknown): text is Urgency {
 
 /** Of a trade. */
 export function subscriptionOf(body: Buffer): Subscription | Refusal {
-  const fields = jsonOf(body)
+  const fields = jsonObjectOf(body.toString())
   const pushkey = pushkeyIn(fields)
   if ('status' in pushkey) return pushkey
-  const { vapid, kid } = Object(fields)
+  const { vapid, kid } = fields ?? {}
   if (typeof vapid !== 'string' || !isVapidKey(vapid))
     return bad('vapid is no point of P-256, uncompressed, as base64url')
   if (kid !== undefined && (typeof kid !== 'string' || !isKid(kid))) return bad('kid is not 16 bytes as base64url')
@@ -96,23 +96,15 @@ export function subscriptionOf(body: Buffer): Subscription | Refusal {
 
 /** Of a revocation. */
 export function pushkeyOf(body: Buffer): Secret | Refusal {
-  return pushkeyIn(jsonOf(body))
+  return pushkeyIn(jsonObjectOf(body.toString()))
 }
 
-function pushkeyIn(fields: unknown): Secret | Refusal {
-  if (!isJsonObject(fields)) return { status: 400, errcode: 'M_NOT_JSON', error: 'The body is no JSON object' }
+function pushkeyIn(fields: JsonObject | undefined): Secret | Refusal {
+  if (fields === undefined) return { status: 400, errcode: 'M_NOT_JSON', error: 'The body is no JSON object' }
   const { pushkey } = fields
   if (typeof pushkey !== 'string' || pushkey === '' || Buffer.byteLength(pushkey) > MAX_PUSHKEY_BYTES)
     return bad(`pushkey is no text of at most ${MAX_PUSHKEY_BYTES} bytes`)
   return new Secret(pushkey)
-}
-
-function jsonOf(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString())
-  } catch {
-    return undefined
-  }
 }
 
 function unauthorized(error: string): Refusal {

@@ -28,6 +28,8 @@ type Result = (typeof RESULTS)[number]
 /** An attempt is cut off after 15 seconds; a bucket beyond that, so that what was cut off is seen. */
 const SEND_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 20]
 const DELAY_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600]
+/** Phones take a call for missed after 15 seconds; without another word one is given up after a minute (queue.call_max_age). */
+const CALL_SECONDS = [0.25, 0.5, 1, 2, 5, 10, 15, 30, 60]
 /** Within this an event push is to be at its push service, 99 of 100 times (docs/runbook.md#hushgatefreshnessburnsfast). */
 const IN_TIME_SECONDS = 10
 /** `release_every` spreads what leaves together. */
@@ -62,6 +64,7 @@ interface OfRoute {
   readonly retries: Value
   readonly sendDuration: Distribution
   readonly delay: Distribution
+  readonly callDelay: Distribution
   readonly inTime: Value
   readonly late: Value
   readonly never: Value
@@ -122,7 +125,7 @@ export class DeliveryMetrics {
     if (isFinal) {
       const outcome = of.outcomes.get(result === 'retry' ? 'expired' : result)
       if (outcome !== undefined) outcome.now += 1
-      if (handled.priority !== 'counts') countArrival(of, result, endToEndSeconds)
+      if (handled.priority !== 'counts') countArrival(of, handled)
     } else if (result === 'retry') of.retries.now += 1
     if (result === 'delivered') {
       of.delay.observe(endToEndSeconds)
@@ -176,7 +179,7 @@ export class DeliveryMetrics {
 
   #ofRoute(route: CountedRoute): OfRoute {
     const labels = routeLabels(route)
-    const { outcomes, attempts, retries, sendDuration, delay, arrivals, reasons } = this.#counters
+    const { outcomes, attempts, retries, sendDuration, delay, callDelay, arrivals, reasons } = this.#counters
     const { busy, blocked, suspected, circuitOpen, paused } = this.#gauges
     return {
       labels,
@@ -185,6 +188,7 @@ export class DeliveryMetrics {
       retries: retries.of(labels),
       sendDuration: sendDuration.of(labels),
       delay: delay.of(labels),
+      callDelay: callDelay.of(labels),
       inTime: arrivals.of({ ...labels, arrived: 'in_time' }),
       late: arrivals.of({ ...labels, arrived: 'late' }),
       never: arrivals.of({ ...labels, arrived: 'never' }),
@@ -205,10 +209,12 @@ export class DeliveryMetrics {
 }
 
 /** Only what had to arrive counts, so nothing that was merged with another, repeated, or for a pushkey that is dead. */
-function countArrival(of: OfRoute, result: HandledDelivery['result'], endToEndSeconds: number): void {
+function countArrival(of: OfRoute, { result, priority, endToEndSeconds }: HandledDelivery): void {
   if (result === 'expired' || result === 'retry') of.never.now += 1
   else if (result === 'delivered' || result === 'rejected' || result === 'failed')
     (endToEndSeconds <= of.inTimeSeconds ? of.inTime : of.late).now += 1
+  else return
+  if (priority === 'call') of.callDelay.observe(endToEndSeconds)
 }
 
 /** What waits on purpose is not late. */
@@ -246,6 +252,12 @@ function createCounters(instruments: Instruments) {
       'From the notify request to the acceptance by the push service.',
       ROUTE_LABELS,
       DELAY_SECONDS,
+    ),
+    callDelay: instruments.histogram(
+      'hushgate_call_delay_seconds',
+      'Of calls alone: from the notify request to the answer of the push service, or until they expired.',
+      ROUTE_LABELS,
+      CALL_SECONDS,
     ),
   }
 }

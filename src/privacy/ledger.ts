@@ -92,7 +92,8 @@ export const LEDGER: Readonly<Record<Field, Row>> = {
   type: {
     passedOn: onlyFull('as_sent'),
     store: ['category'],
-    why: 'A call goes first and is worth nothing later',
+    metrics: ['aggregate'],
+    why: 'A call goes first and is worth nothing later; of each app it is counted how long calls take',
   },
   sender: IN_FULL,
   sender_display_name: IN_FULL,

@@ -1,6 +1,6 @@
 /** Who is sending, as APNs finds out: by the provider token of a request, or by the connection's certificate. */
 import { createPublicKey, verify, type KeyObject } from 'node:crypto'
-import { isJsonObject, type JsonObject } from '../core/json.ts'
+import { readSignedToken } from '../core/signed-token.ts'
 import type { ApnsReason } from './apns-refusal.ts'
 
 /** A signing key that the simulator knows, and the apps it may send for. */
@@ -74,27 +74,18 @@ export class Authorization {
   #verify(token: string): Verified | undefined {
     const known = this.#verified.get(token)
     if (known !== undefined) return known
-    const [header = '', claims = '', signature = '', ...more] = token.split('.')
-    const { alg, kid } = decode(header)
-    const { iss, iat } = decode(claims)
+    const read = readSignedToken(token)
+    if (read === undefined) return undefined
+    const { header, claims, signed, signature } = read
+    const { alg, kid } = header
+    const { iss, iat } = claims
     const key = typeof kid === 'string' ? this.#keys.get(kid) : undefined
-    if (more.length > 0 || alg !== 'ES256' || key === undefined || iss !== key.teamId || typeof iat !== 'number')
-      return undefined
+    if (alg !== 'ES256' || key === undefined || iss !== key.teamId || typeof iat !== 'number') return undefined
     const publicKey = typeof key.publicKey === 'string' ? createPublicKey(key.publicKey) : key.publicKey
-    const signed = Buffer.from(`${header}.${claims}`)
     const verifier = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const
-    if (!verify('sha256', signed, verifier, Buffer.from(signature, 'base64url'))) return undefined
+    if (!verify('sha256', Buffer.from(signed), verifier, Buffer.from(signature, 'base64url'))) return undefined
     const verified = { key, issuedAtMs: iat * 1000 }
     this.#verified.set(token, verified)
     return verified
-  }
-}
-
-function decode(part: string): JsonObject {
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(part, 'base64url').toString())
-    return isJsonObject(parsed) ? parsed : {}
-  } catch {
-    return {}
   }
 }

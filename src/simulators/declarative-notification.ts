@@ -2,7 +2,7 @@
  * What a browser with Declarative Web Push makes of a message: as WebKit reads it (Safari 18.4), and strict where the draft of the W3C is
  * (docs/facts/web-push.md#declarative).
  */
-import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { isJsonObject, jsonObjectOf, type JsonObject, type JsonValue } from '../core/json.ts'
 
 /** What is shown, without any JavaScript. */
 export interface DeclarativeNotification {
@@ -19,7 +19,7 @@ export interface DeclarativeNotification {
 
 /** Undefined: the message is for the service worker alone. A reason: it says that it is declarative, and is dropped. */
 export function readDeclarative(payload: string): DeclarativeNotification | string | undefined {
-  const message = parsed(payload)
+  const message = jsonObjectOf(payload)
   if (message?.['web_push'] !== 8030) return undefined
   const { notification } = message
   if (!isJsonObject(notification)) return 'notification is no object'
@@ -56,13 +56,4 @@ function inEither(notification: JsonObject, message: JsonObject, name: string): 
 function badgeOf(value: JsonValue): number | undefined {
   const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined
-}
-
-function parsed(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isJsonObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -7,7 +7,8 @@ import {
   randomUUID,
   type KeyObject,
 } from 'node:crypto'
-import { isJsonObject, type JsonObject } from '../core/json.ts'
+import type { JsonObject } from '../core/json.ts'
+import { readSignedToken } from '../core/signed-token.ts'
 
 /** The fields of Google's key file that clients read. */
 export interface ServiceAccount {
@@ -92,28 +93,19 @@ export class Authorization {
 
   /** The claims of an assertion that one of our accounts signed with RS256, or what is wrong with it. */
   #verify(assertion: string): { readonly claims: JsonObject; readonly projectId: string } | string {
-    const [header, payload, signature, ...rest] = assertion.split('.')
-    const claims = decode(payload)
-    if (signature === undefined || rest.length > 0 || claims === undefined) return 'Invalid JWT: malformed'
-    if (decode(header)?.['alg'] !== 'RS256') return 'Invalid JWT: alg must be RS256'
+    const read = readSignedToken(assertion)
+    if (read === undefined) return 'Invalid JWT: malformed'
+    const { header, claims, signed, signature } = read
+    if (header['alg'] !== 'RS256') return 'Invalid JWT: alg must be RS256'
     const { iss } = claims
     const account = typeof iss === 'string' ? this.#accounts.get(iss) : undefined
     if (account === undefined) return 'Invalid grant: account not found'
-    const signed = createVerify('RSA-SHA256').update(`${header}.${payload}`)
-    if (!signed.verify(account.key, signature, 'base64url')) return 'Invalid JWT Signature.'
+    const verifier = createVerify('RSA-SHA256').update(signed)
+    if (!verifier.verify(account.key, signature, 'base64url')) return 'Invalid JWT Signature.'
     return { claims, projectId: account.projectId }
   }
 }
 
 export function refusal(error: string, description: string): OAuthAnswer {
   return { status: 400, body: { error, error_description: description } }
-}
-
-function decode(part: string | undefined): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part ?? '', 'base64url').toString())
-    return isJsonObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -3,10 +3,10 @@
  * (script.ts; `r80300007` is a code), or with a status for all that comes.
  */
 import { randomUUID } from 'node:crypto'
-import { isJsonObject, type JsonObject } from '../core/json.ts'
+import { isJsonObject, jsonObjectOf, type JsonObject } from '../core/json.ts'
 import type { Authority } from './certificate.ts'
 import { startHttpsFront, type FrontAnswer, type FrontRequest, type HttpsFront } from './https-front.ts'
-import { ScriptedAnswers } from './script.ts'
+import { ScriptedAnswers, type Script } from './script.ts'
 
 /** One request to send a message, refused or not. */
 export interface ReceivedHmsPush {
@@ -25,6 +25,8 @@ export interface HmsSimulatorOptions {
   readonly projectId: string
   readonly clientId: string
   readonly clientSecret: string
+  /** Default: loopback. */
+  readonly host?: string | undefined
   /** Default: any free one. */
   readonly port?: number | undefined
   readonly onPush?: ((push: ReceivedHmsPush) => void) | undefined
@@ -74,6 +76,7 @@ export class HmsSimulator {
     this.#front = await startHttpsFront({
       authority: this.#options.authority,
       names,
+      host: this.#options.host,
       port: this.#options.port,
       answer: (request) => this.#answer(request),
     })
@@ -106,19 +109,21 @@ export class HmsSimulator {
     const script = this.#scripts.next(checked.token)
     if (script?.hang === true) return undefined
     if (script?.reset === true) request.reset()
+    if (script?.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, script.delayMs))
     const code = script?.reason ?? (script?.status === undefined ? SUCCESS.code : undefined)
     const status = script?.status ?? STATUSES[code ?? ''] ?? 400
     const reply = code === SUCCESS.code && status === 200 ? SUCCESS : { status, code: code ?? '' }
-    return this.#end(reply, checked, script?.retryAfter)
+    return this.#end(reply, checked, script)
   }
 
-  #end(reply: Reply, push?: Checked, retryAfter?: string): FrontAnswer {
+  #end(reply: Reply, push?: Checked, script: Script = {}): FrontAnswer {
     const { status, code, msg = 'refused' } = reply
     const received = { token: '', validateOnly: false, ...push, status, code, atMs: this.#nowMs() }
     this.received.push(received)
     this.#options.onPush?.(received)
-    const body = code === '' ? '' : JSON.stringify({ code, msg, requestId: randomUUID() })
-    return { status, headers: { 'content-type': 'application/json', 'retry-after': retryAfter }, body }
+    const json = code === '' ? '' : JSON.stringify({ code, msg, requestId: randomUUID() })
+    const body = script.emptyBody === true ? '' : script.badJson === true ? '{"code":' : json
+    return { status, headers: { 'content-type': 'application/json', 'retry-after': script.retryAfter }, body }
   }
 
   #giveToken(form: URLSearchParams): FrontAnswer {
@@ -143,7 +148,7 @@ export class HmsSimulator {
 type Checked = Omit<ReceivedHmsPush, 'status' | 'code' | 'atMs'>
 
 function checkRequest(body: string): Checked | Reply {
-  const whole = parsed(body)
+  const whole = jsonObjectOf(body)
   const message = whole?.['message']
   if (!isJsonObject(message)) return refused('80100001')
   const { token, data, android = {}, ...others } = message
@@ -167,7 +172,7 @@ function faultOf(android: JsonObject): Reply | undefined {
 /** One text; of a notification message it has to be JSON. */
 function isData(data: unknown, { notification }: JsonObject): boolean {
   if (notification === undefined) return typeof data === 'string'
-  return data === undefined || (typeof data === 'string' && parsed(data) !== undefined)
+  return data === undefined || (typeof data === 'string' && jsonObjectOf(data) !== undefined)
 }
 
 function isTtl(ttl: unknown): boolean {
@@ -196,13 +201,4 @@ function isBadgeNumber({ set_num: number = 0 }: JsonObject): boolean {
 
 function refused(code: string): Reply {
   return { status: 400, code }
-}
-
-function parsed(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isJsonObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -6,7 +6,7 @@
 /** The options, for people: an example of each, and what it does. */
 export const SCRIPT_OPTIONS: Readonly<Record<string, string>> = {
   s410: 'this status',
-  rUnregistered: "the push service's own word, with the status that goes with it (Apple, Google)",
+  rUnregistered: "the push service's own word, with the status that goes with it (Apple, Google, Huawei)",
   a2: 'with Retry-After: 2',
   n1: 'only the first time; accepted afterwards',
   o1: 'accepted the first time; only afterwards what else is said',
@@ -15,7 +15,7 @@ export const SCRIPT_OPTIONS: Readonly<Record<string, string>> = {
   rst: 'not at all: the stream or connection is reset',
   goaway: 'and the connection is told to go away (Apple)',
   nobody: 'without a body',
-  badjson: 'with a body that is not JSON (Apple, Google)',
+  badjson: 'with a body that is not JSON (Apple, Google, Huawei)',
 }
 
 /** What a scripted token asks for; a simulator fills in what is left out. */

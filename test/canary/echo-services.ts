@@ -16,8 +16,8 @@ export interface EchoServices extends AsyncDisposable {
   readonly quoted: () => Buffer
 }
 
-/** Failed, dead, and slower, which are three ways through the gateway. Of Push Kit 404 and 429 stop the app, and no more would be quoted. */
-const STATUSES = { http2: [400, 410, 429], https: [400, 404, 429], hms: [400, 413, 500] } as const
+/** Failed, dead, and slower, which are three ways through the gateway. Of Push Kit others than these two stop the app, and what is not under way by then would not be quoted. */
+const STATUSES = { http2: [400, 410, 429], https: [400, 404, 429], hms: [400, 500] } as const
 
 export async function startEchoServices(authority: Authority): Promise<EchoServices> {
   const certificate = authority.issue({ commonName: 'echo', hosts: ['127.0.0.1', 'localhost'] })

@@ -7,11 +7,11 @@ import { parse } from 'yaml'
 import { startSimulators } from '../../src/commands/simulators.ts'
 import { createAuthority } from '../../src/simulators/certificate.ts'
 import { startFcmSimulator } from '../../src/simulators/fcm.ts'
-import { startHmsSimulator } from '../../src/simulators/hms.ts'
 import { startWebPushSimulator } from '../../src/simulators/webpush.ts'
 import { canary, tokenOf } from './canary.ts'
 import { startEchoServices } from './echo-services.ts'
 import { freePort } from '../helpers/free-port.ts'
+import { startHuawei } from '../helpers/huawei.ts'
 import { DECLARATIVE } from '../ledger/services.ts'
 
 /** `declarative`: Web Push that the browser shows by itself. */
@@ -42,8 +42,6 @@ export interface CanaryServices extends AsyncDisposable {
   readonly quoted: () => Buffer
 }
 
-const HMS_CLIENT = { projectId: '101', clientId: '202', clientSecret: 'the-client-secret' }
-
 export async function startCanaryServices(): Promise<CanaryServices> {
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-canary-'))
   const received = new Map<string, Buffer[]>()
@@ -63,16 +61,13 @@ export async function startCanaryServices(): Promise<CanaryServices> {
     authority,
     onPush: ({ name, headers, body }) => add(name, `/wp/${name}`, headers, body),
   })
-  const huawei = await startHmsSimulator({
-    authority,
-    ...HMS_CLIENT,
-    onPush: ({ token, message = {} }) => add(token, message),
-  })
   const echo = await startEchoServices(authority)
   const nobody = `https://127.0.0.1:${await freePort()}`
   const at = (name: string): string => join(folder, name)
   await writeFile(at('own-ca.pem'), authority.certificate)
-  await writeFile(at('hms-secret'), HMS_CLIENT.clientSecret)
+  const huawei = await startHuawei(folder, authority, at('own-ca.pem'), {
+    onPush: ({ token, message = {} }) => add(token, message),
+  })
   await writeFile(at('other-hms-secret'), 'of-another-client')
   // Whoever quotes gives no access tokens.
   const tokens = await startFcmSimulator({ authority })
@@ -88,16 +83,6 @@ export async function startCanaryServices(): Promise<CanaryServices> {
     vapid_private_key_file: at('vapid.pem'),
     vapid_subject: 'mailto:ops@example.org',
     allow_private_endpoints: ['127.0.0.1'],
-    ca_file: at('own-ca.pem'),
-  }
-  const hms = {
-    type: 'hms',
-    project_id: HMS_CLIENT.projectId,
-    client_id: HMS_CLIENT.clientId,
-    client_secret_file: at('hms-secret'),
-    badge_pushes: 'send',
-    endpoint: huawei.url,
-    oauth_endpoint: huawei.url,
     ca_file: at('own-ca.pem'),
   }
   const SECTIONS: Readonly<Record<Service, Readonly<Record<Way, object>>>> = {
@@ -116,7 +101,7 @@ export async function startCanaryServices(): Promise<CanaryServices> {
         service_account_file: at('quoted-account.json'),
       },
     }),
-    hms: byWay(hms, {
+    hms: byWay(huawei.section, {
       unreachable: { endpoint: nobody },
       refuses: { client_secret_file: at('other-hms-secret') },
       // Whoever quotes gives no access tokens.
@@ -161,7 +146,7 @@ export async function startCanaryServices(): Promise<CanaryServices> {
     quoted: echo.quoted,
     async [Symbol.asyncDispose]() {
       await Promise.all([simulators, echo].map((each) => each[Symbol.asyncDispose]()))
-      await Promise.all([browsers, huawei, tokens].map((each) => each.close()))
+      await Promise.all([browsers, huawei.simulator, tokens].map((each) => each.close()))
       await rm(folder, { recursive: true })
     },
   }

@@ -2,7 +2,18 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Observed } from './connections-child.ts'
-import { ADDRESSES, APPLE, BROWSER, COLLECTOR, GOOGLE, OAUTH, REDIS } from './internet.ts'
+import {
+  ADDRESSES,
+  APPLE,
+  BROWSER,
+  COLLECTOR,
+  GOOGLE,
+  HUAWEI,
+  HUAWEI_OAUTH,
+  OAUTH,
+  PUSH_SERVER,
+  REDIS,
+} from './internet.ts'
 import { NAME_SERVER, runInOwnNetwork } from './own-network.ts'
 
 /** Most of it is the minute in which nothing happens. */
@@ -12,9 +23,15 @@ const TIMEOUT_MS = 240_000
 const RESOLVER = [`udp ${NAME_SERVER}:53`, 'unix-stream /var/run/nscd/socket']
 /** The same, for the kinds of address alone that this machine has itself: these the kernel tells. */
 const LOOKUP = ['netlink AF_NETLINK', ...RESOLVER]
-const PUSH_SERVICES = ([APPLE, GOOGLE, OAUTH, BROWSER] as const).map((name) => `tcp ${ADDRESSES[name]}:443`)
-/** Of a host that a browser named, both kinds of address are asked for. */
-const PUSH_NAMES = [`A ${APPLE}`, `A ${GOOGLE}`, `A ${OAUTH}`, `A ${BROWSER}`, `AAAA ${BROWSER}`]
+const OURS = [APPLE, GOOGLE, OAUTH, HUAWEI, HUAWEI_OAUTH] as const
+const at443 = (name: keyof typeof ADDRESSES): string => `tcp ${ADDRESSES[name]}:443`
+/** Of a host that a browser or an app named, both kinds of address are asked for. */
+const bothOf = (name: string): readonly string[] => [`A ${name}`, `AAAA ${name}`]
+/** Web Push has nobody to ask beforehand. */
+const ASKED_BEFOREHAND = [...OURS, PUSH_SERVER] as const
+const NAMES_ASKED_BEFOREHAND = [...OURS.map((name) => `A ${name}`), ...bothOf(PUSH_SERVER)]
+const PUSH_SERVICES = ([...ASKED_BEFOREHAND, BROWSER] as const).map(at443)
+const PUSH_NAMES = [...NAMES_ASKED_BEFOREHAND, ...bothOf(BROWSER)]
 const STORE = `tcp ${ADDRESSES[REDIS]}:6379`
 const ADMIN_PORT = 'tcp 127.0.0.1:5001'
 
@@ -54,12 +71,14 @@ describe.concurrent('no stray connection', { timeout: TIMEOUT_MS }, () => {
   it('commands connect to the admin port or the store where they need them, and only check --online to push services', async ({
     signal,
   }) => {
-    const asked = [`A ${APPLE}`, `A ${GOOGLE}`, `A ${OAUTH}`]
     const none = exactly([], [])
     const storeAlone = exactly([`A ${REDIS}`], [...LOOKUP, STORE, ADMIN_PORT])
     expect(await observe('commands', signal)).toEqual({
       check: none,
-      'check --online': exactly([...asked, `A ${REDIS}`], [...LOOKUP, STORE, ...PUSH_SERVICES.slice(0, 3)]),
+      'check --online': exactly(
+        [...NAMES_ASKED_BEFOREHAND, `A ${REDIS}`],
+        [...LOOKUP, STORE, ...ASKED_BEFOREHAND.map(at443)],
+      ),
       render: none,
       schema: none,
       'keygen store': none,

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { status } from '../../src/commands/status.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { statusSchema, type CanaryStatus } from '../../src/operator/status.ts'
-import { APPS, startEveryPushService, type EveryPushService, type Service } from '../helpers/every-push-service.ts'
+import { APPS, SERVICES, startEveryPushService, type EveryPushService, type Service } from '../helpers/every-push-service.ts'
 import { metricValue, startGateway, type TestGateway, type TestGatewayOptions } from '../helpers/gateway.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { until } from '../helpers/received.ts'
@@ -159,14 +159,14 @@ it('of two processes on one Redis one sends it', async () => {
 
 it('each push service takes one: a browser as well, and FCM, which gets no badges', async () => {
   const entries = await Promise.all(
-    (['apns', 'fcm', 'webpush'] as const).map((service: Service) => {
+    SERVICES.map((service) => {
       const { app_id: app, pushkey, data } = every.device(service, `canary-${service}`)
       return canary(app, pushkey, data)
     }),
   )
   await using gateway = await gatewayWith(entries.join(', '), { appsYaml: every.appsYaml })
   for (const app of Object.values(APPS)) await untilEnded(gateway, app, 'delivered')
-  expect(every.arrivals.map(({ token }) => token).toSorted()).toEqual(['canary-apns', 'canary-fcm', 'canary-webpush'])
+  expect(every.arrivals.map(({ token }) => token).toSorted()).toEqual(SERVICES.map((service) => `canary-${service}`))
 })
 
 it('a reload begins with one, and takes its metrics away with it', async () => {

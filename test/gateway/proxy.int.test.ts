@@ -31,7 +31,7 @@ async function attempts(gateway: TestGateway, app: string, reason: string): Prom
 }
 
 describe('behind a proxy', () => {
-  it('APNs, FCM, its token endpoint and Web Push are reached through it, over few connections', async () => {
+  it('each push service, and each that gives tokens for one, is reached through it, over few connections', async () => {
     const { addresses } = services
     await using proxy = await startProxy({ connectPorts: Object.values(addresses).map(portOf) })
     await using gateway = await gatewayBehind(`http://127.0.0.1:${proxy.port}`)
@@ -86,11 +86,12 @@ describe('behind a proxy', () => {
     await services.allArrived([notice], ['apns'])
     await until('the others were tried', async () => {
       const text = await gateway.metrics()
-      const isBlocked = metricValue(text, 'hushgate_app_blocked', { app: APPS.fcm }) === 1
-      return isBlocked && (await attempts(gateway, APPS.webpush, 'proxy refused: 403')) > 0
+      const areBlocked = [APPS.fcm, APPS.hms].map((app) => metricValue(text, 'hushgate_app_blocked', { app }))
+      const ofStrangers = [APPS.webpush, APPS.unifiedpush].map((app) => attempts(gateway, app, 'proxy refused: 403'))
+      return areBlocked.every((value) => value === 1) && (await Promise.all(ofStrangers)).every((count) => count > 0)
     })
-    expect(metricValue(await gateway.metrics(), 'hushgate_app_blocked', { app: APPS.webpush })).toBe(0)
-    expect(metricValue(await gateway.metrics(), 'hushgate_app_blocked', { app: APPS.apns })).toBe(0)
+    for (const app of [APPS.webpush, APPS.unifiedpush, APPS.apns])
+      expect(metricValue(await gateway.metrics(), 'hushgate_app_blocked', { app })).toBe(0)
   })
 
   it('a host in NO_PROXY is reached without it, at its port alone', async () => {
@@ -101,7 +102,7 @@ describe('behind a proxy', () => {
     const notice = services.notice()
     await gateway.notify(notice.notification)
     await services.allArrived([notice])
-    expect(proxy.asked()).toEqual([addresses.fcm])
+    expect(new Set(proxy.asked())).toEqual(new Set([addresses.fcm, addresses.hmsOauth, addresses.unifiedpush]))
   })
 
   it.each<[string, ProxyAnswer, string]>([
@@ -117,6 +118,8 @@ describe('behind a proxy', () => {
       const tried = await Promise.all([
         attempts(gateway, APPS.apns, reason),
         attempts(gateway, APPS.fcm, `oauth ${reason}`),
+        attempts(gateway, APPS.hms, `oauth ${reason}`),
+        attempts(gateway, APPS.unifiedpush, reason),
         attempts(gateway, APPS.webpush, reason),
       ])
       return tried.every((count) => count > 0)
@@ -139,13 +142,14 @@ describe('hushgate check --online', () => {
   it('asks through the proxy', async () => {
     await using proxy = await startProxy({ basicAuth: 'gate secret' })
     const all = await answers(`http://gate:secret@127.0.0.1:${proxy.port}`)
-    expect(all.match(/accepted/g)).toHaveLength(SERVICES.length)
-    expect(new Set(proxy.asked())).toEqual(
-      new Set([services.addresses.apns, services.addresses.oauth, services.addresses.fcm]),
-    )
+    // Web Push has nobody to ask. Push servers are asked where apps look for a gateway, and nobody is there.
+    expect(all.match(/accepted/g)).toHaveLength(SERVICES.length - 1)
+    expect(all).toContain(`${APPS.unifiedpush}: localhost does not answer`)
+    const { webpush: _nobody, unifiedpush: _elsewhere, ...asked } = services.addresses
+    expect(new Set(proxy.asked())).toEqual(new Set([...Object.values(asked), 'localhost:443']))
     const refused = await answers(`http://gate:wrong@127.0.0.1:${proxy.port}`)
     expect(refused).toContain(`${APPS.apns}: proxy refused: 401`)
-    expect(refused).toContain(`${APPS.fcm}: oauth proxy refused: 401`)
+    for (const app of [APPS.fcm, APPS.hms]) expect(refused).toContain(`${app}: oauth proxy refused: 401`)
   })
 
   it('says that the proxy is not there', async () => {
@@ -153,6 +157,6 @@ describe('hushgate check --online', () => {
     await proxy[Symbol.asyncDispose]()
     const all = await answers(`http://127.0.0.1:${proxy.port}`)
     expect(all).toContain(`${APPS.apns}: proxy ECONNREFUSED`)
-    expect(all).toContain(`${APPS.fcm}: oauth proxy ECONNREFUSED`)
+    for (const app of [APPS.fcm, APPS.hms]) expect(all).toContain(`${app}: oauth proxy ECONNREFUSED`)
   })
 })

@@ -1,11 +1,17 @@
-/** Devices that are turned away at the door, for all three push services and on both stores: what their homeserver is told, and that nothing is left of them. */
+/** Devices that are turned away at the door, for all push services and on both stores: what their homeserver is told, and that nothing is left of them. */
 import { createECDH, randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { APPS, startEveryPushService, type EveryPushService, type Service } from '../helpers/every-push-service.ts'
+import {
+  APPS,
+  SERVICES,
+  startEveryPushService,
+  type EveryPushService,
+  type Service,
+} from '../helpers/every-push-service.ts'
 import { metricValue, startGateway, type TestGateway } from '../helpers/gateway.ts'
 import { until } from '../helpers/received.ts'
 import { startStores, STORES, type TestStores } from '../helpers/stores.ts'
@@ -31,6 +37,16 @@ const IMPOSSIBLE: readonly (readonly [Service, string, string, object])[] = [
   ['fcm', 'a line break', 'token\n', {}],
   ['fcm', 'letters outside ASCII', 'tökentökentöken', {}],
   ['fcm', 'more than 4,096 letters', 'x'.repeat(4097), {}],
+  ['hms', 'nothing', '', {}],
+  ['hms', 'a space', 'a token', {}],
+  ['hms', 'a line break', 'token\n', {}],
+  ['hms', 'letters outside ASCII', 'tökentökentöken', {}],
+  ['hms', 'more than 4,096 letters', 'x'.repeat(4097), {}],
+  ['unifiedpush', 'nothing', '', {}],
+  ['unifiedpush', 'a token', 'cQ8:APA91b', {}],
+  ['unifiedpush', 'an address without TLS', 'http://localhost/upAbCdEf', {}],
+  ['unifiedpush', 'an address with a password', 'https://a:b@localhost/upAbCdEf', {}],
+  ['unifiedpush', 'an address that has no end', `https://localhost/up${'x'.repeat(2048)}`, {}],
   ['webpush', 'nothing', '', subscription],
   ['webpush', 'text', 'hello', subscription],
   ['webpush', 'a key with a letter too many', `${P256DH}A`, subscription],
@@ -99,7 +115,7 @@ describe.each(STORES)('on %s', (store) => {
   })
 
   it('each is counted, an operator is told once of what is not allowed, and no endpoint is logged', async () => {
-    for (const service of ['apns', 'fcm', 'webpush'] as const)
+    for (const service of SERVICES)
       expect(await received(service, 'rejected')).toBe(IMPOSSIBLE.filter(([of]) => of === service).length)
     expect(await received('webpush', 'not_allowed')).toBe(2 * NOT_ALLOWED.length)
     expect(gateway.log().match(/Pushes are dropped whose endpoint/g)).toHaveLength(1)

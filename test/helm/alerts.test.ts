@@ -51,6 +51,10 @@ const HEALTHY: Series = {
   [`hushgate_event_pushes_total{${IOS},arrived="in_time"}`]: growing(995),
   [`hushgate_event_pushes_total{${IOS},arrived="late"}`]: growing(5),
   [`hushgate_event_pushes_total{${IOS},arrived="never"}`]: always(0),
+  [`hushgate_call_delay_seconds_bucket{${IOS},le="5"}`]: growing(10),
+  [`hushgate_call_delay_seconds_bucket{${IOS},le="60"}`]: growing(10),
+  [`hushgate_call_delay_seconds_bucket{${IOS},le="+Inf"}`]: growing(10),
+  [`hushgate_call_delay_seconds_count{${IOS}}`]: growing(10),
   [`hushgate_credential_expiry_timestamp_seconds{${IOS}}`]: always(400 * DAY_S),
   [`hushgate_devices_received_total{${POD},app="_unknown",intake="unknown_app"}`]: growing(1),
   [`hushgate_devices_received_total{${POD},app="ios",intake="not_allowed"}`]: always(0),
@@ -139,6 +143,7 @@ describe.each<[alert: string, changed: Series, firesAt: number, notAt: number, b
     ['HushgateFreshnessBurnsSlowly'],
   ],
   ['HushgateFreshnessBurnsSlowly', { [`hushgate_event_pushes_total{${IOS},arrived="never"}`]: growing(100) }, 400, 5],
+  ['HushgateCallsLate', { [`hushgate_call_delay_seconds_bucket{${IOS},le="5"}`]: growing(9) }, 60, 4],
   ['HushgateDeliveriesFail', { [`hushgate_outcomes_total{${IOS},outcome="failed"}`]: growing(50) }, 60, 5],
   ['HushgateDeadLettersGrow', { [`hushgate_queue_deliveries{${IOS},state="dead"}`]: growing(2) }, 70, 50],
   [
@@ -199,6 +204,7 @@ it.each([
     [`hushgate_queue_oldest_age_seconds{${IOS}}`]: growing(60),
     [`hushgate_queue_overdue_seconds{${IOS}}`]: growing(60),
     [`hushgate_canary_age_seconds{${IOS}}`]: growing(60),
+    [`hushgate_call_delay_seconds_bucket{${IOS},le="5"}`]: always(0),
   }
   expect(firingAt(60, { ...HEALTHY, ...stopped, ...late })).toEqual(expected)
 })
@@ -221,6 +227,16 @@ it('a few late pushes of a gateway with few pushes burn nothing', () => {
   const few = {
     [`hushgate_event_pushes_total{${IOS},arrived="in_time"}`]: '0+0.1x420',
     [`hushgate_event_pushes_total{${IOS},arrived="late"}`]: '0+0.02x420',
+  }
+  expect(firingAt(400, { ...HEALTHY, ...few })).toEqual([])
+})
+
+it('a late call now and then is not most of them', () => {
+  const few = {
+    [`hushgate_call_delay_seconds_bucket{${IOS},le="5"}`]: '0+0.05x420',
+    [`hushgate_call_delay_seconds_bucket{${IOS},le="60"}`]: '0+0.1x420',
+    [`hushgate_call_delay_seconds_bucket{${IOS},le="+Inf"}`]: '0+0.1x420',
+    [`hushgate_call_delay_seconds_count{${IOS}}`]: '0+0.1x420',
   }
   expect(firingAt(400, { ...HEALTHY, ...few })).toEqual([])
 })

@@ -1,4 +1,4 @@
-/** Simulated APNs, FCM and Web Push with an app of each, each reached under a name of its own, so that a proxy's log tells them apart. */
+/** A simulation of each push service with an app of each, each reached under an address of its own, so that a proxy's log tells them apart. */
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -6,16 +6,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startSimulators } from '../../src/commands/simulators.ts'
 import { createAuthority } from '../../src/simulators/certificate.ts'
-import { startWebPushSimulator } from '../../src/simulators/webpush.ts'
+import { startWebPushSimulator, type Subscription } from '../../src/simulators/webpush.ts'
+import { startHuawei } from './huawei.ts'
 import { untilNoneIsLeft } from './received.ts'
 
-export const SERVICES = ['apns', 'fcm', 'webpush'] as const
+export const SERVICES = ['apns', 'fcm', 'hms', 'unifiedpush', 'webpush'] as const
 export type Service = (typeof SERVICES)[number]
 
 /** The apps' names in the configuration. */
 export const APPS: Readonly<Record<Service, string>> = {
   apns: 'com.example.ios',
   fcm: 'com.example.android',
+  hms: 'com.example.huawei',
+  unifiedpush: 'com.example.unifiedpush',
   webpush: 'com.example.web',
 }
 
@@ -40,8 +43,8 @@ export interface Notice {
 
 export interface EveryPushService extends AsyncDisposable {
   readonly appsYaml: string
-  /** `host:port` of each, and of FCM's token endpoint. */
-  readonly addresses: Readonly<Record<Service | 'oauth', string>>
+  /** `host:port` of each, and of the token endpoints of FCM and Push Kit. */
+  readonly addresses: Readonly<Record<Service | 'oauth' | 'hmsOauth', string>>
   readonly arrivals: readonly Arrival[]
   /** A device that the service knows, and answers as its token says (simulators/script.ts). */
   device(service: Service, token: string): RegisteredDevice
@@ -51,7 +54,7 @@ export interface EveryPushService extends AsyncDisposable {
   allArrived(notices: readonly Notice[], services?: readonly Service[]): Promise<void>
 }
 
-/** `nowMs`: the gateway's clock, by which it signs what it shows to FCM and Web Push. */
+/** `nowMs`: the gateway's clock, by which it signs what it shows to FCM and Web Push, and keeps access tokens. */
 export async function startEveryPushService(nowMs?: () => number): Promise<EveryPushService> {
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-services-'))
   const arrivals: Arrival[] = []
@@ -68,18 +71,33 @@ export async function startEveryPushService(nowMs?: () => number): Promise<Every
   })
   const authority = createAuthority()
   const browsers = await startWebPushSimulator({ authority, onPush: ({ name }) => add('webpush', name), nowMs })
-  await writeFile(join(folder, 'web-ca.pem'), authority.certificate)
+  const pushServer = await startWebPushSimulator({
+    authority,
+    leadsToGateway: true,
+    onPush: ({ name }) => add('unifiedpush', name),
+    nowMs,
+  })
+  const caFile = join(folder, 'web-ca.pem')
+  await writeFile(caFile, authority.certificate)
+  const huawei = await startHuawei(folder, authority, caFile, { onPush: ({ token }) => add('hms', token), nowMs })
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   await writeFile(join(folder, 'vapid.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
   const account: { token_uri: string } = JSON.parse(await readFile(join(folder, 'service-account.json'), 'utf8'))
-  const fcmAddress = new URL(simulators.fcmUrl)
+  const atLocalhost = (url: string): string => `localhost:${new URL(url).port}`
+  const fcmAddress = atLocalhost(simulators.fcmUrl)
+  const hmsOauthAddress = atLocalhost(huawei.simulator.url)
+  const pushServerAddress = atLocalhost(pushServer.url)
 
   const device = (service: Service, token: string): RegisteredDevice => {
     if (service === 'apns') return { app_id: APPS.apns, pushkey: Buffer.from(token).toString('base64') }
-    if (service === 'fcm') return { app_id: APPS.fcm, pushkey: token }
+    if (service === 'fcm' || service === 'hms') return { app_id: APPS[service], pushkey: token }
+    if (service === 'unifiedpush') return { app_id: APPS.unifiedpush, pushkey: registered(token).endpoint }
     const { p256dh, auth, endpoint } = browsers.subscribe(token, { origin: `https://localhost:${browsers.port}` })
     return { app_id: APPS.webpush, pushkey: p256dh, data: { endpoint, auth } }
   }
+  /** Without keys, as stock apps. */
+  const registered = (token: string): Subscription =>
+    pushServer.subscribe(token, { origin: `https://${pushServerAddress}`, isPlain: true, needsNoVapid: true })
 
   const notice = (answerDelayMs = 0): Notice => {
     const token = `xd${answerDelayMs}-${randomUUID()}`
@@ -89,18 +107,28 @@ export async function startEveryPushService(nowMs?: () => number): Promise<Every
   }
 
   return {
-    appsYaml: `${simulators.appsYaml.replace(simulators.fcmUrl, `https://localhost:${fcmAddress.port}`)}
+    appsYaml: `${simulators.appsYaml.replace(simulators.fcmUrl, `https://${fcmAddress}`)}
+  ${APPS.hms}: ${JSON.stringify({ ...huawei.section, oauth_endpoint: `https://${hmsOauthAddress}` })}
+  ${APPS.unifiedpush}:
+    type: unifiedpush
+    privacy: event_id_only
+    allowed_endpoints: [localhost]
+    allow_private_endpoints: [localhost]
+    ca_file: ${caFile}
   ${APPS.webpush}:
     type: webpush
     vapid_private_key_file: ${join(folder, 'vapid.pem')}
     vapid_subject: mailto:ops@example.org
     allow_private_endpoints: [localhost]
-    ca_file: ${join(folder, 'web-ca.pem')}
+    ca_file: ${caFile}
 `,
     addresses: {
       apns: new URL(simulators.apnsUrl).host,
-      fcm: `localhost:${fcmAddress.port}`,
+      fcm: fcmAddress,
       oauth: new URL(account.token_uri).host,
+      hms: new URL(huawei.simulator.url).host,
+      hmsOauth: hmsOauthAddress,
+      unifiedpush: pushServerAddress,
       webpush: `localhost:${browsers.port}`,
     },
     arrivals,
@@ -120,7 +148,10 @@ export async function startEveryPushService(nowMs?: () => number): Promise<Every
       })
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([simulators[Symbol.asyncDispose](), browsers.close()])
+      await Promise.all([
+        simulators[Symbol.asyncDispose](),
+        ...[browsers, pushServer, huawei.simulator].map((each) => each.close()),
+      ])
       await rm(folder, { recursive: true })
     },
   }

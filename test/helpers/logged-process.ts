@@ -35,9 +35,14 @@ const HANG_MS = 60_000
 const POLL_MS = 50
 const LOG_TAIL_LENGTH = 8000
 
-/** The process gets no environment: a proxy named in ours would be asked to reach loopback. */
-export function startLoggedProcess(command: string, args: readonly string[], cwd: string): LoggedProcess {
-  return keepLog(spawn(command, args, { cwd, env: {} }))
+/** The process gets no environment but this: a proxy named in ours would be asked to reach loopback. */
+export function startLoggedProcess(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+): LoggedProcess {
+  return keepLog(spawn(command, args, { cwd, env }))
 }
 
 /** Of a process that was started some other way; it is given `stdin`, and no more. */

@@ -18,7 +18,8 @@ export interface Synapse {
   close(): Promise<void>
 }
 
-export async function startSynapse(): Promise<Synapse> {
+/** `caFile`: of the authority that it trusts; default: those of the machine. */
+export async function startSynapse(caFile?: string): Promise<Synapse> {
   if (!existsSync(PYTHON)) throw new Error('Synapse is not installed: run node scripts/install-synapse.ts')
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-synapse-'))
   const port = await freePort()
@@ -32,7 +33,8 @@ export async function startSynapse(): Promise<Synapse> {
     `ed25519 a_test ${randomBytes(32).toString('base64').replace('=', '')}\n`,
   )
 
-  const synapse = startLoggedProcess(PYTHON, ['-m', 'synapse.app.homeserver', '-c', configFile], folder)
+  const env = caFile === undefined ? {} : { SSL_CERT_FILE: caFile }
+  const synapse = startLoggedProcess(PYTHON, ['-m', 'synapse.app.homeserver', '-c', configFile], folder, env)
   const close = async (): Promise<void> => {
     // Nothing that a gentle end would still write is wanted.
     await synapse.end('SIGKILL')

@@ -17,11 +17,33 @@ const HOMESERVERS = ['matrix.example.org', 'chat.example.net', 'example.com']
 
 /** Its credential is refused, so all that is pushed to it waits. */
 const BLOCKED_APP = 'im.example.blocked'
+function ofAll(script: string): Readonly<Record<Service, string>> {
+  return { apns: script, fcm: script, hms: script, unifiedpush: script, webpush: script }
+}
+
 /** What each push service is told to answer, and how many in a hundred devices get it. */
 const FATES: readonly { readonly percent: number; readonly scripts: Readonly<Record<Service, string>> }[] = [
-  { percent: 8, scripts: { apns: 'xo1.rUnregistered', fcm: 'xo1.rUNREGISTERED', webpush: 'xo1.s410' } },
-  { percent: 5, scripts: { apns: 'xs400.rBadMessageId', fcm: 'xs400.rINVALID_ARGUMENT', webpush: 'xs400' } },
-  { percent: 5, scripts: { apns: 'xs503.a1.n1', fcm: 'xs503.a1.n1', webpush: 'xs503.a1.n1' } },
+  {
+    percent: 8,
+    scripts: {
+      apns: 'xo1.rUnregistered',
+      fcm: 'xo1.rUNREGISTERED',
+      hms: 'xo1.r80300007',
+      unifiedpush: 'xo1.s404',
+      webpush: 'xo1.s410',
+    },
+  },
+  {
+    percent: 5,
+    scripts: {
+      apns: 'xs400.rBadMessageId',
+      fcm: 'xs400.rINVALID_ARGUMENT',
+      hms: 'xr80100003',
+      unifiedpush: 'xs400',
+      webpush: 'xs400',
+    },
+  },
+  { percent: 5, scripts: ofAll('xs503.a1.n1') },
 ]
 
 export interface PushedDevice {

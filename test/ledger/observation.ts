@@ -12,7 +12,6 @@ import type { Party } from '../../src/privacy/ledger.ts'
 import { Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { openDeliveries } from '../../src/store/envelope.ts'
 import { createAuthority } from '../../src/simulators/certificate.ts'
-import { startHmsSimulator, type HmsSimulator } from '../../src/simulators/hms.ts'
 import { startWebPushSimulator, type ReceivedWebPush } from '../../src/simulators/webpush.ts'
 import { startGateway, type TestGateway } from '../helpers/gateway.ts'
 import {
@@ -31,6 +30,7 @@ import {
 } from './cases.ts'
 import { startOtlpCollector } from '../helpers/otlp-collector.ts'
 import { DECLARATIVE } from './services.ts'
+import { startHuawei } from '../helpers/huawei.ts'
 import { startPushServices, type ReceivedPush } from '../helpers/push-services.ts'
 import { until } from '../helpers/received.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -67,16 +67,13 @@ export interface Observation {
   readonly startedAtMs: number
 }
 
-const HMS_CLIENT = { projectId: '101', clientId: '202', clientSecret: 'the-client-secret' }
-
 export async function observeLedger(store: StoreName): Promise<Observation> {
   const startedAtMs = Date.now()
   await using services = await startPushServices()
   const authority = createAuthority()
   const browsers = await startWebPushSimulator({ authority })
-  const huawei = await startHmsSimulator({ authority, ...HMS_CLIENT })
   await writeFile(join(services.folder, 'web-ca.pem'), authority.certificate)
-  await writeFile(join(services.folder, 'hms-secret'), HMS_CLIENT.clientSecret)
+  const huawei = await startHuawei(services.folder, authority, join(services.folder, 'web-ca.pem'))
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   await writeFile(join(services.folder, 'vapid.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }))
   const folder = await mkdtemp(join(tmpdir(), 'hushgate-ledger-'))
@@ -88,7 +85,7 @@ export async function observeLedger(store: StoreName): Promise<Observation> {
     )
     const gateway = await startGateway({
       folder,
-      appsYaml: appsYaml(services.appsYaml, services.folder, huawei),
+      appsYaml: appsYaml(services.appsYaml, services.folder, huawei.section),
       // What is tried again is to end as it was told to, and not for its age.
       settings: `queue: { encryption_key_file: keys, call_max_age: 1h }\ntracing: { otlp_url: "${collector.url}" }`,
       ...(opened === undefined ? {} : { store: `{ url: "redis://127.0.0.1:${opened.port}" }` }),
@@ -115,7 +112,7 @@ export async function observeLedger(store: StoreName): Promise<Observation> {
     if (!(keyring instanceof Keyring)) throw new Error('the key file cannot be read')
     const read = opened === undefined ? readSqlite(folder, keyring) : opened.read(keyring)
     const { bytes, stored } = await read
-    const huaweiPushes = huawei.received.map(({ token, message, atMs }) => ({
+    const huaweiPushes = huawei.simulator.received.map(({ token, message, atMs }) => ({
       token,
       headers: {},
       body: message,
@@ -137,7 +134,7 @@ export async function observeLedger(store: StoreName): Promise<Observation> {
   } finally {
     await opened?.stop()
     await browsers.close()
-    await huawei.close()
+    await huawei.simulator.close()
     await rm(folder, { recursive: true })
   }
 }
@@ -164,7 +161,7 @@ function newDevice(
     : { ...common, pushkey: endpoint, data }
 }
 
-function appsYaml(yaml: string, folder: string, { url }: HmsSimulator): string {
+function appsYaml(yaml: string, folder: string, hms: object): string {
   const { apps } = parse(yaml)
   const fcm = { ...apps['com.example.android'], badge_pushes: 'send' }
   const webpush = {
@@ -172,16 +169,6 @@ function appsYaml(yaml: string, folder: string, { url }: HmsSimulator): string {
     vapid_private_key_file: join(folder, 'vapid.pem'),
     vapid_subject: 'mailto:ops@example.org',
     allow_private_endpoints: ['localhost'],
-    ca_file: join(folder, 'web-ca.pem'),
-  }
-  const hms = {
-    type: 'hms',
-    project_id: HMS_CLIENT.projectId,
-    client_id: HMS_CLIENT.clientId,
-    client_secret_file: join(folder, 'hms-secret'),
-    badge_pushes: 'send',
-    endpoint: url,
-    oauth_endpoint: url,
     ca_file: join(folder, 'web-ca.pem'),
   }
   const unifiedpush = {

@@ -183,6 +183,7 @@ function isCounted(metrics: string, field: Field, { app }: LedgerCase): boolean 
     (metricValue(metrics, `hushgate_${name}`, { app, ...labels }) ?? 0) > 0
   if (field === 'device_key') return count('device_keys_total', { key: 'valid' })
   if (field === 'length') return count('payload_bytes_sum')
+  if (field === 'type') return count('call_delay_seconds_count')
   return field === 'time' && count('send_duration_seconds_count')
 }
 

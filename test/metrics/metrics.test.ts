@@ -139,6 +139,21 @@ describe('an event push', () => {
   })
 })
 
+it.each<[string, Partial<HandledDelivery>, readonly number[]]>([
+  ['that is delivered counts with its time', { endToEndSeconds: 4 }, [1, 1]],
+  ['that is late counts as that', { endToEndSeconds: 12 }, [0, 1]],
+  ['that expired counts with its age', { result: 'expired', endToEndSeconds: 61 }, [0, 1]],
+  ['that is tried again counts when it ends', { result: 'retry', isFinal: false }, [0, 0]],
+  ['that was sent before does not count', { result: 'duplicate' }, [0, 0]],
+  ['that is none does not count', { priority: 'event' }, [0, 0]],
+])('a call %s', async (_name, handled, [withinFive, all]) => {
+  const metrics = metricsOf(IOS)
+  metrics.delivery.handled(IOS, { ...HANDLED, priority: 'call', ...handled })
+  const text = await textOf(metrics)
+  expect(metricValue(text, 'hushgate_call_delay_seconds_bucket', { le: '5' })).toBe(withinFive)
+  expect(metricValue(text, 'hushgate_call_delay_seconds_count')).toBe(all)
+})
+
 it('what is under way in this process is counted until it ends', async () => {
   const metrics = metricsOf(IOS)
   metrics.delivery.begun(IOS)

@@ -1,90 +1,46 @@
-/** A real ntfy on loopback behind a reverse proxy with TLS, which passes one path on to Hushgate (docs/unifiedpush.md). */
+/** A real ntfy on loopback, whose program the environment variable HUSHGATE_NTFY names. It asks nobody: without `upstream-base-url` it knows no other server. */
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { request as ask, type IncomingMessage } from 'node:http'
-import { createServer } from 'node:https'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createAuthority } from '../../src/simulators/certificate.ts'
-import { freePort } from '../helpers/free-port.ts'
 import { startLoggedProcess, type LoggedProcess } from '../helpers/logged-process.ts'
+import type { StartPushServer } from '../helpers/push-server.ts'
 
-const NOTIFY_PATH = '/_matrix/push/v1/notify'
+const START_MS = 20_000
 
-export interface Ntfy extends AsyncDisposable {
-  /** As apps see it. */
-  readonly url: string
-  readonly caFile: string
-  /** Where the one path leads. */
-  passTo(gatewayUrl: string): void
-  /** What was published to a topic so far. */
-  messages(topic: string): Promise<readonly string[]>
-  start(): Promise<void>
-  kill(): Promise<void>
-}
-
-export async function startNtfy(): Promise<Ntfy> {
+export const startNtfy: StartPushServer = async ({ url, port, folder }) => {
   const program = process.env['HUSHGATE_NTFY'] ?? ''
   if (!existsSync(program)) throw new Error('Set HUSHGATE_NTFY to the path of an ntfy (https://docs.ntfy.sh/install)')
-  const folder = await mkdtemp(join(tmpdir(), 'hushgate-ntfy-'))
-  const [port, innerPort] = [await freePort(), await freePort()]
-  const inner = `http://127.0.0.1:${innerPort}`
-  const url = `https://localhost:${port}`
+  const inner = `http://127.0.0.1:${port}`
   const settings = {
     'base-url': url,
-    'listen-http': `127.0.0.1:${innerPort}`,
+    'listen-http': `127.0.0.1:${port}`,
     'cache-file': join(folder, 'cache.db'),
     'behind-proxy': true,
+    // How often a test looks would count against what an address may ask, and the gateway's address is the same.
+    'visitor-request-limit-exempt-hosts': '127.0.0.1',
     'log-level': 'debug',
   }
-  await writeFile(join(folder, 'server.yml'), JSON.stringify(settings))
-  const authority = createAuthority()
-  const caFile = join(folder, 'ca.pem')
-  await writeFile(caFile, authority.certificate)
-  let gatewayUrl = inner
-  const { key, cert } = authority.issue({ commonName: 'localhost', hosts: ['localhost'] })
-  const proxy = createServer({ key, cert }, (request, response) => {
-    const [path] = (request.url ?? '').split('?')
-    const to = new URL(request.url ?? '/', path === NOTIFY_PATH ? gatewayUrl : inner)
-    const passed = ask(to, { method: request.method, headers: request.headers }, (answer: IncomingMessage) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(response)
-    })
-    passed.on('error', () => response.writeHead(502).end())
-    request.pipe(passed)
-  })
-  await new Promise<void>((resolve) => proxy.listen(port, '127.0.0.1', resolve))
-
+  const settingsFile = join(folder, 'server.yml')
+  await writeFile(settingsFile, JSON.stringify(settings))
   let ntfy: LoggedProcess
   const start = async (): Promise<void> => {
-    ntfy = startLoggedProcess(program, ['serve', '--config', join(folder, 'server.yml')], folder)
-    await ntfy.ready(async () => {
-      await fetch(`${inner}/v1/health`)
-    }, 20_000)
+    ntfy = startLoggedProcess(program, ['serve', '--config', settingsFile], folder)
+    await ntfy.ready(() => fetch(`${inner}/v1/health`), START_MS)
   }
+  const kill = (): Promise<void> => ntfy.end('SIGKILL')
   await start()
   return {
-    url,
-    caFile,
-    passTo: (next) => {
-      gatewayUrl = next
-    },
     async messages(topic) {
-      const lines = (await (await fetch(`${inner}/${topic}/json?poll=1`)).text()).split('\n').filter(Boolean)
+      const answer = await fetch(`${inner}/${topic}/json?poll=1`)
+      if (!answer.ok) throw new Error(`ntfy answered ${answer.status} to a subscriber`)
+      const lines = (await answer.text()).split('\n').filter(Boolean)
       return lines.map((line) => {
         const { message }: { message: string } = JSON.parse(line)
         return message
       })
     },
     start,
-    kill: async () => {
-      await ntfy.end('SIGKILL')
-    },
-    async [Symbol.asyncDispose]() {
-      await ntfy.end('SIGKILL')
-      proxy.closeAllConnections()
-      proxy.close()
-      await rm(folder, { recursive: true, force: true })
-    },
+    kill,
+    [Symbol.asyncDispose]: kill,
   }
 }

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { codeOf } from '../../core/error-code.ts'
-import { isJsonObject, type JsonObject } from '../../core/json.ts'
+import { jsonObjectOf, type JsonObject } from '../../core/json.ts'
 import { createHostCheck } from '../../http/browser-checks.ts'
 import { NOTIFY_PATH } from '../../http/notify-server.ts'
 import { ACTIONS, type Action } from './actions.ts'
@@ -84,7 +84,7 @@ async function answer(
     const { status, text } = await parts.forward(body)
     return end(response, status, text, 'application/json')
   }
-  const { action } = parsed(body)
+  const { action } = jsonObjectOf(body) ?? {}
   const known = ACTIONS.find((each) => each === action)
   if (url !== '/act' || known === undefined) return end(response, 404, 'There is nothing at this path')
   await parts.act(known)
@@ -114,13 +114,4 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
     if (body.length > MAX_BODY_LENGTH) throw new Error('the body is too large')
   }
   return body
-}
-
-function parsed(body: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(body)
-    return isJsonObject(value) ? value : {}
-  } catch {
-    return {}
-  }
 }

@@ -1,7 +1,7 @@
 /** What happens in the demonstration: it is the homeserver, knows what was sent last, and tells terminal and page what was seen of it. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isJsonObject, type JsonObject } from '../../core/json.ts'
+import { isJsonObject, jsonObjectOf, type JsonObject } from '../../core/json.ts'
 import type { PrivacyMode } from '../../core/privacy-policy.ts'
 import { NOTIFY_PATH } from '../../http/notify-server.ts'
 import { exampleNotification, type Example } from '../example-notifications.ts'
@@ -135,11 +135,6 @@ export class Stage {
 }
 
 function notificationIn(body: string): JsonObject | undefined {
-  try {
-    const parsed: unknown = JSON.parse(body)
-    const notification = isJsonObject(parsed) ? parsed['notification'] : undefined
-    return isJsonObject(notification) ? notification : undefined
-  } catch {
-    return undefined
-  }
+  const { notification } = jsonObjectOf(body) ?? {}
+  return isJsonObject(notification) ? notification : undefined
 }

@@ -1,8 +1,8 @@
 /** What APNs answers → Outcome. By status and reason. */
+import { jsonObjectOf } from '../../core/json.ts'
 import { parseRetryAfter, RECONNECT_MS, type Outcome } from '../../core/outcome.ts'
 import { outcomeBy, type Answer, type Finding, type LostRequest, type Row, type Verdict } from '../shared/answers.ts'
 import { NO_ROOM } from '../shared/connections/connections.ts'
-import { jsonObjectOf } from '../shared/json-text.ts'
 import { documentedReason } from './reasons.ts'
 
 const MINUTE_MS = 60_000

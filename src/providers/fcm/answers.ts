@@ -1,5 +1,5 @@
 /** What FCM and its token endpoint answer → Outcome. By status and details on the wire; firebase-admin's codes mix up dead tokens and wrong keys. */
-import { isJsonObject } from '../../core/json.ts'
+import { isJsonObject, jsonObjectOf } from '../../core/json.ts'
 import { parseRetryAfter, type Outcome } from '../../core/outcome.ts'
 import {
   noAnswer,
@@ -10,7 +10,6 @@ import {
   type LostRequest,
   type Row,
 } from '../shared/answers.ts'
-import { jsonObjectOf } from '../shared/json-text.ts'
 import { tokenOutcomeBy } from '../shared/oauth-answers.ts'
 import { documentedReason } from './reasons.ts'
 

@@ -1,8 +1,7 @@
 /** The mistakes in an FCM section that its schema cannot express; opens files, no connection. */
-import { isJsonObject } from '../../core/json.ts'
+import { isJsonObject, jsonObjectOf } from '../../core/json.ts'
 import type { OptionMistake } from '../../core/provider.ts'
 import { checkAddress, mistakesIn, readAuthorities, type Report } from '../shared/inspect.ts'
-import { jsonObjectOf } from '../shared/json-text.ts'
 import { hedwigBytes } from './hedwig.ts'
 import type { FcmOptions } from './options.ts'
 import { readServiceAccount } from './service-account.ts'

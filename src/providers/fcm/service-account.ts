@@ -1,8 +1,7 @@
 /** Google's key file of a service account: what we need of it, and what can be wrong with it. */
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import type { JsonObject } from '../../core/json.ts'
+import { jsonObjectOf, type JsonObject } from '../../core/json.ts'
 import { readOptionFile, type Report } from '../shared/inspect.ts'
-import { jsonObjectOf } from '../shared/json-text.ts'
 import type { FcmOptions } from './options.ts'
 
 type Options = Pick<FcmOptions, 'service_account_file' | 'project_id'>

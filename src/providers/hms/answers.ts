@@ -1,4 +1,5 @@
 /** What Push Kit and its token endpoint answer → Outcome. Codes: docs/facts/hms.md#codes. */
+import { jsonObjectOf } from '../../core/json.ts'
 import { parseRetryAfter, type Outcome } from '../../core/outcome.ts'
 import {
   noAnswer,
@@ -9,7 +10,6 @@ import {
   type LostRequest,
   type Row,
 } from '../shared/answers.ts'
-import { jsonObjectOf } from '../shared/json-text.ts'
 import { tokenOutcomeBy } from '../shared/oauth-answers.ts'
 import { documentedCode } from './codes.ts'
 

@@ -1,10 +1,10 @@
 /** OAuth access tokens of one credential, one request at a time however many wait for it. */
 import { Deadlines } from '../../core/deadlines.ts'
+import { jsonObjectOf } from '../../core/json.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { Answer, LostRequest } from './answers.ts'
 import { Attempt } from './connections/attempt.ts'
 import type { Connections } from './connections/connections.ts'
-import { jsonObjectOf } from './json-text.ts'
 
 /** How one is asked for. */
 export interface TokenSource {

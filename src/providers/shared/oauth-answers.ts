@@ -1,7 +1,7 @@
 /** What a token endpoint answers → Outcome, where there is no access token: a refused credential is ours to repair, everything else passes. */
+import { jsonObjectOf } from '../../core/json.ts'
 import { parseRetryAfter, type Outcome } from '../../core/outcome.ts'
 import { noAnswer, outcomeBy, type Answer, type LostRequest, type Row } from './answers.ts'
-import { jsonObjectOf } from './json-text.ts'
 
 const FLOOR_MS = 10_000
 

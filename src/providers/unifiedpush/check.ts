@@ -1,12 +1,11 @@
 /** Whether a push server's host answers as a Matrix gateway, as apps ask before they register (docs/facts/apps.md#unifiedpush). */
 import type { CheckResult } from '../../core/provider.ts'
-import { isJsonObject } from '../../core/json.ts'
+import { isJsonObject, jsonObjectOf } from '../../core/json.ts'
 import type { Attempt } from '../shared/connections/attempt.ts'
 import type { Target as ConnectionTarget } from '../shared/connections/connect.ts'
 import type { ConnectionRules } from '../shared/connections/connection.ts'
 import { Connections } from '../shared/connections/connections.ts'
 import { openConnection } from '../shared/connections/open-connection.ts'
-import { jsonObjectOf } from '../shared/json-text.ts'
 
 const PATH = '/_matrix/push/v1/notify'
 const RULES: ConnectionRules = {

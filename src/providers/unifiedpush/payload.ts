@@ -2,12 +2,11 @@
  * Push → headers and the JSON that the app reads: `notification`, as the Matrix gateways of push servers pass it on (docs/facts/unifiedpush.md#what-apps-read).
  * The same with keys and without, as apps parse it after it was decrypted.
  */
-import { isJsonObject, jsonObject, type JsonObject } from '../../core/json.ts'
+import { isJsonObject, jsonObject, jsonObjectOf, type JsonObject } from '../../core/json.ts'
 import type { PushIdentity, Rendered } from '../../core/message.ts'
 import type { Push } from '../../core/push.ts'
 import { fieldsOf, headersOf } from '../shared/endpoints/fields.ts'
 import { fitInto, MAX_PAYLOAD_BYTES, padded, type PayloadField } from '../shared/endpoints/fit.ts'
-import { jsonObjectOf } from '../shared/json-text.ts'
 import { DEFAULT_TTL_SECONDS, type UnifiedPushOptions } from './options.ts'
 
 /** What `shaped` adds at most. */

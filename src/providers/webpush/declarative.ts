@@ -2,12 +2,11 @@
  * Declarative Web Push: what a browser shows by itself, without the service worker (docs/facts/web-push.md#declarative). It stands beside the fields that a
  * service worker reads, so that a browser that does not know it goes on as before. Pure.
  */
-import { jsonObject, type JsonObject, type JsonValue } from '../../core/json.ts'
+import { jsonObject, jsonObjectOf, type JsonObject, type JsonValue } from '../../core/json.ts'
 import { badgeOf } from '../../core/privacy-policy.ts'
 import type { Push } from '../../core/push.ts'
 import { jsonBytes, truncate } from '../../core/text.ts'
 import type { PayloadField } from '../shared/endpoints/fit.ts'
-import { jsonObjectOf } from '../shared/json-text.ts'
 import type { DeclarativeOptions } from './options.ts'
 
 /** What says to a browser that a message is declarative. */

@@ -1,8 +1,7 @@
 /** What the sender needs to reach a browser, from what the pusher registered. Pure. */
-import { isJsonObject, type JsonObject } from '../../core/json.ts'
+import { isJsonObject, jsonObjectOf, type JsonObject } from '../../core/json.ts'
 import { shapeOf } from '../../core/pusher-match.ts'
 import { targetText, unifiedPushTarget } from '../shared/endpoints/target.ts'
-import { jsonObjectOf } from '../shared/json-text.ts'
 
 /** For the log. */
 export const NOT_ALLOWED =

@@ -1,5 +1,5 @@
 /** What a UnifiedPush app is told whose endpoint has no keys: the shape that the Matrix gateways of push servers pass on (common-proxies, ntfy). */
-import { jsonObjectOf } from '../shared/json-text.ts'
+import { jsonObjectOf } from '../../core/json.ts'
 
 /** From a rendered payload; `notification` without its devices. Element X reads event_id, room_id and counts.unread (docs/facts/web-push.md#unifiedpush). */
 export function unifiedPushBody(payload: string): string {

@@ -43,6 +43,20 @@ function open(options: Partial<HmsOptions> = {}): Promise<Sender> {
   return hms.open({ project_id: '101', client_id: '202', ...files, ...address, ...options }, context)
 }
 
+/** docs/facts/hms.md#codes: what is failed. */
+const ABOUT_THE_MESSAGE = [
+  '80100001',
+  '80100003',
+  '80100004',
+  '80100013',
+  '80100016',
+  '80100017',
+  '80100018',
+  '80300008',
+  '80300010',
+  '80300013',
+]
+
 function send(token: string, by = sender, sent = message): Promise<Outcome> {
   return by.send(sent, new Secret(token), never)
 }
@@ -53,23 +67,24 @@ describe('what Push Kit answers', () => {
     expect(simulator.received.at(-1)).toMatchObject({ token: 'device', message: { data: '{"sync":"1"}' } })
   })
 
-  it.each([
+  it.each<[string, object]>([
     ['r80300007', { kind: 'rejected', reason: '400 80300007' }],
     ['r80100000', { kind: 'rejected', reason: '400 80100000' }],
-    ['r80100003', { kind: 'failed', reason: '400 80100003' }],
-    ['r80100016', { kind: 'failed', reason: '400 80100016' }],
-    ['r80300008', { kind: 'failed', reason: '400 80300008' }],
+    ...ABOUT_THE_MESSAGE.map((code): [string, object] => [`r${code}`, { kind: 'failed', reason: `400 ${code}` }]),
     ['r80399999', { kind: 'failed', reason: '400' }],
     ['s400', { kind: 'failed', reason: '400' }],
     ['r80300002', { kind: 'retry', scope: 'delivery', ambiguous: false, floorMs: 600_000 }],
     ['r80300011', { kind: 'blocked', reason: '400 80300011' }],
     ['r80200001', { kind: 'blocked', reason: '401 80200001' }],
+    ['r80200003', { kind: 'blocked', reason: '401 80200003' }],
+    ['s401', { kind: 'blocked', reason: '401' }],
     ['s404', { kind: 'blocked', reason: '404' }],
     ['r80600003', { kind: 'retry', scope: 'app', ambiguous: false, floorMs: 10_000 }],
     ['r81000001', { kind: 'retry', scope: 'delivery', ambiguous: true, floorMs: 10_000 }],
     ['s500', { kind: 'retry', scope: 'delivery', ambiguous: true, floorMs: 10_000 }],
     ['s502', { kind: 'retry', scope: 'app', ambiguous: true, floorMs: 10_000 }],
     ['s503', { kind: 'retry', scope: 'app', ambiguous: false, floorMs: 60_000 }],
+    ['s429', { kind: 'retry', scope: 'app', ambiguous: false, floorMs: 60_000 }],
     ['s503.a7', { kind: 'retry', scope: 'app', ambiguous: false, afterMs: 7000 }],
     ['s200', { kind: 'retry', scope: 'app', ambiguous: false, floorMs: 60_000 }],
     ['rst', { kind: 'retry', scope: 'delivery', ambiguous: true }],

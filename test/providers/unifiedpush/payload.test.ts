@@ -1,5 +1,6 @@
 /** What the apps read, by their source (docs/facts/apps.md#unifiedpush): `notification`, in each privacy mode. */
 import { createECDH, randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { isJsonObject, type JsonObject } from '../../../src/core/json.ts'
 import { parseNotification } from '../../../src/core/notification.ts'
@@ -8,7 +9,24 @@ import { encryptForDevice } from '../../../src/intake/encrypt-for-device.ts'
 import { preparePush, renderPush } from '../../../src/intake/prepare-push.ts'
 import { unifiedpush } from '../../../src/providers/unifiedpush/index.ts'
 import { createRoute } from '../../helpers/route.ts'
+import { ELEMENT_X, FLUFFYCHAT, STOCK_APPS, type ReadPush } from '../../helpers/stock-apps.ts'
 
+interface SpecifiedPush {
+  readonly what: string
+  /** Whose it is. */
+  readonly app: string
+  readonly privacy: PrivacyPolicy['privacy']
+  readonly notification: JsonObject
+  /** Of the pusher. */
+  readonly data: JsonObject
+  readonly sent: JsonObject
+  /** Absent: the app drops it. */
+  readonly read?: Partial<ReadPush>
+}
+
+const CASES: readonly SpecifiedPush[] = JSON.parse(
+  readFileSync(new URL('../../fixtures/unifiedpush-pushes.json', import.meta.url), 'utf8'),
+)
 const options = { allowed_endpoints: ['ntfy.example.org'] }
 const EVENT = {
   event_id: '$event',
@@ -48,27 +66,17 @@ function notificationOf(...of: Parameters<typeof rendered>): JsonObject {
   return notification
 }
 
-/** Element X on Android 477aa36, PushDataUnifiedPush.kt: what it makes of a push; undefined: it drops it. */
-function elementX(body: string) {
-  const { notification } = JSON.parse(body)
-  const { event_id: eventId, room_id: roomId, counts } = notification ?? {}
-  return typeof eventId === 'string' && typeof roomId === 'string'
-    ? { eventId, roomId, unread: counts?.unread }
-    : undefined
-}
-
-/** FluffyChat 76c4ec4, background_push.dart with matrix-dart-sdk's PushNotification. */
-function fluffyChat(body: string) {
-  const { notification } = JSON.parse(body)
-  const { event_id: eventId, room_id: roomId, devices = [] } = notification
-  return { eventId, roomId, clientName: devices[0]?.data?.client_name }
-}
-
 describe('what an app reads of a push through UnifiedPush', () => {
+  it.each(CASES)('is as specified: $what', ({ app, privacy, notification, data, sent, read }) => {
+    const body = bodyOf({ privacy }, notification, data)
+    expect(JSON.parse(body)).toEqual(sent)
+    expect(STOCK_APPS.find(({ name }) => name === app)?.read(body)).toEqual(read)
+  })
+
   it('with event_id_only is what it would have through the gateway of its push server, and nothing of the message', () => {
     const body = bodyOf({ privacy: 'event_id_only' }, EVENT, { client_name: 'FluffyChat-2' })
-    expect(elementX(body)).toEqual({ ...IDS, unread: 3 })
-    expect(fluffyChat(body)).toEqual({ ...IDS, clientName: 'FluffyChat-2' })
+    expect(ELEMENT_X.read(body)).toEqual({ ...IDS, unread: 3 })
+    expect(FLUFFYCHAT.read(body)).toEqual({ ...IDS, clientName: 'FluffyChat-2' })
     expect(body).not.toContain('alice')
     expect(body).not.toContain('hello')
   })
@@ -79,9 +87,9 @@ describe('what an app reads of a push through UnifiedPush', () => {
   })
 
   it('with minimal is nothing to Element X, and with placeholder_ids something new that is in no room', () => {
-    expect(elementX(bodyOf({ privacy: 'minimal' }))).toBeUndefined()
+    expect(ELEMENT_X.read(bodyOf({ privacy: 'minimal' }))).toBeUndefined()
     expect(notificationOf({ privacy: 'minimal' })).toEqual({ sync: '1' })
-    const placed = elementX(bodyOf({ privacy: 'minimal', placeholderIds: true }))
+    const placed = ELEMENT_X.read(bodyOf({ privacy: 'minimal', placeholderIds: true }))
     expect(placed?.eventId).toMatch(/^\$[\w-]{43}$/)
     expect(placed?.roomId).toMatch(/^!\w+:placeholder\.invalid$/)
     expect(placed?.unread).toBeUndefined()
@@ -90,7 +98,7 @@ describe('what an app reads of a push through UnifiedPush', () => {
   it('of the test push of Element X is its IDs, in each mode', () => {
     const test = { event_id: '$THIS_IS_A_FAKE_EVENT_ID', room_id: '!room:domain' }
     for (const privacy of ['minimal', 'event_id_only', 'full'] as const)
-      expect(elementX(bodyOf({ privacy }, test))).toMatchObject({ eventId: test.event_id, roomId: test.room_id })
+      expect(ELEMENT_X.read(bodyOf({ privacy }, test))).toMatchObject({ eventId: test.event_id, roomId: test.room_id })
   })
 
   it('that holds a key of its own is one block, which nobody else can open', () => {

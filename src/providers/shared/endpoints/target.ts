@@ -1,8 +1,7 @@
 /** Where a push goes and for whom it is encrypted: from what the pusher registered to an endpoint that may be connected to. Pure. */
 import { forgetOldest } from '../../../core/forget-oldest.ts'
-import type { JsonObject, JsonValue } from '../../../core/json.ts'
+import { jsonObjectOf, type JsonObject, type JsonValue } from '../../../core/json.ts'
 import type { TargetVerdict } from '../../../core/provider.ts'
-import { jsonObjectOf } from '../json-text.ts'
 import { addressIn, createHostMatch, isNameOfOwner, isPublicAddress } from './addresses.ts'
 import { PRIVATE_ADDRESS } from './answers.ts'
 import { KNOWN_SERVICES } from './known-services.ts'
