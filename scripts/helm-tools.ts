@@ -1,4 +1,4 @@
-/** The tools that `npm run test:helm` uses (also the linter of our workflows, which is a program in Go like the others): their pinned versions and where they are. Shared by the installer and the tests. */
+/** The tools that `npm run test:helm` uses (also the linter of our workflows and the reader of compose files, which are programs in Go like the others): their pinned versions and where they are. Shared by the installer and the tests. */
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +16,7 @@ export const versions = {
   keda: '2.21.0',
   'gateway-api': '1.6.0',
   actionlint: '1.7.12',
+  'compose-go': '2.16.2',
 } as const
 
 /** Outside the checkout, so that a fresh clone does not spend the half hour again. */
@@ -45,6 +46,9 @@ export const monitoringTools = {
   prometheus: join(monitoringFolder, 'usr/bin/prometheus'),
   promtool: join(monitoringFolder, 'usr/bin/promtool'),
 } as const
+
+/** What Docker Compose itself reads its files with. */
+export const composeReader = binary('compose-go', versions['compose-go'])
 
 export const actionlint = binary('actionlint', versions.actionlint)
 

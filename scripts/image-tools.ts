@@ -14,11 +14,23 @@ export const hadolint = {
   program: join(toolsHome, `hadolint-${HADOLINT}`, 'bin/hadolint'),
 } as const
 
-/** In the place of the Dockerfile's BUILD_IMAGE and RUNTIME_IMAGE, which no test can download. */
+/** In the place of the Dockerfile's BUILD_IMAGE and RUNTIME_IMAGE, and of Valkey's own image, which no test can download. */
 const tag = `${DEBIAN}-node${NODE_WHEEL.split('==')[1]}`
 export const bases = {
   build: `localhost/hushgate-build-base:${tag}`,
   runtime: `localhost/hushgate-runtime-base:${tag}`,
+  valkey: `localhost/hushgate-valkey:${DEBIAN}`,
+} as const
+
+/** From Debian's archive, as the machine has it; unpacked beside the system, so that nothing of it is started. */
+export const proxiesFolder = join(toolsHome, 'proxies')
+export const proxies = {
+  nginx: join(proxiesFolder, 'usr/sbin/nginx'),
+  caddy: join(proxiesFolder, 'usr/bin/caddy'),
+  apache: join(proxiesFolder, 'usr/sbin/apache2'),
+  modules: join(proxiesFolder, 'usr/lib/apache2/modules'),
+  /** Those that the machine may lack. */
+  libraries: join(proxiesFolder, `usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`),
 } as const
 
 const RUN_FOLDER = '/run/hushgate-images'

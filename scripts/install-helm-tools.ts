@@ -20,6 +20,7 @@ import {
   actionlint,
   chartTools,
   clusterTools,
+  composeReader,
   hasClusterTools,
   monitoringFolder,
   monitoringTools,
@@ -192,6 +193,7 @@ installKubernetesValidate()
 installMonitoring()
 installCrds()
 installGo(chartTools.kubectlValidate, 'sigs.k8s.io/kubectl-validate', versions['kubectl-validate'])
+installGo(composeReader, 'github.com/compose-spec/compose-go/v2/cmd', versions['compose-go'])
 installGo(actionlint, 'github.com/rhysd/actionlint/cmd/actionlint', versions.actionlint)
 if (env['ACCEPTANCE'] === '1') {
   installWrapped([clusterTools.etcd], {

@@ -1,9 +1,9 @@
 /** Installs what `npm run test:image` needs, from Debian and PyPI, and makes its base images; does nothing when all is there. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { toolsHome } from './helm-tools.ts'
-import { bases, DEBIAN, hadolint, NODE_WHEEL, podman } from './image-tools.ts'
+import { bases, DEBIAN, hadolint, NODE_WHEEL, podman, proxies, proxiesFolder } from './image-tools.ts'
 
 const { stdout, stderr, env, getuid } = process
 
@@ -64,6 +64,33 @@ function makeRuntimeBase(folder: string): void {
   importImage(root, bases.runtime)
 }
 
+/** Valkey with a shell, where its own image has both. */
+function makeValkeyBase(folder: string): void {
+  const root = join(folder, 'root')
+  run(['mmdebstrap', '--quiet', '--variant=minbase', '--include=valkey-server', DEBIAN, root])
+  importImage(root, bases.valkey)
+}
+
+/** nginx, Caddy and Apache, with the libraries that only they need. */
+function installProxies(): void {
+  if (existsSync(proxies.caddy)) return
+  stdout.write('Unpacking nginx, Caddy and Apache from Debian (once) …\n')
+  mkdirSync(join(toolsHome, 'building'), { recursive: true })
+  const folder = mkdtempSync(join(toolsHome, 'building/'))
+  try {
+    run(['apt-get', '-qq', 'update'])
+    // Since Debian 13 the libraries have other names.
+    const named = run(['apt-cache', 'pkgnames', 'libapr']).split('\n')
+    const libraries = ['libapr1', 'libapr1t64', 'libaprutil1', 'libaprutil1t64'].filter((name) => named.includes(name))
+    run(['apt-get', 'download', '-q', 'nginx', 'caddy', 'apache2-bin', ...libraries], {}, folder)
+    for (const file of readdirSync(folder)) run(['dpkg-deb', '-x', file, '.'], {}, folder)
+    rmSync(proxiesFolder, { recursive: true, force: true })
+    renameSync(folder, proxiesFolder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
 function unpackNode(folder: string): string {
   const target = join(folder, 'node')
   run([...'python3 -m pip install --quiet --no-deps --target'.split(' '), target, NODE_WHEEL])
@@ -88,10 +115,10 @@ function makeBase(name: string, make: (folder: string) => void): void {
   }
 }
 
-function run([program = '', ...args]: readonly string[], environment: NodeJS.ProcessEnv = {}): void {
-  const options = { env: { ...env, ...environment }, encoding: 'utf8', maxBuffer: 2 ** 26 } as const
+function run([program = '', ...args]: readonly string[], environment: NodeJS.ProcessEnv = {}, cwd?: string): string {
+  const options = { cwd, env: { ...env, ...environment }, encoding: 'utf8', maxBuffer: 2 ** 26 } as const
   const done = spawnSync(program, args, options)
-  if (done.status === 0) return
+  if (done.status === 0) return done.stdout
   stderr.write(`${done.stdout ?? ''}${done.stderr ?? ''}\n${[program, ...args].join(' ')} failed.\n`)
   stderr.write(
     'The tests of the image need Debian or Ubuntu, root, and a way to the Debian archive, PyPI and the npm registry.\n',
@@ -109,3 +136,5 @@ installPrograms()
 installHadolint()
 makeBase(bases.build, makeBuildBase)
 makeBase(bases.runtime, makeRuntimeBase)
+makeBase(bases.valkey, makeValkeyBase)
+installProxies()

@@ -1,8 +1,8 @@
 /**
  * `npm run test:debian`: the README's blocks on a Debian 12 with nothing but its own Node 18 and npm. First the two that start the demonstration, by `npx` and
- * in a checkout, each until a notification has reached all three push services, with the time that it took. Then the fast tests, with `--whole` all that
- * `npm test` runs, with `--readme` none. That Debian is made once, outside of the checkout; each run takes a fresh copy of it. With `--if-possible` a machine
- * that cannot do it is no failure.
+ * in a checkout, each until a notification has reached all three push services, with the time that it took; after them the block of docs/deploying.md for
+ * systemd. Then the fast tests, with `--whole` all that `npm test` runs, with `--readme` none. That Debian is made once, outside of the checkout; each run
+ * takes a fresh copy of it. With `--if-possible` a machine that cannot do it is no failure.
  */
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,9 +21,10 @@ import {
 import { createServer } from 'node:http'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { codeOf } from './document-code.ts'
 import { toolsHome } from './helm-tools.ts'
-import { blockWith } from './readme-blocks.ts'
 import { tryDemonstration } from './try-demonstration.ts'
+import { trySystemd } from './try-systemd.ts'
 
 const { argv, env, stdout, stderr, getuid } = process
 
@@ -113,14 +114,14 @@ function inside(root: string, ...command: readonly string[]): [string, string[]]
 
 /** The README's own blocks. */
 async function tryReadme(root: string): Promise<void> {
-  const readme = readFileSync(join(CHECKOUT, 'README.md'), 'utf8')
   const inShell = (command: string): [string, string[]] => inside(root, 'dash', '-c', command)
   await using release = await publishPackage()
-  const block = blockWith('npx --yes', readme).replace(/https:\S+\.tgz/, release.url)
+  const block = codeOf('README.md', 'npx --yes').replace(/https:\S+\.tgz/, release.url)
   const inEmptyFolder = `export npm_config_noproxy=127.0.0.1; mkdir "$HOME/empty" && cd "$HOME/empty" && ${block}`
   await tryDemonstration({ name: block.trim(), inShell, command: inEmptyFolder })
-  const [inCheckout = ''] = blockWith('npm start', readme).split(/ *#/)
+  const [inCheckout = ''] = codeOf('README.md', 'npm start').split(/ *#/)
   await tryDemonstration({ name: inCheckout, inShell, command: inCheckout })
+  await trySystemd({ root, home: INSIDE.home, inShell, packageUrl: release.url })
 }
 
 /** The package that this checkout makes, at an address on loopback, which stands for that of the release. */
@@ -144,7 +145,7 @@ async function publishPackage(): Promise<AsyncDisposable & { readonly url: strin
 }
 
 function tryTests(root: string, isWhole: boolean): void {
-  const command = isWhole ? ['npm', 'test'] : ['npm', 'run', 'test:quick']
+  const command = (isWhole ? 'npm test' : codeOf('CONTRIBUTING.md', 'npm run test:quick')).split(' ')
   stdout.write(`\n${command.join(' ')}\n`)
   const startMs = Date.now()
   const [program, args] = inside(root, ...command)

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { Value } from 'typebox/value'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { codeOf } from '../scripts/document-code.ts'
 import { installPackages } from '../scripts/install-python.ts'
 import { isJsonObject, type JsonObject } from '../src/core/json.ts'
 import { configSchema } from '../src/config/json-schema.ts'
@@ -22,8 +23,11 @@ describe('the Ansible role', () => {
   let folder: string
   let bin: string
   const at = (path: string): string => join(folder, path)
+  const [program, ...words] = codeOf('docs/deploying.md', 'ansible-playbook').split(' ')
+  /** The line of the document, for this machine. */
+  const here = words.map((word) => word.replace('push.example.com', 'localhost').replace('playbook.yml', PLAYBOOK))
   const play = (...args: readonly string[]): string =>
-    execFileSync(join(bin, 'ansible-playbook'), ['-i', 'localhost,', '--connection', 'local', PLAYBOOK, ...args], {
+    execFileSync(join(bin, program ?? ''), [...here, '--connection', 'local', ...args], {
       encoding: 'utf8',
       env: { ...process.env, ANSIBLE_HOME: at('ansible'), ANSIBLE_NOCOLOR: '1', ANSIBLE_LOCALHOST_WARNING: 'false' },
     })

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http'
 import { readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { codeOf } from '../../scripts/document-code.ts'
 import { startChromium, type Chromium, type Page } from '../helpers/chromium.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -23,7 +24,8 @@ let origin: string
 let chromium: Chromium
 beforeAll(async () => {
   const env = { ...process.env, SITE_BASE: BASE }
-  built = spawnSync(process.execPath, ['scripts/build-site.ts'], { cwd: ROOT, encoding: 'utf8', env })
+  const [, ...args] = codeOf('CONTRIBUTING.md', 'node scripts/build-site.ts').split(' ')
+  built = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', env })
   server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '', 'http://site')
     const name = decodeURIComponent(pathname.slice(BASE.length)) || 'index.html'

@@ -1,11 +1,12 @@
 /** Monitoring outside Kubernetes, as docs/deploying.md puts its files together: a real Prometheus with them reads a real gateway, whose series have no namespace. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { codeOf } from '../../scripts/document-code.ts'
 import { monitoringTools } from '../../scripts/helm-tools.ts'
 import { isJsonObject, type JsonObject } from '../../src/core/json.ts'
 import { EXAMPLES } from '../helpers/compose.ts'
@@ -18,25 +19,30 @@ import {
 } from '../helpers/hushgate-process.ts'
 import { startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { until } from '../helpers/received.ts'
-import { chartFolder, pick, pickList, pickText, readChartFile } from './helpers/chart.ts'
+import { pick, pickList, pickText, readChartFile } from './helpers/chart.ts'
 
 const TARGET = 'hushgate:5001'
 
+/** Where the compose file is, and `monitoring` in it. */
+let home: string
 let folder: string
 let services: PushServices
-let home: HushgateFolder
+let hushgate: HushgateFolder
 let gateway: HushgateProcess
 let prometheus: ChildProcess
 let url: string
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'hushgate-monitoring-'))
-  await cp(join(EXAMPLES, 'monitoring'), folder, { recursive: true })
-  for (const name of ['alerts.yaml', 'dashboard.json']) await cp(join(chartFolder, 'files', name), join(folder, name))
+  home = await mkdtemp(join(tmpdir(), 'hushgate-monitoring-'))
+  folder = join(home, 'monitoring')
+  // Nothing else of the engine: its images of Prometheus and Grafana cannot be had here.
+  const docker = `docker() { [ "$*" = 'compose --profile monitoring up -d' ]; }\n`
+  const env = { PATH: process.env['PATH'], source: join(EXAMPLES, '../..') }
+  execFileSync('/bin/sh', ['-euc', docker + codeOf('docs/deploying.md', 'grafana-password')], { cwd: home, env })
   services = await startPushServices()
-  home = await createHushgateFolder()
-  await home.configure({ appsYaml: services.appsYaml })
-  gateway = startHushgate(['serve'], { folder: home.path })
+  hushgate = await createHushgateFolder()
+  await hushgate.configure({ appsYaml: services.appsYaml })
+  gateway = startHushgate(['serve'], { folder: hushgate.path })
   const { admin } = await gateway.running()
   const example = await readFile(join(folder, 'prometheus.yml'), 'utf8')
   if (!example.includes(`targets: ['${TARGET}']`)) throw new Error(`prometheus.yml does not ask ${TARGET}`)
@@ -56,8 +62,8 @@ afterAll(async () => {
   prometheus.kill('SIGKILL')
   if (prometheus.exitCode === null && prometheus.signalCode === null) await once(prometheus, 'exit')
   await gateway[Symbol.asyncDispose]()
-  await Promise.all([home[Symbol.asyncDispose](), services[Symbol.asyncDispose]()])
-  await rm(folder, { recursive: true })
+  await Promise.all([hushgate[Symbol.asyncDispose](), services[Symbol.asyncDispose]()])
+  await rm(home, { recursive: true })
 })
 
 async function ask(path: string): Promise<JsonObject> {
@@ -106,6 +112,7 @@ it('the dashboard finds series that have no namespace, with all of its variables
 })
 
 it('Prometheus and Grafana are given the files that are there, each at the place that another of them names', async () => {
+  expect((await readFile(join(folder, 'grafana-password'), 'utf8')).length).toBeGreaterThan(30)
   const compose: unknown = parse(await readFile(join(EXAMPLES, 'compose/compose.yaml'), 'utf8'))
   const volumes = isJsonObject(compose) ? pickList(compose, 'services', 'grafana', 'volumes') : []
   const mounts = volumes.filter((volume) => typeof volume === 'string').map((volume) => volume.split(':'))

@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parse } from 'yaml'
+import { codeOf } from '../../scripts/document-code.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { startLoggedProcess } from '../helpers/logged-process.ts'
 import { askHomeserver, registerUser, type MatrixUser } from './matrix-user.ts'
@@ -64,7 +66,7 @@ function configuration(folder: string, port: number, sharedSecret: string): obje
     report_stats: false,
     trusted_key_servers: [],
     federation_domain_whitelist: [],
-    ip_range_whitelist: ['127.0.0.1'],
+    ...parse(codeOf('docs/deploying.md', 'ip_range_whitelist').replace('192.168.1.20', '127.0.0.1')),
     presence: { enabled: false },
     rc_message: UNLIMITED,
     rc_login: { address: UNLIMITED, account: UNLIMITED, failed_attempts: UNLIMITED },

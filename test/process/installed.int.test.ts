@@ -4,6 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { codeOf } from '../../scripts/document-code.ts'
 import { linesToPaste, paste } from './demonstration-lines.ts'
 import { follow, type HushgateProcess } from '../helpers/hushgate-process.ts'
 import { startPushServices } from '../helpers/push-services.ts'
@@ -23,15 +24,10 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hushgate-installed-'))
   await mkdir(join(folder, 'tools'))
   for (const tool of SHELL_TOOLS) await symlink(`/bin/${tool}`, join(folder, 'tools', tool))
-  npm('pack', '--pack-destination', folder)
-  npm(
-    'install',
-    '--global',
-    '--prefix',
-    join(folder, 'prefix'),
-    '--prefer-offline',
-    join(folder, `hushgate-${VERSION}.tgz`),
-  )
+  npm(...codeOf('CONTRIBUTING.md', 'npm pack').split(' ').slice(1), '--pack-destination', folder)
+  const [install = ''] = codeOf('README.md', 'npm install --global').split('\n')
+  const words = install.replace(/https:\S+\.tgz/, join(folder, `hushgate-${VERSION}.tgz`)).split(' ')
+  npm(...words.slice(1), '--prefix', join(folder, 'prefix'), '--prefer-offline')
   installed = join(folder, 'prefix/lib/node_modules/hushgate')
   path = `${folder}/prefix/bin:${folder}/tools`
 }, 300_000)

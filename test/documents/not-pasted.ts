@@ -1,0 +1,64 @@
+/** What documents give people to paste and no test pastes: the document, words of the piece, and the honest reason. What is run has no place here, nor what is gone. */
+const CLUSTER =
+  'needs a Kubernetes API server; test/helm/cluster.test.ts has one where ACCEPTANCE=1 has built it, and installs the chart there'
+const SYSTEMD =
+  'needs a systemd that runs; scripts/try-systemd.ts starts what the unit says, test/image/systemd.test.ts has systemd judge it'
+const REWRITES = 'rewrites files of the checkout; tests compare these with what it would write'
+const VITEST = 'is how this very suite is run; test/documents/references.test.ts looks for the file that it names'
+
+export const NOT_PASTED: readonly (readonly [document: string, words: string, reason: string])[] = [
+  ['docs/deploying.md', 'gh attestation verify', 'asks GitHub about a release, with an account'],
+  ['docs/deploying.md', 'traefik.enable', 'Debian has no Traefik'],
+  ['docs/unifiedpush.md', 'traefik.http.routers', 'Debian has no Traefik'],
+  ['docs/deploying.md', 'ssh -L 5001', 'needs a second machine'],
+  [
+    'docs/deploying.md',
+    'podman build',
+    'test/image/build.ts builds the same Dockerfile with buildah, on bases that can be had here',
+  ],
+  ['docs/deploying.md', 'docker build', 'the same; Docker needs a daemon'],
+  ['docs/deploying.md', 'systemctl restart', SYSTEMD],
+  ['docs/scaling.md', 'systemctl enable --now hushgate@2', SYSTEMD],
+  ['docs/runbook.md', 'systemctl status hushgate', SYSTEMD],
+  ['docs/deploying.md', 'apt-get install npm', 'the Debian of npm run test:debian is made with npm'],
+  ['docs/deploying.md', 'helm install hushgate oci://', CLUSTER],
+  ['docs/deploying.md', 'helm template hushgate helm', 'was done once by hand, as the page says'],
+  ['docs/deploying.md', 'podman kube play', 'was done once by hand, as the page says'],
+  ['docs/deploying.md', 'podman stop', 'was done once by hand, as the page says'],
+  ['docs/deploying.md', 'podman kill', 'was done once by hand, as the page says'],
+  ['docs/runbook.md', 'kubectl get pods', CLUSTER],
+  ['docs/runbook.md', 'kubectl describe pod', CLUSTER],
+  ['helm/README.md', 'helm install hushgate ./helm', CLUSTER],
+  ['helm/README.md', 'kubectl rollout restart', CLUSTER],
+  ['helm/README.md', 'kubectl logs job/hushgate-check', CLUSTER],
+  ['helm/README.md', 'kubectl create secret generic hushgate-keys', CLUSTER],
+  ['helm/README.md', 'kubectl port-forward', CLUSTER],
+  ['helm/README.md', 'kubectl exec statefulset/hushgate', CLUSTER],
+  [
+    'docs/for-app-makers.md',
+    'xcrun simctl push',
+    'needs a Mac; test/commands/forward.test.ts has a shell read the lines',
+  ],
+  [
+    'docs/for-app-makers.md',
+    'adb shell am broadcast',
+    'needs an Android emulator; test/commands/forward.test.ts has a shell read the lines',
+  ],
+  ['CONTRIBUTING.md', 'npm run schema', REWRITES],
+  ['CONTRIBUTING.md', 'npm run format', REWRITES],
+  ['CONTRIBUTING.md', 'node scripts/write-images.ts', REWRITES],
+  ['CONTRIBUTING.md', 'node scripts/write-metrics-doc.ts', REWRITES],
+  ['CONTRIBUTING.md', 'node scripts/write-privacy-doc.ts', REWRITES],
+  ['scripts/bench/README.md', 'node scripts/write-performance-doc.ts', REWRITES],
+  ['CONTRIBUTING.md', 'UPDATE_WHAT_EACH_TOOL_SAYS=1', REWRITES],
+  ['CONTRIBUTING.md', 'npx vitest run', VITEST],
+  ['test/README.md', 'npx vitest test/intake', VITEST],
+  ['CONTRIBUTING.md', 'npm run measure', 'measures, and fails nothing'],
+  ['docs/reliability.md', 'npm run bench:attacks  ', 'takes half an hour; test/attacks has the same attacks in small'],
+  [
+    'docs/reliability.md',
+    'npm run test:fuzz  ',
+    'takes minutes; test/fuzz/requests.int.test.ts sends the same requests, fewer of them',
+  ],
+  ['CONTRIBUTING.md', 'npm run test:ntfy', 'needs an ntfy, which is not installed for anybody'],
+]
