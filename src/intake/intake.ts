@@ -64,7 +64,7 @@ export interface IntakeParts {
 /** Homeservers send one. What is for more is done in slices of time. */
 const DEVICES_AT_ONCE = 4
 /** Of such a request, what is stored at once; more would keep others waiting for the store. */
-const LARGEST_PART = 48
+const LARGEST_PART = 16
 
 export class Intake {
   readonly #parts: IntakeParts

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { status } from '../../src/commands/status.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { statusSchema, type CanaryStatus } from '../../src/operator/status.ts'
-import { APPS, SERVICES, startEveryPushService, type EveryPushService, type Service } from '../helpers/every-push-service.ts'
+import { APPS, SERVICES, startEveryPushService, type EveryPushService } from '../helpers/every-push-service.ts'
 import { metricValue, startGateway, type TestGateway, type TestGatewayOptions } from '../helpers/gateway.ts'
 import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
 import { until } from '../helpers/received.ts'
