@@ -125,13 +125,21 @@ const PAYLOADS: readonly Choice[] = [
 ]
 const PRIOS: readonly Choice[] = ['high', 'low', 'high', 'low', ABSENT, null, '', 'LOW', 'normal', 1, ['low'], {}]
 
-const APPS = { apns: 'com.example.ios', fcm: 'com.example.android' } as const
-/** 32 bytes in base64, as iOS apps of Sygnal register them. */
-const APNS_PUSHKEY = Buffer.from('generated-apns-token-of-32-bytes').toString('base64')
+const SERVICES = ['apns', 'fcm', 'webpush'] as const
+const APPS = { apns: 'com.example.ios', fcm: 'com.example.android', webpush: 'com.example.web.any' } as const
+const PUSHKEYS = {
+  /** 32 bytes in base64, as iOS apps of Sygnal register them. */
+  apns: Buffer.from('generated-apns-token-of-32-bytes').toString('base64'),
+  fcm: 'generated-fcm-token',
+  /** A point of the curve, as a browser has it: that of RFC 8291, appendix A. */
+  webpush: 'BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4',
+} as const
+const SUBSCRIPTION = { endpoint: 'https://push.example.org/generated', auth: 'BTBZMqHH6r4Tts7J_aSIgg' } as const
+const WISHES: readonly Choice[] = [true, true, false, 'true', 1, null, {}]
 
 export function generatedRequest(seed: number, index: number): GeneratedRequest {
   const random = new Random(seed, index)
-  const service = index % 2 === 0 ? 'apns' : 'fcm'
+  const service = SERVICES[index % SERVICES.length] ?? 'apns'
   const notification = { ...withoutAbsent(eventOf(random)), devices: [deviceOf(random, service)] }
   return { name: `${service}-${seed}-${index}`, body: JSON.stringify({ notification }) }
 }
@@ -185,14 +193,11 @@ function contentOf(random: Random, type: Choice): Choice {
 }
 
 function deviceOf(random: Random, service: keyof typeof APPS): JsonObject {
-  const data = random.once(3)
-    ? withoutAbsent({ default_payload: random.pick(PAYLOADS) })
-    : mostly(random, {}, [ABSENT, {}, null, [], 'text', 5])
   return withoutAbsent({
     app_id: APPS[service],
-    pushkey: service === 'apns' ? APNS_PUSHKEY : 'generated-fcm-token',
+    pushkey: PUSHKEYS[service],
     pushkey_ts: mostly(random, 1_764_000_000, [ABSENT, null, 1.5, '1', true], 20),
-    data,
+    data: dataOf(random, service),
     tweaks: mostly(
       random,
       random.pick([{}, { sound: 'bing', highlight: true }]),
@@ -200,6 +205,16 @@ function deviceOf(random: Random, service: keyof typeof APPS): JsonObject {
       20,
     ),
   })
+}
+
+function dataOf(random: Random, service: keyof typeof APPS): Choice {
+  const payload = random.once(3) ? withoutAbsent({ default_payload: random.pick(PAYLOADS) }) : undefined
+  if (service !== 'webpush') return payload ?? mostly(random, {}, [ABSENT, {}, null, [], 'text', 5])
+  const wishes = {
+    events_only: random.once(4) ? random.pick(WISHES) : ABSENT,
+    only_last_per_room: random.once(4) ? random.pick(WISHES) : ABSENT,
+  }
+  return withoutAbsent({ ...SUBSCRIPTION, ...payload, ...wishes })
 }
 
 /** Once in so many times it is another. */

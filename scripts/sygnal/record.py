@@ -15,7 +15,8 @@ os.environ["RUN_DESPITE_UNSUPPORTED"] = "Y"
 logging.disable(logging.CRITICAL)
 
 import opentracing  # noqa: E402
-from sygnal import apnspushkin, gcmpushkin, http  # noqa: E402
+from sygnal import apnspushkin, gcmpushkin, http, webpushpushkin  # noqa: E402
+from twisted.internet import defer  # noqa: E402
 
 sent = []
 
@@ -46,6 +47,33 @@ class Gcm(gcmpushkin.GcmPushkin):
         return [], []
 
 
+class WebPush(webpushpushkin.WebpushPushkin):
+    def __init__(self, name, sygnal):
+        webpushpushkin.ConcurrencyLimitedPushkin.__init__(self, name, sygnal, {})
+        self.allowed_endpoints = None
+        self.connection_semaphore = defer.DeferredSemaphore(1)
+        self.vapid_contact_email = "ops@example.org"
+        self.vapid_private_key = self.http_request_factory = self.http_agent = None
+        self.ttl = 900
+
+
+class Encrypted:
+    def __init__(self, subscription_info, data, ttl, **more):
+        self.json = json.loads(data)
+        self.ttl = ttl
+
+    def execute(self, http_agent, low_priority, topic):
+        headers = {"ttl": str(self.ttl), "urgency": "low" if low_priority else "normal"}
+        if topic:
+            headers["topic"] = topic.decode()
+        sent.append({"service": "webpush", "token": "token", "headers": headers, "json": self.json})
+        return defer.succeed(SimpleNamespace(code=201, headers=SimpleNamespace(getRawHeaders=lambda name: None)))
+
+
+webpushpushkin.webpush = Encrypted
+webpushpushkin.readBody = lambda response: defer.succeed(b"")
+
+
 class Request:
     _disconnected = False
 
@@ -68,6 +96,7 @@ class Request:
 sygnal = SimpleNamespace(tracer=opentracing.Tracer(), pushkins={})
 sygnal.pushkins["com.example.ios"] = Apns("com.example.ios", sygnal)
 sygnal.pushkins["com.example.android"] = Gcm("com.example.android", sygnal)
+sygnal.pushkins["com.example.web.any"] = WebPush("com.example.web.any", sygnal)
 handler = http.V1NotifyHandler(sygnal)
 
 for line in sys.stdin:

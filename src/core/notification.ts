@@ -4,7 +4,7 @@
  */
 import { boundedContent, boundedEntries, boundedText } from './bounds.ts'
 import { shapeOf } from './json-shape.ts'
-import { isJsonObject, type JsonObject, type JsonValue } from './json.ts'
+import { isJsonObject, jsonObject, type JsonObject, type JsonValue } from './json.ts'
 import type { Counts, EncryptedPush } from './push.ts'
 import { DEVICE_KEY, hasDeviceKey } from './device-key.ts'
 import { Secret } from './secret.ts'
@@ -112,14 +112,13 @@ function readDevice(value: unknown, isShallow: boolean): Device | undefined {
 }
 
 function readData(value: JsonValue | undefined, isShallow: boolean): JsonObject {
-  const data = shallowObject(value, isShallow) ?? withoutDepth(value)
+  const data = shallowEntries(value, isShallow) ?? {}
   const { default_payload: payload } = data
-  return isJsonObject(payload) ? { ...data, default_payload: boundedEntries(payload) } : data
-}
-
-/** Whatever is beyond all reason counts as absent; but that there was a key for the device must not be forgotten (`core/device-key.ts`). */
-function withoutDepth(value: JsonValue | undefined): JsonObject {
-  return isJsonObject(value) && hasDeviceKey(value) ? { [DEVICE_KEY]: null } : {}
+  const bounded = isJsonObject(payload) ? { ...data, default_payload: boundedEntries(payload) } : data
+  // That there was a key for the device must not be forgotten with what is beyond all reason (`core/device-key.ts`).
+  return isJsonObject(value) && hasDeviceKey(value) && !hasDeviceKey(data)
+    ? { ...bounded, [DEVICE_KEY]: null }
+    : bounded
 }
 
 interface Measured {
@@ -138,7 +137,7 @@ function readNotification(
   if (encrypted !== undefined) return { ...common, kind: 'event', encrypted }
   const eventId = text(json['event_id'])
   const type = text(json['type'])
-  const givenContent = shallowObject(json['content'], isShallow)
+  const givenContent = shallowEntries(json['content'], isShallow)
   const content = givenContent && boundedContent(givenContent, bodyBytes)
   const isEvent = eventId !== undefined || type !== undefined || content !== undefined
   return {
@@ -177,6 +176,14 @@ function count(value: JsonValue | undefined): number | undefined {
 /** Synapse writes `""` for what it leaves out (docs/facts/push-gateway-api.md#empty-values). Lone surrogates, which no push service takes, become U+FFFD. */
 function text(value: JsonValue | undefined): string | undefined {
   return typeof value === 'string' && value !== '' ? boundedText(value).toWellFormed() : undefined
+}
+
+/** The object without those of its entries that are nested beyond all reason; undefined where none is left. */
+function shallowEntries(value: JsonValue | undefined, isShallow: boolean): JsonObject | undefined {
+  const whole = shallowObject(value, isShallow)
+  if (whole !== undefined || !isJsonObject(value)) return whole
+  const kept = Object.entries(value).filter(([, each]) => shallowObject({ each }, false) !== undefined)
+  return kept.length === 0 ? undefined : jsonObject(kept)
 }
 
 /** The object, unless it is none or nested beyond all reason. */

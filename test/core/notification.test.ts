@@ -183,6 +183,19 @@ describe('values', () => {
     })
   })
 
+  it('what in content and data is nested beyond all reason is left out, and the rest stays', () => {
+    const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`
+    const data = `{"endpoint":"https://push.example.org/1","default_payload":{"deep":${deep}},"hushgate_key":{"deep":${deep}}}`
+    expect(
+      parse(
+        `{"notification":{"content":{"body":"hi","deep":${deep}},"devices":[{"app_id":"a","pushkey":"p","data":${data}}]}}`,
+      ),
+    ).toMatchObject({
+      content: { body: 'hi' },
+      devices: [{ data: { endpoint: 'https://push.example.org/1', hushgate_key: null } }],
+    })
+  })
+
   it('a key named __proto__ changes nothing', () => {
     parse(
       '{"notification":{"__proto__":{"polluted":1},"devices":[{"app_id":"a","pushkey":"p","data":{"__proto__":{"polluted":1}}}]}}',

@@ -31,5 +31,14 @@ export interface GoldenCase {
 }
 
 export function readCases(): readonly GoldenCase[] {
-  return JSON.parse(gunzipSync(readFileSync(new URL('../fixtures/golden.json.gz', import.meta.url))).toString())
+  return readFixture('golden.json.gz')
+}
+
+/** The same of one more Sygnal 0.17, as it is installed from PyPI: requests as they come over HTTP, and what a browser's subscription says. */
+export function readMoreCases(): readonly GoldenCase[] {
+  return readFixture('sygnal-more.json.gz')
+}
+
+function readFixture(name: string): readonly GoldenCase[] {
+  return JSON.parse(gunzipSync(readFileSync(new URL(`../fixtures/${name}`, import.meta.url))).toString())
 }

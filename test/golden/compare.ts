@@ -14,8 +14,12 @@ export interface Difference {
   readonly ours: unknown
   /** Sygnal's own message is larger than the push service takes. */
   readonly isOversized?: boolean
-  /** A field of the request has a type that it should not have. */
+  /** Sygnal answered with an error. */
+  readonly isFailed?: boolean
+  /** Of the request: circumstances.ts. */
   readonly isMalformed?: boolean
+  readonly isSealed?: boolean
+  readonly isUncounted?: boolean
 }
 
 export interface OurPush {
@@ -50,15 +54,19 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export function differences(golden: Pick<GoldenCase, 'response' | 'pushes'>, ours: OurResult): Difference[] {
   const found: Difference[] = []
+  const isFailed = golden.response.status !== 200
   const compare = (service: Service, field: string, sygnal: unknown, our: unknown): void => {
-    if (!isDeepStrictEqual(sygnal, our)) found.push({ service, field, sygnal, ours: our })
+    if (!isDeepStrictEqual(sygnal, our)) found.push({ service, field, sygnal, ours: our, isFailed })
   }
   const { status, json, body, contentType } = golden.response
   compare('http', 'status', status ?? 'none', ours.status)
   if (contentType !== undefined) compare('http', 'content-type', contentType, ours.contentType)
   const rejected = isJsonObject(json) ? json['rejected'] : undefined
-  if (rejected !== undefined && ours.rejected !== undefined) compare('http', 'rejected', rejected, ours.rejected)
-  else if (rejected === undefined && status === ours.status) compare('http', 'body', body, ours.body)
+  if (Array.isArray(rejected) && ours.rejected !== undefined) {
+    // Of a request for several devices what one of them rejects and the other does not.
+    compare('http', 'rejected', missingIn(ours.rejected, rejected), [])
+    compare('http', 'rejected', [], missingIn(rejected, ours.rejected))
+  } else if (rejected === undefined && status === ours.status) compare('http', 'body', body, ours.body)
 
   const keyOf = (push: GoldenPush | OurPush): string =>
     `${push.service === 'fcm_legacy' ? 'fcm' : push.service} ${push.token}`
@@ -75,9 +83,14 @@ export function differences(golden: Pick<GoldenCase, 'response' | 'pushes'>, our
       if (!NOT_COMPARED.has(name))
         compare(service, `headers.${name}`, masked(sygnal.headers[name]), masked(our.headers[name]))
     const isOversized = bytesOf(sygnal) > MOST_BYTES[service]
-    for (const difference of walk('payload', sygnal.json, our.json)) found.push({ service, ...difference, isOversized })
+    for (const difference of walk('payload', sygnal.json, our.json))
+      found.push({ service, ...difference, isOversized, isFailed })
   }
   return found
+}
+
+function missingIn(known: readonly unknown[], pushkeys: readonly unknown[]): unknown[] {
+  return pushkeys.filter((pushkey) => !known.includes(pushkey))
 }
 
 /** Of the payload as JSON; FCM counts data, and its own braces and quotes hardly matter here. */

@@ -7,7 +7,7 @@ import { parseNotification, type Device, type Notification } from '../../src/cor
 import type { Routes } from '../../src/config/routes.ts'
 import type { GoldenPush } from './cases.ts'
 import { differences, type Difference, type OurPush, type OurResult } from './compare.ts'
-import { isMalformed } from './malformed.ts'
+import { circumstancesOf } from './circumstances.ts'
 
 export interface GeneratedCase {
   readonly name: string
@@ -29,8 +29,8 @@ export function readRecording(): Recording {
 
 export function differencesOf(generated: GeneratedCase, routes: Routes): readonly Difference[] {
   const { notification } = JSON.parse(generated.body)
-  const isWrong = isMalformed(notification)
-  return differences(generated, answerTo(generated, routes)).map((found) => ({ ...found, isMalformed: isWrong }))
+  const circumstances = circumstancesOf(notification)
+  return differences(generated, answerTo(generated, routes)).map((found) => ({ ...found, ...circumstances }))
 }
 
 /** All but sending it. */
@@ -59,20 +59,15 @@ function pushesOf(notification: Notification, device: Device, routes: Routes): O
   const names = {
     id: '00000000-0000-8000-8000-000000000000',
     collapseId: 'c'.repeat(32),
-    roomCollapseId: () => undefined,
+    roomCollapseId: () => (notification.roomId === undefined ? undefined : 'r'.repeat(32)),
   }
   const rendered = renderPush(prepared, route, names, { shownAtMs: circumstances.nowMs, target: '' })
   if (rendered.kind === 'nothing') return []
   const { headers, body } = rendered.message
   const json: unknown = JSON.parse(body)
-  return route.provider === 'fcm'
-    ? [
-        {
-          service: 'fcm',
-          token: 'token',
-          headers: {},
-          json: { message: { ...Object(json), token: device.pushkey.reveal() } },
-        },
-      ]
-    : [{ service: 'apns', token: 'token', headers, json }]
+  if (route.provider === 'fcm') {
+    const message = { ...Object(json), token: device.pushkey.reveal() }
+    return [{ service: 'fcm', token: 'token', headers: {}, json: { message } }]
+  }
+  return [{ service: route.provider === 'apns' ? 'apns' : 'webpush', token: 'token', headers, json }]
 }

@@ -5,12 +5,12 @@ import { parse } from 'yaml'
 import type { Difference } from './compare.ts'
 
 export interface Entry {
-  readonly service: Difference['service']
+  readonly service: Difference['service'] | 'all'
   readonly field: string
   readonly sygnal: Matcher
   readonly ours: Matcher
-  /** Only where Sygnal's own message is larger than the push service takes; only where the request has a wrong type. */
-  readonly when?: 'oversized' | 'malformed'
+  /** Only then. */
+  readonly when?: keyof typeof CIRCUMSTANCES
   readonly reason: string
 }
 
@@ -26,6 +26,14 @@ type Matcher =
   /** Of another type than this. */
   | { readonly not: string }
 
+const CIRCUMSTANCES = {
+  oversized: { key: 'isOversized', words: "where Sygnal's is too large" },
+  malformed: { key: 'isMalformed', words: 'wrong type in the request' },
+  failed: { key: 'isFailed', words: 'where Sygnal answers with an error' },
+  sealed: { key: 'isSealed', words: 'MSC3013' },
+  uncounted: { key: 'isUncounted', words: 'MSC4076' },
+} as const
+
 export const LIST_FILE = new URL('../../docs/sygnal-differences.yaml', import.meta.url)
 
 export function readList(): readonly Entry[] {
@@ -34,9 +42,8 @@ export function readList(): readonly Entry[] {
 
 export function covers(entry: Entry, difference: Difference): boolean {
   return (
-    entry.service === difference.service &&
-    (entry.when !== 'oversized' || difference.isOversized === true) &&
-    (entry.when !== 'malformed' || difference.isMalformed === true) &&
+    (entry.service === 'all' || entry.service === difference.service) &&
+    (entry.when === undefined || difference[CIRCUMSTANCES[entry.when].key] === true) &&
     isField(entry.field, difference.field) &&
     isMatch(entry.sygnal, difference.sygnal, difference.ours) &&
     isMatch(entry.ours, difference.ours, difference.sygnal)
@@ -75,12 +82,12 @@ function typeNameOf(value: unknown): string {
 export function listAsMarkdown(entries: readonly Entry[]): string {
   const rows = entries.map(
     (entry) =>
-      `| ${[SERVICES[entry.service], `\`${entry.field}\`${entry.when === 'malformed' ? ' (wrong type in the request)' : ''}`, side(entry.sygnal), side(entry.ours), entry.reason].join(' | ')} |`,
+      `| ${[SERVICES[entry.service], `\`${entry.field}\`${entry.when === undefined ? '' : ` (${CIRCUMSTANCES[entry.when].words})`}`, side(entry.sygnal), side(entry.ours), entry.reason].join(' | ')} |`,
   )
   return ['| | what | Sygnal | Hushgate | why |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')
 }
 
-const SERVICES = { apns: 'APNs', fcm: 'FCM', webpush: 'Web Push', http: 'answer' } as const
+const SERVICES = { apns: 'APNs', fcm: 'FCM', webpush: 'Web Push', http: 'answer', all: 'each' } as const
 
 function side(matcher: Matcher): string {
   if (matcher === 'absent') return '–'

@@ -210,7 +210,8 @@ async function handled(name: string, gateway: Gateway): Promise<void> {
 
 /** The same devices with another event. */
 async function nextRejected(gateway: Gateway, body: Buffer): Promise<readonly string[]> {
-  const json: unknown = JSON.parse(body.toString())
+  // It skips a byte order mark.
+  const json: unknown = JSON.parse(new TextDecoder().decode(body))
   const notification = isJsonObject(json) && isJsonObject(json['notification']) ? json['notification'] : {}
   const next: JsonObject = { notification: { ...notification, event_id: '$the-next-event' } }
   const response = await fetch(gateway.notifyUrl + NOTIFY_PATH, { method: 'POST', body: JSON.stringify(next) })

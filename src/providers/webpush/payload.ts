@@ -11,13 +11,19 @@ export function renderer(options: WebPushOptions): (push: Push, identity: PushId
 
   return (push, identity, target) => {
     const declarative = options.declarative !== undefined && isDeclarative(target) ? options.declarative : undefined
-    if (push.kind === 'counts' && push.pusher?.eventsOnly === true)
+    if (push.pusher?.eventsOnly === true && !isAboutEvent(push))
       return { kind: 'nothing', reason: 'the app wants events only' }
     if (push.kind === 'counts' && declarative !== undefined)
       return { kind: 'nothing', reason: 'a declarative push would show a notification' }
     const { json, truncated } = declarative === undefined ? fit(fieldsOf(push)) : fitDeclarative(push, declarative)
     return { kind: 'message', message: { headers: headersOf(push, identity, longestSeconds), body: json }, truncated }
   }
+}
+
+/** To an app that fetches the event, one without an ID is none. Minimal pushes have no IDs, and what is sealed keeps its own. */
+function isAboutEvent(push: Push): boolean {
+  if (push.kind === 'counts') return false
+  return push.detail === 'minimal' || push.encrypted !== undefined || push.eventId !== undefined
 }
 
 /** What the homeserver sealed is whole or gone. */

@@ -224,6 +224,21 @@ describe('event_id_only Web Push payloads', () => {
   })
 })
 
+describe('where the app wants events only', () => {
+  const pusher = { eventsOnly: true, onlyLastPerRoom: false }
+
+  it('an event is sent', () => {
+    expect(render({ ...event, pusher }).kind).toBe('message')
+  })
+
+  it.each([
+    ['counts', { kind: 'counts', eventId: undefined }],
+    ['what has a type and no event ID, as with Sygnal', { detail: 'full', type: 'm.room.message', eventId: undefined }],
+  ] as const)('nothing is sent for %s', (_what, fields) => {
+    expect(render({ ...event, pusher, ...fields }).kind).toBe('nothing')
+  })
+})
+
 describe('a payload that is too large', () => {
   const crowded: FullPush = {
     ...event,

@@ -41,6 +41,12 @@ describe('a subscription', () => {
     })
   })
 
+  it('may have keys that an encoder of base64 ended with a line break, as Sygnal takes them', () => {
+    expect(read(`${P256DH}\n`, { endpoint: ENDPOINT, auth: ` ${AUTH}\r\n` })).toMatchObject({
+      keys: { p256dh: P256DH, auth: AUTH },
+    })
+  })
+
   const offTheCurve = Buffer.concat([Buffer.of(4), Buffer.alloc(64, 7)]).toString('base64url')
   const compressed = createECDH('prime256v1').generateKeys('base64url', 'compressed')
   it.each([

@@ -149,10 +149,11 @@ function areKeys({ p256dh, auth }: SubscriptionKeys): boolean {
   return isPoint(Buffer.from(p256dh, 'base64url')) && Buffer.byteLength(auth, 'base64url') === AUTH_BYTES
 }
 
-/** Either alphabet, padded or not: what apps register. Anything else becomes '', for Node would skip over it. */
+/** Either alphabet, padded or not, and the line breaks that some encoders add: what apps register. Anything else becomes '', for Node would skip over it. */
 function base64Url(value: string): string {
   if (/^[\w-]+$/.test(value)) return value
-  return /^[\w+/-]+={0,2}$/.test(value) ? value.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '') : ''
+  const digits = value.replaceAll(/\s/g, '')
+  return /^[\w+/-]+={0,2}$/.test(digits) ? digits.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '') : ''
 }
 
 function text(value: JsonValue | undefined, maxCharacters: number): string | undefined {
