@@ -30,8 +30,9 @@ export class ConfigError extends Error {
   }
 }
 
-/** `file:line: path: message`, as compilers write it, so that editors find the place. */
+/** `file:line: path: message`, as compilers write it, so that editors find the place. What is said of the file itself names it already. */
 export function formatMistake({ file, line, path, message }: Mistake): string {
+  if (path === '' && message.startsWith(`${file} `)) return message
   const place = line === undefined ? file : `${file}:${line}`
   return path === '' ? `${place}: ${message}` : `${place}: ${path}: ${message}`
 }

@@ -59,7 +59,7 @@ apps:
   it('that is missing is refused by its name', async () => {
     const { code, stderr } = await serve('--config', 'other.yaml')
     expect(code).toBe(1)
-    expect(stderr).toContain(`${folder.at('other.yaml')} does not exist`)
+    expect(stderr).toBe(`The configuration is refused:\n${folder.at('other.yaml')} does not exist\n`)
     expect(await readdir(folder.path)).toEqual(['keys', 'token'])
   })
 
