@@ -2,7 +2,7 @@
 import { Queue } from 'bullmq'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import type { Disposition } from '../../src/store/contract.ts'
+import type { Disposition, Store } from '../../src/store/contract.ts'
 import { createBatch, JOB_NAME } from '../../src/store/redis/job.ts'
 import { createDelivery } from '../helpers/delivery.ts'
 import { ACKNOWLEDGE, createGate, Received, until } from '../helpers/received.ts'
@@ -71,6 +71,36 @@ describe('a hundred routes that are consumed, and idle', () => {
     const counts = await commandCounts()
     expect(depths.every(({ waiting, dead }) => waiting === 0 && dead === 0)).toBe(true)
     expect([...counts].filter(([name]) => name !== 'get')).toEqual([['exists', 4]])
+  })
+})
+
+describe('ten routes in which much waits', () => {
+  const some = ROUTES.slice(0, 10)
+
+  /** In as many jobs. */
+  async function addToEach(store: Store, count: number): Promise<void> {
+    for (let added = 0; added < count; added += 1) await store.queue.add(some.map((route) => createDelivery({ route })))
+  }
+
+  /** Of what was stored since they were opened, by a store that has not looked yet. */
+  async function commandsOfDepths(): Promise<ReadonlyMap<string, number>> {
+    const { queue } = await stores.open()
+    await queue.depth('another')
+    await stores.raw.config('RESETSTAT')
+    await Promise.all(some.map((route) => queue.depth(route)))
+    const counts = new Map(await commandCounts())
+    counts.delete('get')
+    return counts
+  }
+
+  it('are counted in as many commands however much that is', async () => {
+    const store = await stores.open()
+    await addToEach(store, 40)
+    const before = await commandsOfDepths()
+    await addToEach(store, 120)
+    expect(await commandsOfDepths()).toEqual(before)
+    expect((await store.queue.depth(some[0] ?? '')).waiting).toBe(160)
+    expect(before.get('eval')).toBe(1)
   })
 })
 

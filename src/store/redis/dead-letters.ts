@@ -237,9 +237,8 @@ export class DeadLetters {
   }
 
   async #latest(route: string | undefined, limit: number): Promise<ReadonlyMap<Shard, readonly DeadLetter[]>> {
-    const shards = await this.#occupied(route)
-    await Promise.all(shards.map((shard) => this.purge(shard)))
-    return latestDeadLetters(this.#client, shards, limit)
+    const sinceMs = this.#nowMs() - DEAD_LETTER_LIFETIME_MS
+    return latestDeadLetters(this.#client, await this.#occupied(route), { limit, sinceMs })
   }
 
   async #matching(shard: Shard, filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {

@@ -16,7 +16,13 @@ export interface DepthsOptions {
 /** A count is used again for so long. */
 const FRESH_MS = 250
 /** Jobs hold different numbers of deliveries. Up to so many jobs of a state are all looked at; of more, so many, evenly spaced, are taken for all. */
-const SAMPLES = 32
+const MOST_SAMPLES = 32
+/** Who asks for many shards at once, as a scrape does, gets fewer of each: all that he asks for takes Redis some milliseconds, and no more. */
+const SAMPLES_OF_ALL = 1600
+const LEAST_SAMPLES = 8
+/** What is looked for in a record stands before what is sealed, which may be long; versions before this one wrote some of it behind that. */
+const HEAD_CHARACTERS = 300
+const TAIL_CHARACTERS = 600
 
 /**
  * Of each shard, KEYS: wait, prioritized, delayed, active, deaths; ARGV: now, samples, then of each shard the prefix of a job's key. It reads the record of
@@ -28,12 +34,13 @@ local function earlier(one, other)
   return one
 end
 local function count(wait, prioritized, delayed, active, deaths, prefix)
-  local due = redis.call('ZCOUNT', delayed, '-inf', (ARGV[1] + 1) * 4096 - 1)
+  local later = redis.call('ZCARD', delayed)
+  local due = later > 0 and redis.call('ZCOUNT', delayed, '-inf', (ARGV[1] + 1) * 4096 - 1) or 0
   local states = {
     {wait, 'LRANGE', 0, redis.call('LLEN', wait) - 1},
     {prioritized, 'ZRANGE', 0, redis.call('ZCARD', prioritized) - 1},
     {delayed, 'ZRANGE', 0, due - 1},
-    {delayed, 'ZRANGE', due, redis.call('ZCARD', delayed) - 1},
+    {delayed, 'ZRANGE', due, later - 1},
     {active, 'LRANGE', 0, redis.call('LLEN', active) - 1},
   }
   local counts = {}
@@ -43,10 +50,12 @@ local function count(wait, prioritized, delayed, active, deaths, prefix)
     local jobs = state[4] - state[3] + 1
     local samples = math.min(jobs, tonumber(ARGV[2]))
     local sum = 0
+    local all = jobs == samples and redis.call(state[2], state[1], state[3], state[4])
     for i = 0, samples - 1 do
       local at = samples == 1 and state[4] or state[3] + math.floor(i * (jobs - 1) / (samples - 1))
-      local id = redis.call(state[2], state[1], at, at)[1]
-      local data = redis.call('HGET', prefix .. id, 'data') or ''
+      local id = all and all[i + 1] or redis.call(state[2], state[1], at, at)[1]
+      local record = redis.call('HGET', prefix .. id, 'data') or ''
+      local data = string.sub(record, 1, ${HEAD_CHARACTERS}) .. string.sub(record, -${TAIL_CHARACTERS})
       sum = sum + (tonumber(string.match(data, '"count":(%d+)')) or 1)
       local dueAt = string.match(data, '"dueAtMs":(%d+)')
       if s <= 3 then firstDue = earlier(firstDue, dueAt) end
@@ -135,11 +144,12 @@ export class Depths {
     this.#counting = undefined
     if (!layouts.isLoaded) await layouts.load()
     const shards = routes.flatMap((route) => layouts.allShardsOf(route))
-    return new Map(groupsOf(client, shards).flatMap((group) => this.#countGroup(group)))
+    const samples = Math.min(MOST_SAMPLES, Math.max(LEAST_SAMPLES, Math.floor(SAMPLES_OF_ALL / shards.length)))
+    return new Map(groupsOf(client, shards).flatMap((group) => this.#countGroup(group, samples)))
   }
 
-  #countGroup(shards: readonly Shard[]): readonly (readonly [string, Promise<Counted>])[] {
-    const counted = this.#askGroup(shards)
+  #countGroup(shards: readonly Shard[], samples: number): readonly (readonly [string, Promise<Counted>])[] {
+    const counted = this.#askGroup(shards, samples)
     return shards.map(({ id }, index) => {
       const ofShard = counted.then((all) => all[index] ?? EMPTY)
       // Who asked may have gone.
@@ -148,12 +158,12 @@ export class Depths {
     })
   }
 
-  async #askGroup(shards: readonly Shard[]): Promise<readonly Counted[]> {
+  async #askGroup(shards: readonly Shard[], samples: number): Promise<readonly Counted[]> {
     const { client, nowMs } = this.#options
     if (!(await isOccupied(client, shards, storedKeysOf))) return []
     const keys = shards.flatMap(storedKeysOf)
     const prefixes = shards.map(({ id }) => `${id}:`)
-    const replies: unknown = await client.eval(COUNT, keys.length, ...keys, Math.trunc(nowMs()), SAMPLES, ...prefixes)
+    const replies: unknown = await client.eval(COUNT, keys.length, ...keys, Math.trunc(nowMs()), samples, ...prefixes)
     return Array.isArray(replies) ? replies.map(countedIn) : []
   }
 }

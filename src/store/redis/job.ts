@@ -69,7 +69,7 @@ export function createBatch(keyring: Keyring, route: string, deliveries: readonl
   // A delivery with a time of its own is a batch of its own.
   const dueAtMs = deliveries[0]?.dueAtMs ?? acceptedAtMs
   const nonce = randomBytes(NONCE_BYTES).toString('base64url')
-  return { ...createRecord(keyring, route, deliveries), attempt: 1, acceptedAtMs, dueAtMs, nonce }
+  return { attempt: 1, acceptedAtMs, dueAtMs, ...createRecord(keyring, route, deliveries), nonce }
 }
 
 /** What is left of a batch when only `kept` stay. They keep their ids and their order. */
@@ -84,10 +84,10 @@ export function createRest(
   if (first === undefined) throw new Error('a job holds at least one delivery')
   const deliveries = kept.map(({ delivery }) => delivery)
   return {
-    ...createRecord(keyring, first.delivery.route, deliveries),
     attempt,
     acceptedAtMs: Math.min(...deliveries.map(({ acceptedAtMs }) => acceptedAtMs)),
     dueAtMs,
+    ...createRecord(keyring, first.delivery.route, deliveries),
     nonce,
     origin,
     places: items.flatMap((item, index) => (kept.includes(item) ? (record.places?.[index] ?? index) : [])),
@@ -99,14 +99,15 @@ export function createSingle(keyring: Keyring, item: JobItem, attempt: number, d
   const { delivery, root, order } = item
   const { acceptedAtMs } = delivery
   return {
-    ...createRecord(keyring, delivery.route, [delivery]),
     attempt,
     acceptedAtMs,
     dueAtMs,
+    ...createRecord(keyring, delivery.route, [delivery]),
     origin: { root, order },
   }
 }
 
+/** What scripts look for stands before what is sealed, or they would read through all of that. */
 function createRecord(keyring: Keyring, route: string, deliveries: readonly Delivery[]) {
   return {
     version: VERSION,

@@ -4,15 +4,23 @@ import type { Client } from './connection.ts'
 import { readFacts } from './dead-letter.ts'
 import { deadLetterKeysOf, deathsKeyOf, type Shard } from './shard.ts'
 
-/** Asks all shards at once, first for the times. */
+/** Asks all shards at once, first for the times. `sinceMs`: those that died before have had their time (epoch). */
 export async function latestDeadLetters(
   client: Client,
   shards: readonly Shard[],
-  limit: number,
+  { limit, sinceMs }: { readonly limit: number; readonly sinceMs: number },
 ): Promise<ReadonlyMap<Shard, readonly DeadLetter[]>> {
   const dated = await Promise.all(
     shards.map(async (shard) => {
-      const replies = await client.zrevrange(deathsKeyOf(shard), 0, limit - 1, 'WITHSCORES')
+      const replies = await client.zrevrangebyscore(
+        deathsKeyOf(shard),
+        '+inf',
+        sinceMs,
+        'WITHSCORES',
+        'LIMIT',
+        0,
+        limit,
+      )
       return replies.flatMap((id, index) =>
         index % 2 === 0 ? [{ shard, id, diedAtMs: Number(replies[index + 1]) }] : [],
       )
