@@ -30,12 +30,13 @@ function mountedFolder(name: string, files: Readonly<Record<string, string>>): s
 
 it('starts with the same user, variable, mounts and port, and keeps what it accepts in /data', async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const port = await freePort()
+  // Without metrics the admin port is 5001, which somebody else on this machine may have.
+  const [port, metricsPort] = [await freePort(), await freePort()]
   const config = mountedFolder('config', {
     'sygnal.yaml': `
 log: { setup: { version: 1, root: { level: INFO } } }
 http: { bind_addresses: ['127.0.0.1'], port: ${port} }
-metrics: { prometheus: { enabled: false } }
+metrics: { prometheus: { enabled: true, address: 127.0.0.1, port: ${metricsPort} } }
 apps:
   com.example.ios: { type: apns, keyfile: /data/key.p8, key_id: ABC123DEFG, team_id: TEAM123456, topic: com.example.ios }
 `,
