@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readKept, type Results } from './results.ts'
-import { asMarkdown, tablesOf } from './tables.ts'
+import { asMarkdown, STORE_NAMES, tablesOf } from './tables.ts'
 
 export const PAGE = join(import.meta.dirname, '../../docs/reliability.md')
 const PART = /(<!-- attacks -->\n)[^]*?(<!-- end -->)/
@@ -23,7 +23,21 @@ function descriptionOf({ machine, day, commit, seconds, perSecond, loadAverages,
   const warning = isDisturbed
     ? ' Others used the machine as well: what is beyond the bound here may be their doing.'
     : ''
-  return `Measured on ${day} at commit ${commit}: ${cpu}, ${cores} cores, ${memoryGb} GB, Linux ${kernel}, Node ${node}; load average ${before} before, ${after} after. Rounds: ${rounds}. In each, ${perSecond} pushes a second to known devices of each of two apps for ${seconds} seconds without the attack, and then with it; the median of the rounds.${warning}`
+  return `Measured on ${day} at commit ${commit}${ofOthers(commit, measured)}: ${cpu}, ${cores} cores, ${memoryGb} GB, Linux ${kernel}, Node ${node}; load average ${before} before, ${after} after. Rounds: ${rounds}. In each, ${perSecond} pushes a second to known devices of each of two apps for ${seconds} seconds without the attack, and then with it; the median of the rounds.${warning}`
+}
+
+/** Which were measured before, at another commit. */
+function ofOthers(commit: string, measured: Results['measured']): string {
+  const others = Map.groupBy(
+    measured.filter((each) => each.commit !== commit),
+    (each) => each.commit,
+  )
+  return [...others]
+    .map(([of, attacks]) => {
+      const names = attacks.map(({ number, store }) => `${number} (${STORE_NAMES[store]})`)
+      return `, at ${of} attacks ${names.join('; ')}`
+    })
+    .join('')
 }
 
 export function writeDocument(): void {

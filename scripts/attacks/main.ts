@@ -14,10 +14,11 @@ type Plan = Omit<MeasuredAttack, 'rounds'> & { readonly rounds: Round[] }
 /** Round by round, so that what disturbs the machine disturbs all of them. */
 async function measureAll(options: Options): Promise<Results> {
   const before = loadavg()[0] ?? Number.NaN
+  const session = describeSession()
   const plans = options.attacks.flatMap((attack) =>
     attack.stores.flatMap((store) =>
       options.programs.map(([program, path]) => {
-        const plan: Plan = { number: attack.number, store, program, rounds: [] }
+        const plan: Plan = { number: attack.number, store, program, commit: session.commit, rounds: [] }
         return { attack, path, plan }
       }),
     ),
@@ -35,7 +36,7 @@ async function measureAll(options: Options): Promise<Results> {
   }
   const { seconds, perSecond } = options
   return {
-    ...describeSession(),
+    ...session,
     seconds,
     perSecond,
     loadAverages: [before, loadavg()[0] ?? Number.NaN],

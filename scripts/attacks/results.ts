@@ -18,6 +18,8 @@ export interface MeasuredAttack {
   readonly number: string
   readonly store: StoreKind
   readonly program: string
+  /** Of the checkout that measured it. */
+  readonly commit: string
   readonly rounds: readonly Round[]
 }
 
@@ -30,7 +32,17 @@ export function readKept(): Results {
 
 /** Attacks that were not measured now stay as they were. */
 export function keep(results: Results): void {
-  writeFileSync(PATH, `${JSON.stringify(results, rounded, 1)}\n`)
+  writeFileSync(PATH, `${JSON.stringify(withNewer(readKept(), results), rounded, 1)}\n`)
+}
+
+/** In the order of the older ones. Pure. */
+export function withNewer(older: Results, newer: Results): Results {
+  const kept = new Map([...older.measured, ...newer.measured].map((each) => [nameOf(each), each]))
+  return { ...newer, measured: [...kept.values()] }
+}
+
+function nameOf({ number, store, program }: MeasuredAttack): string {
+  return [number, store, program].join(' ')
 }
 
 function rounded(_key: string, value: unknown): unknown {

@@ -12,6 +12,8 @@ export interface Table {
 }
 
 type Of = (during: While) => number
+
+export const STORE_NAMES = { sqlite: 'SQLite', redis: 'Redis' } as const
 /** What people wait for. */
 const WAITS = ['answerMs', 'arrivalMs'] as const
 
@@ -70,7 +72,7 @@ export function beyondBound({ rounds }: Pick<MeasuredAttack, 'rounds'>): readonl
 }
 
 function whereOf({ store, program }: MeasuredAttack, hasPrograms: boolean): string[] {
-  return [store === 'sqlite' ? 'SQLite' : 'Redis', ...(hasPrograms ? [program] : [])]
+  return [STORE_NAMES[store], ...(hasPrograms ? [program] : [])]
 }
 
 /** Once for each attack. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { ATTACKS } from '../../scripts/attacks/attacks.ts'
 import { PAGE, withAttacks } from '../../scripts/attacks/document.ts'
-import { readKept } from '../../scripts/attacks/results.ts'
+import { readKept, withNewer } from '../../scripts/attacks/results.ts'
 
 const page = readFileSync(PAGE, 'utf8')
 const kept = readKept()
@@ -24,4 +24,13 @@ it('other results make another page, and leave what people wrote', () => {
   const [before, after] = page.split(/(?<=<!-- attacks -->)[^]*?(?=<!-- end -->)/)
   expect(changed).toContain('Measured on 2001-02-03')
   expect(changed.startsWith(String(before)) && changed.endsWith(String(after))).toBe(true)
+})
+
+it('attacks that are not measured again stay, and the page says at which commit they were measured', () => {
+  const [first, ...others] = kept.measured
+  if (first === undefined) throw new Error('nothing is kept')
+  const again = { ...kept, commit: 'feedbee', measured: [{ ...first, commit: 'feedbee' }] }
+  const both = withNewer(kept, again)
+  expect(both.measured).toEqual([{ ...first, commit: 'feedbee' }, ...others])
+  expect(withAttacks(page, both)).toMatch(/at commit feedbee, .*attacks 0 \(Redis\); 1 \(SQLite\);/)
 })
