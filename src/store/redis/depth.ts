@@ -17,7 +17,7 @@ export interface DepthsOptions {
 const FRESH_MS = 250
 /** Jobs hold different numbers of deliveries. Up to so many jobs of a state are all looked at; of more, so many, evenly spaced, are taken for all. */
 const MOST_SAMPLES = 32
-/** Who asks for many shards at once, as a scrape does, gets fewer of each: all that he asks for takes Redis some milliseconds, and no more. */
+/** Who asks for many shards at once, as a scrape does, gets fewer of each, or Redis would be busy with it for a tenth of a second. */
 const SAMPLES_OF_ALL = 1600
 const LEAST_SAMPLES = 8
 /** What is looked for in a record stands before what is sealed, which may be long; versions before this one wrote some of it behind that. */
