@@ -54,6 +54,12 @@ export const NOT_PASTED: readonly (readonly [document: string, words: string, re
   ['CONTRIBUTING.md', 'npx vitest run', VITEST],
   ['test/README.md', 'npx vitest test/intake', VITEST],
   ['CONTRIBUTING.md', 'npm run measure', 'measures, and fails nothing'],
+  ['docs/operating.md', 'node scripts/measure-admin.ts', 'measures for minutes, and fails nothing'],
+  [
+    'docs/unifiedpush.md',
+    'visitor-request-limit-exempt-hosts',
+    'is a setting of ntfy, which cannot be had here; npm run test:ntfy starts a real one that somebody has built',
+  ],
   ['docs/reliability.md', 'npm run bench:attacks  ', 'takes half an hour; test/attacks has the same attacks in small'],
   [
     'docs/reliability.md',

@@ -42,7 +42,8 @@ it('a push is refused from the moment on in which Sentinel makes a replica the m
 it('a push is refused while a replica is frozen, and accepted when it goes on', async () => {
   await until('it is accepted', isAdded)
   replicas[0]?.freeze()
-  await expect(store.queue.add([createDelivery()])).rejects.toThrow('too few replicas')
+  // On a busy machine the time for Redis is over before that for its replicas has begun.
+  await expect(store.queue.add([createDelivery()])).rejects.toThrow(/too few replicas|did not answer in time/)
   expect(store.health().writable).toBe(false)
   replicas[0]?.thaw()
   await until('it is accepted again', isAdded)
@@ -70,9 +71,8 @@ it.each([
 
 it('a push is accepted without a replica that is gone for longer, and it is said', async () => {
   await replicas[0]?.kill()
-  await expect(store.queue.add([createDelivery()])).rejects.toThrow('too few replicas')
+  await expect(store.queue.add([createDelivery()])).rejects.toThrow(/too few replicas|did not answer in time/)
   await until('it is accepted', isAdded)
-  expect(warnings).toContain(
-    'Redis has fewer replicas than before: from now on a push is accepted when 1 of them has it',
-  )
+  const said = 'Redis has fewer replicas than before: from now on a push is accepted when 1 of them has it'
+  await until('it is said', () => warnings.includes(said))
 })
