@@ -96,7 +96,7 @@ function measureMinutes(
     const full = await measureLoad(subject, { rig, scenario, ...files, ...options, id: idOf('load', Date.now()) })
     const perSecond = Math.round(full.deliveredPerSecond / 2)
     forgetPeak(subject.pids())
-    const redisPids = subject.redis === undefined ? [] : [subject.redis.pid]
+    const redisPids = redisPidsOf(subject)
     for (let minute = 1; minute <= (steps.at(-1) ?? 0); minute += 1) {
       const paced = {
         ...options,
@@ -194,7 +194,7 @@ async function costOf(subject: RunningSubject, run: GrowthRun, appIdOf: (number:
   const devicesFile = join(folder, 'devices-paced')
   writeDevices(devicesFile, devicesOf('apns', options.pushkeys, rig.ports, appIdOf))
   const pids = subject.pids()
-  const redisPids = subject.redis === undefined ? [] : [subject.redis.pid]
+  const redisPids = redisPidsOf(subject)
   await sleep(IDLE_SECONDS)
   const before = { cpuMs: cpuMsOf(pids), redisCpuMs: cpuMsOf(redisPids), redis: await subject.redis?.work() }
   await sleep(IDLE_SECONDS)
@@ -237,6 +237,10 @@ async function withGateway<T>(
   } finally {
     await subject.stop()
   }
+}
+
+function redisPidsOf({ redis }: RunningSubject): readonly number[] {
+  return redis === undefined ? [] : [redis.pid]
 }
 
 function idOf(what: string, number: number): string {

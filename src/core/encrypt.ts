@@ -4,6 +4,7 @@
  */
 import { createCipheriv, createECDH, createSecretKey, type ECDH } from 'node:crypto'
 import { OneTimeHmac } from './hmac.ts'
+import { POINT_BYTES } from './p256.ts'
 import { RandomPool } from './random-pool.ts'
 
 /** Base64url: the receiver's public key, and its shared secret (RFC 8291 §2). */
@@ -25,7 +26,6 @@ const SALT_BYTES = 16
 const KEY_BYTES = 16
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
-const POINT_BYTES = 65
 /** RFC 8188 §2.1: salt, record size, length of the key ID, key ID, which is our public key (RFC 8291 §4). */
 const HEADER_BYTES = SALT_BYTES + 4 + 1 + POINT_BYTES
 /** No record is longer, for no push service has to take more (RFC 8291 §4). */

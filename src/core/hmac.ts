@@ -23,14 +23,10 @@ export class Hmac {
   /** `key`: at most one block of the algorithm. */
   constructor(algorithm: Algorithm, key: Uint8Array) {
     const { blockBytes, digestBytes } = algorithm
-    if (key.length > blockBytes) throw new RangeError('the key is longer than a block')
     this.#algorithm = algorithm
-    this.#inner = Buffer.alloc(blockBytes, INNER_PAD)
-    this.#outer = Buffer.alloc(blockBytes + digestBytes, OUTER_PAD)
-    for (const [index, byte] of key.entries()) {
-      this.#inner[index] = byte ^ INNER_PAD
-      this.#outer[index] = byte ^ OUTER_PAD
-    }
+    this.#inner = Buffer.alloc(blockBytes)
+    this.#outer = Buffer.alloc(blockBytes + digestBytes)
+    pad(key, blockBytes, this.#inner, this.#outer)
   }
 
   /** Base64url, without padding. */
@@ -71,12 +67,7 @@ export class OneTimeHmac {
   /** `key`: at most 64 bytes. */
   bytes(key: Uint8Array, ...parts: readonly Uint8Array[]): Buffer {
     const { name, blockBytes } = SHA256
-    if (key.length > blockBytes) throw new RangeError('the key is longer than a block')
-    for (let index = 0; index < blockBytes; index += 1) {
-      const byte = key[index] ?? 0
-      this.#inner[index] = byte ^ INNER_PAD
-      this.#outer[index] = byte ^ OUTER_PAD
-    }
+    pad(key, blockBytes, this.#inner, this.#outer)
     let length: number = blockBytes
     for (const part of parts) {
       this.#inner.set(part, length)
@@ -84,5 +75,15 @@ export class OneTimeHmac {
     }
     this.#outer.write(hash(name, this.#inner.subarray(0, length), 'binary'), blockBytes, 'latin1')
     return hash(name, this.#outer, 'buffer')
+  }
+}
+
+/** Begins both with the key as it is hashed, inside and outside. */
+function pad(key: Uint8Array, blockBytes: number, inner: Buffer, outer: Buffer): void {
+  if (key.length > blockBytes) throw new RangeError('the key is longer than a block')
+  for (let index = 0; index < blockBytes; index += 1) {
+    const byte = key[index] ?? 0
+    inner[index] = byte ^ INNER_PAD
+    outer[index] = byte ^ OUTER_PAD
   }
 }

@@ -5,10 +5,11 @@ import { RandomPool } from './random-pool.ts'
 
 const VERSION = 1
 const KEY_BYTES = 32
-const KEY_ID_BYTES = 4
+export const KEY_ID_BYTES = 4
 const IV_BYTES = 12
 const TAG_BYTES = 16
-const HEADER_BYTES = 1 + KEY_ID_BYTES + IV_BYTES + TAG_BYTES
+/** What is around a plaintext: version, key ID, IV and tag. */
+export const SEAL_BYTES = 1 + KEY_ID_BYTES + IV_BYTES + TAG_BYTES
 
 /** It was sealed with a key that this process does not have, or is not what we sealed. */
 export class UnsealError extends Error {
@@ -38,12 +39,12 @@ export class Sealer {
     cipher.setAAD(Buffer.from(context))
     const body = cipher.update(plaintext)
     cipher.final()
-    const sealed = Buffer.allocUnsafe(HEADER_BYTES + body.length)
+    const sealed = Buffer.allocUnsafe(SEAL_BYTES + body.length)
     sealed[0] = VERSION
     sealed.set(this.#id, 1)
     iv.copy(sealed, 1 + KEY_ID_BYTES)
-    cipher.getAuthTag().copy(sealed, HEADER_BYTES - TAG_BYTES)
-    body.copy(sealed, HEADER_BYTES)
+    cipher.getAuthTag().copy(sealed, SEAL_BYTES - TAG_BYTES)
+    body.copy(sealed, SEAL_BYTES)
     return sealed
   }
 }
@@ -72,15 +73,15 @@ export class Keyring {
 
   open(sealed: Uint8Array, context: string): Buffer {
     const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength)
-    if (bytes.length < HEADER_BYTES || bytes[0] !== VERSION) throw new UnsealError('not sealed by this version')
+    if (bytes.length < SEAL_BYTES || bytes[0] !== VERSION) throw new UnsealError('not sealed by this version')
     const key = this.#opening.get(bytes.toString('hex', 1, 1 + KEY_ID_BYTES))
     if (key === undefined) throw new UnsealError('sealed with a key that is not in the key file')
     const iv = bytes.subarray(1 + KEY_ID_BYTES, 1 + KEY_ID_BYTES + IV_BYTES)
     const decipher = createDecipheriv('aes-256-gcm', key, iv)
     decipher.setAAD(Buffer.from(context))
-    decipher.setAuthTag(bytes.subarray(HEADER_BYTES - TAG_BYTES, HEADER_BYTES))
+    decipher.setAuthTag(bytes.subarray(SEAL_BYTES - TAG_BYTES, SEAL_BYTES))
     try {
-      return Buffer.concat([decipher.update(bytes.subarray(HEADER_BYTES)), decipher.final()])
+      return Buffer.concat([decipher.update(bytes.subarray(SEAL_BYTES)), decipher.final()])
     } catch {
       throw new UnsealError('does not match its seal')
     }

@@ -40,17 +40,14 @@ export type CheckResult = { readonly ok: true } | { readonly ok: false; readonly
 /** Is told the status (of HTTP) of the last answer to an attempt, if there was one, before the attempt settles. */
 export type Answered = (status: number) => void
 
-/** What the deliveries of a route are sent by. */
-export interface DeliverySender {
+/** What the deliveries of a route are sent by, and its credential is checked by. */
+export interface Sender {
   /** Exactly one attempt; settles within 15 s whatever happens, never rejects for an answer or a network failure. When `signal` aborts, the attempt is cut off. `target`: the pushkey, or what `targetOf` made of it. */
   send(message: Message, target: Secret, signal: AbortSignal, answered?: Answered): Promise<Outcome>
   /** When the credential itself runs out (epoch, ms), for those that do. */
   readonly credentialExpiresAtMs?: number | undefined
   /** Waits for what is in flight, then closes every connection. */
   close(): Promise<void>
-}
-
-export interface Sender extends DeliverySender {
   /** A harmless question that proves or refutes our credential (`check --online`). */
   check(signal: AbortSignal): Promise<CheckResult>
 }

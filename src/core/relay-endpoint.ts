@@ -2,7 +2,8 @@
  * The address that an app gets in exchange for its pushkey, and gives to its homeserver: the sealed pushkey itself, so that nothing has to be stored for it. It
  * is sealed with a key of its own, made from the hash key, which is never rotated: an endpoint lives as long as the app's registration.
  */
-import { Keyring, UnsealError } from './keyring.ts'
+import { KEY_ID_BYTES, Keyring, SEAL_BYTES, UnsealError } from './keyring.ts'
+import { POINT_BYTES } from './p256.ts'
 import { Secret } from './secret.ts'
 
 /** What an app trades for an endpoint. */
@@ -26,15 +27,13 @@ const PURPOSE = 'relay-endpoint'
 const KEY_ID_PURPOSE = 'relay-endpoint-key-id'
 const VERSION = 1
 const KEY_BYTES = 32
-const KEY_ID_BYTES = 4
 const ISSUED_AT = 1
 const VAPID_KEY_AT = 7
-const POINT_BYTES = 65
 const KID_AT = VAPID_KEY_AT + POINT_BYTES
 const KID_BYTES = 16
 const PUSHKEY_AT = KID_AT + KID_BYTES
-/** What is around the plaintext: version, key ID, IV and tag (keyring.ts); and after the pushkey's place comes at least one byte of it. */
-const LEAST_SEALED_BYTES = 1 + KEY_ID_BYTES + 12 + 16 + PUSHKEY_AT + 1
+/** After the pushkey's place comes at least one byte of it. */
+const LEAST_SEALED_BYTES = SEAL_BYTES + PUSHKEY_AT + 1
 /** Of an app that wants none. */
 const NO_KID = Buffer.alloc(KID_BYTES)
 /** Of base64url, for what takes this many bytes: each text of it is one of bytes. */
@@ -47,8 +46,13 @@ export function isKid(text: string): boolean {
 
 /** Whether it may be an endpoint, of whatever gateway and version (there is no version 0). Each has one form, so that nobody makes two of it. */
 export function isEndpointShaped(text: string): boolean {
+  return sealedIn(text) !== undefined
+}
+
+function sealedIn(text: string): Buffer | undefined {
   const sealed = Buffer.from(text, 'base64url')
-  return sealed.length >= LEAST_SEALED_BYTES && sealed[0] !== 0 && sealed.toString('base64url') === text
+  const isShaped = sealed.length >= LEAST_SEALED_BYTES && sealed[0] !== 0 && sealed.toString('base64url') === text
+  return isShaped ? sealed : undefined
 }
 
 export class RelayEndpoints {
@@ -77,8 +81,8 @@ export class RelayEndpoints {
 
   /** Undefined for what cannot be an endpoint of this app_id; `foreign` where it may be one, made with another key file or by a later version. */
   open(appId: string, endpoint: string): Registration | 'foreign' | undefined {
-    if (!isEndpointShaped(endpoint)) return undefined
-    const sealed = Buffer.from(endpoint, 'base64url')
+    const sealed = sealedIn(endpoint)
+    if (sealed === undefined) return undefined
     if (!sealed.subarray(0, this.#beginning.length).equals(this.#beginning)) return 'foreign'
     try {
       return registrationOf(this.#keyring.open(sealed, contextOf(appId)))

@@ -3,6 +3,7 @@
  * can open. What is said of it here, providers render.
  */
 import type { Message, PushIdentity } from './message.ts'
+import { POINT_BYTES, UNCOMPRESSED } from './p256.ts'
 
 /** RFC 8030 §5.3, the least urgent first. */
 export const URGENCIES = ['very-low', 'low', 'normal', 'high'] as const
@@ -36,8 +37,6 @@ export interface Relay {
 const SIZE_AT = 16
 const KEY_LENGTH_AT = 20
 const KEY_AT = 21
-const POINT_BYTES = 65
-const UNCOMPRESSED = 4
 const HEADER_BYTES = KEY_AT + POINT_BYTES
 /** A delimiter and a tag. */
 const LEAST_RECORD_BYTES = 17

@@ -1,5 +1,6 @@
 /** Reads the introduction of whoever sends a Web Push message: the header `Authorization` of RFC 8292. */
 import { createPublicKey, verify, type KeyObject } from 'node:crypto'
+import { POINT_BYTES, UNCOMPRESSED } from './p256.ts'
 import { readSignedToken, type SignedToken } from './signed-token.ts'
 
 /** What a header says. Anybody can write it: it is true only where it is signed (`isSigned`). */
@@ -12,8 +13,6 @@ export interface Vapid extends Omit<SignedToken, 'header'> {
 export type VapidProblem = 'missing' | 'malformed' | 'not for ES256'
 
 const AUTHORIZATION = /^vapid (?=\S)/i
-const POINT_BYTES = 65
-const UNCOMPRESSED = 4
 /** A token of a homeserver has some 300. */
 const MAX_CHARACTERS = 2048
 

@@ -2,7 +2,7 @@
 import type { Config, ProxyConfig, RouteConfig } from '../config/config.ts'
 import type { Message } from '../core/message.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { DeliverySender } from '../core/provider.ts'
+import type { Sender } from '../core/provider.ts'
 import type { Secret } from '../core/secret.ts'
 import type { GateStatus } from './gate.ts'
 import { Worker, type Delivering, type WorkerParts } from './worker.ts'
@@ -11,7 +11,7 @@ export interface DeliveringRoutesParts extends WorkerParts {
   /** Deliveries of one route in flight at once. */
   readonly concurrency: number
   /** Rejects when the route's files cannot be used. */
-  readonly openSender: (route: RouteConfig, proxy: ProxyConfig | undefined) => Promise<DeliverySender>
+  readonly openSender: (route: RouteConfig, proxy: ProxyConfig | undefined) => Promise<Sender>
 }
 
 /** What is configured of all routes: which there are, and how their push services are reached. */

@@ -4,7 +4,7 @@ import type { Delivery } from '../core/delivery.ts'
 import { shortHash, type Identities } from '../core/identities.ts'
 import type { LogFacts } from '../core/log.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { Answered, DeliverySender } from '../core/provider.ts'
+import type { Answered, Sender } from '../core/provider.ts'
 import type { Route } from '../core/route.ts'
 import { Throttle } from '../core/throttle.ts'
 import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
@@ -40,7 +40,7 @@ export interface WorkerParts extends CanaryReportParts {
 /** A route that delivers, by a sender of its push service. */
 export interface Delivering {
   readonly route: Route
-  readonly sender: DeliverySender
+  readonly sender: Sender
 }
 
 /** After an error of our own, e.g. a store that does not answer. */

@@ -1,7 +1,7 @@
 /** Senders, as the gateway opens and closes them. */
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { DeliverySender } from '../../src/core/provider.ts'
+import type { Sender } from '../../src/core/provider.ts'
 import { Secret } from '../../src/core/secret.ts'
 import type { Proxy } from '../../src/network/dial.ts'
 import { providers } from '../../src/providers/index.ts'
@@ -27,7 +27,7 @@ describe('senders', () => {
   let rig: Rig
   let senders: Senders
   let warnings: string[]
-  let opened: DeliverySender[]
+  let opened: Sender[]
   beforeEach(() => {
     rig = createRig()
     warnings = []
@@ -39,7 +39,7 @@ describe('senders', () => {
     await rig[Symbol.asyncDispose]()
   })
 
-  async function open(changes: Changes, proxy?: Proxy): Promise<DeliverySender> {
+  async function open(changes: Changes, proxy?: Proxy): Promise<Sender> {
     const sender = await senders.open(routeWith(rig, changes), proxy)
     opened.push(sender)
     return sender

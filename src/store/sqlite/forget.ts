@@ -19,23 +19,14 @@ interface Search {
   readonly isWanted: (deviceHash: string) => boolean
 }
 
-interface Opened {
-  readonly order: number
-  readonly delivery: Delivery | undefined
-}
-
 export function forgetDevice({
   deviceHash,
   ...parts
 }: Omit<Search, 'isWanted'> & { readonly deviceHash: string }): Promise<Removed> {
   const search = { ...parts, isWanted: (hash: string) => hash === deviceHash }
-  const removeFrom = (table: SealedTable) =>
-    walk(table, search, (found) =>
-      search.thread.run({ name: 'removeRows', input: { table, orders: found.map(({ order }) => order) } }),
-    )
   return forgetInOrder(
-    () => removeFrom('delivery'),
-    () => removeFrom('dead_letter'),
+    () => removeFrom('delivery', search),
+    () => removeFrom('dead_letter', search),
   )
 }
 
@@ -66,25 +57,23 @@ async function searchTable(table: SealedTable, { thread, keyring, route, isWante
   return { removed: [...found.values()], unreadable: unreadable.size }
 }
 
-async function walk(
-  table: SealedTable,
-  { thread, keyring, route, isWanted }: Search,
-  use: (found: readonly Opened[]) => Promise<void>,
-): Promise<RemovedPart> {
+async function removeFrom(table: SealedTable, { thread, keyring, route, isWanted }: Search): Promise<RemovedPart> {
   const removed: Delivery[] = []
   let unreadable = 0
   let after: number | undefined = 0
   while (after !== undefined) {
     const input = { table, route, after, limit: ROWS_PER_PAGE }
     const page: Output<'readPage'> = await thread.run({ name: 'readPage', input })
-    const opened = page.rows.map(({ order, sealed }): Opened => ({
-      order,
-      delivery: tryOpenDeliveries(keyring, route, sealed)?.[0],
-    }))
-    const found = opened.filter(({ delivery }) => delivery !== undefined && isWanted(delivery.deviceHash))
-    if (found.length > 0) await use(found)
-    removed.push(...found.flatMap(({ delivery }) => delivery ?? []))
-    unreadable += opened.filter(({ delivery }) => delivery === undefined).length
+    const orders: number[] = []
+    for (const { order, sealed } of page.rows) {
+      const [delivery] = tryOpenDeliveries(keyring, route, sealed) ?? []
+      if (delivery === undefined) unreadable += 1
+      else if (isWanted(delivery.deviceHash)) {
+        orders.push(order)
+        removed.push(delivery)
+      }
+    }
+    if (orders.length > 0) await thread.run({ name: 'removeRows', input: { table, orders } })
     after = page.last
   }
   return { removed, unreadable }
