@@ -106,6 +106,34 @@ describe('the package', () => {
   })
 })
 
+describe('the program', () => {
+  it('takes one byte of memory for each of its characters', async () => {
+    const files = (await readdir(join(installed, 'dist'))).filter((file) => file.endsWith('.js'))
+    const texts = await Promise.all(files.map((file) => readFile(join(installed, 'dist', file), 'utf8')))
+    expect(files.filter((_, index) => /[^\0-\u00ff]/.test(texts[index] ?? ''))).toEqual([])
+  })
+
+  it('serves without undici, which nothing of it uses', async () => {
+    await using services = await startPushServices()
+    const home = await emptyFolder()
+    const yaml = `http: { host: 127.0.0.1, port: 0 }\nadmin: { port: 0 }\n${services.appsYaml}`
+    await writeFile(join(home, 'hushgate.yaml'), yaml)
+    const tell = `process.on('exit', () => process.stderr.write(process.moduleLoadList.filter((name) => /http|undici/.test(name)).join(' ')))`
+    const args = [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(tell)}`,
+      join(installed, 'dist/main.js'),
+      'serve',
+    ]
+    await using gateway = follow(spawn(process.execPath, args, { cwd: home, env: {} }))
+    await gateway.printed('Hushgate is running')
+    gateway.signal('SIGTERM')
+    const { stderr } = await gateway.ended
+    expect(stderr).toContain('_http_server')
+    expect(stderr).not.toContain('undici')
+  })
+})
+
 describe('hushgate, installed', () => {
   it('says its version, on a path without Node', async () => {
     expect(await typed('hushgate --version', await emptyFolder()).ended).toEqual({

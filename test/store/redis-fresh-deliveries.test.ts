@@ -59,7 +59,7 @@ it('what was sealed is given back once by what it was sealed as, as long as it i
   const batches = Array.from({ length: 100 }, () => createDeliveries(50))
   for (const [index, deliveries] of batches.entries()) fresh.keep(sealedAs(index), deliveries)
   const kept = batches.map((deliveries, index) => fresh.takeKept(sealedAs(index)) === deliveries)
-  expect(kept).toEqual(batches.map((_, index) => index >= 20))
+  expect(kept).toEqual(batches.map((_, index) => index >= 70))
   expect(fresh.takeKept(sealedAs(99))).toBeUndefined()
   expect(fresh.takeKept(undefined)).toBeUndefined()
 })

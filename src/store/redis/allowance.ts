@@ -1,5 +1,5 @@
 /** How much of a route may be handed out: its gate, and how many deliveries may still go in flight. All shards of the route share it. */
-import type { GateState } from '../contract.ts'
+import { MAX_BATCH, type GateState } from '../contract.ts'
 
 /** With so many deliveries in flight, other processes are asked to help. */
 const HELP_FROM = 16
@@ -37,6 +37,11 @@ export class Allowance {
   /** Something that is stored now would be handed out at once. */
   get isOpen(): boolean {
     return !this.#isStopping && this.#gate !== 'closed' && this.#freeSlots > 0
+  }
+
+  /** So many jobs may be asked for at once: one at least, and no more than can be handed out whatever is in them. */
+  get batches(): number {
+    return this.#gate === 'open' ? Math.max(1, Math.floor(this.#freeSlots / MAX_BATCH)) : 1
   }
 
   /** Something that is stored now needs nobody else. */

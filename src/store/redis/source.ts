@@ -27,6 +27,7 @@ export interface SourceOptions {
 
 const FETCH_FAILED_PAUSE_MS = 200
 const PROMOTED_AT_ONCE = 100
+const MOST_AT_ONCE = 4
 
 export class Source {
   readonly shard: Shard
@@ -37,6 +38,8 @@ export class Source {
   /** There may be something to fetch. */
   #isWanted = false
   #running: Promise<void> | undefined
+  /** In a row, that found as many jobs as were asked for. */
+  #fullRounds = 0
   readonly #alarm: Alarm
 
   constructor(options: SourceOptions) {
@@ -87,19 +90,27 @@ export class Source {
   async #fetchJobs(): Promise<void> {
     await this.#options.until
     while (this.#isWanted && !this.#isStopping) {
-      if (this.#options.allowance.isOpen) await this.#fetchJob()
+      if (this.#options.allowance.isOpen) await this.#fetchSome()
       else await this.#options.allowance.change
     }
     // In the same step in which it is seen that nobody wants more: who wakes it after that starts it again.
     this.#running = undefined
   }
 
-  async #fetchJob(): Promise<void> {
-    const { allowance, onJob, slotsOf } = this.#options
+  /** One after the other, with a turn of the event loop for each, they would fall behind what is stored meanwhile. So where there were more, more are asked for. */
+  async #fetchSome(): Promise<void> {
     this.#isWanted = false
-    const job = await this.#fetch()
-    if (job === undefined) return
-    this.#isWanted = true
+    const asked = Math.min(this.#fullRounds + 1, MOST_AT_ONCE, this.#options.allowance.batches)
+    const found = (await Promise.all(Array.from({ length: asked }, () => this.#fetch()))).filter(
+      (job) => job !== undefined,
+    )
+    this.#fullRounds = found.length === asked ? this.#fullRounds + 1 : 0
+    if (found.length > 0) this.#isWanted = true
+    for (const job of found) await this.#handOn(job)
+  }
+
+  async #handOn(job: FetchedJob): Promise<void> {
+    const { allowance, onJob, slotsOf } = this.#options
     while (allowance.mustWaitFor(slotsOf(job))) await allowance.change
     if (this.#isStopping || allowance.gate === 'closed') await job.release()
     else onJob(job, this)
