@@ -2,7 +2,7 @@
  * Who may be sent to now. Strangers name hosts, so a host is trusted as far as it has shown to be worth it: one that has not taken a push gets few slots and
  * little time; what hangs or answers 5xx is left alone, with all that it is to blame for and nothing else.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { forgetOldest } from '../../../core/forget-oldest.ts'
 import type { Waits } from '../../../core/outcome.ts'
 import type { Answer, LostRequest } from '../answers.ts'
@@ -68,7 +68,7 @@ export class Destinations {
   #placeOf({ endpoint, isNamed }: Target): Place {
     const { hostname, port: explicitPort, href } = endpoint
     const port = `${hostname}:${explicitPort === '' ? 443 : explicitPort}`
-    const device = createHash('sha256').update(href).digest('base64').slice(0, 16)
+    const device = hash('sha256', href, 'base64').slice(0, 16)
     const isProven = this.#proven.has(port) || (isNamed && explicitPort === '')
     const isTrusted = isNamed && isProven
     return {

@@ -43,6 +43,8 @@ const MAX_KEY_CHARACTERS = 128
 const AUTH_BYTES = 16
 /** More are forgotten, the oldest first: strangers name them. */
 const MAX_JUDGED_HOSTS = 200
+/** As many as are between door and sender. */
+const MAX_PARSED = 500
 
 /** What a sender is told of a pusher, as one text. */
 export function targetText(
@@ -101,21 +103,49 @@ export function createTargetReader(options: EndpointRules): (target: string) => 
   })
 
   return (target) => {
-    // What is left in the queue of an app that had another type before is no target of ours.
-    const { endpoint, p256dh, auth, unifiedPush } = jsonObjectOf(target) ?? {}
-    if (typeof endpoint !== 'string') return rejected('no_endpoint')
-    const url = URL.parse(endpoint)
-    if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') return rejected('bad_endpoint')
+    const registered = parsedOnce(target)
+    if ('reason' in registered) return registered
+    const { endpoint, keys } = registered
     // `URL` has brought every spelling of an IPv4 address (0x7f.1, 2130706433) to four numbers. A name is checked where it is resolved.
-    const { isForbidden, isAllowed, ...host } = judged(url)
+    const { isForbidden, isAllowed, ...host } = judged(endpoint)
     if (isForbidden) return rejected(PRIVATE_ADDRESS)
-    const isPlain = unifiedPush === true && p256dh === undefined && auth === undefined
-    if (isPlain && options.allow_unencrypted !== true) return rejected('no_keys')
-    const keys = isPlain ? undefined : keysOf(p256dh, auth)
+    if (keys === undefined && options.allow_unencrypted !== true) return rejected('no_keys')
     if (keys !== undefined && 'reason' in keys) return keys
     if (!isAllowed) return { kind: 'dropped', reason: 'endpoint_not_allowed' }
-    return { kind: 'target', endpoint: url, keys, ...host }
+    return { kind: 'target', endpoint, keys, ...host }
   }
+}
+
+/** What a pusher registered, by no rules. */
+interface Registered {
+  readonly endpoint: URL
+  /** Undefined: a UnifiedPush endpoint without keys. */
+  readonly keys: SubscriptionKeys | BadTarget | undefined
+}
+
+const parsed = new Map<string, Registered | BadTarget>()
+
+/** The door reads it, and the sender a moment later: with what the door has made of it. */
+function parsedOnce(target: string): Registered | BadTarget {
+  const before = parsed.get(target)
+  if (before !== undefined) {
+    parsed.delete(target)
+    return before
+  }
+  const now = parse(target)
+  parsed.set(target, now)
+  forgetOldest(parsed, MAX_PARSED)
+  return now
+}
+
+function parse(target: string): Registered | BadTarget {
+  // What is left in the queue of an app that had another type before is no target of ours.
+  const { endpoint, p256dh, auth, unifiedPush } = jsonObjectOf(target) ?? {}
+  if (typeof endpoint !== 'string') return rejected('no_endpoint')
+  const url = URL.parse(endpoint)
+  if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') return rejected('bad_endpoint')
+  const isPlain = unifiedPush === true && p256dh === undefined && auth === undefined
+  return { endpoint: url, keys: isPlain ? undefined : keysOf(p256dh, auth) }
 }
 
 const isKnownHost = createHostMatch(KNOWN_SERVICES)
