@@ -25,21 +25,26 @@ export async function dead(options: DeadOptions): Promise<void> {
   if (isFiltered && isAllMeant) throw new OperatorError('Say either --all, or which: not both')
   await withOperator(access, stderr, async (operator) => {
     if (action === 'list') return list(await operator.listDead(filter), options)
+    const saysWhatStays = action === 'retry' && !isDryRun && !isJson
+    const before = saysWhatStays ? await operator.listDead(filter) : []
     const count = isDryRun
       ? await operator.countDead(filter)
       : await (action === 'retry' ? operator.retryDead(filter) : operator.dropDead(filter))
     const [done, wouldBe] = action === 'retry' ? ['put back into the queue', 'tried again'] : ['dropped', 'dropped']
     if (isJson) writeJson(stdout, { [action === 'retry' ? 'retried' : 'dropped']: count, dryRun: isDryRun })
     else stdout.write(isDryRun ? `${count} would be ${wouldBe}\n` : `${count} ${done}\n`)
-    const left = action === 'retry' && !isDryRun && !isJson ? await callsIn(operator.listDead(filter)) : 0
+    const left = saysWhatStays ? inBoth(before, await operator.listDead(filter)) : 0
     if (left > 0) stdout.write(`${left} stay: calls that are over, or what cannot be opened; drop them\n`)
   })
 }
 
 type Letters = Awaited<ReturnType<Parameters<Parameters<typeof withOperator>[2]>[0]['listDead']>>
 
-async function callsIn(letters: Promise<Letters>): Promise<number> {
-  return (await letters).length
+/** How many were never put back: one that was, and was given up again since, has another time. */
+function inBoth(before: Letters, after: Letters): number {
+  const keyOf = ({ id, diedAtMs }: Letters[number]): string => `${id} ${diedAtMs}`
+  const keys = new Set(before.map(keyOf))
+  return after.filter((letter) => keys.has(keyOf(letter))).length
 }
 
 function list(letters: Letters, { isJson, stdout }: DeadOptions): void {
