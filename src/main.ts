@@ -11,6 +11,7 @@ import { addSimulateCommand } from './simulate-command.ts'
 import {
   CONFIG_HERE,
   CONFIG_OF_MACHINE,
+  isConfigured,
   namedBy,
   sourceOf,
   type Source,
@@ -98,7 +99,10 @@ program
   .action(async (file: string, { example, json: isJson }: { example?: Example; json?: boolean }) => {
     const { render } = await import('./commands/render.ts')
     const body = example ?? (file === '-' ? await readAll(stdin, () => stderr.write(RENDER_WAITS)) : readGiven(file))
-    process.exitCode = await render({ config: await load(), kinds: providers, body, isJson, stdout, nowMs: Date.now() })
+    const show = (config: Config): Promise<number> =>
+      render({ config, kinds: providers, body, isJson, stdout, nowMs: Date.now() })
+    const isExample = example !== undefined && !isConfigured(program.opts(), env)
+    process.exitCode = isExample ? await showExample(show) : await show(await load())
   })
 
 program
@@ -190,6 +194,12 @@ function source(): Source {
 function load(): Promise<Config> {
   const { configPath: path, readAs, env: environment } = source()
   return loadConfig({ path, env: environment, kinds: providers, readAs })
+}
+
+async function showExample(show: (config: Config) => Promise<number>): Promise<number> {
+  stderr.write('There is no configuration here: these are three apps as they are when nothing else is set.\n')
+  const { withExampleConfig } = await import('./commands/demonstration/example-config.ts')
+  return withExampleConfig(providers, show)
 }
 
 /** Resolves with the first signal that asks to stop; a second one ends the process at once. */

@@ -61,6 +61,13 @@ export function namedBy(
   return ours === undefined ? { sygnal: env['SYGNAL_CONF'] } : { config: ours }
 }
 
+/** Whether a configuration is named, or lies where one is looked for. */
+export function isConfigured(options: SourceOptions, env: Environment, ownerOf: OwnerOf = ownerOnDisk): boolean {
+  const { config, sygnal } = namedBy(options, env)
+  const isThere = [CONFIG_HERE, CONFIG_OF_MACHINE].some((path) => ownerOf(path) !== undefined)
+  return config !== undefined || sygnal !== undefined || isThere
+}
+
 function sygnalSource(
   { store, encryptionKeyFile }: SourceOptions,
   configPath: string,

@@ -1,6 +1,6 @@
 /** Which configuration a command means. */
 import { describe, expect, it } from 'vitest'
-import { sourceOf } from '../../src/commands/source.ts'
+import { isConfigured, sourceOf } from '../../src/commands/source.ts'
 
 describe('the configuration of a command', () => {
   it('is the one that is named', () => {
@@ -22,6 +22,16 @@ describe('the configuration of a command', () => {
     expect(found(ALICE, { 'hushgate.yaml': BOB })).toBe('hushgate.yaml')
     expect(sourceOf({}, { SUDO_UID: String(ALICE) }, ROOT, () => ALICE).configPath).toBe('hushgate.yaml')
     expect(sourceOf({ config: 'hushgate.yaml' }, {}, ROOT, () => BOB).configPath).toBe('hushgate.yaml')
+  })
+
+  it('is there where one is named, or lies in this folder or in that of the machine', () => {
+    const [nowhere, here] = [() => undefined, (path: string) => (path === 'hushgate.yaml' ? ALICE : undefined)]
+    expect(isConfigured({}, {}, nowhere)).toBe(false)
+    expect(isConfigured({}, {}, here)).toBe(true)
+    expect(isConfigured({}, {}, (path) => (path.startsWith('/etc') ? ROOT : undefined))).toBe(true)
+    // Whether it is there at all is said when it is read.
+    expect(isConfigured({ config: '/srv/push.yaml' }, {}, nowhere)).toBe(true)
+    expect(isConfigured({}, { SYGNAL_CONF: '/config/sygnal.yaml' }, nowhere)).toBe(true)
   })
 
   it('is one of Sygnal where only Sygnal’s own variable names one', () => {

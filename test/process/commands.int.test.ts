@@ -154,6 +154,21 @@ describe('hushgate render', () => {
     expect(withoutTimes(fromStandardInput.stdout)).toBe(withoutTimes(stdout))
   })
 
+  it('shows an example also where nothing is configured, and says so', async () => {
+    await using empty = await createHushgateFolder()
+    const before = await readdir(empty.path)
+    const { code, stdout, stderr } = await runHushgate(['render', '--example', 'message'], { folder: empty.path })
+    expect({ code, stderr }).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('There is no configuration here'),
+    })
+    expect(stdout.match(/^ {2}app .*\((\w+), privacy: minimal/gm)).toHaveLength(3)
+    expect(await readdir(empty.path)).toEqual(before)
+    // Whoever asks about a notification of his own asks about his own apps.
+    const own = await runHushgate(['render'], { folder: empty.path, stdin: body })
+    expect(own).toMatchObject({ code: 1, stderr: expect.stringContaining('hushgate.yaml does not exist') })
+  })
+
   it('ends without a word when nobody reads on, as with | head', async () => {
     const main = join(import.meta.dirname, '../../src/main.ts')
     const args = [main, 'render', '--example', 'message']
