@@ -106,6 +106,7 @@ describe('hushgate simulate', () => {
 })
 
 const PHONES = ['Apple', 'Google', 'Browser']
+const NOT_TOLD = '✕ not told'
 
 let pageFolder: string
 let demonstration: HushgateProcess
@@ -130,8 +131,12 @@ const click = (action: string) =>
   page.evaluate(`document.getElementById('fields').replaceChildren()
     document.querySelector('[data-action=${action}]').click()`)
 const choose = (mode: string) => page.evaluate(`document.querySelector('[value=${mode}]').click()`)
-const cells = (field: string) =>
-  page.evaluate(`[...document.querySelector('[data-field="${field}"]').cells].slice(2).map((each) => each.textContent)`)
+/** What is said of a field to each of PHONES. */
+async function cells(field: string): Promise<readonly string[]> {
+  const row = `document.querySelector('[data-field="${field}"]')`
+  const texts = `[...${row}.cells].slice(2).map((each) => each.textContent)`
+  return JSON.parse(String(await page.evaluate(`JSON.stringify(${texts})`)))
+}
 const countOn = (who: string) => `document.getElementById('${who}').children.length`
 const areCompared = `document.getElementById('fields').rows.length > 0 && [...document.querySelectorAll('#fields td')].every((each) => each.textContent !== '')`
 
@@ -151,50 +156,56 @@ describe('the page of the demonstration', () => {
     await rm(pageFolder, { recursive: true })
   })
 
-  it('shows a message on each phone, and of what was sent what nobody was told', async () => {
-    await click('message')
-    await shows(areCompared)
-    for (const who of PHONES) expect(await page.evaluate(countOn(who))).toBe(1)
-    for (const field of ['event_id', 'room_id', 'sender', 'content.body'])
-      expect(await cells(field)).toEqual(['✕ not told', '✕ not told', '✕ not told'])
-    expect(await cells('counts.unread')).toEqual(['● aps.badge', '✕ not told', '✕ not told'])
-  })
+  describe.each([
+    ['event_id_only', 'event_id', ['● event_id', '● data.event_id', NOT_TOLD]],
+    ['full', 'content.body', ['● aps.alert.loc-args.2', '● data.content_body', NOT_TOLD]],
+    // The last one, for then it was another one before.
+    ['minimal', 'counts.unread', ['● aps.badge', NOT_TOLD, NOT_TOLD]],
+  ])('in the mode %s', (mode, field, told) => {
+    beforeAll(async () => {
+      await choose(mode)
+      await until(mode)
+      await page.evaluate(
+        `for (const id of ['notes', ...${JSON.stringify(PHONES)}]) document.getElementById(id).replaceChildren()`,
+      )
+    })
 
-  it('in another privacy mode shows what is told then, and in the first one again that it is not', async () => {
-    await choose('full')
-    await until('full')
-    await click('message')
-    await shows(areCompared)
-    expect(await cells('content.body')).toEqual(['● aps.alert.loc-args.2', '● data.content_body', '✕ not told'])
-    await choose('minimal')
-    await until('minimal')
-  })
+    it('shows a message on each phone, and beside what was sent what was told, and to whom', async () => {
+      await click('message')
+      await shows(areCompared)
+      for (const who of PHONES) expect(await page.evaluate(countOn(who))).toBe(1)
+      expect(await cells(field)).toEqual(told)
+      const isKept = { sender: mode !== 'full', 'content.body': mode !== 'full', room_id: mode === 'minimal' }
+      for (const [each, kept] of Object.entries(isKept))
+        expect([each, (await cells(each)).every((cell) => cell === NOT_TOLD)]).toEqual([each, kept])
+    })
 
-  it('shows a call and a read receipt', async () => {
-    await click('call')
-    await shows(`document.querySelector('[data-field="content.call_id"]') && ${areCompared}`)
-    expect(await cells('type')).toEqual(['✕ not told', '✕ not told', '✕ not told'])
-    await click('read')
-    await shows(`document.getElementById('Apple').innerText.includes('The number on the app icon is 0')`)
-  })
+    it('shows a call and a read receipt', async () => {
+      await click('call')
+      await shows(`document.querySelector('[data-field="content.call_id"]') && ${areCompared}`)
+      expect((await cells('type')).some((cell) => cell.startsWith('●'))).toBe(mode === 'full')
+      await click('read')
+      await shows(`document.getElementById('Apple').innerText.includes('The number on the app icon is 0')`)
+    })
 
-  it('shows that a homeserver is told of a phone that is gone', async () => {
-    await click('dead')
-    await shows(`document.getElementById('notes').innerText.includes('Apple answered 410')`)
-    await shows(`/is gone, and stops: .*"rejected":\\["[^"]+"\\]/.test(document.getElementById('notes').innerText)`)
-  })
+    it('shows that a homeserver is told of a phone that is gone', async () => {
+      await click('dead')
+      await shows(`document.getElementById('notes').innerText.includes('Apple answered 410')`)
+      await shows(`/is gone, and stops: .*"rejected":\\["[^"]+"\\]/.test(document.getElementById('notes').innerText)`)
+    })
 
-  it('shows that what Apple cannot take waits, and arrives when Apple is back', async () => {
-    await click('outage')
-    await shows(`document.querySelector('[data-action=outage]').ariaPressed === 'true'`)
-    const before = Number(await page.evaluate(`document.getElementById('Google').children.length`))
-    expect(before).toBeGreaterThan(0)
-    await page.evaluate(`document.getElementById('Apple').replaceChildren()`)
-    await click('message')
-    await shows(`document.getElementById('notes').innerText.includes('Apple answered 503')`)
-    expect(await page.evaluate(countOn('Apple'))).toBe(0)
-    await click('outage')
-    await shows(`${countOn('Apple')} === 1`)
+    it('shows that what Apple cannot take waits, and arrives when Apple is back', async () => {
+      await click('outage')
+      await shows(`document.querySelector('[data-action=outage]').ariaPressed === 'true'`)
+      const before = Number(await page.evaluate(`document.getElementById('Google').children.length`))
+      expect(before).toBeGreaterThan(0)
+      await page.evaluate(`document.getElementById('Apple').replaceChildren()`)
+      await click('message')
+      await shows(`document.getElementById('notes').innerText.includes('Apple answered 503')`)
+      expect(await page.evaluate(countOn('Apple'))).toBe(0)
+      await click('outage')
+      await shows(`${countOn('Apple')} === 1`)
+    })
   })
 
   it('has no barrier, asks for nothing elsewhere, and fits a small phone', async () => {
