@@ -13,17 +13,11 @@ const USER_ID = 65_532
 /** No timer for health checks, which would need systemd; and no proxy of ours, which would be asked to reach loopback. */
 const ENVIRONMENT = { PATH: process.env['PATH'], HOME: process.env['HOME'], DISABLE_HC_SYSTEMD: 'true' }
 
+/** Podman's own are beyond what a container in a container may set. */
+export const CONTAINER_LIMITS = ['--ulimit=nofile=4096:4096', '--ulimit=nproc=4096:4096']
+
 /** On the network of this machine, where the simulators are. */
-const RUN = [
-  'run',
-  '--rm',
-  '--network=host',
-  '--cap-drop=all',
-  '--security-opt=no-new-privileges',
-  // Podman's own are beyond what a container in a container may set.
-  '--ulimit=nofile=4096:4096',
-  '--ulimit=nproc=4096:4096',
-]
+const RUN = ['run', '--rm', '--network=host', '--cap-drop=all', '--security-opt=no-new-privileges', ...CONTAINER_LIMITS]
 
 export interface ContainerOptions {
   /** Mounted at /etc/hushgate, for reading. */
@@ -70,10 +64,18 @@ export function startContainer(
 /** With the engine's own options, and `args` in the place of the image's own `serve`. */
 export function startPlainContainer(options: readonly string[], ...args: readonly string[]): Container {
   const name = `hushgate-test-${randomUUID()}`
+  return startEngine(name, [...RUN, ...options, '--name', name, inject('image'), ...args])
+}
+
+/** One that `create` made; it is removed with what is returned. */
+export function startCreated(name: string): Container {
+  return startEngine(name, ['start', '--attach', name])
+}
+
+/** The engine prints what the container of this name prints. */
+function startEngine(name: string, args: readonly string[]): Container {
   const [program, ...engine] = podman
-  const child = spawn(program, [...engine, ...RUN, ...options, '--name', name, inject('image'), ...args], {
-    env: ENVIRONMENT,
-  })
+  const child = spawn(program, [...engine, ...args], { env: ENVIRONMENT })
   const remove = (): void => void spawnSync(program, [...engine, 'rm', '--force', '--time', '0', name])
   process.once('exit', remove)
   const followed = follow(child)
