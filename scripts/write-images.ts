@@ -1,10 +1,11 @@
-/** Writes docs/images: the page for people, and the demonstration, as Chromium shows them. */
+/** Writes the page for people, and the demonstration, as Chromium shows them, into docs/images. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startChromium, type Chromium } from '../test/helpers/chromium.ts'
 import { startHushgate } from '../test/helpers/hushgate-process.ts'
 import { createTestNotifyServer } from '../test/helpers/notify-server.ts'
+import { PICTURED_PAGES, picturedPages } from './pictured-pages.ts'
 import { THREE_APPS } from '../test/privacy/stated.ts'
 
 const IMAGES = new URL('../docs/images/', import.meta.url)
@@ -47,3 +48,4 @@ mkdirSync(IMAGES, { recursive: true })
 await using chromium = await startChromium()
 await pageForPeople(chromium)
 await demonstration(chromium)
+writeFileSync(new URL(PICTURED_PAGES, IMAGES), `${JSON.stringify(picturedPages(), undefined, 2)}\n`)
