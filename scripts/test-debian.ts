@@ -1,7 +1,7 @@
 /**
- * `npm run test:debian`: the README's blocks on a Debian 12 with nothing but its own Node 18 and npm. First the two that start the demonstration, by `npx` and
- * in a checkout, each until a notification has reached all three push services, with the time that it took; after them the block of docs/deploying.md for
- * systemd. Then the fast tests, with `--whole` all that `npm test` runs, with `--readme` none. That Debian is made once, outside of the checkout; each run
+ * `npm run test:debian`: the README's blocks on a Debian 12 with nothing but its own Node 18, npm, systemd and sudo. First the two that start the demonstration, by `npx` and
+ * in a checkout, each until a notification has reached all three push services, with the time that it took; after them, with its systemd booted, the blocks
+ * for systemd. Then the fast tests, with `--whole` all that `npm test` runs, with `--readme` none. That Debian is made once, outside of the checkout; each run
  * takes a fresh copy of it. With `--if-possible` a machine that cannot do it is no failure.
  */
 import { spawnSync } from 'node:child_process'
@@ -21,15 +21,18 @@ import {
 import { createServer } from 'node:http'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { bootDebian, reasonAgainstBooting } from './booted-debian.ts'
 import { codeOf } from './document-code.ts'
 import { toolsHome } from './helm-tools.ts'
+import { tryCheckout } from './try-checkout.ts'
 import { tryDemonstration } from './try-demonstration.ts'
 import { trySystemd } from './try-systemd.ts'
 
 const { argv, env, stdout, stderr, getuid } = process
 
 const CHECKOUT = join(import.meta.dirname, '..')
-const DEBIAN = join(toolsHome, 'debian-12.tar')
+const DEBIAN = join(toolsHome, 'debian-12-systemd.tar')
+const PACKAGES = 'nodejs,npm,systemd-sysv,dbus,sudo,procps'
 const INSIDE = { home: homedir(), checkout: join(homedir(), 'hushgate') } as const
 /** A root for each run, named by the process. */
 const ROOTS = join(toolsHome, 'debian')
@@ -43,11 +46,11 @@ const FILES_AT_HOME = ['.npmrc', '.config/pip/pip.conf']
 
 /** With processes and mounts of its own. Mounted onto itself the folder is a root in which networks can be made, as a test does. */
 const ENTER = `set -e
-root=$1 folder=$2; shift 2
+root=$1; shift
 mount --rbind "$root" "$root"
 mount -t proc proc "$root/proc"
 for name in sys dev; do mount --rbind "/$name" "$root/$name"; done
-exec chroot "$root" env --chdir="$folder" "$@"`
+exec chroot "$root" "$@"`
 const QUIET = { DEBIAN_FRONTEND: 'noninteractive' } as const
 /** A checkout may belong to somebody else than root, as in a workflow: git then refuses to list it. */
 const TRUSTED = { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: CHECKOUT } as const
@@ -70,7 +73,7 @@ function makeDebian(): void {
   stdout.write(`Making ${DEBIAN} (once, a minute or two) …\n`)
   mkdirSync(toolsHome, { recursive: true })
   const part = DEBIAN.replace('.tar', '.part.tar')
-  run('mmdebstrap', ['--quiet', '--variant=minbase', '--include=nodejs,npm', 'bookworm', part])
+  run('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${PACKAGES}`, 'bookworm', part])
   renameSync(part, DEBIAN)
 }
 
@@ -83,12 +86,17 @@ function unpack(root: string): void {
   const acquire = capture('apt-config', ['dump', '--format', '%F "%v";%n', 'Acquire'])
   const proxies = acquire.split('\n').filter((line) => /proxy|Check-/i.test(line))
   writeFileSync(join(root, 'etc/apt/apt.conf.d/90machine'), `${proxies.join('\n')}\n`)
-  const listed = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
-  for (const name of capture('git', listed).split('\0'))
-    if (name !== '' && existsSync(join(CHECKOUT, name))) copy(join(CHECKOUT, name), join(root, INSIDE.checkout, name))
+  const kept = ['npm_config_noproxy', ...settings().map(([name]) => name)]
+  writeFileSync(join(root, 'etc/sudoers.d/90machine'), `Defaults env_keep += "${kept.join(' ')}"\n`)
+  for (const name of filesOfCheckout()) copy(join(CHECKOUT, name), join(root, INSIDE.checkout, name))
   const shared = join(CHECKOUT, '../shared')
   if (existsSync(shared))
     cpSync(shared, join(root, INSIDE.checkout, '../shared'), { recursive: true, dereference: true })
+}
+
+function filesOfCheckout(): readonly string[] {
+  const names = capture('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard']).split('\0')
+  return names.filter((name) => name !== '' && isFile(join(CHECKOUT, name)))
 }
 
 function settings(): [string, string][] {
@@ -104,12 +112,16 @@ function copy(from: string, to: string): void {
   cpSync(from, to, { dereference: true })
 }
 
-/** A command in there, in the checkout, with nothing of our environment but what leads to the registries. */
-function inside(root: string, ...command: readonly string[]): [string, string[]] {
+/** As this user, with nothing of our environment but what leads to the registries. */
+function inCheckout(...command: readonly string[]): readonly string[] {
   const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
   const variables = [path, `HOME=${INSIDE.home}`, 'LANG=C.UTF-8', ...settings().map((one) => one.join('='))]
-  const entered = ['sh', '-c', ENTER, 'sh', root, INSIDE.checkout, '--ignore-environment', ...variables, ...command]
-  return ['unshare', [...UNSHARE, ...entered]]
+  return ['env', `--chdir=${INSIDE.checkout}`, '--ignore-environment', ...variables, ...command]
+}
+
+/** A command in there, in the checkout. */
+function inside(root: string, ...command: readonly string[]): [string, string[]] {
+  return ['unshare', [...UNSHARE, 'sh', '-c', ENTER, 'sh', root, ...inCheckout(...command)]]
 }
 
 /** The README's own blocks. */
@@ -119,9 +131,17 @@ async function tryReadme(root: string): Promise<void> {
   const block = codeOf('README.md', 'npx --yes').replace(/https:\S+\.tgz/, release.url)
   const inEmptyFolder = `export npm_config_noproxy=127.0.0.1; mkdir "$HOME/empty" && cd "$HOME/empty" && ${block}`
   await tryDemonstration({ name: block.trim(), inShell, command: inEmptyFolder })
-  const [inCheckout = ''] = codeOf('README.md', 'npm start').split(/ *#/)
-  await tryDemonstration({ name: inCheckout, inShell, command: inCheckout })
-  await trySystemd({ root, home: INSIDE.home, inShell, packageUrl: release.url })
+  const [start = ''] = codeOf('README.md', 'npm start').split(/ *#/)
+  await tryDemonstration({ name: start, inShell, command: start })
+  tryCheckout({ folder: join(root, INSIDE.checkout), files: filesOfCheckout(), inShell })
+  const reason = reasonAgainstBooting()
+  if (reason !== undefined && argv.includes('--if-possible')) {
+    stderr.write(`The blocks for systemd are not tried: ${reason}.\n`)
+    return
+  }
+  await using debian = await bootDebian(root)
+  const booted = (command: string): [string, string[]] => debian.inside(...inCheckout('dash', '-c', command))
+  await trySystemd({ root, home: INSIDE.home, inShell: booted, packageUrl: release.url })
 }
 
 /** The package that this checkout makes, at an address on loopback, which stands for that of the release. */

@@ -1,35 +1,21 @@
-/** The block of docs/deploying.md for a machine with systemd, pasted on one that has none: what the unit starts is started as it says, until a push has arrived. */
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+/** The blocks of docs/deploying.md and docs/scaling.md for a machine with systemd, pasted on a Debian that systemd has booted: until a push has arrived, and with several processes. */
+import { execFile } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { startSimulators } from '../src/commands/simulators.ts'
 import { freePort } from '../test/helpers/free-port.ts'
+import { startRedis } from '../test/helpers/redis.ts'
 import { codeOf } from './document-code.ts'
 
 const { stdout } = process
-const DEADLINE_MS = 5 * 60_000
+const DEADLINE_MS = 30_000
 const POLL_MS = 100
+const CONFIGURATION = 'etc/hushgate/hushgate.yaml'
 
-/** What systemd does with the lines of a unit that name programs, their environment and their credentials; and what else is not on that machine. */
-const PROGRAMS = {
-  sudo: 'exec "$@"',
-  sudoedit: 'cp /root/edited.yaml "$1"',
-  journalctl: 'cat /run/hushgate.log',
-  systemctl: `[ "$1" = enable ] || exit 0
-line() { sed -n "s/^$1=//p" /etc/systemd/system/hushgate.service; }
-export CREDENTIALS_DIRECTORY=/run/credentials/hushgate.service
-mkdir -p "$CREDENTIALS_DIRECTORY" /var/lib/hushgate
-line LoadCredential | while IFS=: read -r name path; do cp "$path" "$CREDENTIALS_DIRECTORY/$name"; done
-cd /
-exec > /run/hushgate.log 2>&1
-env $(line Environment) $(line ExecStartPre)
-env $(line Environment) $(line ExecStart) &`,
-} as const
-
-export interface Machine {
+export interface SystemdMachine {
   /** Its folder. */
   readonly root: string
   readonly home: string
@@ -39,55 +25,99 @@ export interface Machine {
   readonly packageUrl: string
 }
 
-export async function trySystemd({ root, home, inShell, packageUrl }: Machine): Promise<void> {
+export async function trySystemd(machine: SystemdMachine): Promise<void> {
   const startMs = Date.now()
   const folder = mkdtempSync(join(tmpdir(), 'hushgate-systemd-'))
-  const arrived = Promise.withResolvers<void>()
-  const simulators = await startSimulators({ folder, onApplePush: () => arrived.resolve(), onGooglePush: () => {} })
-  const port = await freePort()
-  furnish({ root, home, folder, apps: simulators.appsYaml, ports: [port, await freePort()] })
-  const block = codeOf('docs/deploying.md', 'systemctl enable --now hushgate').replace(/https:\S+\.tgz/, packageUrl)
-  stdout.write(`\n${block}`)
-  const shell = spawn(...inShell(`export npm_config_noproxy=127.0.0.1; set -eu\n${block}\nexec sleep 600`), {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
+  const arrived: unknown[] = []
+  await using simulators = await startSimulators({
+    folder,
+    onApplePush: (push) => void arrived.push(push),
+    onGooglePush: () => {},
   })
-  const ended = once(shell, 'close')
-  shell.stdout.pipe(stdout, { end: false })
-  const kill = (): void => {
-    if (shell.pid !== undefined && shell.exitCode === null) process.kill(-shell.pid, 'SIGKILL')
+  const port = await freePort()
+  furnish(machine, { folder, apps: simulators.appsYaml, ports: [port, await freePort()] })
+  const block = codeOf('docs/deploying.md', 'systemctl enable --now hushgate')
+  await paste(machine, block.replace(/https:\S+\.tgz/, machine.packageUrl))
+  const expectPush = async (host = '127.0.0.1'): Promise<void> => {
+    const before = arrived.length
+    await untilAccepted(host, port)
+    for (const deadlineMs = Date.now() + DEADLINE_MS; arrived.length === before; await delay(POLL_MS))
+      if (Date.now() > deadlineMs) throw new Error('A push that was accepted did not arrive')
   }
-  process.once('exit', kill)
-  try {
-    const over = ended.then(() => Promise.reject(new Error('The block of docs/deploying.md for systemd failed')))
-    await Promise.race([untilAccepted(port), over])
-    await Promise.race([arrived.promise, over])
-    const beside = codeOf('docs/deploying.md', 'sudo hushgate dead list')
-    const { status, stderr } = spawnSync(...inShell(beside), { encoding: 'utf8' })
-    if (status !== 0) throw new Error(`${beside} failed: ${stderr}`)
-  } finally {
-    kill()
-    process.off('exit', kill)
-    await ended
-    await simulators[Symbol.asyncDispose]()
-    rmSync(folder, { recursive: true })
-  }
+  await expectPush()
   stdout.write(`The block for systemd: the first push arrived after ${Math.round((Date.now() - startMs) / 1000)} s\n`)
+
+  await paste(machine, codeOf('docs/deploying.md', 'sudo hushgate dead list'))
+  await paste(machine, codeOf('docs/runbook.md', 'systemctl status hushgate'))
+  await paste(machine, codeOf('docs/deploying.md', 'systemctl reload hushgate'))
+  // The second line there looks for a device of another day.
+  const [level = ''] = codeOf('docs/operating.md', 'journalctl --unit hushgate').split('\n')
+  await paste(machine, `cd /etc/hushgate && ${level}`)
+  await untilLogged(machine, 'The configuration was reloaded', 2)
+  await expectPush()
+  await untilLogged(machine, 'A push was accepted')
+  await paste(machine, codeOf('docs/deploying.md', 'systemctl restart hushgate'))
+  await expectPush()
+  await trySeveral(machine, expectPush)
+  rmSync(folder, { recursive: true })
+}
+
+/** On a Redis, in the place of the one process. */
+async function trySeveral(machine: SystemdMachine, expectPush: (host: string) => Promise<void>): Promise<void> {
+  const redis = await startRedis({ settings: { appendonly: 'yes' } })
+  try {
+    await paste(machine, 'systemctl disable --now hushgate && hushgate keygen store > /etc/hushgate/credentials/store')
+    const path = join(machine.root, CONFIGURATION)
+    const hosts = codeOf('docs/scaling.md', "http: { host: '${HUSHGATE_ADDRESS}' }").split('\n')
+    const [http = '', admin = ''] = hosts.map((line) => line.replace(' }', ','))
+    const content = readFileSync(path, 'utf8')
+      .replace('http: {', http)
+      .replace('admin: {', `${admin} token_file: "\${CREDENTIALS_DIRECTORY}/token",`)
+      .replace(/^store:\n.*$/m, `store: { url: "redis://127.0.0.1:${redis.port}" }`)
+    writeFileSync(path, `${content}queue: { encryption_key_file: "\${CREDENTIALS_DIRECTORY}/store" }\n`)
+    await paste(machine, codeOf('docs/scaling.md', 'hushgate@.service.d'))
+    await paste(
+      machine,
+      `hushgate keygen token > /etc/hushgate/credentials/token
+printf 'LoadCredential=%s\\n' store:/etc/hushgate/credentials/store token:/etc/hushgate/credentials/token >> /etc/systemd/system/hushgate@.service.d/address.conf
+systemctl daemon-reload`,
+    )
+    await paste(machine, codeOf('docs/scaling.md', 'systemctl enable --now hushgate@2'))
+    for (const host of ['127.0.0.2', '127.0.0.3']) await expectPush(host)
+    stdout.write('The lines for several processes: a push arrived by way of each\n')
+  } finally {
+    await redis.stop()
+  }
+}
+
+/** Shows it, and what it prints. Stops at the first line that fails. Meanwhile package and simulators are to be had. */
+async function paste({ inShell }: SystemdMachine, code: string): Promise<string> {
+  stdout.write(`\n${code.trim()}\n`)
+  const editor = "export SUDO_EDITOR='cp /root/edited.yaml' npm_config_noproxy=127.0.0.1"
+  const [program, args] = inShell(`${editor}; set -eu\n${code}`)
+  const { stdout: printed } = await promisify(execFile)(program, args, { maxBuffer: 2 ** 24 })
+  stdout.write(printed)
+  return printed
+}
+
+async function untilLogged({ inShell }: SystemdMachine, sentence: string, count = 1): Promise<void> {
+  const [program, args] = inShell('journalctl --unit hushgate')
+  for (const deadlineMs = Date.now() + DEADLINE_MS; ; await delay(POLL_MS)) {
+    const { stdout: log } = await promisify(execFile)(program, args)
+    if (log.split(sentence).length > count) return
+    if (Date.now() > deadlineMs) throw new Error(`${sentence}: this is not in the log\n${log}`)
+  }
 }
 
 interface Furniture {
-  readonly root: string
-  readonly home: string
   /** That of the simulators' keys. */
   readonly folder: string
   readonly apps: string
   readonly ports: readonly [notify: number, admin: number]
 }
 
-/** What whoever pastes the block has already: credentials, an editor, and a configuration in mind. */
-function furnish({ root, home, folder, apps, ports: [notify, admin] }: Furniture): void {
-  for (const [name, script] of Object.entries(PROGRAMS))
-    writeFileSync(join(root, 'usr/local/sbin', name), `#!/bin/sh\nset -eu\n${script}\n`, { mode: 0o755 })
+/** What whoever pastes the block has already: credentials, and a configuration in mind. */
+function furnish({ root, home }: SystemdMachine, { folder, apps, ports: [notify, admin] }: Furniture): void {
   const downloads = join(root, home, 'Downloads')
   mkdirSync(downloads, { recursive: true })
   copyFileSync(join(folder, 'AuthKey.p8'), join(downloads, 'AuthKey_ABC123DEFG.p8'))
@@ -100,17 +130,18 @@ function furnish({ root, home, folder, apps, ports: [notify, admin] }: Furniture
       .replaceAll(JSON.stringify(join(folder, 'service-account.json')), '${CREDENTIALS_DIRECTORY}/firebase.json')
       .replaceAll(JSON.stringify(join(folder, 'ca.pem')), '/etc/simulators.pem'),
   )
-  const ports = `http: { port: ${notify} }\nadmin: { port: ${admin} }\n`
-  writeFileSync(join(root, 'root/edited.yaml'), `${ports}${edited}`)
+  const settings = `http: { port: ${notify} }\nadmin: { port: ${admin} }\nlog: { level: info }\n`
+  writeFileSync(join(root, 'root/edited.yaml'), `${settings}${edited}`)
 }
 
 /** It listens some seconds after the block was pasted. */
-async function untilAccepted(port: number): Promise<void> {
+async function untilAccepted(host: string, port: number): Promise<void> {
   const devices = [{ app_id: 'com.example.ios', pushkey: Buffer.from('phone').toString('base64') }]
-  const body = JSON.stringify({ notification: { event_id: '$event', room_id: '!room:example.org', devices } })
+  const event = `$${crypto.randomUUID()}`
+  const body = JSON.stringify({ notification: { event_id: event, room_id: '!room:example.org', devices } })
   for (const deadlineMs = Date.now() + DEADLINE_MS; ; await delay(POLL_MS))
     try {
-      const answer = await fetch(`http://127.0.0.1:${port}/_matrix/push/v1/notify`, { method: 'POST', body })
+      const answer = await fetch(`http://${host}:${port}/_matrix/push/v1/notify`, { method: 'POST', body })
       if (answer.status === 200) return
       throw new Error(`A notification was answered ${answer.status}`)
     } catch (error) {
