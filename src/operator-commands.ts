@@ -98,9 +98,11 @@ function addDeviceCommands(program: Command, work: Work): void {
     .requiredOption('--app <app_id>', 'the app_id of its pusher')
     .option('--pushkey <pushkey>', 'the pushkey (which then is in the history of the shell)')
     .option('--data <json>', "the pusher's data, as the homeserver has it")
-    .action(async ({ app: appId, pushkey, data }: { app: string; pushkey?: string; data?: string }) => {
+    .option('--json', 'as JSON')
+    .action(async ({ app: appId, pushkey: given, data, json }: DeviceOptions & { app: string; pushkey?: string }) => {
       const { forget } = await import('./commands/forget.ts')
-      await forget({ appId, pushkey: pushkey ?? (await readLine()), data, ...(await work()) })
+      const pushkey = given ?? (await readLine())
+      await forget({ appId, pushkey, data, isJson: json === true, ...(await work()) })
     })
 }
 
@@ -129,13 +131,14 @@ function addChanges(program: Command, work: Work): void {
     .argument('<app>', 'the configured name of the app, or list')
     .addOption(new Option('--confirm', 'they are dead: tell the homeservers').conflicts('discard'))
     .option('--discard', 'they were called dead by mistake: forget it')
-    .option('--json', 'the list as JSON')
+    .option('--json', 'as JSON')
     .action(async (app: string, { confirm, discard, json }: JsonOption & { confirm?: boolean; discard?: boolean }) => {
       const { listRejections, rejections } = await import('./commands/rejections.ts')
       const isReleased = confirm === true || discard === true
-      if (app === 'list' && !isReleased) return listRejections({ isJson: json === true, ...(await work()) })
+      const isJson = json === true
+      if (app === 'list' && !isReleased) return listRejections({ isJson, ...(await work()) })
       if (!isReleased) throw new OperatorError('Say --confirm or --discard')
-      return rejections({ app, verdict: confirm === true ? 'confirm' : 'discard', ...(await work()) })
+      return rejections({ app, verdict: confirm === true ? 'confirm' : 'discard', isJson, ...(await work()) })
     })
 }
 

@@ -1,8 +1,9 @@
 /** `hushgate forget`: removes what is held about a device, and says what goes by itself. */
 import { Secret } from '../core/secret.ts'
-import { OperatorError } from '../operator/operator.ts'
+import { OperatorError, type Forgotten } from '../operator/operator.ts'
 import { readJsonObject } from './input.ts'
 import { namesIn, type OperatorAccess } from './operator-access.ts'
+import { writeJson } from './output.ts'
 import { withOperator } from './with-operator.ts'
 
 export interface ForgetOptions {
@@ -10,16 +11,22 @@ export interface ForgetOptions {
   readonly pushkey: string
   /** JSON of the pusher's data. */
   readonly data?: string | undefined
+  readonly isJson: boolean
   readonly access: OperatorAccess
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
 }
 
-export async function forget({ appId, pushkey, data, access, stdout, stderr }: ForgetOptions): Promise<void> {
+export async function forget({ appId, pushkey, data, isJson, access, stdout, stderr }: ForgetOptions): Promise<void> {
   if (pushkey === '') throw new OperatorError('No pushkey was given: say --pushkey, or write it to standard input')
   const device = { appId, pushkey: new Secret(pushkey), data: data === undefined ? {} : readJsonObject(data, '--data') }
   const forgotten = await withOperator(access, stderr, (operator) => operator.forget(device))
   if (forgotten === undefined) throw new OperatorError(`No app is configured for ${appId}${namesIn(access)}`)
+  if (isJson) writeJson(stdout, { forgotten })
+  else write(forgotten, stdout, data !== undefined)
+}
+
+function write(forgotten: Forgotten, stdout: NodeJS.WritableStream, isDataGiven: boolean): void {
   stdout.write(`That it is dead: ${forgotten.death ? 'forgotten' : 'was not remembered'}\n`)
   stdout.write(`What became of its last push: ${forgotten.receipt ? 'forgotten' : 'was not kept'}\n`)
   stdout.write(`That pushes were delivered to it: ${forgotten.wasDelivered ? 'forgotten' : 'was not remembered'}\n`)
@@ -27,7 +34,7 @@ export async function forget({ appId, pushkey, data, access, stdout, stderr }: F
   stdout.write(`When its latest push leaves: ${forgotten.departure ? 'forgotten' : 'was not remembered'}\n`)
   stdout.write(`Pushes that waited for it: ${forgotten.deliveries} removed\n`)
   stdout.write(`Pushes to it that were given up: ${forgotten.deadLetters} removed\n`)
-  if (data === undefined)
+  if (!isDataGiven)
     stdout.write(
       "The pusher's data was not given (--data): a Web Push device is not found without it, nor, of others, all that is remembered\n",
     )

@@ -59,6 +59,12 @@ describe('hushgate forget', () => {
     await gateway.ended
     const alone = await forget('', '--pushkey', apns)
     expect(alone.stdout).toMatch(/^That it is dead: forgotten\n/)
+    const asJson = await forget(apns, '--json')
+    expect({ ...asJson, stdout: JSON.parse(asJson.stdout) }).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: { forgotten: { death: false, receipt: false, deliveries: 0, deadLetters: 0, unreadable: 0 } },
+    })
   })
 
   it('removes what waits for a device and what was given up, and then knows nothing of the event', async () => {

@@ -103,6 +103,7 @@ describe('hushgate rejections', () => {
     await gateway.logged('Most pushkeys of this app were called dead')
     expect(await run('rejections', IOS, verdict)).toEqual(succeeded(expect.stringMatching(said)))
     expect(await run('rejections', IOS, verdict)).toEqual(succeeded(`No rejections of ${IOS} are held back\n`))
+    expect(JSON.parse((await run('rejections', IOS, verdict, '--json')).stdout)).toEqual({ released: 0 })
     expect(await notify(url, keys.slice(0, 1))).toEqual({ rejected: isRejected ? keys.slice(0, 1) : [] })
   })
 
