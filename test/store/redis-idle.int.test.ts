@@ -100,7 +100,27 @@ describe('ten routes in which much waits', () => {
     await addToEach(store, 120)
     expect(await commandsOfDepths()).toEqual(before)
     expect((await store.queue.depth(some[0] ?? '')).waiting).toBe(160)
-    expect(before.get('eval')).toBe(1)
+    expect(before.get('eval')).toBe(2)
+  })
+
+  it('are looked into again only where something has changed', async () => {
+    const store = await stores.open()
+    await addToEach(store, 40)
+    const waiting = (): Promise<readonly number[]> =>
+      Promise.all(some.map(async (route) => (await store.queue.depth(route)).waiting))
+    expect(await waiting()).toEqual(some.map(() => 40))
+    await stores.raw.config('RESETSTAT')
+    const isAskedAgain = async (): Promise<boolean> => {
+      expect(await waiting()).toEqual(some.map(() => 40))
+      return (await commandCounts()).has('eval')
+    }
+    await until('Redis is asked again', isAskedAgain)
+    expect((await commandCounts()).get('hget')).toBeUndefined()
+    await store.queue.add([createDelivery({ route: some[0] ?? '' })])
+    await stores.raw.config('RESETSTAT')
+    await until('it is counted', async () => (await waiting())[0] === 41)
+    // Of one route no more than a few jobs.
+    expect((await commandCounts()).get('hget')).toBeLessThanOrEqual(32)
   })
 })
 
@@ -142,7 +162,9 @@ describe('a route that is idle', () => {
     // As a process does that dies before it can tell.
     const shard = stores.shardOf(ROUTE)
     const bull = new Queue(shard.queueName, { connection: stores.raw, prefix: shard.prefix })
-    await bull.add(JOB_NAME, createBatch(stores.keyring, ROUTE, [createDelivery({ route: ROUTE })]), { priority: 1 })
+    await bull.add(JOB_NAME, createBatch(stores.keyring, ROUTE, [createDelivery({ route: ROUTE })]), {
+      priority: 1,
+    })
     expect(await isInTime(received.atLeast(2), 5000)).toBe(true)
     await bull.close()
   })

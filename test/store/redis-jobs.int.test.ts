@@ -70,6 +70,17 @@ describe('adding', () => {
   })
 })
 
+describe('a depth', () => {
+  it('counts no delivery that was forgotten out of its job', async () => {
+    const { queue } = await stores.open()
+    const deliveries = createDeliveries(5, { route: ROUTE })
+    await queue.add(deliveries)
+    expect((await queue.depth(ROUTE)).waiting).toBe(5)
+    await (await stores.open()).queue.forget(ROUTE, deliveries[0]?.deviceHash ?? '')
+    await until('it is counted no more', async () => (await queue.depth(ROUTE)).waiting === 4)
+  })
+})
+
 describe('what can be seen in Redis', () => {
   it('is no pushkey, payload or key of a delivery, neither in a command nor in a file', async () => {
     const seen: string[] = []

@@ -70,11 +70,14 @@ export class InactiveJobs {
     })
   }
 
-  /** False when the job has changed since it was read, or was fetched. */
-  replace({ id, data }: InactiveJob, record: JobRecord): Promise<boolean> {
+  /** False when the job has changed since it was read, or was fetched. Who counts the shard is shown that something has changed (counted-shards.ts). */
+  async replace({ id, data }: InactiveJob, record: JobRecord): Promise<boolean> {
     const key = this.keyOf(id)
     const lockKey = `${key}:lock`
-    return compareAndSet(this.#client, { key, lockKey, field: 'data', before: data, after: JSON.stringify(record) })
+    const change = { key, lockKey, field: 'data', before: data, after: JSON.stringify(record) }
+    const isReplaced = await compareAndSet(this.#client, change)
+    if (isReplaced) await this.#client.incr(this.keyOf('id'))
+    return isReplaced
   }
 
   /** False when the job was fetched. */

@@ -18,15 +18,15 @@ interface Origin extends JsonObject {
 
 export interface JobRecord extends JsonObject {
   readonly version: number
-  /** The depth is counted by this. The script of depth.ts finds it by its name. */
+  /** The depth is counted by this. The script of counted-shards.ts finds it by its name. */
   readonly count: number
-  /** The script of depth.ts finds it by its name, and the next one. */
+  /** The script of counted-shards.ts finds it by its name, and the next one. */
   readonly attempt: number
   /** The earliest of its deliveries. */
   readonly acceptedAtMs: number
   /** The latest of its deliveries. The script of sweep.ts finds it by its name. */
   readonly expiresAtMs: number
-  /** When the job could first be handed out, at this attempt. The script of depth.ts finds it by its name. */
+  /** When the job could first be handed out, at this attempt. The script of counted-shards.ts finds it by its name. */
   readonly dueAtMs: number
   /** Random, of the job that deliveries were first stored in: part of the ids of those that go on alone. Absent where a version before 0.2 stored it. */
   readonly nonce?: string | undefined

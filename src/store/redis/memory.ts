@@ -1,6 +1,6 @@
 /** The memory, in plain keys with a lifetime. What most pushes ask is asked together for all of a turn of the event loop; all else, the connection pipelines. */
 import type { Memory, OwnedKey, Owner } from '../contract.ts'
-import { mastersOf, type Client } from './connection.ts'
+import { isCluster, mastersOf, type Client } from './connection.ts'
 import { callRedis } from './call-redis.ts'
 import type { Layouts } from './layouts.ts'
 import type { Shard } from './shard.ts'
@@ -49,7 +49,7 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
   const formerKeysOf = (owner: Owner, key: string): readonly string[] =>
     layouts.otherFactShardsOf(owner).map(({ memoryKeys }) => memoryKeys + key)
   const valueIn = async ({ memoryKeys }: Shard, key: string): Promise<string | undefined> =>
-    (await gets.add(memoryKeys, memoryKeys + key)) ?? undefined
+    (await gets.add(groupOf(client, memoryKeys), memoryKeys + key)) ?? undefined
   /** A master that is away must not stand in the way of what lies on another by now. */
   const formerOf = async (owner: Owner, key: string): Promise<string | undefined> => {
     const former = layouts.otherFactShardsOf(owner)
@@ -79,7 +79,7 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
         // What was there first is taken over, so that from then on there is one place to ask.
         const ours = (await formerOf(owner, key)) ?? value
         const { memoryKeys } = layouts.factShardOf(owner)
-        return claims.add(memoryKeys, { key: memoryKeys + key, value: ours, lifetimeMs })
+        return claims.add(groupOf(client, memoryKeys), { key: memoryKeys + key, value: ours, lifetimeMs })
       }),
     async raise(owner, key, value, lifetimeMs) {
       await call(() => client.eval(RAISE, 1, keyOf(owner, key), String(value), milliseconds(lifetimeMs)))
@@ -100,6 +100,11 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
       return call(() => client.pfcount(...sets.map((set) => keyOf(owner, set))))
     },
   }
+}
+
+/** A Cluster takes no keys of two slots in one command. */
+function groupOf(client: Client, memoryKeys: string): string {
+  return isCluster(client) ? memoryKeys : ''
 }
 
 async function setMany(

@@ -1,0 +1,174 @@
+/** How much is in each shard. Jobs are looked at only where something has changed since the last time: an app whose push service is away costs next to nothing. */
+import type { QueueDepth } from '../contract.ts'
+import type { Client } from './connection.ts'
+import { groupsOf, isOccupied, storedKeysOf } from './occupied.ts'
+import type { Shard } from './shard.ts'
+
+export interface CountedShardsOptions {
+  /** Pipelines what is asked in one turn. */
+  readonly client: Client
+  readonly nowMs: () => number
+}
+
+/** In deliveries. The times are 0 when there is none. */
+export interface Counted extends Omit<QueueDepth, 'oldestAgeMs' | 'overdueMs'> {
+  readonly firstDueAtMs: number
+  readonly firstAcceptedAtMs: number
+}
+
+export const EMPTY: Counted = { waiting: 0, delayed: 0, active: 0, dead: 0, firstDueAtMs: 0, firstAcceptedAtMs: 0 }
+
+/**
+ * KEYS, of each shard: wait, prioritized, delayed, active, deaths, and BullMQ's counters of jobs and of jobs with a priority; ARGV: the greatest score of a delayed
+ * job that is due. Answers with a text for each, which is another one once anything was added, removed, handed out or has come due; inactive-jobs.ts counts as well.
+ */
+const STATES = `
+local states = {}
+for i = 1, #KEYS, 7 do
+  local delayed = redis.call('ZCARD', KEYS[i + 2])
+  states[#states + 1] = table.concat({
+    redis.call('LLEN', KEYS[i]), redis.call('ZCARD', KEYS[i + 1]), delayed, redis.call('LLEN', KEYS[i + 3]), redis.call('ZCARD', KEYS[i + 4]),
+    delayed > 0 and redis.call('ZCOUNT', KEYS[i + 2], '-inf', ARGV[1]) or 0,
+    redis.call('GET', KEYS[i + 5]) or '', redis.call('GET', KEYS[i + 6]) or '',
+  }, ' ')
+end
+return states
+`
+const NOTHING_STORED = '0 0 0 0 0 '
+
+/** Jobs hold different numbers of deliveries. Up to so many jobs of a state are all looked at; of more, so many, evenly spaced, are taken for all. */
+const MOST_SAMPLES = 32
+/** Who asks for many shards at once, as a scrape does, gets fewer of each, or Redis would be busy with it for a tenth of a second. */
+const SAMPLES_OF_ALL = 1600
+const LEAST_SAMPLES = 8
+/** What is looked for in a record stands before what is sealed, which may be long; versions before this one wrote some of it behind that. */
+const HEAD_CHARACTERS = 300
+const TAIL_CHARACTERS = 600
+
+/**
+ * Of each shard, KEYS: wait, prioritized, delayed, active, deaths; ARGV: as before, samples, then of each shard the prefix of a job's key. It reads the record of
+ * each job (job.ts): what is due, is active or was attempted before has an age. Delayed jobs that are due count as waiting.
+ */
+const COUNT = `
+local function earlier(one, other)
+  if other and (one == '0' or tonumber(other) < tonumber(one)) then return other end
+  return one
+end
+local function count(wait, prioritized, delayed, active, deaths, prefix)
+  local later = redis.call('ZCARD', delayed)
+  local due = later > 0 and redis.call('ZCOUNT', delayed, '-inf', ARGV[1]) or 0
+  local states = {
+    {wait, 'LRANGE', 0, redis.call('LLEN', wait) - 1},
+    {prioritized, 'ZRANGE', 0, redis.call('ZCARD', prioritized) - 1},
+    {delayed, 'ZRANGE', 0, due - 1},
+    {delayed, 'ZRANGE', due, later - 1},
+    {active, 'LRANGE', 0, redis.call('LLEN', active) - 1},
+  }
+  local counts = {}
+  local firstDue = '0'
+  local firstAccepted = '0'
+  for s, state in ipairs(states) do
+    local jobs = state[4] - state[3] + 1
+    local samples = math.min(jobs, tonumber(ARGV[2]))
+    local sum = 0
+    local all = jobs == samples and redis.call(state[2], state[1], state[3], state[4])
+    for i = 0, samples - 1 do
+      local at = samples == 1 and state[4] or state[3] + math.floor(i * (jobs - 1) / (samples - 1))
+      local id = all and all[i + 1] or redis.call(state[2], state[1], at, at)[1]
+      local record = redis.call('HGET', prefix .. id, 'data') or ''
+      local data = string.sub(record, 1, ${HEAD_CHARACTERS}) .. string.sub(record, -${TAIL_CHARACTERS})
+      sum = sum + (tonumber(string.match(data, '"count":(%d+)')) or 1)
+      local dueAt = string.match(data, '"dueAtMs":(%d+)')
+      if s <= 3 then firstDue = earlier(firstDue, dueAt) end
+      local tried = (tonumber(string.match(data, '"attempt":(%d+)')) or 1) > 1
+      if s ~= 4 or tried then firstAccepted = earlier(firstAccepted, string.match(data, '"acceptedAtMs":(%d+)') or dueAt) end
+    end
+    counts[s] = samples == 0 and 0 or math.floor(sum * jobs / samples + 0.5)
+  end
+  return {counts[1] + counts[2] + counts[3], counts[4], counts[5], redis.call('ZCARD', deaths), firstDue, firstAccepted}
+end
+local all = {}
+for i = 1, #KEYS / 5 do
+  local k = (i - 1) * 5
+  all[i] = count(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], KEYS[k + 5], ARGV[i + 2])
+end
+return all
+`
+
+export class CountedShards {
+  readonly #options: CountedShardsOptions
+  /** By the id of the shard; none where nothing was stored. */
+  readonly #last = new Map<string, { readonly state: string; readonly counted: Counted }>()
+
+  constructor(options: CountedShardsOptions) {
+    this.#options = options
+  }
+
+  /** By its id, each by itself: a master that is away concerns only its own. */
+  count(shards: readonly Shard[]): ReadonlyMap<string, Promise<Counted>> {
+    const groups = groupsOf(this.#options.client, shards)
+    return new Map(groups.flatMap((group) => this.#promiseEach(group, (SAMPLES_OF_ALL * group.length) / shards.length)))
+  }
+
+  #promiseEach(shards: readonly Shard[], samples: number): readonly (readonly [string, Promise<Counted>])[] {
+    const counted = this.#countGroup(shards, samples)
+    return shards.map(({ id }, index) => {
+      const ofShard = counted.then((all) => all[index] ?? EMPTY)
+      // Who asked may have gone.
+      ofShard.catch(() => {})
+      return [id, ofShard]
+    })
+  }
+
+  async #countGroup(shards: readonly Shard[], samples: number): Promise<readonly Counted[]> {
+    const { client } = this.#options
+    if (!shards.some(({ id }) => this.#last.has(id)) && !(await isOccupied(client, shards, storedKeysOf))) return []
+    const states = await this.#statesOf(shards)
+    const changed = shards.flatMap((shard, index) => {
+      const state = states[index] ?? NOTHING_STORED
+      if (state.startsWith(NOTHING_STORED)) this.#last.delete(shard.id)
+      else if (this.#last.get(shard.id)?.state !== state) return [{ shard, state }]
+      return []
+    })
+    const counts = await this.#countJobs(
+      changed.map(({ shard }) => shard),
+      Math.min(MOST_SAMPLES, Math.max(LEAST_SAMPLES, Math.floor(samples / changed.length))),
+    )
+    for (const [index, { shard, state }] of changed.entries())
+      this.#last.set(shard.id, { state, counted: counts[index] ?? EMPTY })
+    return shards.map(({ id }) => this.#last.get(id)?.counted ?? EMPTY)
+  }
+
+  async #statesOf(shards: readonly Shard[]): Promise<readonly string[]> {
+    const { client } = this.#options
+    const keys = shards.flatMap((shard) => [...storedKeysOf(shard), `${shard.id}:id`, `${shard.id}:pc`])
+    const states: unknown = await client.eval(STATES, keys.length, ...keys, this.#latestDueScore)
+    return Array.isArray(states) ? states.map(String) : []
+  }
+
+  async #countJobs(shards: readonly Shard[], samples: number): Promise<readonly Counted[]> {
+    if (shards.length === 0) return []
+    const keys = shards.flatMap(storedKeysOf)
+    const prefixes = shards.map(({ id }) => `${id}:`)
+    const replies: unknown = await this.#options.client.eval(
+      COUNT,
+      keys.length,
+      ...keys,
+      this.#latestDueScore,
+      samples,
+      ...prefixes,
+    )
+    return Array.isArray(replies) ? replies.map(countedIn) : []
+  }
+
+  /** BullMQ's score is the time in ms × 4096 (getDelayedScore.lua). */
+  get #latestDueScore(): number {
+    return (Math.trunc(this.#options.nowMs()) + 1) * 4096 - 1
+  }
+}
+
+function countedIn(reply: unknown): Counted {
+  const numbers = Array.isArray(reply) ? reply.map(Number) : []
+  const [waiting = 0, delayed = 0, active = 0, dead = 0, firstDueAtMs = 0, firstAcceptedAtMs = 0] = numbers
+  return { waiting, delayed, active, dead, firstDueAtMs, firstAcceptedAtMs }
+}
