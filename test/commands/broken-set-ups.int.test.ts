@@ -79,6 +79,11 @@ describe('of push services', () => {
     expect(line).toMatch(/proxy ECONNREFUSED: the proxy does not answer/)
   })
 
+  it('a port at which nobody listens', async () => {
+    const yaml = services.appsYaml.replace(/(endpoint: "?https:\/\/[^:]+:)\d+/, `$1${await freePort()}`)
+    expect(await said(IOS, yaml)).toMatch(/ECONNREFUSED: nothing listens there: does a firewall refuse it/)
+  })
+
   it('DNS that fails', async () => {
     const yaml = services.appsYaml.replace(
       /endpoint: "?https:\/\/(?:127\.0\.0\.1|localhost)/,

@@ -112,6 +112,15 @@ describe('helm/README.md', () => {
     expect(listed(used)).toEqual(those(false))
   })
 
+  it('says when old pods go: of a Deployment once new ones are ready, with SQLite before', () => {
+    const text = read('helm/README.md').replaceAll(/\s+/g, ' ')
+    expect(text).toContain('Pods of a Deployment (any Redis) stay until new ones are ready')
+    expect(text).toContain('With SQLite there is one pod, which ends before the next begins')
+    const template = read('helm/templates/gateway.yaml')
+    expect(template).toContain('rollingUpdate: { maxUnavailable: 0, maxSurge: 1 }')
+    expect(template).toMatch(/store\.kind "sqlite" \}\}[^]*kind: StatefulSet[^]*\{\{- else \}\}[^]*kind: Deployment/)
+  })
+
   it('the requests of memory are more than a gateway takes under load, and the limit is that of the sizing', () => {
     const [, idle, load, limit] = /^\| memory \| (\d+) MB idle, (\d+) MB under .* Limit: (\d+) MB \|$/m.exec(
       read('docs/deploying.md'),

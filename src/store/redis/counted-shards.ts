@@ -39,7 +39,7 @@ const NOTHING_STORED = '0 0 0 0 0 '
 /** Jobs hold different numbers of deliveries. Up to so many jobs of a state are all looked at; of more, so many, evenly spaced, are taken for all. */
 const MOST_SAMPLES = 32
 /** Who asks for many shards at once, as a scrape does, gets fewer of each, or Redis would be busy with it for a tenth of a second. */
-const SAMPLES_OF_ALL = 1600
+const SAMPLES_OF_ALL = 400
 const LEAST_SAMPLES = 8
 /** What is looked for in a record stands before what is sealed, which may be long; versions before this one wrote some of it behind that. */
 const HEAD_CHARACTERS = 300
