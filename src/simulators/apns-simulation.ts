@@ -6,6 +6,7 @@ import type { JsonObject } from '../core/json.ts'
 import { Authorization, type ApnsKey, type Peer } from './apns-authorization.ts'
 import { reasonOf, statusOf, type ApnsReason } from './apns-refusal.ts'
 import { checkDevice, checkHeaders, checkPayload, checkTopic, deviceIn } from './apns-request.ts'
+import { Goodbye } from './goodbye.ts'
 import { ScriptedAnswers, type Script } from './script.ts'
 
 /** One request, refused or not. */
@@ -51,10 +52,17 @@ export interface ApnsBehaviour {
   readonly nowMs?: (() => number) | undefined
 }
 
-const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
+const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const MAX_STREAMS = 1000
 const MAX_BODY_BYTES = 64 * 1024
-const LARGEST_STREAM_ID = 2 ** 31 - 1
+
+/** A connection. */
+interface Client {
+  readonly peer: Peer
+  readonly goodbye: Goodbye
+  /** From now on it takes as many streams as it is willing to. */
+  readonly warmUp: () => void
+}
 
 interface Reply {
   readonly status: number
@@ -68,7 +76,7 @@ export class ApnsSimulation {
   readonly #options: ApnsBehaviour
   readonly #authorization: Authorization
   readonly #scripts = new ScriptedAnswers()
-  readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #sessions = new Map<ServerHttp2Session, Goodbye>()
   readonly #nowMs: () => number
 
   constructor(options: ApnsBehaviour) {
@@ -78,7 +86,8 @@ export class ApnsSimulation {
   }
 
   accept(session: ServerHttp2Session): void {
-    this.#sessions.add(session)
+    const goodbye = new Goodbye(session)
+    this.#sessions.set(session, goodbye)
     session.on('close', () => this.#sessions.delete(session))
     session.on('error', () => {})
     const peer: Peer = { certificateTopic: certificateTopic(session.socket) }
@@ -89,10 +98,11 @@ export class ApnsSimulation {
       session.settings({ maxConcurrentStreams: this.#options.maxStreams ?? MAX_STREAMS })
     }
     if (peer.certificateTopic !== undefined) warmUp()
+    const client = { peer, goodbye, warmUp }
     session.on('stream', (stream, headers) => {
       stream.on('error', () => {})
       if (this.fault === 'refuse-streams') return stream.close(NGHTTP2_REFUSED_STREAM)
-      this.#answer(stream, headers, peer, warmUp).catch(() => stream.destroy())
+      if (goodbye.takes(stream)) this.#answer(stream, headers, client).catch(() => stream.destroy())
     })
   }
 
@@ -101,17 +111,14 @@ export class ApnsSimulation {
   }
 
   goaway(frames: number): void {
-    for (const session of this.#sessions)
-      for (let left = frames; left > 0; left -= 1)
-        // RFC 9113 §6.8: the largest ID first, the real one last.
-        session.goaway(NGHTTP2_NO_ERROR, left > 1 ? LARGEST_STREAM_ID : 0)
+    for (const goodbye of this.#sessions.values()) goodbye.say(frames)
   }
 
   destroy(): void {
-    for (const session of this.#sessions) session.destroy()
+    for (const session of this.#sessions.keys()) session.destroy()
   }
 
-  async #answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer: Peer, warmUp: () => void) {
+  async #answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, { peer, goodbye, warmUp }: Client) {
     const body = await bodyOf(stream)
     const path = deviceIn(headers)
     const token = typeof path === 'string' ? '' : path.device
@@ -138,7 +145,7 @@ export class ApnsSimulation {
     if (stream.destroyed) return
     if (reply.status === 200) warmUp()
     this.#respond(stream, headers, reply)
-    if (script?.goaway === true) stream.session?.goaway(NGHTTP2_NO_ERROR)
+    if (script?.goaway === true) goodbye.say()
   }
 
   /** In the order in which a request is read. */

@@ -10,11 +10,13 @@ import {
   type Http2SecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
+  type Http2Session,
   type ServerHttp2Session,
 } from 'node:http2'
 import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Authority } from './certificate.ts'
+import { Goodbye } from './goodbye.ts'
 
 export type FrontProtocol = 'h2' | 'http/1.1'
 
@@ -72,7 +74,13 @@ export async function startHttpsFront(options: HttpsFrontOptions): Promise<Https
   const hosts = [...new Set([...names, 'localhost', '127.0.0.1', '::1', host])]
   const certificate = authority.issue({ commonName: hosts[0] ?? host, hosts })
   const requests = { h2: 0, 'http/1.1': 0 }
+  const sessions = new Map<Http2Session, Goodbye>()
+  const isTaken = (request: Incoming): boolean => {
+    const { stream } = isHttp2(request) ? request : {}
+    return stream?.session === undefined || sessions.get(stream.session)?.takes(stream) === true
+  }
   const onRequest = (request: Incoming, response: Outgoing): void => {
+    if (!isTaken(request)) return
     requests[isHttp2(request) ? 'h2' : 'http/1.1'] += 1
     // A client that goes away in the middle is nothing to a server.
     serve(request, response, options.answer).catch(() => response.destroy())
@@ -86,9 +94,8 @@ export async function startHttpsFront(options: HttpsFrontOptions): Promise<Https
     sockets.add(socket)
     socket.on('error', () => {}).on('close', () => sockets.delete(socket))
   })
-  const sessions = new Set<ServerHttp2Session>()
   server.on('session', (session: ServerHttp2Session) => {
-    sessions.add(session)
+    sessions.set(session, new Goodbye(session))
     session.on('close', () => sessions.delete(session))
   })
   server.listen(port, host)
@@ -101,7 +108,7 @@ export async function startHttpsFront(options: HttpsFrontOptions): Promise<Https
     url: `https://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
     requests,
     goaway() {
-      for (const session of sessions) session.goaway(constants.NGHTTP2_NO_ERROR)
+      for (const goodbye of sessions.values()) goodbye.say()
     },
     async close() {
       server.close()

@@ -11,6 +11,12 @@ import {
   type FrontRequest,
   type HttpsFront,
 } from '../../src/simulators/https-front.ts'
+import {
+  authority as connectionAuthority,
+  certificate,
+  connectionsTo,
+  post,
+} from '../providers/shared/connections/rig.ts'
 
 const authority = createAuthority()
 let front: HttpsFront
@@ -89,6 +95,26 @@ it('a simulated push service tells each connection of HTTP/2 to go away', async 
   front.goaway()
   await Promise.all(away)
   for (const session of sessions) session.destroy()
+})
+
+it('a simulated push service does not look at what comes after its goodbye, also where it came with what was before', async () => {
+  const asked: string[] = []
+  front = await startHttpsFront({
+    authority: { ...connectionAuthority, issue: () => certificate },
+    names: [],
+    async answer({ url }) {
+      asked.push(url)
+      front.goaway()
+      return { status: 200 }
+    },
+  })
+  // A server of Node does not read our goodbye after its own (docs/facts/node.md#other-http2-peers), and would be waited for.
+  const connections = connectionsTo({ port: front.port, rules: { pingMs: 100 } })
+  const told = await Promise.all([post(connections), post(connections), post(connections)])
+  expect(told.map(({ kind }) => kind)).toEqual(['answer', 'lost', 'lost'])
+  expect(told.slice(1)).toEqual(told.slice(1).map(() => expect.objectContaining({ isUnprocessed: true })))
+  expect(asked).toHaveLength(1)
+  await connections.close()
 })
 
 describe.each<FrontProtocol>(['h2', 'http/1.1'])('a simulated push service over %s', (protocol) => {

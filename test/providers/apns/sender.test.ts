@@ -88,6 +88,24 @@ describe('the APNs sender', { timeout: 30_000 }, () => {
       expect(apns.connections).toBe(1)
     })
 
+    it('sends again what a server did not look at before it went away, and nothing that it did', async () => {
+      const apns = await rig.simulate()
+      const sender = await rig.open()
+      await sender.send(message, pushkey('warm'), never)
+      const texts = [...names(5, 'xd30'), 'xgoaway-1', ...names(20)]
+      const send = async (text: string): Promise<string | undefined> => {
+        const outcome = await sender.send(message, pushkey(text), never)
+        if (outcome.kind === 'delivered') return undefined
+        expect(outcome).toMatchObject({ kind: 'retry', ambiguous: false, afterMs: 0 })
+        return text
+      }
+      const again = (await Promise.all(texts.map(send))).filter((text) => text !== undefined)
+      expect(again).not.toEqual([])
+      expect(await Promise.all(again.map(send))).toEqual(again.map(() => undefined))
+      const arrived = apns.received.map(({ token }) => Buffer.from(token, 'hex').toString())
+      expect(arrived.toSorted()).toEqual(['warm', ...texts].toSorted())
+    })
+
     it('loses one attempt to a frozen connection, as ambiguous, and then uses another', async () => {
       const apns = await rig.simulate()
       const sender = await rig.open({}, { answerMs: 1000 })
