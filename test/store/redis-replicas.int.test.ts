@@ -69,6 +69,34 @@ it.each([
   await until('it is removed', async () => (await store.queue.depth(ROUTE)).active === 0)
 })
 
+it('a retry that has left before the replicas confirm it is not handed out again', async () => {
+  await until('a push is accepted', isAdded)
+  const gate = createGate()
+  const received = new Received(async ({ attempt }): Promise<Disposition> => {
+    await gate.passed
+    return attempt === 1 ? { kind: 'requeue', atMs: Date.now() } : { kind: 'acknowledge' }
+  })
+  store.queue.consume(ROUTE, 10, received.handler)
+  await received.atLeast(1)
+  const [promoted] = replicas
+  const client = await promoted?.client()
+  await client?.replicaof('NO', 'ONE')
+  gate.open()
+  await until('it is tried again', () => received.all.some(({ attempt }) => attempt === 2))
+  const admin = await master.client()
+  const asked = async (): Promise<number> =>
+    Number(/^cmdstat_wait:calls=(\d+)/m.exec(await admin.info('commandstats'))?.[1])
+  const before = await asked()
+  await until('the replicas were asked several times more', async () => (await asked()) >= before + 6)
+  await client?.replicaof('127.0.0.1', master.port)
+  await until('all is removed', async () => {
+    const { waiting, delayed, active } = await store.queue.depth(ROUTE)
+    return waiting + delayed + active === 0
+  })
+  const attempts = received.all.map(({ delivery, attempt }) => `${delivery.id} ${attempt}`)
+  expect(attempts.toSorted()).toEqual([...new Set(attempts)].toSorted())
+})
+
 it('a push is accepted without a replica that is gone for longer, and it is said', async () => {
   await replicas[0]?.kill()
   await expect(store.queue.add([createDelivery()])).rejects.toThrow(/too few replicas|did not answer in time/)

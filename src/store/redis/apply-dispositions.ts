@@ -10,8 +10,8 @@ import type { ShardQueue } from './shard-queues.ts'
 export interface DispositionParts {
   readonly keyring: Keyring
   readonly nowMs: () => number
-  /** Both store where the job lies that they follow, and resolve when the replicas have it: the job may be completed at one that has just taken over. */
-  readonly addJobs: (jobs: NewJob[]) => Promise<unknown>
+  /** Both store where the job lies that they follow (`formerId`), and resolve when the replicas have it: the job may be completed at one that has just taken over. */
+  readonly addJobs: (jobs: NewJob[], formerId: string) => Promise<unknown>
   readonly addDeadLetters: (deadLetters: readonly NewDeadLetter[]) => Promise<unknown>
   /** Sent together with the completion of the job. */
   readonly writeNotes: (notes: readonly OwnedNote[]) => Promise<unknown>
@@ -95,7 +95,7 @@ async function complete(
   notes: readonly OwnedNote[] = [],
 ): Promise<void> {
   if (successors.deadLetters.length > 0) await job.retryUntilStored(() => addDeadLetters(successors.deadLetters))
-  if (successors.jobs.length > 0) await job.retryUntilStored(() => addJobs(successors.jobs))
+  if (successors.jobs.length > 0) await job.retryUntilStored(() => addJobs(successors.jobs, job.id))
   await job.complete(notes.length === 0 ? undefined : () => writeNotes(notes))
 }
 

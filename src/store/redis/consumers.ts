@@ -15,6 +15,7 @@ import { writeNotes } from './notes.ts'
 import type { ReplicaWaits } from './replica-waits.ts'
 import type { ShardQueues, Timings } from './shard-queues.ts'
 import type { Shard } from './shard.ts'
+import { storeOnce } from './store-once.ts'
 
 export interface ConsumersParts extends StoreParts {
   readonly connections: Connections
@@ -102,9 +103,10 @@ export class Consumers {
     return {
       keyring,
       nowMs,
-      addJobs: async (jobs) => {
+      addJobs: async (jobs, formerId) => {
         const timestamp = Math.trunc(nowMs())
-        await queues.queueOf(shard).addBulk(jobs.map((job) => ({ ...job, opts: { ...job.opts, timestamp } })))
+        const stamped = jobs.map((job) => ({ ...job, opts: { ...job.opts, timestamp } }))
+        await storeOnce(connections.commands, `${shard.id}:${formerId}`, () => queues.queueOf(shard).addBulk(stamped))
         await waits.confirm(masterOf(connections.commands, shard.slot), shard.id)
         for (const { opts } of jobs) this.stored(shard, opts?.delay ?? 0)
       },
