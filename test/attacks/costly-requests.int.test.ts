@@ -63,7 +63,7 @@ describe('attack 1: long content for many devices', () => {
     const pushkeys = times(MAX_DEVICES, () => newPushkey())
     const devices = pushkeys.map(({ fcm }) => ({ app_id: 'com.example.full', pushkey: fcm }))
     const { result, others, longestStallMs } = await rig.during(async (url) => {
-      const status = await postNotification(url, { ...about(), content, devices })
+      const { status } = await pushTo(url, { ...about(), content, devices })
       await Promise.all(pushkeys.map(({ token }) => services.waitFor(token, 1)))
       return status
     })

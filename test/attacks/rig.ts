@@ -25,8 +25,10 @@ export interface AttackRig extends AsyncDisposable {
   answer: (pushkey: string) => Outcome
   /** Pushkeys that the push service was asked about, in this order. */
   readonly asked: readonly string[]
-  /** An event of its own for all of these. */
+  /** An event of its own for all of these, posted once. */
   push(pushkeys: readonly string[], more?: object): Promise<Answer>
+  /** … and repeated while it is answered 503, as by a machine that is busy. */
+  pushUntilTaken(pushkeys: readonly string[]): Promise<Answer>
   /** What known devices are answered. */
   pushToKnown(): Promise<readonly number[]>
   /** Stops the gateway; resolves with the keys of all that is remembered and the number of dead letters. */
@@ -54,10 +56,8 @@ export async function startRig(stores: TestStores, store: StoreName, queue = '')
     },
     answer: () => ({ kind: 'delivered' }),
     asked,
-    push: (pushkeys, more = {}) => {
-      const devices = pushkeys.map((pushkey) => ({ app_id: APP, pushkey }))
-      return gateway.post(JSON.stringify({ notification: { event_id: `$${randomUUID()}`, devices, ...more } }))
-    },
+    push: (pushkeys, more = {}) => gateway.post(JSON.stringify({ notification: { ...eventFor(pushkeys), ...more } })),
+    pushUntilTaken: (pushkeys) => gateway.notify(eventFor(pushkeys)),
     async pushToKnown() {
       const answers: number[] = []
       for (const pushkey of KNOWN) answers.push((await rig.push([pushkey])).status)
@@ -82,6 +82,10 @@ export async function startRig(stores: TestStores, store: StoreName, queue = '')
   asked.length = 0
   gateway = await start(0)
   return rig
+}
+
+function eventFor(pushkeys: readonly string[]): object {
+  return { event_id: `$${randomUUID()}`, devices: pushkeys.map((pushkey) => ({ app_id: APP, pushkey })) }
 }
 
 /** Devices that nobody has. */

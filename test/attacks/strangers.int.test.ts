@@ -28,11 +28,15 @@ beforeAll(async () => {
 afterAll(() => stores.stop())
 
 /** Posts for so many strangers, in requests of 100 devices, some at once; resolves with what they were answered. */
-async function pushToStrangers(rig: AttackRig, count: number): Promise<readonly number[]> {
+async function pushToStrangers(
+  rig: AttackRig,
+  count: number,
+  push: 'push' | 'pushUntilTaken' = 'push',
+): Promise<readonly number[]> {
   const answers: number[] = []
   for (let left = count / DEVICES_PER_REQUEST; left > 0; left -= REQUESTS_AT_ONCE) {
     const requests = Array.from({ length: Math.min(left, REQUESTS_AT_ONCE) }, () => strangers(DEVICES_PER_REQUEST))
-    answers.push(...(await Promise.all(requests.map(async (pushkeys) => (await rig.push(pushkeys)).status))))
+    answers.push(...(await Promise.all(requests.map(async (pushkeys) => (await rig[push](pushkeys)).status))))
   }
   return answers
 }
@@ -85,8 +89,9 @@ describe('attack 3: garbage pushkeys fill the store', () => {
     async (store) => {
       await using rig = await startRig(stores, store)
       rig.answer = (pushkey) => (isStranger(pushkey) ? GONE : { kind: 'delivered' })
-      expect(new Set(await pushToStrangers(rig, 12_000))).toEqual(new Set([200]))
-      await until('all are called dead', async () => (await outcomeCount(rig, 'rejected')) === 12_000)
+      expect(new Set(await pushToStrangers(rig, 12_000, 'pushUntilTaken'))).toEqual(new Set([200]))
+      // What was stored and answered 503 all the same may be asked about twice.
+      await until('all are called dead', async () => (await outcomeCount(rig, 'rejected')) >= 12_000)
       expect(await rig.pushToKnown()).toEqual(ALL_TAKEN)
       const { memory } = await rig.left()
       expect(memory.filter((key) => key.startsWith('dead:'))).toHaveLength(10_000)
@@ -183,8 +188,8 @@ describe('attack 12: failing pushes evict all dead letters and flood the log', (
     const ids = async (): Promise<readonly string[]> => idsIn((await rig.gateway.admin('/api/v1/dead')).json)
     const known = await ids()
     const startedMs = Date.now()
-    await pushToStrangers(rig, 11_000)
-    await until('all are given up', async () => (await outcomeCount(rig, 'failed')) === KNOWN.length + 11_000)
+    await pushToStrangers(rig, 11_000, 'pushUntilTaken')
+    await until('all are given up', async () => (await outcomeCount(rig, 'failed')) >= KNOWN.length + 11_000)
     const seconds = (Date.now() - startedMs) / 1000
     for (const id of known) expect(idsIn((await rig.gateway.admin(`/api/v1/dead?id=${id}`)).json)).toEqual([id])
     expect(said(rig.gateway, '"A delivery was given up"')).toBeLessThanOrEqual(seconds + 3)
