@@ -6,6 +6,7 @@ import { measureDelay } from './measure-delay.ts'
 import { measureLoad, type LoadFigures } from './measure-load.ts'
 import type { Options } from './options.ts'
 import type { operations } from './paced-load-process.ts'
+import { measureNeighbours } from './neighbours.ts'
 import { cpuMsOf, forgetPeak, peakMbOf, residentMbOf } from './processes.ts'
 import { devicesOf, writeDevices } from './requests.ts'
 import { describeSession, type Growth, type GrowthRow } from './results.ts'
@@ -21,6 +22,7 @@ const STEPS = {
   devices: [1, 3, 10, 30, 100],
   processes: [1, 2, 3, 4],
   minutes: [1, 2, 5, 10, 20, 30, 45, 60],
+  neighbours: [],
 } as const
 const PER_SECOND = 200
 const DELAY_MS = 50
@@ -42,12 +44,18 @@ export async function measureGrowth(kind: GrowthKind, run: GrowthRun): Promise<G
   const steps = STEPS[kind].filter((step) => step <= max)
   const rows: GrowthRow[] = []
   for (const store of kind === 'processes' ? (['redis'] as const) : stores) {
-    const add = (step: number, figures: Figures): void => {
+    const add = (step: number | string, figures: Figures): void => {
       rows.push({ store, step, figures })
       process.stderr.write(`${kind} ${step}, ${store}: ${JSON.stringify(figures)}\n`)
     }
     if (kind === 'depth') await measureDepths(store, steps, run, add)
     else if (kind === 'minutes') await measureMinutes(store, steps, run, add)
+    else if (kind === 'neighbours')
+      for (const [what, figures] of await measureNeighbours({
+        ...run,
+        withGateway: (other, measure) => withGateway({ store, furtherApps: [other] }, run, measure),
+      }))
+        add(what, figures)
     else for (const step of steps) add(step, await MEASURES[kind](store, step, run))
   }
   return { ...describeSession(), rows }

@@ -38,7 +38,7 @@ export interface Growth extends Measured {
 
 export interface GrowthRow {
   readonly store: string
-  readonly step: number
+  readonly step: number | string
   /** By what they are, with their unit. */
   readonly figures: Readonly<Record<string, number>>
 }

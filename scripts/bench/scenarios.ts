@@ -55,5 +55,5 @@ export const DELAY_SCENARIOS: readonly DelayScenario[] = [
 ]
 
 /** What can grow. */
-export const GROWTHS = ['depth', 'apps', 'devices', 'processes', 'minutes'] as const
+export const GROWTHS = ['depth', 'apps', 'devices', 'processes', 'minutes', 'neighbours'] as const
 export type GrowthKind = (typeof GROWTHS)[number]

@@ -148,7 +148,7 @@ export function growthTables(kind: string, { rows }: Growth): readonly Table[] {
     const shown = labels.filter((label) => own.some(({ figures }) => (figures[label] ?? 0) !== 0))
     return {
       title: `${GROWTH_TITLES[kind] ?? kind}, ${store}`,
-      columns: own.map(({ step }) => step.toLocaleString('en')),
+      columns: own.map(({ step }) => (typeof step === 'string' ? step : step.toLocaleString('en'))),
       rows: shown.map((label) => [label, ...own.map(({ figures }) => figureOf(figures[label]))] as const),
     }
   })
@@ -160,6 +160,7 @@ const GROWTH_TITLES: Readonly<Record<string, string>> = {
   devices: 'Devices in each request',
   processes: 'Processes',
   minutes: 'Minutes at half of what it can do',
+  neighbours: 'What another app’s push service does',
 }
 
 function figureOf(value = 0): string {
