@@ -35,9 +35,10 @@ const withoutImports: Plugin = {
   renderChunk: (code) =>
     code.replaceAll(
       /^import (?:(?:\* as )?([\w$]+)(?:, )?)?(\{.+\})? from "(node:[\w/]+)";$/gm,
-      (_line, whole: string | undefined, names: string | undefined, module: string) => {
+      (line, whole: string | undefined, names: string | undefined, module: string) => {
+        if (names?.includes('default as') === true) throw new Error(`${line} cannot be asked for in another way`)
         const patterns = [whole, names?.replaceAll(' as ', ': ')].filter((each) => each !== undefined)
-        return `const ${patterns.map((each) => `${each} = process.getBuiltinModule("${module}")`).join(', ')};`
+        return `const ${patterns.map((each) => `${each} = globalThis.process.getBuiltinModule("${module}")`).join(', ')};`
       },
     ),
 }
@@ -46,12 +47,16 @@ const withoutImports: Plugin = {
 const latin1: Plugin = {
   name: 'latin1',
   generateBundle(_options, files) {
-    for (const file of Object.values(files))
-      if (file.type === 'chunk')
-        file.code = file.code.replaceAll(
-          /[\u0100-\uffff]/g,
-          (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-        )
+    for (const file of Object.values(files)) {
+      if (file.type !== 'chunk') continue
+      // Where a backslash stands before it, or in a template that is taken as it stands, it would become another text.
+      const [unsafe] = /\\[\u0100-\uffff]|String\.raw`[^`]*[\u0100-\uffff]/.exec(file.code) ?? []
+      if (unsafe !== undefined) throw new Error(`${file.fileName} has ${unsafe}, which cannot be written in Latin-1`)
+      file.code = file.code.replaceAll(
+        /[\u0100-\uffff]/g,
+        (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      )
+    }
   },
 }
 

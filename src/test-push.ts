@@ -35,14 +35,14 @@ async function send(
 ): Promise<TestPushAnswer | undefined> {
   const route = routes().routeFor(app, pushkey, data)
   if (route === undefined) return undefined
-  const target = route.targetOf(pushkey, data)
+  const target = new Secret(route.targetOf(pushkey, data))
   if (route.checkTarget(target) === 'impossible')
     throw new OperatorError('This can be no pushkey of this app; of Web Push, the data of the pusher is needed, too')
   if (route.checkTarget(target) === 'not_allowed') throw new OperatorError(route.notAllowed ?? 'It is not allowed')
   const message = render(route, app, pushkey, data, { ...config().queue, nowMs: nowMs() })
   const startedMs = performance.now()
   const signal = AbortSignal.timeout(TIMEOUT_MS)
-  const outcome = await delivery()?.sendOnce(route.name, message, new Secret(target), signal)
+  const outcome = await delivery()?.sendOnce(route.name, message, target, signal)
   if (outcome === undefined) throw new OperatorError('This process does not deliver: ask a worker')
   return {
     result: outcome.kind,

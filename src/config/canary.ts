@@ -56,7 +56,7 @@ async function readCanary(
     )
     return undefined
   }
-  const verdict = route.checkTarget(route.targetOf(pushkey, plain))
+  const verdict = route.checkTarget(new Secret(route.targetOf(pushkey, plain)))
   if (verdict !== 'possible') {
     const impossible =
       'holds what can be no pushkey of this app; of Web Push it is the whole subscription as JSON, or data names the endpoint'

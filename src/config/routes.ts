@@ -8,6 +8,7 @@ import type { Push } from '../core/push.ts'
 import { isMatch, type PusherMatch } from '../core/pusher-match.ts'
 import type { Relay } from '../core/relay.ts'
 import type { Route } from '../core/route.ts'
+import type { Secret } from '../core/secret.ts'
 import type { RouteConfig } from './config.ts'
 import { kindOf, type ProviderKinds } from './schema.ts'
 
@@ -27,7 +28,7 @@ export interface OpenRoute extends Route, Pick<RouteConfig, 'displayName' | 'pol
   readonly disclosures: ProviderDisclosures
   /** What the sender needs to reach a device. */
   readonly targetOf: (pushkey: string, data: JsonObject) => string
-  readonly checkTarget: (target: string) => TargetVerdict
+  readonly checkTarget: (target: Secret) => TargetVerdict
   /** What an operator is told of targets that are `not_allowed`. */
   readonly notAllowed: string | undefined
   readonly render: (push: Push, identity: PushIdentity, target?: string) => Rendered

@@ -120,7 +120,7 @@ export interface ProviderKind<Options = never> {
    * Judges targets at the door; default: all are possible. Where options rule a target out as if it were dead, it is possible all the same: they may be a
    * mistake, and what the sender rejects goes through the rejection guard.
    */
-  targetCheck?(options: Options): (target: string) => TargetVerdict
+  targetCheck?(options: Options): (target: Secret) => TargetVerdict
   /** What an operator is told of targets that are `not_allowed`: which option keeps pushes from them, and what to do. */
   readonly notAllowed?: string | undefined
   readonly names: PushServiceNames

@@ -7,7 +7,7 @@ import type { Identities, Recipient } from '../core/identities.ts'
 import type { Rendered } from '../core/message.ts'
 import type { Device, Notification } from '../core/notification.ts'
 import { badgeOf, isTestPush, type Sealing } from '../core/privacy-policy.ts'
-import { Secret } from '../core/secret.ts'
+import type { Secret } from '../core/secret.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
 import { preparePush, renderPush, type PreparedPush, type PushNames } from './prepare-push.ts'
 import type { Schedule, Scheduler } from './schedule.ts'
@@ -17,6 +17,7 @@ export interface Addressee {
   readonly notification: Notification
   readonly device: Device
   readonly route: OpenRoute
+  readonly target: Secret
   readonly recipient: Recipient
   readonly deviceHash: string
   readonly deduplicationKey: string | undefined
@@ -50,10 +51,10 @@ export class Candidates {
   }
 
   /** `target`: what the route makes of the device's pushkey. */
-  addresseeOf(notification: Notification, device: Device, route: OpenRoute, target: string): Addressee {
+  addresseeOf(notification: Notification, device: Device, route: OpenRoute, target: Secret): Addressee {
     const { identities } = this.#parts
     const { appId, data } = device
-    const recipient = { route: route.name, appId, target, data }
+    const recipient = { route: route.name, appId, target: target.reveal(), data }
     const { kind, eventId } = notification
     // The apps' test push is sent anew each time it is asked for; without an event ID nothing says that two pushes are the same.
     const isOnce = kind === 'event' && eventId !== undefined && !isTestPush(notification)
@@ -61,6 +62,7 @@ export class Candidates {
       notification,
       device,
       route,
+      target,
       recipient,
       deviceHash: identities.device(recipient),
       deduplicationKey: isOnce ? identities.event(recipient, eventId) : undefined,
@@ -91,7 +93,7 @@ export class Candidates {
     { dueAtMs, shownAtMs, latestKey, outdates }: Schedule,
     nowMs: number,
   ): Candidate | undefined {
-    const { notification, device, route, recipient, deviceHash, deduplicationKey } = addressee
+    const { notification, device, route, target, recipient, deviceHash, deduplicationKey } = addressee
     const badgeKey = this.#badgeKeyOf(addressee)
     const departure = { shownAtMs, target: recipient.target }
     const rendered = renderPush(prepared, route, this.#namesOf(addressee, badgeKey, nowMs), departure)
@@ -101,7 +103,7 @@ export class Candidates {
       id: randomUUID(),
       route: route.name,
       priority: prepared.priority,
-      target: new Secret(recipient.target),
+      target,
       pushkeyTs: device.pushkeyTs,
       message: rendered.message,
       deviceHash,

@@ -10,6 +10,7 @@ import type { Identities } from '../core/identities.ts'
 import type { Keyring } from '../core/keyring.ts'
 import type { Log } from '../core/log.ts'
 import type { Device, Notification } from '../core/notification.ts'
+import { Secret } from '../core/secret.ts'
 import type { DeadPushkeys } from '../memory/dead-pushkeys.ts'
 import type { Deduplication } from '../memory/deduplication.ts'
 import type { KnownDevices } from '../memory/known-devices.ts'
@@ -192,7 +193,7 @@ export class Intake {
       metrics.intake.deviceSkipped(route, 'nothing_to_send')
       return 'skipped'
     }
-    const target = route.targetOf(device.pushkey.reveal(), device.data)
+    const target = new Secret(route.targetOf(device.pushkey.reveal(), device.data))
     const turnedAway = this.#turnedAway.target(route, target)
     if (turnedAway !== undefined) return turnedAway
     const addressee = this.#candidates.addresseeOf(notification, device, route, target)

@@ -76,7 +76,7 @@ export class RelayedIntake {
     const found = this.#routeOf(appId)
     if (found === undefined) return undefined
     const { route, relay } = found
-    if (route.checkTarget(route.targetOf(subscription.pushkey.reveal(), {})) !== 'possible') return 'impossible'
+    if (route.checkTarget(new Secret(targetOf(route, subscription))) !== 'possible') return 'impossible'
     const issuedAt = Math.floor(this.#parts.nowMs() / 1000)
     const endpoint = this.#endpoints.seal(appId, { ...subscription, issuedAt })
     return { url: `${relay.origin}${pathOf(appId, endpoint)}` }

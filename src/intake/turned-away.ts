@@ -2,6 +2,7 @@
 import type { UnknownApps } from '../activity/unknown-apps.ts'
 import type { OpenRoute } from '../config/routes.ts'
 import type { Log } from '../core/log.ts'
+import type { Secret } from '../core/secret.ts'
 import { Throttle } from '../core/throttle.ts'
 import type { IntakeMetrics } from '../metrics/intake-metrics.ts'
 
@@ -45,7 +46,7 @@ export class TurnedAway {
   }
 
   /** Undefined where the target may be stored. */
-  target(route: OpenRoute, target: string): NothingStored | undefined {
+  target(route: OpenRoute, target: Secret): NothingStored | undefined {
     const { metrics } = this.#parts
     switch (route.checkTarget(target)) {
       case 'possible':

@@ -6,8 +6,10 @@ import { configFolder, kinds, pigeon, type ConfigFolder } from '../helpers/confi
 /** Its pushkeys are no longer than this; of what is called so, its options keep pushes away. */
 const picky: typeof pigeon = {
   ...pigeon,
-  targetCheck: () => (target) =>
-    target.startsWith('away') ? 'not_allowed' : target.length > 20 ? 'impossible' : 'possible',
+  targetCheck: () => (secret) => {
+    const target = secret.reveal()
+    return target.startsWith('away') ? 'not_allowed' : target.length > 20 ? 'impossible' : 'possible'
+  },
   notAllowed: 'this loft is closed',
 }
 const APPS =

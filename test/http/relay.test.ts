@@ -55,7 +55,11 @@ async function open({
   of?: Partial<OpenRoute>
   accept?: RelayedIntake['accept']
 } = {}): Promise<void> {
-  route = createRoute({ relay, checkTarget: (target) => (target === 'none' ? 'impossible' : 'possible'), ...of })
+  route = createRoute({
+    relay,
+    checkTarget: (target) => (target.reveal() === 'none' ? 'impossible' : 'possible'),
+    ...of,
+  })
   const { identities, known, keyring, deadPushkeys } = store
   const common = { store: store.store, deadPushkeys, known, identities, nowMs: clock.nowMs }
   const metrics = new Metrics('0.0.0-test')

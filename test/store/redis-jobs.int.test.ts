@@ -70,6 +70,26 @@ describe('adding', () => {
   })
 })
 
+describe('jobs that are fetched together', () => {
+  it('are handed out in their order also where the gate closes meanwhile', async () => {
+    const { queue } = await stores.open()
+    const calls = createDeliveries(12, { route: ROUTE, priority: 'call' })
+    // Each a job of its own.
+    for (const call of calls) await queue.add([call])
+    const received = new Received(() => {
+      // One, one, two and three were fetched at once, and four are under way.
+      if (received.ids.length === 7) setImmediate(() => consumer.setGate('closed'))
+      return ACKNOWLEDGE
+    })
+    const consumer = queue.consume(ROUTE, 1000, received.handler)
+    await received.atLeast(7)
+    await until('none is under way', async () => (await queue.depth(ROUTE)).active === 0)
+    consumer.setGate('open')
+    await received.atLeast(12)
+    expect(received.ids).toEqual(calls.map(({ id }) => id))
+  })
+})
+
 describe('a depth', () => {
   it('counts no delivery that was forgotten out of its job', async () => {
     const { queue } = await stores.open()

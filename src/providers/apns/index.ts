@@ -22,7 +22,7 @@ export const apns: ProviderKind<ApnsOptions> = {
   countsPer: 'pushkey',
   names: { through: 'Apple (APNs)', who: 'Apple' },
   disclosures,
-  targetCheck: () => (pushkey) => (isPossibleToken(pushkey) ? 'possible' : 'impossible'),
+  targetCheck: () => (pushkey) => (isPossibleToken(pushkey.reveal()) ? 'possible' : 'impossible'),
   rings: ({ push_type: pushType }) => (pushType === 'voip' ? VOIP : undefined),
   inspect,
   renderer,

@@ -17,7 +17,7 @@ export const fcm: ProviderKind<FcmOptions> = {
   countsPer: 'pusher',
   names: { through: 'Google (FCM)', who: 'Google' },
   disclosures,
-  targetCheck: () => (pushkey) => (isPossibleTarget(pushkey) ? 'possible' : 'impossible'),
+  targetCheck: () => (pushkey) => (isPossibleTarget(pushkey.reveal()) ? 'possible' : 'impossible'),
   inspect,
   renderer,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),

@@ -13,7 +13,7 @@ export const hms: ProviderKind<HmsOptions> = {
   countsPer: 'pusher',
   names: { through: 'Huawei (Push Kit)', who: 'Huawei' },
   disclosures,
-  targetCheck: () => (pushkey) => (isPossibleToken(pushkey) ? 'possible' : 'impossible'),
+  targetCheck: () => (pushkey) => (isPossibleToken(pushkey.reveal()) ? 'possible' : 'impossible'),
   inspect,
   renderer,
   open: async (options, context) => (await import('./sender.ts')).openSender(options, context),

@@ -1,6 +1,7 @@
 /** Sends to the push servers that the users of apps have chosen. */
 import { encrypt } from '../../core/encrypt.ts'
 import type { CheckResult, ProviderContext, Sender } from '../../core/provider.ts'
+import { Secret } from '../../core/secret.ts'
 import { Attempt } from '../shared/connections/attempt.ts'
 import type { Target as ConnectionTarget } from '../shared/connections/connect.ts'
 import { createDnsResolve } from '../shared/endpoints/lookup.ts'
@@ -44,7 +45,7 @@ async function checkHosts(
   const named = options.allowed_endpoints.filter((glob) => !/[*?]/.test(glob))
   const results = await Promise.all(
     named.map(async (host): Promise<CheckResult> => {
-      const found = read(unifiedPushTarget(`https://${host}/`, {}))
+      const found = read(new Secret(unifiedPushTarget(`https://${host}/`, {})))
       if (found.kind !== 'target') return { ok: false, reason: `${host} cannot be sent to (${found.reason})` }
       return checkDiscovery(found.endpoint, targetFor(found), new Attempt(signal))
     }),

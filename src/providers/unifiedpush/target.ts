@@ -1,6 +1,7 @@
 /** Which pushers are those of UnifiedPush, and where their pushes may go. Pure. */
 import type { JsonObject } from '../../core/json.ts'
 import { shapeOf } from '../../core/pusher-match.ts'
+import { Secret } from '../../core/secret.ts'
 import { createTargetReader, unifiedPushTarget, type EndpointRules } from '../shared/endpoints/target.ts'
 import type { UnifiedPushOptions } from './options.ts'
 
@@ -22,5 +23,5 @@ export function rulesOf({ allowed_endpoints, allow_private_endpoints }: UnifiedP
 export function catches(options: UnifiedPushOptions): ((pushkey: string, data: JsonObject) => boolean) | undefined {
   if (options.catch_all !== true) return undefined
   const read = createTargetReader(rulesOf(options))
-  return (pushkey, data) => isOwn(pushkey, data) && read(unifiedPushTarget(pushkey, data)).kind === 'target'
+  return (pushkey, data) => isOwn(pushkey, data) && read(new Secret(unifiedPushTarget(pushkey, data))).kind === 'target'
 }

@@ -78,6 +78,7 @@ export class RedisConsumer implements Consumer {
       onReleased,
       onFetchFailed,
       until,
+      shardCount: () => this.#sources.size,
       slotsOf: (job) => this.#slotsOf(job),
       onJob: (job) => this.#start(job, shard),
     })

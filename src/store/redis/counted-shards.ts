@@ -18,20 +18,27 @@ export interface Counted extends Omit<QueueDepth, 'oldestAgeMs' | 'overdueMs'> {
 
 export const EMPTY: Counted = { waiting: 0, delayed: 0, active: 0, dead: 0, firstDueAtMs: 0, firstAcceptedAtMs: 0 }
 
-/**
- * KEYS, of each shard: wait, prioritized, delayed, active, deaths, and BullMQ's counters of jobs and of jobs with a priority; ARGV: the greatest score of a delayed
- * job that is due. Answers with a text for each, which is another one once anything was added, removed, handed out or has come due; inactive-jobs.ts counts as well.
- */
-const STATES = `
-local states = {}
-for i = 1, #KEYS, 7 do
-  local delayed = redis.call('ZCARD', KEYS[i + 2])
-  states[#states + 1] = table.concat({
-    redis.call('LLEN', KEYS[i]), redis.call('ZCARD', KEYS[i + 1]), delayed, redis.call('LLEN', KEYS[i + 3]), redis.call('ZCARD', KEYS[i + 4]),
-    delayed > 0 and redis.call('ZCOUNT', KEYS[i + 2], '-inf', ARGV[1]) or 0,
-    redis.call('GET', KEYS[i + 5]) or '', redis.call('GET', KEYS[i + 6]) or '',
+/** Of each shard: wait, prioritized, delayed, active, deaths, and BullMQ's counters of jobs and of jobs with a priority. */
+const KEYS_OF_A_SHARD = 7
+
+/** What a shard has, as a text: another one once anything was added, removed, handed out or has come due; inactive-jobs.ts counts as well. `due`: delayed jobs that are. */
+const STATE_OF = `
+local function stateOf(i, due)
+  return table.concat({
+    redis.call('LLEN', KEYS[i]), redis.call('ZCARD', KEYS[i + 1]), redis.call('ZCARD', KEYS[i + 2]), redis.call('LLEN', KEYS[i + 3]), redis.call('ZCARD', KEYS[i + 4]),
+    due, redis.call('GET', KEYS[i + 5]) or '', redis.call('GET', KEYS[i + 6]) or '',
+    redis.call('LINDEX', KEYS[i + 3], 0) or '', redis.call('LINDEX', KEYS[i + 3], -1) or '',
   }, ' ')
 end
+local function dueIn(delayed)
+  return redis.call('ZCARD', delayed) > 0 and redis.call('ZCOUNT', delayed, '-inf', ARGV[1]) or 0
+end
+`
+
+/** ARGV: the greatest score of a delayed job that is due. Answers with the text of each shard. */
+const STATES = `${STATE_OF}
+local states = {}
+for i = 1, #KEYS, ${KEYS_OF_A_SHARD} do states[#states + 1] = stateOf(i, dueIn(KEYS[i + 2])) end
 return states
 `
 const NOTHING_STORED = '0 0 0 0 0 '
@@ -46,17 +53,18 @@ const HEAD_CHARACTERS = 300
 const TAIL_CHARACTERS = 600
 
 /**
- * Of each shard, KEYS: wait, prioritized, delayed, active, deaths; ARGV: as before, samples, then of each shard the prefix of a job's key. It reads the record of
- * each job (job.ts): what is due, is active or was attempted before has an age. Delayed jobs that are due count as waiting.
+ * ARGV: as before, samples, then of each shard the prefix of a job's key. Answers with the text and the figures of each shard. It reads the record of each job
+ * (job.ts): what is due, is active or was attempted before has an age. Delayed jobs that are due count as waiting.
  */
-const COUNT = `
+const COUNT = `${STATE_OF}
 local function earlier(one, other)
   if other and (one == '0' or tonumber(other) < tonumber(one)) then return other end
   return one
 end
-local function count(wait, prioritized, delayed, active, deaths, prefix)
+local function count(i, prefix)
+  local wait, prioritized, delayed, active, deaths = KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3], KEYS[i + 4]
   local later = redis.call('ZCARD', delayed)
-  local due = later > 0 and redis.call('ZCOUNT', delayed, '-inf', ARGV[1]) or 0
+  local due = dueIn(delayed)
   local states = {
     {wait, 'LRANGE', 0, redis.call('LLEN', wait) - 1},
     {prioritized, 'ZRANGE', 0, redis.call('ZCARD', prioritized) - 1},
@@ -72,9 +80,9 @@ local function count(wait, prioritized, delayed, active, deaths, prefix)
     local samples = math.min(jobs, tonumber(ARGV[2]))
     local sum = 0
     local all = jobs == samples and redis.call(state[2], state[1], state[3], state[4])
-    for i = 0, samples - 1 do
-      local at = samples == 1 and state[4] or state[3] + math.floor(i * (jobs - 1) / (samples - 1))
-      local id = all and all[i + 1] or redis.call(state[2], state[1], at, at)[1]
+    for n = 0, samples - 1 do
+      local at = samples == 1 and state[4] or state[3] + math.floor(n * (jobs - 1) / (samples - 1))
+      local id = all and all[n + 1] or redis.call(state[2], state[1], at, at)[1]
       local record = redis.call('HGET', prefix .. id, 'data') or ''
       local data = string.sub(record, 1, ${HEAD_CHARACTERS}) .. string.sub(record, -${TAIL_CHARACTERS})
       sum = sum + (tonumber(string.match(data, '"count":(%d+)')) or 1)
@@ -85,20 +93,23 @@ local function count(wait, prioritized, delayed, active, deaths, prefix)
     end
     counts[s] = samples == 0 and 0 or math.floor(sum * jobs / samples + 0.5)
   end
-  return {counts[1] + counts[2] + counts[3], counts[4], counts[5], redis.call('ZCARD', deaths), firstDue, firstAccepted}
+  return {stateOf(i, due), counts[1] + counts[2] + counts[3], counts[4], counts[5], redis.call('ZCARD', deaths), firstDue, firstAccepted}
 end
 local all = {}
-for i = 1, #KEYS / 5 do
-  local k = (i - 1) * 5
-  all[i] = count(KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], KEYS[k + 5], ARGV[i + 2])
-end
+for s = 1, #KEYS / ${KEYS_OF_A_SHARD} do all[s] = count((s - 1) * ${KEYS_OF_A_SHARD} + 1, ARGV[s + 2]) end
 return all
 `
+
+/** Both of one moment. */
+interface Last {
+  readonly state: string
+  readonly counted: Counted
+}
 
 export class CountedShards {
   readonly #options: CountedShardsOptions
   /** By the id of the shard; none where nothing was stored. */
-  readonly #last = new Map<string, { readonly state: string; readonly counted: Counted }>()
+  readonly #last = new Map<string, Last>()
 
   constructor(options: CountedShardsOptions) {
     this.#options = options
@@ -124,31 +135,31 @@ export class CountedShards {
     const { client } = this.#options
     if (!shards.some(({ id }) => this.#last.has(id)) && !(await isOccupied(client, shards, storedKeysOf))) return []
     const states = await this.#statesOf(shards)
-    const changed = shards.flatMap((shard, index) => {
+    const changed = shards.filter(({ id }, index) => {
       const state = states[index] ?? NOTHING_STORED
-      if (state.startsWith(NOTHING_STORED)) this.#last.delete(shard.id)
-      else if (this.#last.get(shard.id)?.state !== state) return [{ shard, state }]
-      return []
+      if (!state.startsWith(NOTHING_STORED)) return this.#last.get(id)?.state !== state
+      this.#last.delete(id)
+      return false
     })
-    const counts = await this.#countJobs(
-      changed.map(({ shard }) => shard),
-      Math.min(MOST_SAMPLES, Math.max(LEAST_SAMPLES, Math.floor(samples / changed.length))),
-    )
-    for (const [index, { shard, state }] of changed.entries())
-      this.#last.set(shard.id, { state, counted: counts[index] ?? EMPTY })
+    const most = Math.min(MOST_SAMPLES, Math.max(LEAST_SAMPLES, Math.floor(samples / changed.length)))
+    const counts = await this.#countJobs(changed, most)
+    for (const [index, { id }] of changed.entries()) {
+      const last = counts[index]
+      if (last !== undefined) this.#last.set(id, last)
+    }
     return shards.map(({ id }) => this.#last.get(id)?.counted ?? EMPTY)
   }
 
   async #statesOf(shards: readonly Shard[]): Promise<readonly string[]> {
     const { client } = this.#options
-    const keys = shards.flatMap((shard) => [...storedKeysOf(shard), `${shard.id}:id`, `${shard.id}:pc`])
+    const keys = shards.flatMap(keysOf)
     const states: unknown = await client.eval(STATES, keys.length, ...keys, this.#latestDueScore)
     return Array.isArray(states) ? states.map(String) : []
   }
 
-  async #countJobs(shards: readonly Shard[], samples: number): Promise<readonly Counted[]> {
+  async #countJobs(shards: readonly Shard[], samples: number): Promise<readonly Last[]> {
     if (shards.length === 0) return []
-    const keys = shards.flatMap(storedKeysOf)
+    const keys = shards.flatMap(keysOf)
     const prefixes = shards.map(({ id }) => `${id}:`)
     const replies: unknown = await this.#options.client.eval(
       COUNT,
@@ -158,7 +169,7 @@ export class CountedShards {
       samples,
       ...prefixes,
     )
-    return Array.isArray(replies) ? replies.map(countedIn) : []
+    return Array.isArray(replies) ? replies.map(lastIn) : []
   }
 
   /** BullMQ's score is the time in ms × 4096 (getDelayedScore.lua). */
@@ -167,8 +178,12 @@ export class CountedShards {
   }
 }
 
-function countedIn(reply: unknown): Counted {
-  const numbers = Array.isArray(reply) ? reply.map(Number) : []
-  const [waiting = 0, delayed = 0, active = 0, dead = 0, firstDueAtMs = 0, firstAcceptedAtMs = 0] = numbers
-  return { waiting, delayed, active, dead, firstDueAtMs, firstAcceptedAtMs }
+function keysOf(shard: Shard): readonly string[] {
+  return [...storedKeysOf(shard), `${shard.id}:id`, `${shard.id}:pc`]
+}
+
+function lastIn(reply: unknown): Last {
+  const [state, ...numbers]: readonly unknown[] = Array.isArray(reply) ? reply : []
+  const [waiting = 0, delayed = 0, active = 0, dead = 0, firstDueAtMs = 0, firstAcceptedAtMs = 0] = numbers.map(Number)
+  return { state: String(state), counted: { waiting, delayed, active, dead, firstDueAtMs, firstAcceptedAtMs } }
 }

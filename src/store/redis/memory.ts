@@ -79,7 +79,7 @@ export function createMemory(client: Client, layouts: Layouts): Memory {
         // What was there first is taken over, so that from then on there is one place to ask.
         const ours = (await formerOf(owner, key)) ?? value
         const { memoryKeys } = layouts.factShardOf(owner)
-        return claims.add(groupOf(client, memoryKeys), { key: memoryKeys + key, value: ours, lifetimeMs })
+        return claims.add(memoryKeys, { key: memoryKeys + key, value: ours, lifetimeMs })
       }),
     async raise(owner, key, value, lifetimeMs) {
       await call(() => client.eval(RAISE, 1, keyOf(owner, key), String(value), milliseconds(lifetimeMs)))

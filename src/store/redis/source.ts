@@ -17,6 +17,8 @@ export interface SourceOptions {
   readonly createWorker: (shard: Shard) => ShardWorker
   /** Of a job that may be handed out: takes its slots. */
   readonly onJob: (job: FetchedJob, source: Source) => void
+  /** How many shards share the slots. */
+  readonly shardCount: () => number
   /** How many slots a job takes. */
   readonly slotsOf: (job: FetchedJob) => number
   readonly onReleased: (shard: Shard) => void
@@ -40,6 +42,8 @@ export class Source {
   #running: Promise<void> | undefined
   /** In a row, that found as many jobs as were asked for. */
   #fullRounds = 0
+  /** Something could not be fetched. */
+  #hasFailed = false
   readonly #alarm: Alarm
 
   constructor(options: SourceOptions) {
@@ -90,8 +94,11 @@ export class Source {
   async #fetchJobs(): Promise<void> {
     await this.#options.until
     while (this.#isWanted && !this.#isStopping) {
-      if (this.#options.allowance.isOpen) await this.#fetchSome()
-      else await this.#options.allowance.change
+      if (!this.#options.allowance.isOpen) await this.#options.allowance.change
+      else {
+        await this.#fetchSome()
+        if (this.#hasFailed) await this.#pause()
+      }
     }
     // In the same step in which it is seen that nobody wants more: who wakes it after that starts it again.
     this.#running = undefined
@@ -99,21 +106,34 @@ export class Source {
 
   /** One after the other, with a turn of the event loop for each, they would fall behind what is stored meanwhile. So where there were more, more are asked for. */
   async #fetchSome(): Promise<void> {
+    const { allowance, shardCount } = this.#options
     this.#isWanted = false
-    const asked = Math.min(this.#fullRounds + 1, MOST_AT_ONCE, this.#options.allowance.batches)
+    const asked = Math.max(1, Math.min(this.#fullRounds, MOST_AT_ONCE, Math.floor(allowance.batches / shardCount())))
     const found = (await Promise.all(Array.from({ length: asked }, () => this.#fetch()))).filter(
       (job) => job !== undefined,
     )
     this.#fullRounds = found.length === asked ? this.#fullRounds + 1 : 0
     if (found.length > 0) this.#isWanted = true
-    for (const job of found) await this.#handOn(job)
+    await this.#handOn(found)
   }
 
-  async #handOn(job: FetchedJob): Promise<void> {
+  /** In their order. Where one cannot be handed out now, those behind it go back, the last first, so that they come in the same order again. */
+  async #handOn(jobs: readonly FetchedJob[]): Promise<void> {
     const { allowance, onJob, slotsOf } = this.#options
-    while (allowance.mustWaitFor(slotsOf(job))) await allowance.change
-    if (this.#isStopping || allowance.gate === 'closed') await job.release()
-    else onJob(job, this)
+    for (const [index, job] of jobs.entries()) {
+      if (this.#isClosed || allowance.mustWaitFor(slotsOf(job))) {
+        for (const later of jobs.slice(index + 1).toReversed()) await later.release()
+        while (allowance.mustWaitFor(slotsOf(job))) await allowance.change
+        if (this.#isClosed) await job.release()
+        else onJob(job, this)
+        return
+      }
+      onJob(job, this)
+    }
+  }
+
+  get #isClosed(): boolean {
+    return this.#isStopping || this.#options.allowance.gate === 'closed'
   }
 
   get #isStopping(): boolean {
@@ -134,9 +154,14 @@ export class Source {
     } catch (error) {
       onFetchFailed(error)
       this.#isWanted = true
-      await sleep(FETCH_FAILED_PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => {})
+      this.#hasFailed = true
       return undefined
     }
+  }
+
+  async #pause(): Promise<void> {
+    this.#hasFailed = false
+    await sleep(FETCH_FAILED_PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => {})
   }
 
   #open(): ShardWorker {

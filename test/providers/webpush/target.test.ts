@@ -1,9 +1,12 @@
 import { createECDH } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { JsonObject } from '../../../src/core/json.ts'
+import { Secret } from '../../../src/core/secret.ts'
 import { createTargetCheck, createTargetReader } from '../../../src/providers/shared/endpoints/target.ts'
 import { targetOf } from '../../../src/providers/webpush/target.ts'
 import type { WebPushOptions } from '../../../src/providers/webpush/options.ts'
+
+const secretTargetOf = (pushkey: string, data: JsonObject) => new Secret(targetOf(pushkey, data))
 
 const P256DH = createECDH('prime256v1').generateKeys('base64url')
 const AUTH = 'vDlOt4XayUVDT372cjF-VA'
@@ -16,7 +19,7 @@ function read(pushkey: string, data: JsonObject, options: Partial<WebPushOptions
     allowed_endpoints: ['*'],
     ...options,
   })
-  const found = reader(targetOf(pushkey, data))
+  const found = reader(secretTargetOf(pushkey, data))
   return found.kind === 'target' ? { ...found, endpoint: found.endpoint.href } : found
 }
 const subscribed = (endpoint: string, options: Partial<WebPushOptions> = {}) =>
@@ -76,8 +79,8 @@ describe('a subscription', () => {
 
   it('is rejected when the queue holds what another type of app left there', () => {
     const reader = createTargetReader({})
-    expect(reader('fcm-token')).toEqual(rejected('no_endpoint'))
-    expect(reader('7')).toEqual(rejected('no_endpoint'))
+    expect(reader(new Secret('fcm-token'))).toEqual(rejected('no_endpoint'))
+    expect(reader(new Secret('7'))).toEqual(rejected('no_endpoint'))
   })
 })
 
@@ -163,7 +166,7 @@ describe('an endpoint', () => {
     ['https://ntfy.internal/', 'target'],
   ])('%s without a list: %s, as the push services of browsers are known', (endpoint, kind) => {
     const options = { vapid_private_key_file: '-', vapid_subject: '-', allow_private_endpoints: ['ntfy.internal'] }
-    expect(createTargetReader(options)(targetOf(P256DH, { endpoint, auth: AUTH })).kind).toBe(kind)
+    expect(createTargetReader(options)(secretTargetOf(P256DH, { endpoint, auth: AUTH })).kind).toBe(kind)
   })
 
   it('that is not allowed, and nothing else wrong with it, is dropped and never rejected: the configuration may change', () => {
@@ -229,12 +232,12 @@ describe('a target at the door', () => {
     ['impossible', 'no endpoint', P256DH, { auth: AUTH }],
     ['impossible', 'an endpoint without TLS', P256DH, { endpoint: 'http://push.example.org/', auth: AUTH }],
   ])('%s is what is said of %s', (expected, _what, pushkey, data) => {
-    expect(createTargetCheck(options)(targetOf(pushkey, data))).toBe(expected)
+    expect(createTargetCheck(options)(secretTargetOf(pushkey, data))).toBe(expected)
   })
 
   it('is allowed what the options name, and no more', () => {
     const check = createTargetCheck({ ...options, allowed_endpoints: ['push.fake.test'] })
-    const at = (endpoint: string) => check(targetOf(P256DH, { endpoint, auth: AUTH }))
+    const at = (endpoint: string) => check(secretTargetOf(P256DH, { endpoint, auth: AUTH }))
     expect([at(ENDPOINT), at('https://web.push.apple.com/x')]).toEqual(['possible', 'not_allowed'])
   })
 })

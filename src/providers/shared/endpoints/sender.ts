@@ -80,7 +80,7 @@ export class EndpointSender implements Sender {
   readonly #nowMs: () => number
   readonly #destinations: Destinations
   readonly #proxyRefusals = new ProxyRefusals()
-  readonly #readTarget: (target: string) => Target | BadTarget
+  readonly #readTarget: (target: Secret) => Target | BadTarget
   readonly #warn: (message: string) => void
   readonly #warnings: Throttle
   readonly #attempts = new Attempts(DEADLINE_MS)
@@ -105,7 +105,7 @@ export class EndpointSender implements Sender {
     const outcome = await this.#attempts.run(
       signal,
       async (attempt) => {
-        const found = this.#readTarget(target.reveal())
+        const found = this.#readTarget(target)
         if (found.kind === 'rejected') return { ...found, isLocal: true }
         if (found.kind !== 'target') return found
         const visit = this.#destinations.admit(found)

@@ -2,6 +2,7 @@
 import { forgetOldest } from '../../../core/forget-oldest.ts'
 import { jsonObjectOf, type JsonObject, type JsonValue } from '../../../core/json.ts'
 import type { TargetVerdict } from '../../../core/provider.ts'
+import type { Secret } from '../../../core/secret.ts'
 import { addressIn, createHostMatch, isNameOfOwner, isPublicAddress } from './addresses.ts'
 import { PRIVATE_ADDRESS } from './answers.ts'
 import { KNOWN_SERVICES } from './known-services.ts'
@@ -43,8 +44,6 @@ const MAX_KEY_CHARACTERS = 128
 const AUTH_BYTES = 16
 /** More are forgotten, the oldest first: strangers name them. */
 const MAX_JUDGED_HOSTS = 200
-/** As many as are between door and sender. */
-const MAX_PARSED = 500
 
 /** What a sender is told of a pusher, as one text. */
 export function targetText(
@@ -74,7 +73,7 @@ const readLeniently = createTargetReader({
 })
 
 /** At the door, before anything is stored. */
-export function createTargetCheck(options: EndpointRules): (target: string) => TargetVerdict {
+export function createTargetCheck(options: EndpointRules): (target: Secret) => TargetVerdict {
   const read = createTargetReader(options)
   return (target) => {
     const { kind } = read(target)
@@ -84,7 +83,7 @@ export function createTargetCheck(options: EndpointRules): (target: string) => T
 }
 
 /** Reads what `targetOf` wrote, by the rules of these options. */
-export function createTargetReader(options: EndpointRules): (target: string) => Target | BadTarget {
+export function createTargetReader(options: EndpointRules): (target: Secret) => Target | BadTarget {
   const { allowed_endpoints: allowed, allow_private_endpoints: privateOnes = [] } = options
   const mayBePrivate = createHostMatch(privateOnes)
   const isListed = createHostMatch(allowed ?? privateOnes)
@@ -123,18 +122,14 @@ interface Registered {
   readonly keys: SubscriptionKeys | BadTarget | undefined
 }
 
-const parsed = new Map<string, Registered | BadTarget>()
+const parsed = new WeakMap<Secret, Registered | BadTarget>()
 
-/** The door reads it, and the sender a moment later: with what the door has made of it. */
-function parsedOnce(target: string): Registered | BadTarget {
+/** The door reads it, and the sender of the same push a moment later; nothing is kept of it when the push is gone. */
+function parsedOnce(target: Secret): Registered | BadTarget {
   const before = parsed.get(target)
-  if (before !== undefined) {
-    parsed.delete(target)
-    return before
-  }
-  const now = parse(target)
+  if (before !== undefined) return before
+  const now = parse(target.reveal())
   parsed.set(target, now)
-  forgetOldest(parsed, MAX_PARSED)
   return now
 }
 
