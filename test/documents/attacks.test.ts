@@ -27,10 +27,15 @@ it('other results make another page, and leave what people wrote', () => {
 })
 
 it('attacks that are not measured again stay, and the page says at which commit they were measured', () => {
-  const [first, ...others] = kept.measured
+  const ofOneCommit = {
+    ...kept,
+    commit: 'facade',
+    measured: kept.measured.map((each) => ({ ...each, commit: 'facade' })),
+  }
+  const [first, ...others] = ofOneCommit.measured
   if (first === undefined) throw new Error('nothing is kept')
   const again = { ...kept, commit: 'feedbee', measured: [{ ...first, commit: 'feedbee' }] }
-  const both = withNewer(kept, again)
+  const both = withNewer(ofOneCommit, again)
   expect(both.measured).toEqual([{ ...first, commit: 'feedbee' }, ...others])
   expect(withAttacks(page, both)).toMatch(/at commit feedbee, .*attacks 0 \(Redis\); 1 \(SQLite\);/)
 })

@@ -97,7 +97,9 @@ async function openPage(protocol: Protocol, url: string, options: PageOptions): 
     if (method === 'Runtime.consoleAPICalled' && (type === 'error' || type === 'warning'))
       problems.push(JSON.stringify(args))
     if (method === 'Runtime.exceptionThrown') problems.push(JSON.stringify(exceptionDetails))
-    if (method === 'Log.entryAdded') problems.push(JSON.stringify(entry))
+    // What is only remarked is none: that a field was not given the focus, as another had it.
+    if (method === 'Log.entryAdded' && isJsonObject(entry) && entry['level'] !== 'info')
+      problems.push(JSON.stringify(entry))
     if (method === 'Network.requestWillBeSent' && isJsonObject(request)) requests.push(textOf(request['url']))
     if (method === 'ServiceWorker.workerRegistrationUpdated' && Array.isArray(registrations))
       for (const each of registrations) if (isJsonObject(each)) registrationId = textOf(each['registrationId'])
