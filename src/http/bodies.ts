@@ -8,10 +8,13 @@ import type { Readable } from 'node:stream'
 export class BodyError extends Error {
   override readonly name = 'BodyError'
   readonly statusCode: 400 | 413 | 503
+  /** The connection stays, and what is still coming of the body is dropped. */
+  readonly keepsConnection: boolean
 
-  constructor(statusCode: 400 | 413 | 503, message: string) {
+  constructor(statusCode: 400 | 413 | 503, message: string, keepsConnection = false) {
     super(message)
     this.statusCode = statusCode
+    this.keepsConnection = keepsConnection
   }
 }
 
@@ -25,6 +28,8 @@ export interface BodyLimits {
 const NOTHING = Buffer.alloc(0)
 /** An event has 64 KiB at most, and a request is about one, for one device. */
 const LARGEST_OF_HOMESERVER_BYTES = 128 * 1024
+/** What says that it is so many times too long is not even dropped. */
+const DROPPED_LIMITS = 4
 /** To read and parse what is longer takes so long that others notice, if much of it comes at once. */
 const QUICK_BYTES = 16 * 1024
 /** A piece may be a byte, and would cost a hundred by itself. */
@@ -48,7 +53,9 @@ export class Bodies {
 
   /** `declaredBytes`: Content-Length, or NaN. Calls back once, with the body or a BodyError. No promise: it would cost more than all else here. */
   read(stream: Readable, declaredBytes: number, done: (error: BodyError | null, body?: Buffer) => void): void {
-    if (declaredBytes > this.#limits.bodyLimitBytes) return done(this.#tooLarge())
+    // A proxy whose connection is closed while it sends does not read our answer, and says 502 (RFC 9112 §9.6).
+    if (declaredBytes > this.#limits.bodyLimitBytes)
+      return done(this.#tooLarge(declaredBytes <= DROPPED_LIMITS * this.#limits.bodyLimitBytes))
     const promisedBytes = declaredBytes > LARGEST_OF_HOMESERVER_BYTES ? declaredBytes : 0
     if (promisedBytes > 0 && this.#isHalfTaken(this.#heldBytes, promisedBytes)) {
       this.#onRefused()
@@ -120,8 +127,8 @@ export class Bodies {
     return isRead
   }
 
-  #tooLarge(): BodyError {
-    return new BodyError(413, `The body is larger than ${this.#limits.bodyLimitBytes} bytes`)
+  #tooLarge(keepsConnection = false): BodyError {
+    return new BodyError(413, `The body is larger than ${this.#limits.bodyLimitBytes} bytes`, keepsConnection)
   }
 }
 

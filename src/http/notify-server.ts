@@ -148,8 +148,10 @@ function answerErrors(server: FastifyInstance, { log, nowMs }: NotifyServerParts
       if (refusals.allows()) log.error(`Notifications are refused with 503: ${error.message}`)
       return answerError(reply, 503, 'M_UNKNOWN', 'The notification cannot be stored at the moment')
     }
-    if (error instanceof BodyError)
+    if (error instanceof BodyError) {
+      if (error.keepsConnection) reply.removeHeader('connection')
       return answerError(reply, error.statusCode, ERRCODES[error.statusCode], error.message)
+    }
     const statusCode = error.statusCode ?? 500
     if (statusCode >= 400 && statusCode < 500)
       return answerError(reply, statusCode, 'M_NOT_JSON', 'The body could not be read')

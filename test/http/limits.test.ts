@@ -62,4 +62,18 @@ describe('the notify port', () => {
     large.destroy()
     small.destroy()
   })
+
+  it('answers a body that is too large before it is there, and drops the rest of it, so that a proxy reads the answer; of one that is far too large it closes the connection', async () => {
+    await open()
+    const [large, far] = [await openConnection(url), await openConnection(url)]
+    large.write(head(65_000))
+    expect(await large.answer()).toMatchObject({ status: 413 })
+    large.write('x'.repeat(65_000))
+    large.write(head(bodyFor(1).length) + bodyFor(1))
+    expect(await large.answer()).toMatchObject({ status: 200 })
+    large.destroy()
+    far.write(head(5 * LIMITS.bodyLimitBytes))
+    expect(await far.answer()).toMatchObject({ status: 413 })
+    await far.closed
+  })
 })
