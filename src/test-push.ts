@@ -36,9 +36,10 @@ async function send(
   const route = routes().routeFor(app, pushkey, data)
   if (route === undefined) return undefined
   const target = new Secret(route.targetOf(pushkey, data))
-  if (route.checkTarget(target) === 'impossible')
+  const verdict = route.checkTarget(target)
+  if (verdict === 'impossible')
     throw new OperatorError('This can be no pushkey of this app; of Web Push, the data of the pusher is needed, too')
-  if (route.checkTarget(target) === 'not_allowed') throw new OperatorError(route.notAllowed ?? 'It is not allowed')
+  if (verdict === 'not_allowed') throw new OperatorError(route.notAllowed ?? 'It is not allowed')
   const message = render(route, app, pushkey, data, { ...config().queue, nowMs: nowMs() })
   const startedMs = performance.now()
   const signal = AbortSignal.timeout(TIMEOUT_MS)

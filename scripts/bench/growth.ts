@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { startHelper } from './calls.ts'
 import type { FurtherApp } from './configuration.ts'
-import { measureDelay } from './measure-delay.ts'
+import { measureDelay, type DelayFigures } from './measure-delay.ts'
 import { measureLoad, type LoadFigures } from './measure-load.ts'
 import type { Options } from './options.ts'
 import type { operations } from './paced-load-process.ts'
@@ -54,6 +54,7 @@ export async function measureGrowth(kind: GrowthKind, run: GrowthRun): Promise<G
       for (const [what, figures] of await measureNeighbours({
         ...run,
         withGateway: (other, measure) => withGateway({ store, furtherApps: [other] }, run, measure),
+        delayOf: async (subject) => shown(await delayNowAndThen(subject, run, () => APP_IDS.apns)),
       }))
         add(what, figures)
     else for (const step of steps) add(step, await MEASURES[kind](store, step, run))
@@ -198,9 +199,6 @@ function chosen(figures: LoadFigures): Figures {
 
 /** Of an idle gateway, and of pushes now and then. */
 async function costOf(subject: RunningSubject, run: GrowthRun, appIdOf: (number: number) => string): Promise<Figures> {
-  const { rig, options, folder } = run
-  const devicesFile = join(folder, 'devices-paced')
-  writeDevices(devicesFile, devicesOf('apns', options.pushkeys, rig.ports, appIdOf))
   const pids = subject.pids()
   const redisPids = redisPidsOf(subject)
   await sleep(IDLE_SECONDS)
@@ -214,7 +212,18 @@ async function costOf(subject: RunningSubject, run: GrowthRun, appIdOf: (number:
     'idle: Redis CPU ms/s': (cpuMsOf(redisPids) - before.redisCpuMs) / IDLE_SECONDS,
     'idle: Redis commands/s': ((redis?.commands ?? 0) - (before.redis?.commands ?? 0)) / IDLE_SECONDS,
   }
-  const delay = await measureDelay(subject, {
+  const delay = await delayNowAndThen(subject, run, appIdOf)
+  return { ...idle, 'CPU ms a push': delay.gatewayCpuMsPerPush, ...shown(delay) }
+}
+
+function delayNowAndThen(
+  subject: RunningSubject,
+  { rig, options, folder }: GrowthRun,
+  appIdOf: (number: number) => string,
+): Promise<DelayFigures> {
+  const devicesFile = join(folder, 'devices-paced')
+  writeDevices(devicesFile, devicesOf('apns', options.pushkeys, rig.ports, appIdOf))
+  return measureDelay(subject, {
     ...options,
     rig,
     service: 'apns',
@@ -223,13 +232,14 @@ async function costOf(subject: RunningSubject, run: GrowthRun, appIdOf: (number:
     devicesFile,
     id: idOf('paced', Date.now()),
   })
+}
+
+function shown({ fromRequestMs, failed, lost }: DelayFigures): Figures {
   return {
-    ...idle,
-    'CPU ms a push': delay.gatewayCpuMsPerPush,
-    'request → push service p50 ms': delay.fromRequestMs.p50,
-    'request → push service p99 ms': delay.fromRequestMs.p99,
-    'not 200': delay.failed,
-    lost: delay.lost,
+    'request → push service p50 ms': fromRequestMs.p50,
+    'request → push service p99 ms': fromRequestMs.p99,
+    'not 200': failed,
+    lost,
   }
 }
 

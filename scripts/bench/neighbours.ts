@@ -4,11 +4,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startHelper } from './calls.ts'
 import type { FurtherApp } from './configuration.ts'
-import { measureDelay, type DelayFigures } from './measure-delay.ts'
 import type { Options } from './options.ts'
 import type { operations as loadOperations } from './paced-load-process.ts'
 import { devicesOf, writeDevices } from './requests.ts'
-import { APP_IDS, type Rig, type Simulator } from './rig.ts'
+import type { Rig, Simulator } from './rig.ts'
 import type { operations as simulatorOperations } from './simulator-process.ts'
 import { median } from './statistics.ts'
 import type { RunningSubject } from './subjects.ts'
@@ -22,6 +21,8 @@ interface NeighboursRun {
   readonly folder: string
   /** Starts a gateway with this app besides its own, calls, and ends it. */
   readonly withGateway: <T>(other: FurtherApp, measure: (subject: RunningSubject) => Promise<T>) => Promise<T>
+  /** Of pushes of its own app, now and then. */
+  readonly delayOf: (subject: RunningSubject) => Promise<Figures>
 }
 
 const OTHER_APP = 'com.example.neighbour'
@@ -60,7 +61,7 @@ async function measureRound(run: NeighboursRun): Promise<ReadonlyMap<string, Fig
   return run.withGateway({ name: OTHER_APP, port: reserved.port }, async (subject) => {
     const load = startHelper<typeof loadOperations>('paced-load-process.ts')
     const [url] = subject.urls
-    const ofOwnApp = (): Promise<Figures> => delayOf(subject, run)
+    const ofOwnApp = (): Promise<Figures> => run.delayOf(subject)
     const alone = await ofOwnApp()
 
     const hanging = await startNeighbour(rig, reserved.port)
@@ -112,29 +113,6 @@ async function startNeighbour(
 async function drainedAfter(simulator: Simulator, waiting: number): Promise<number> {
   while ((await simulator.ask('report', undefined)).arrived < waiting) await sleep(DRAINED_EVERY_MS)
   return performance.now()
-}
-
-async function delayOf(subject: RunningSubject, { rig, options, folder }: NeighboursRun): Promise<Figures> {
-  const devicesFile = join(folder, 'devices-paced')
-  writeDevices(
-    devicesFile,
-    devicesOf('apns', options.pushkeys, rig.ports, () => APP_IDS.apns),
-  )
-  const figures: DelayFigures = await measureDelay(subject, {
-    ...options,
-    rig,
-    service: 'apns',
-    delayMs: DELAY_MS,
-    perSecond: PER_SECOND,
-    devicesFile,
-    id: idOf('paced'),
-  })
-  return {
-    'request → push service p50 ms': figures.fromRequestMs.p50,
-    'request → push service p99 ms': figures.fromRequestMs.p99,
-    'not 200': figures.failed,
-    lost: figures.lost,
-  }
 }
 
 function idOf(what: string): string {

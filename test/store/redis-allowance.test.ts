@@ -12,5 +12,5 @@ it.each([
   const allowance = new Allowance(slots)
   allowance.setGate(gate)
   allowance.take(taken)
-  expect(allowance.batches).toBe(batches)
+  expect(allowance.batchesFor(1)).toBe(batches)
 })

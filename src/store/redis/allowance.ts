@@ -39,9 +39,9 @@ export class Allowance {
     return !this.#isStopping && this.#gate !== 'closed' && this.#freeSlots > 0
   }
 
-  /** So many jobs may be asked for at once: one at least, and no more than can be handed out whatever is in them. */
-  get batches(): number {
-    return this.#gate === 'open' ? Math.max(1, Math.floor(this.#freeSlots / MAX_BATCH)) : 1
+  /** So many jobs may be asked for at once by each of so many shards: one at least, and no more than can be handed out whatever is in them. */
+  batchesFor(shardCount: number): number {
+    return this.#gate === 'open' ? Math.max(1, Math.floor(this.#freeSlots / MAX_BATCH / shardCount)) : 1
   }
 
   /** Something that is stored now needs nobody else. */

@@ -42,8 +42,6 @@ export class Source {
   #running: Promise<void> | undefined
   /** In a row, that found as many jobs as were asked for. */
   #fullRounds = 0
-  /** Something could not be fetched. */
-  #hasFailed = false
   readonly #alarm: Alarm
 
   constructor(options: SourceOptions) {
@@ -94,11 +92,8 @@ export class Source {
   async #fetchJobs(): Promise<void> {
     await this.#options.until
     while (this.#isWanted && !this.#isStopping) {
-      if (!this.#options.allowance.isOpen) await this.#options.allowance.change
-      else {
-        await this.#fetchSome()
-        if (this.#hasFailed) await this.#pause()
-      }
+      if (this.#options.allowance.isOpen) await this.#fetchSome()
+      else await this.#options.allowance.change
     }
     // In the same step in which it is seen that nobody wants more: who wakes it after that starts it again.
     this.#running = undefined
@@ -108,13 +103,14 @@ export class Source {
   async #fetchSome(): Promise<void> {
     const { allowance, shardCount } = this.#options
     this.#isWanted = false
-    const asked = Math.max(1, Math.min(this.#fullRounds, MOST_AT_ONCE, Math.floor(allowance.batches / shardCount())))
-    const found = (await Promise.all(Array.from({ length: asked }, () => this.#fetch()))).filter(
-      (job) => job !== undefined,
-    )
+    const asked = Math.min(Math.max(1, this.#fullRounds), MOST_AT_ONCE, allowance.batchesFor(shardCount()))
+    const fetched = await Promise.all(Array.from({ length: asked }, () => this.#fetch()))
+    const found = fetched.filter((job) => job instanceof FetchedJob)
+    const hasFailed = fetched.includes('failed')
     this.#fullRounds = found.length === asked ? this.#fullRounds + 1 : 0
-    if (found.length > 0) this.#isWanted = true
+    if (found.length > 0 || hasFailed) this.#isWanted = true
     await this.#handOn(found)
+    if (hasFailed) await sleep(FETCH_FAILED_PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => {})
   }
 
   /** In their order. Where one cannot be handed out now, those behind it go back, the last first, so that they come in the same order again. */
@@ -140,7 +136,8 @@ export class Source {
     return this.#stopping.signal.aborted || this.#options.allowance.isStopping
   }
 
-  async #fetch(): Promise<FetchedJob | undefined> {
+  /** Undefined: there is none. */
+  async #fetch(): Promise<FetchedJob | 'failed' | undefined> {
     const { shard, onReleased, onFetchFailed } = this.#options
     const token = randomUUID()
     try {
@@ -153,15 +150,8 @@ export class Source {
       return new FetchedJob(job.id, job, this.#locks.renew(job.id, token), () => onReleased(shard))
     } catch (error) {
       onFetchFailed(error)
-      this.#isWanted = true
-      this.#hasFailed = true
-      return undefined
+      return 'failed'
     }
-  }
-
-  async #pause(): Promise<void> {
-    this.#hasFailed = false
-    await sleep(FETCH_FAILED_PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => {})
   }
 
   #open(): ShardWorker {
