@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { basename, dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { startFuzzedGateway } from '../fuzz/gateway.ts'
 import { installPackages } from '../install-python.ts'
@@ -74,14 +75,17 @@ async function ask(folder: string, { tag, url, options, env }: Port, signal: Abo
   ]
   const child = spawn(join(folder, 'st'), args, {
     cwd: folder,
-    stdio: 'inherit',
+    stdio: ['inherit', 'pipe', 'inherit'],
     // Without a proxy that is named in ours.
     env: { PATH: process.env['PATH'], NO_COLOR: process.env['NO_COLOR'], ...env },
     signal,
   })
   // It is ended by the signal: told of above.
   child.on('error', () => {})
-  return new Promise((resolve) => void child.once('close', (code) => resolve(code === 0)))
+  const closed = new Promise<boolean>((resolve) => void child.once('close', (code) => resolve(code === 0)))
+  // Between signs of equality a line is pytest's to who reads what the gate printed: "1 warning in 5 s" is then a run without any test.
+  for await (const line of createInterface(child.stdout)) console.log(line.replace(/^=+ (.*) =+$/, '$1'))
+  return closed
 }
 
 await main()
