@@ -11,7 +11,9 @@ import {
   MAX_STALLS_OF_BATCH,
   type Disposition,
 } from '../../src/store/contract.ts'
+import { createBatch, createRest, openRecord } from '../../src/store/redis/job.ts'
 import type { Shard } from '../../src/store/redis/shard.ts'
+import { storeOnce } from '../../src/store/redis/store-once.ts'
 import { createDeliveries, createDelivery, createKeyring, revivedUntil } from '../helpers/delivery.ts'
 import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import { isInTime } from './in-time.ts'
@@ -87,6 +89,55 @@ describe('jobs that are fetched together', () => {
     consumer.setGate('open')
     await received.atLeast(12)
     expect(received.ids).toEqual(calls.map(({ id }) => id))
+  })
+})
+
+describe('a job of which one delivery was tried, to see whether things work again', () => {
+  it.each<[what: string, tried: Disposition, later: number]>([
+    ['is tried again', { kind: 'requeue', atMs: Number.MAX_SAFE_INTEGER / 4096 }, 1],
+    ['is done', ACKNOWLEDGE, 0],
+  ])('goes back with the others as one, in their order, when that %s', async (_, tried, later) => {
+    const { queue } = await stores.open()
+    const deliveries = createDeliveries(6, { route: ROUTE })
+    const received = new Received(() => (received.all.length === 1 ? tried : ACKNOWLEDGE))
+    const consumer = queue.consume(ROUTE, 10, received.handler)
+    consumer.setGate('closed')
+    const orders = await queue.add(deliveries)
+    expect((await queue.depth(ROUTE)).waiting).toBe(6)
+    consumer.setGate('one')
+    await until('one was tried', async () => (await queue.depth(ROUTE)).waiting === 5)
+    expect(await stores.raw.zcard(`${shard.id}:prioritized`)).toBe(1)
+    expect(await stores.raw.zcard(`${shard.id}:delayed`)).toBe(later)
+    expect((await stores.raw.keys(`${shard.id}:*-1`)).length).toBe(0)
+    consumer.setGate('one')
+    await until('another was tried', async () => (await queue.depth(ROUTE)).waiting === 4)
+    consumer.setGate('open')
+    await received.atLeast(6)
+    expect(received.ids).toEqual(deliveries.map(({ id }) => id))
+    expect(received.all.map(({ order }) => order)).toEqual(orders)
+    expect(received.all.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1, 1])
+    await until('what is left is what is tried again', async () => {
+      const { waiting, active, delayed } = await queue.depth(ROUTE)
+      return waiting === 0 && active === 0 && delayed === later
+    })
+  })
+
+  it('stores what follows once, also where the replicas have to be asked again', async () => {
+    await stores.open()
+    const client = stores.raw
+    const key = `${shard.id}:17`
+    const keyring = createKeyring()
+    const record = createBatch(keyring, ROUTE, createDeliveries(3, { route: ROUTE }))
+    const items = openRecord(keyring, ROUTE, '17', record) ?? []
+    const rest = createRest(keyring, record, items, items.slice(1))
+    await client.hset(key, 'data', JSON.stringify(record))
+    let stored = 0
+    for (let round = 0; round < 3; round += 1) await storeOnce(client, key, () => Promise.resolve((stored += 1)), rest)
+    expect(stored).toBe(1)
+    expect(JSON.parse((await client.hget(key, 'data')) ?? '')).toMatchObject({ count: 2, places: [1, 2] })
+    // Of what is left, others follow.
+    await storeOnce(client, key, () => Promise.resolve((stored += 1)))
+    expect(stored).toBe(2)
   })
 })
 

@@ -1,17 +1,17 @@
-/** Makes the dispositions of a job's deliveries durable: first what is to follow is stored, then the job is completed. */
+/** Makes the dispositions of a job's deliveries durable: first what is to follow is stored, then the job is completed, or goes back with what was not attempted. */
 import type { Keyring } from '../../core/keyring.ts'
 import { noteIn, type Disposition } from '../contract.ts'
 import { deadLetterOf, type NewDeadLetter } from './dead-letter.ts'
 import type { FetchedJob } from './fetched-job.ts'
 import type { OwnedNote } from './notes.ts'
-import { createSingle, JOB_NAME, jobOptions, singleId, type JobItem } from './job.ts'
+import { createRest, createSingle, JOB_NAME, jobOptions, singleId, type JobItem, type JobRecord } from './job.ts'
 import type { ShardQueue } from './shard-queues.ts'
 
 export interface DispositionParts {
   readonly keyring: Keyring
   readonly nowMs: () => number
-  /** Both store where the job lies that they follow (`formerId`), and resolve when the replicas have it: the job may be completed at one that has just taken over. */
-  readonly addJobs: (jobs: NewJob[], formerId: string) => Promise<unknown>
+  /** Both store where the job lies that they follow, and resolve when the replicas have it: the job may be completed at one that has just taken over. */
+  readonly addJobs: (jobs: NewJob[], former: FormerJob) => Promise<unknown>
   readonly addDeadLetters: (deadLetters: readonly NewDeadLetter[]) => Promise<unknown>
   /** Sent together with the completion of the job. */
   readonly writeNotes: (notes: readonly OwnedNote[]) => Promise<unknown>
@@ -21,13 +21,20 @@ export interface DispositionParts {
 
 export type NewJob = Parameters<ShardQueue['addBulk']>[0][number]
 
+/** A job that others follow. */
+export interface FormerJob {
+  readonly id: string
+  /** What is left of it; absent where all of it is done or goes on in what follows. */
+  readonly rest?: JobRecord | undefined
+}
+
 /** What follows a job. */
 export interface Successors {
   readonly jobs: NewJob[]
   readonly deadLetters: readonly NewDeadLetter[]
 }
 
-/** If nothing at all was attempted, the job is released as it is. */
+/** What was not attempted stays in the job. */
 export async function applyDispositions(
   parts: DispositionParts,
   job: FetchedJob,
@@ -35,9 +42,15 @@ export async function applyDispositions(
   dispositions: readonly Disposition[],
 ): Promise<void> {
   const [first] = dispositions
-  if (dispositions.every(({ kind }) => kind === 'hold')) await job.release()
+  const held = items.filter((_, index) => (dispositions[index]?.kind ?? 'hold') === 'hold')
+  if (held.length === items.length) await job.release()
   else if (dispositions.length === 1 && first?.kind === 'park') await parkJob(parts, job, first)
-  else await complete(parts, job, successorsOf(parts, items, dispositions), notesOf(items, dispositions))
+  else {
+    const successors = successorsOf(parts, items, dispositions)
+    const notes = notesOf(items, dispositions)
+    if (held.length === 0 || job.record === undefined) await complete(parts, job, successors, notes)
+    else await putBack(parts, job, createRest(parts.keyring, job.record, items, held), successors, notes)
+  }
 }
 
 function notesOf(items: readonly JobItem[], dispositions: readonly Disposition[]): readonly OwnedNote[] {
@@ -67,7 +80,7 @@ export function moveToDeadLetters(parts: DispositionParts, job: FetchedJob, dead
   return complete(parts, job, { jobs: [], deadLetters: [deadLetter] })
 }
 
-/** Every delivery that is not acknowledged gets a job or a dead letter of its own. */
+/** Every delivery that is neither acknowledged nor held gets a job or a dead letter of its own. */
 export function successorsOf(
   parts: Pick<DispositionParts, 'keyring' | 'nowMs'> & Partial<Pick<DispositionParts, 'onParked'>>,
   items: readonly JobItem[],
@@ -76,27 +89,46 @@ export function successorsOf(
   const jobs: NewJob[] = []
   const deadLetters: NewDeadLetter[] = []
   for (const [index, item] of items.entries()) {
-    const disposition = dispositions[index] ?? { kind: 'hold' }
-    if (disposition.kind === 'requeue') jobs.push(delayedJob(parts, item, item.attempt + 1, disposition.atMs))
-    else if (disposition.kind === 'park') {
+    const disposition = dispositions[index]
+    if (disposition?.kind === 'requeue') jobs.push(delayedJob(parts, item, item.attempt + 1, disposition.atMs))
+    else if (disposition?.kind === 'park') {
       jobs.push(delayedJob(parts, item, item.attempt, disposition.atMs))
       parts.onParked?.(disposition.group, singleId(item, item.attempt))
-    } else if (disposition.kind === 'hold') jobs.push(heldJob(parts, item))
-    else if (disposition.kind === 'dead-letter') deadLetters.push(deadLetterOf(parts.keyring, item, disposition.reason))
+    } else if (disposition?.kind === 'dead-letter')
+      deadLetters.push(deadLetterOf(parts.keyring, item, disposition.reason))
   }
   return { jobs, deadLetters }
 }
 
 /** The ids are derived, so after a crash in between the whole is done again, and stores the same. */
 async function complete(
-  { addJobs, addDeadLetters, writeNotes }: DispositionParts,
+  parts: DispositionParts,
   job: FetchedJob,
-  successors: Successors,
+  { jobs, deadLetters }: Successors,
   notes: readonly OwnedNote[] = [],
 ): Promise<void> {
-  if (successors.deadLetters.length > 0) await job.retryUntilStored(() => addDeadLetters(successors.deadLetters))
-  if (successors.jobs.length > 0) await job.retryUntilStored(() => addJobs(successors.jobs, job.id))
-  await job.complete(notes.length === 0 ? undefined : () => writeNotes(notes))
+  const { addJobs, addDeadLetters } = parts
+  if (deadLetters.length > 0) await job.retryUntilStored(() => addDeadLetters(deadLetters))
+  if (jobs.length > 0) await job.retryUntilStored(() => addJobs(jobs, { id: job.id }))
+  await job.complete(writing(parts, notes))
+}
+
+/** One of the batch was tried, to see whether things work again, or the rest has to wait. It goes back to where it was, as one. */
+async function putBack(
+  parts: DispositionParts,
+  job: FetchedJob,
+  rest: JobRecord,
+  { jobs, deadLetters }: Successors,
+  notes: readonly OwnedNote[],
+): Promise<void> {
+  const { addJobs, addDeadLetters } = parts
+  if (deadLetters.length > 0) await job.retryUntilStored(() => addDeadLetters(deadLetters))
+  await job.retryUntilStored(() => addJobs(jobs, { id: job.id, rest }))
+  await job.release(writing(parts, notes))
+}
+
+function writing({ writeNotes }: DispositionParts, notes: readonly OwnedNote[]): (() => Promise<unknown>) | undefined {
+  return notes.length === 0 ? undefined : () => writeNotes(notes)
 }
 
 function delayedJob(

@@ -103,11 +103,15 @@ export class Consumers {
     return {
       keyring,
       nowMs,
-      addJobs: async (jobs, formerId) => {
+      addJobs: async (jobs, { id, rest }) => {
+        const { commands } = connections
         const timestamp = Math.trunc(nowMs())
         const stamped = jobs.map((job) => ({ ...job, opts: { ...job.opts, timestamp } }))
-        await storeOnce(connections.commands, `${shard.id}:${formerId}`, () => queues.queueOf(shard).addBulk(stamped))
-        await waits.confirm(masterOf(connections.commands, shard.slot), shard.id)
+        const store = async (): Promise<unknown> => stamped.length > 0 && queues.queueOf(shard).addBulk(stamped)
+        await storeOnce(commands, `${shard.id}:${id}`, store, rest)
+        // Who counts the shard is shown that there are fewer (counted-shards.ts).
+        if (rest !== undefined) await commands.incr(`${shard.id}:id`)
+        await waits.confirm(masterOf(commands, shard.slot), shard.id)
         for (const { opts } of jobs) this.stored(shard, opts?.delay ?? 0)
       },
       addDeadLetters: (letters) => deadLetters.add(shard, letters),

@@ -31,9 +31,12 @@ export class FetchedJob {
     return this.#lock.lost
   }
 
-  /** Nothing was attempted: the next consumer that fetches is given it. */
-  async release(): Promise<void> {
-    await this.retryUntilStored(() => this.#job.moveToWait(this.#lock.token))
+  /** The next consumer that fetches is given it. `beside`: as of `complete`. */
+  async release(beside?: () => Promise<unknown>): Promise<void> {
+    await this.retryUntilStored(() => {
+      beside?.().catch(() => {})
+      return this.#job.moveToWait(this.#lock.token)
+    })
     this.#lock.release()
     this.#onReleased()
   }
