@@ -47,19 +47,28 @@ export class Distribution {
 interface Series<T> {
   readonly labels: Labels
   readonly value: T
+  /** Its lines, each up to where its number stands; made when they are first written. */
+  heads?: readonly string[]
+}
+
+/** How the series of a metric are written. */
+interface Format<T> {
+  /** Each line of a series up to its number, by the name of the metric and the text of the labels. */
+  readonly headsOf: (name: string, labels: string) => readonly string[]
+  readonly write: (heads: readonly string[], value: T) => string
 }
 
 /** A metric with all its series. A series is there from when it is first asked for until it is removed. */
 export class Metric<T = Value> {
   readonly description: Description
   readonly #create: () => T
-  readonly #write: (name: string, labels: string, value: T) => string
+  readonly #format: Format<T>
   readonly #series = new Map<string, Series<T>>()
 
-  constructor(description: Description, create: () => T, write: (name: string, labels: string, value: T) => string) {
+  constructor(description: Description, create: () => T, format: Format<T>) {
     this.description = description
     this.#create = create
-    this.#write = write
+    this.#format = format
   }
 
   of(labels: Labels = {}): T {
@@ -89,8 +98,10 @@ export class Metric<T = Value> {
   /** Prometheus' text. */
   write(): string {
     const { name, kind, help } = this.description
-    const head = `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${kind}\n`
-    return [head, ...[...this.#series].map(([text, { value }]) => this.#write(name, text, value))].join('')
+    const { headsOf, write } = this.#format
+    let written = `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${kind}\n`
+    for (const [text, series] of this.#series) written += write((series.heads ??= headsOf(name, text)), series.value)
+    return written
   }
 }
 
@@ -104,17 +115,17 @@ export class Instruments {
   }
 
   counter(name: string, help: string, labels: readonly string[] = []): Metric {
-    return this.#add(new Metric({ name, kind: 'counter', help, labels }, () => new Value(), writeValue))
+    return this.#add(new Metric({ name, kind: 'counter', help, labels }, () => new Value(), ONE_LINE))
   }
 
   gauge(name: string, help: string, labels: readonly string[] = []): Metric {
-    return this.#add(new Metric({ name, kind: 'gauge', help, labels }, () => new Value(), writeValue))
+    return this.#add(new Metric({ name, kind: 'gauge', help, labels }, () => new Value(), ONE_LINE))
   }
 
   /** `bounds`: the greatest value of each bucket, growing. */
   histogram(name: string, help: string, labels: readonly string[], bounds: readonly number[]): Metric<Distribution> {
-    const write = (of: string, text: string, value: Distribution): string => writeBuckets(of, text, value, bounds)
-    return this.#add(new Metric({ name, kind: 'histogram', help, labels }, () => new Distribution(bounds), write))
+    const format: Format<Distribution> = { headsOf: bucketHeads(bounds), write: writeBuckets }
+    return this.#add(new Metric({ name, kind: 'histogram', help, labels }, () => new Distribution(bounds), format))
   }
 
   /** Removes what is about an app, or an app on a push service, that is not among these routes. */
@@ -170,17 +181,26 @@ function escaped(character: string): string {
   return character === '\n' ? '\\n' : `\\${character}`
 }
 
-function writeValue(name: string, labels: string, { now }: Value): string {
-  return labels === '' ? `${name} ${now}\n` : `${name}{${labels}} ${now}\n`
+const ONE_LINE: Format<Value> = {
+  headsOf: (name, labels) => [labels === '' ? `${name} ` : `${name}{${labels}} `],
+  write: ([head = ''], { now }) => `${head}${now}\n`,
 }
 
-function writeBuckets(name: string, labels: string, value: Distribution, bounds: readonly number[]): string {
-  const before = labels === '' ? '' : `${labels},`
-  const braced = labels === '' ? '' : `{${labels}}`
+function bucketHeads(bounds: readonly number[]): Format<Distribution>['headsOf'] {
+  return (name, labels) => {
+    const before = labels === '' ? '' : `${labels},`
+    const braced = labels === '' ? '' : `{${labels}}`
+    const buckets = [...bounds, '+Inf'].map((bound) => `${name}_bucket{${before}le="${bound}"} `)
+    return [...buckets, `${name}_sum${braced} `, `${name}_count${braced} `]
+  }
+}
+
+function writeBuckets(heads: readonly string[], { counts, sum }: Distribution): string {
+  let written = ''
   let count = 0
-  const lines = value.counts.map((inBucket, index) => {
+  for (const [index, inBucket] of counts.entries()) {
     count += inBucket
-    return `${name}_bucket{${before}le="${bounds[index] ?? '+Inf'}"} ${count}\n`
-  })
-  return `${lines.join('')}${name}_sum${braced} ${value.sum}\n${name}_count${braced} ${count}\n`
+    written += `${heads[index]}${count}\n`
+  }
+  return `${written}${heads[counts.length]}${sum}\n${heads[counts.length + 1]}${count}\n`
 }
