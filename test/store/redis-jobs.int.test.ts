@@ -142,6 +142,20 @@ describe('a job of which one delivery was tried, to see whether things work agai
 })
 
 describe('a depth', () => {
+  it('follows when the jobs come to hold more, also where nothing happens after that', async () => {
+    const { queue } = await stores.open()
+    const addJobs = async (jobs: number, size: number): Promise<void> => {
+      for (let job = 0; job < jobs; job += 1) await queue.add(createDeliveries(size, { route: ROUTE }))
+    }
+    await addJobs(50, 1)
+    await until('each counts as one', async () => (await queue.depth(ROUTE)).waiting === 50)
+    await addJobs(9, 30)
+    await until('none is taken for one like the others', async () => {
+      const { waiting } = await queue.depth(ROUTE)
+      return Math.abs(waiting / (50 + 9 * 30) - 1) < 0.15
+    })
+  })
+
   it('counts no delivery that was forgotten out of its job', async () => {
     const { queue } = await stores.open()
     const deliveries = createDeliveries(5, { route: ROUTE })

@@ -48,20 +48,26 @@ const MOST_SAMPLES = 32
 /** Who asks for many shards at once, as a scrape does, gets fewer of each, or Redis would be busy with it for a tenth of a second. */
 const SAMPLES_OF_ALL = 400
 const LEAST_SAMPLES = 8
+/** In so many looks in a row, and while the number of jobs has changed by no more than this part of it, a job is taken to hold as many deliveries as it did on average. */
+const KNOWN_LOOKS = 8
+const KNOWN_CHANGE = 0.2
+/** Then only the ends are looked at, for the times: the oldest is at one of them. */
+const ENDS = 2
 /** What is looked for in a record stands before what is sealed, which may be long; versions before this one wrote some of it behind that. */
 const HEAD_CHARACTERS = 300
 const TAIL_CHARACTERS = 600
 
 /**
- * ARGV: as before, samples, then of each shard the prefix of a job's key. Answers with the text and the figures of each shard. It reads the record of each job
- * (job.ts): what is due, is active or was attempted before has an age. Delayed jobs that are due count as waiting.
+ * ARGV: as before, then of each shard the prefix of a job's key and the samples. Answers, for each shard, with the text, the number of its dead letters, the times, and of
+ * each of five states how many jobs there are, how many were read, and how many deliveries these hold. It reads the record of a job (job.ts): what is due, is active or was
+ * attempted before has an age.
  */
 const COUNT = `${STATE_OF}
 local function earlier(one, other)
   if other and (one == '0' or tonumber(other) < tonumber(one)) then return other end
   return one
 end
-local function count(i, prefix)
+local function count(i, prefix, most)
   local wait, prioritized, delayed, active, deaths = KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3], KEYS[i + 4]
   local later = redis.call('ZCARD', delayed)
   local due = dueIn(delayed)
@@ -72,12 +78,12 @@ local function count(i, prefix)
     {delayed, 'ZRANGE', due, later - 1},
     {active, 'LRANGE', 0, redis.call('LLEN', active) - 1},
   }
-  local counts = {}
+  local found = {}
   local firstDue = '0'
   local firstAccepted = '0'
   for s, state in ipairs(states) do
     local jobs = state[4] - state[3] + 1
-    local samples = math.min(jobs, tonumber(ARGV[2]))
+    local samples = math.min(jobs, jobs <= ${LEAST_SAMPLES} and jobs or most)
     local sum = 0
     local all = jobs == samples and redis.call(state[2], state[1], state[3], state[4])
     for n = 0, samples - 1 do
@@ -91,19 +97,37 @@ local function count(i, prefix)
       local tried = (tonumber(string.match(data, '"attempt":(%d+)')) or 1) > 1
       if s ~= 4 or tried then firstAccepted = earlier(firstAccepted, string.match(data, '"acceptedAtMs":(%d+)') or dueAt) end
     end
-    counts[s] = samples == 0 and 0 or math.floor(sum * jobs / samples + 0.5)
+    for _, number in ipairs({jobs, samples, sum}) do found[#found + 1] = number end
   end
-  return {stateOf(i, due), counts[1] + counts[2] + counts[3], counts[4], counts[5], redis.call('ZCARD', deaths), firstDue, firstAccepted}
+  return {stateOf(i, due), redis.call('ZCARD', deaths), firstDue, firstAccepted, unpack(found)}
 end
 local all = {}
-for s = 1, #KEYS / ${KEYS_OF_A_SHARD} do all[s] = count((s - 1) * ${KEYS_OF_A_SHARD} + 1, ARGV[s + 2]) end
+for s = 1, #KEYS / ${KEYS_OF_A_SHARD} do all[s] = count((s - 1) * ${KEYS_OF_A_SHARD} + 1, ARGV[2 * s], tonumber(ARGV[2 * s + 1])) end
 return all
 `
 
-/** Both of one moment. */
+/** How many deliveries a job of a state holds on average, as seen while there were so many jobs. */
+interface Average {
+  readonly ofJob: number
+  readonly jobs: number
+}
+
+/** State and figures are of one moment. */
 interface Last {
   readonly state: string
   readonly counted: Counted
+  /** Of each state that COUNT looks at. */
+  readonly averages: readonly Average[]
+  /** Or else only the ends of some state were looked at. */
+  readonly isClose: boolean
+  /** Since it was looked at closely. */
+  looks: number
+}
+
+interface ChangedShard {
+  readonly shard: Shard
+  /** Undefined where it has to be looked at more closely. */
+  readonly known: Last | undefined
 }
 
 export class CountedShards {
@@ -135,18 +159,19 @@ export class CountedShards {
     const { client } = this.#options
     if (!shards.some(({ id }) => this.#last.has(id)) && !(await isOccupied(client, shards, storedKeysOf))) return []
     const states = await this.#statesOf(shards)
-    const changed = shards.filter(({ id }, index) => {
+    const changed: ChangedShard[] = []
+    for (const [index, shard] of shards.entries()) {
       const state = states[index] ?? NOTHING_STORED
-      if (!state.startsWith(NOTHING_STORED)) return this.#last.get(id)?.state !== state
-      this.#last.delete(id)
-      return false
-    })
-    const most = Math.min(MOST_SAMPLES, Math.max(LEAST_SAMPLES, Math.floor(samples / changed.length)))
-    const counts = await this.#countJobs(changed, most)
-    for (const [index, { id }] of changed.entries()) {
-      const last = counts[index]
-      if (last !== undefined) this.#last.set(id, last)
+      const last = this.#last.get(shard.id)
+      if (last !== undefined) last.looks += 1
+      if (state.startsWith(NOTHING_STORED)) this.#last.delete(shard.id)
+      else if (last?.state !== state || isOutdated(last))
+        changed.push({ shard, known: isKnown(last, state) ? last : undefined })
     }
+    await this.#countJobs(
+      changed,
+      Math.min(MOST_SAMPLES, Math.max(LEAST_SAMPLES, Math.floor(samples / changed.length))),
+    )
     return shards.map(({ id }) => this.#last.get(id)?.counted ?? EMPTY)
   }
 
@@ -157,19 +182,18 @@ export class CountedShards {
     return Array.isArray(states) ? states.map(String) : []
   }
 
-  async #countJobs(shards: readonly Shard[], samples: number): Promise<readonly Last[]> {
-    if (shards.length === 0) return []
-    const keys = shards.flatMap(keysOf)
-    const prefixes = shards.map(({ id }) => `${id}:`)
-    const replies: unknown = await this.#options.client.eval(
-      COUNT,
-      keys.length,
-      ...keys,
-      this.#latestDueScore,
-      samples,
-      ...prefixes,
-    )
-    return Array.isArray(replies) ? replies.map(lastIn) : []
+  async #countJobs(changed: readonly ChangedShard[], most: number): Promise<void> {
+    if (changed.length === 0) return
+    const keys = changed.flatMap(({ shard }) => keysOf(shard))
+    const ofEach = changed.flatMap(({ shard, known }) => [`${shard.id}:`, known === undefined ? most : ENDS])
+    const { client } = this.#options
+    const replies: unknown = await client.eval(COUNT, keys.length, ...keys, this.#latestDueScore, ...ofEach)
+    if (!Array.isArray(replies)) return
+    for (const [index, { shard, known }] of changed.entries()) {
+      // Not all have to be looked at more closely in the same look.
+      const looks = known?.looks ?? index % KNOWN_LOOKS
+      this.#last.set(shard.id, { ...readReply(replies[index], known), isClose: known === undefined, looks })
+    }
   }
 
   /** BullMQ's score is the time in ms × 4096 (getDelayedScore.lua). */
@@ -182,8 +206,35 @@ function keysOf(shard: Shard): readonly string[] {
   return [...storedKeysOf(shard), `${shard.id}:id`, `${shard.id}:pc`]
 }
 
-function lastIn(reply: unknown): Last {
+/** Also where nothing changes any more, its figures become those of a closer look. */
+function isOutdated({ isClose, looks }: Last): boolean {
+  return !isClose && looks >= KNOWN_LOOKS
+}
+
+/** Whether what a job holds on average can be taken from the last time. A state of a few jobs is looked at whole anyway. */
+function isKnown(last: Last | undefined, state: string): last is Last {
+  if (last === undefined || last.looks >= KNOWN_LOOKS) return false
+  const [wait = 0, prioritized = 0, delayed = 0, active = 0, , due = 0] = state.split(' ').map(Number)
+  return [wait, prioritized, due, delayed - due, active].every((jobs, index) => {
+    const before = last.averages[index]?.jobs ?? 0
+    return jobs <= LEAST_SAMPLES || Math.abs(jobs - before) <= KNOWN_CHANGE * before
+  })
+}
+
+/** `known`: whose averages are used where only the ends of a state were looked at. */
+function readReply(reply: unknown, known: Last | undefined): Omit<Last, 'isClose' | 'looks'> {
   const [state, ...numbers]: readonly unknown[] = Array.isArray(reply) ? reply : []
-  const [waiting = 0, delayed = 0, active = 0, dead = 0, firstDueAtMs = 0, firstAcceptedAtMs = 0] = numbers.map(Number)
-  return { state: String(state), counted: { waiting, delayed, active, dead, firstDueAtMs, firstAcceptedAtMs } }
+  const [dead = 0, firstDueAtMs = 0, firstAcceptedAtMs = 0, ...found] = numbers.map(Number)
+  const averages: Average[] = []
+  const counts = [0, 1, 2, 3, 4].map((index) => {
+    const [jobs = 0, samples = 0, deliveries = 0] = found.slice(3 * index)
+    const before = known?.averages[index]
+    const isEnds = samples < jobs && before !== undefined && before.jobs > 0
+    const average = isEnds ? before : { jobs, ofJob: samples === 0 ? 0 : deliveries / samples }
+    averages.push(average)
+    return Math.round(jobs * average.ofJob)
+  })
+  const [wait = 0, prioritized = 0, due = 0, delayed = 0, active = 0] = counts
+  const counted = { waiting: wait + prioritized + due, delayed, active, dead, firstDueAtMs, firstAcceptedAtMs }
+  return { state: String(state), counted, averages }
 }
