@@ -22,6 +22,13 @@ export interface ScrapeParts {
   readonly nowMs: () => number
 }
 
+/** What the store says of a route; undefined where it does not. */
+interface ReadRoute {
+  readonly route: Route
+  readonly depth: QueueDepth | undefined
+  readonly suspected: boolean | undefined
+}
+
 export class Scrape {
   readonly #parts: ScrapeParts
   #reading: Promise<void> | undefined
@@ -38,27 +45,32 @@ export class Scrape {
   }
 
   async #read(): Promise<void> {
-    const { metrics, store, routes, wire, clockSkewMs, nowMs } = this.#parts
+    const { metrics, store, routes, wire, isSuspected, clockSkewMs, nowMs } = this.#parts
     metrics.canaries.aged(nowMs())
     metrics.store.health(store.health())
     metrics.store.clockSkew(clockSkewMs())
-    const lags = await Promise.all(routes().map((route) => this.#readRoute(route)))
+    const read = await Promise.all(
+      routes().map(async (route) => {
+        const [depth, suspected] = await Promise.all([
+          orUndefined<QueueDepth>(store.queue.depth(route.name)),
+          orUndefined<boolean>(isSuspected(route.name)),
+        ])
+        return { route, depth, suspected }
+      }),
+    )
+    // The configuration may have changed meanwhile.
+    const left = new Set(routes().map(({ app, provider }) => `${app} ${provider}`))
+    const lags = read.map((each) => (left.has(`${each.route.app} ${each.route.provider}`) ? this.#tell(each) : 0))
     metrics.wire.counted(routes(), wire())
     metrics.process.scalingLag(Math.max(0, ...lags))
   }
 
-  /** Resolves with the seconds by which the route lags, as far as more processes would help. */
-  async #readRoute(route: Route): Promise<number> {
-    const { metrics, store, gateOf, isPaused, isSuspected } = this.#parts
+  /** Returns the seconds by which the route lags, as far as more processes would help. */
+  #tell({ route, depth, suspected }: ReadRoute): number {
+    const { metrics, gateOf, isPaused } = this.#parts
     const gate = gateOf(route.name)
     metrics.delivery.circuitOpen(route, gate === 'held')
     metrics.delivery.paused(route, isPaused(route.name))
-    const [depth, suspected] = await Promise.all([
-      orUndefined<QueueDepth>(store.queue.depth(route.name)),
-      orUndefined<boolean>(isSuspected(route.name)),
-    ])
-    // The configuration may have changed meanwhile.
-    if (!this.#parts.routes().some(({ app, provider }) => app === route.app && provider === route.provider)) return 0
     metrics.store.depth(route, depth)
     if (suspected !== undefined) metrics.delivery.suspected(route, suspected)
     return gate === 'open' && !isPaused(route.name) && depth !== undefined ? depth.overdueMs / 1000 : 0
