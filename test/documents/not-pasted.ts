@@ -1,7 +1,6 @@
 /** What documents give people to paste and no test pastes: the document, words of the piece, and the honest reason. What is run has no place here, nor what is gone. */
 const CLUSTER =
   'needs a Kubernetes API server; test/helm/cluster.test.ts has one where ACCEPTANCE=1 has built it, and installs the chart there'
-const REWRITES = 'rewrites files of the checkout; tests compare these with what it would write'
 
 export const NOT_PASTED: readonly (readonly [document: string, words: string, reason: string])[] = [
   ['docs/deploying.md', 'gh attestation verify', 'asks GitHub about a release, with an account'],
@@ -36,20 +35,10 @@ export const NOT_PASTED: readonly (readonly [document: string, words: string, re
     'adb shell am broadcast',
     'needs an Android emulator; test/commands/forward.test.ts has a shell read the lines',
   ],
-  ['CONTRIBUTING.md', 'node scripts/write-images.ts', REWRITES],
-  ['CONTRIBUTING.md', 'UPDATE_WHAT_EACH_TOOL_SAYS=1', REWRITES],
-  ['CONTRIBUTING.md', 'npm run measure', 'measures, and fails nothing'],
-  ['docs/operating.md', 'node scripts/measure-admin.ts', 'measures for minutes, and fails nothing'],
   [
     'docs/unifiedpush.md',
     'visitor-request-limit-exempt-hosts',
     'is a setting of ntfy, which cannot be had here; npm run test:ntfy starts a real one that somebody has built',
-  ],
-  ['docs/reliability.md', 'npm run bench:attacks  ', 'takes half an hour; test/attacks has the same attacks in small'],
-  [
-    'docs/reliability.md',
-    'npm run test:fuzz  ',
-    'takes minutes; test/fuzz/requests.int.test.ts sends the same requests, fewer of them',
   ],
   ['CONTRIBUTING.md', 'npm run test:ntfy', 'needs an ntfy, which is not installed for anybody'],
 ]
