@@ -26,16 +26,6 @@ export const NOT_PASTED: readonly (readonly [document: string, words: string, re
   ['helm/README.md', 'kubectl port-forward', CLUSTER],
   ['helm/README.md', 'kubectl exec statefulset/hushgate', CLUSTER],
   [
-    'docs/for-app-makers.md',
-    'xcrun simctl push',
-    'needs a Mac; test/commands/forward.test.ts has a shell read the lines',
-  ],
-  [
-    'docs/for-app-makers.md',
-    'adb shell am broadcast',
-    'needs an Android emulator; test/commands/forward.test.ts has a shell read the lines',
-  ],
-  [
     'docs/unifiedpush.md',
     'visitor-request-limit-exempt-hosts',
     'is a setting of ntfy, which cannot be had here; npm run test:ntfy starts a real one that somebody has built',
