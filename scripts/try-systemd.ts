@@ -65,10 +65,13 @@ export async function trySystemd(machine: SystemdMachine): Promise<void> {
   rmSync(folder, { recursive: true })
 }
 
-/** On a machine that has none, which says yes to what comes with it. */
+/** On a machine that has none. It says yes to what npm needs, and no to what is only recommended. */
 async function installNpm(machine: SystemdMachine): Promise<void> {
   const startMs = Date.now()
-  writeFileSync(join(machine.root, 'etc/apt/apt.conf.d/91yes'), 'APT::Get::Assume-Yes "true";\nquiet "2";\n')
+  writeFileSync(
+    join(machine.root, 'etc/apt/apt.conf.d/91yes'),
+    'APT::Get::Assume-Yes "true";\nAPT::Install-Recommends "false";\nquiet "2";\n',
+  )
   await paste(machine, 'apt-get update && apt-get remove npm')
   if ((await paste(machine, 'command -v npm || true')) !== '') throw new Error('npm is still there')
   await paste(machine, codeOf('docs/deploying.md', 'apt-get install npm'))

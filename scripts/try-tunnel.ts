@@ -37,7 +37,9 @@ export async function tryTunnel(tunnel: Tunnel): Promise<void> {
   try {
     await untilPage(`http://127.0.0.1:${port}/`)
     ssh.stdin.end()
-    const [code] = await ended
+    // It waits for what still goes through it.
+    const late = delay(DEADLINE_MS, [undefined], { ref: false })
+    const [code] = await Promise.race([ended, late])
     if (code !== 0) throw new Error(`ssh ended with ${code}`)
   } finally {
     ssh.kill('SIGKILL')
@@ -57,7 +59,7 @@ async function installServer({ root, home, inShell }: Tunnel, port: number): Pro
   )
   const [program, args] = inShell(
     `set -eu; export DEBIAN_FRONTEND=noninteractive
-apt-get -qq -y --no-install-recommends install openssh-server
+apt-get -qq -y install openssh-server
 ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519 && cp ~/.ssh/id_ed25519.pub ~/.ssh/authorized_keys`,
   )
   await promisify(execFile)(program, args)
@@ -66,7 +68,7 @@ ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519 && cp ~/.ssh/id_ed25519.pub 
 async function untilPage(url: string): Promise<void> {
   for (const deadlineMs = Date.now() + DEADLINE_MS; ; await delay(POLL_MS))
     try {
-      const page = await (await fetch(url)).text()
+      const page = await (await fetch(url, { headers: { connection: 'close' } })).text()
       if (page.includes('<title>Hushgate: operations</title>')) return
       throw new Error(`This is not the operations page: ${page.slice(0, 200)}`)
     } catch (error) {
