@@ -1,4 +1,4 @@
-/** How tools are built once, outside of the checkout, from the Go module proxy. */
+/** How the tools of some tests are made once, outside of the checkout. */
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -28,6 +28,7 @@ export function build(target: string, make: (folder: string) => string): void {
   stdout.write(`  ${Math.round((Date.now() - startMs) / 1000)} s\n`)
 }
 
+/** In one that is there only for this. */
 export function inFolder(work: (folder: string) => void): void {
   mkdirSync(join(toolsHome, 'building'), { recursive: true })
   const folder = mkdtempSync(join(toolsHome, 'building/'))
@@ -38,7 +39,12 @@ export function inFolder(work: (folder: string) => void): void {
   }
 }
 
-export function run(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
+/** Its standard output. If it fails, this process ends, and says what the tools need. */
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): string {
   const environment = { ...env, GOTOOLCHAIN: 'local', CGO_ENABLED: '0', ...options.env }
   const done = spawnSync(program, args, { cwd: options.cwd, env: environment, encoding: 'utf8', maxBuffer: 2 ** 28 })
   if (done.status === 0) return done.stdout

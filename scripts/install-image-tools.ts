@@ -10,7 +10,6 @@ const { stdout, stderr, env, getuid } = process
 
 /** Each program, with its Debian package. */
 const PROGRAMS = {
-  buildah: 'buildah',
   podman: 'podman',
   runc: 'runc',
   mmdebstrap: 'mmdebstrap',

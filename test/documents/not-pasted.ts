@@ -4,19 +4,7 @@ const CLUSTER =
 
 export const NOT_PASTED: readonly (readonly [document: string, words: string, reason: string])[] = [
   ['docs/deploying.md', 'gh attestation verify', 'asks GitHub about a release, with an account'],
-  ['docs/deploying.md', 'ssh -L 5001', 'needs a second machine'],
-  [
-    'docs/deploying.md',
-    'podman build',
-    'test/image/build.ts builds the same Dockerfile with buildah, on bases that can be had here',
-  ],
-  ['docs/deploying.md', 'docker build', 'the same; Docker needs a daemon'],
-  ['docs/deploying.md', 'apt-get install npm', 'the Debian of npm run test:debian is made with npm'],
   ['docs/deploying.md', 'helm install hushgate oci://', CLUSTER],
-  ['docs/deploying.md', 'helm template hushgate helm', 'was done once by hand, as the page says'],
-  ['docs/deploying.md', 'podman kube play', 'was done once by hand, as the page says'],
-  ['docs/deploying.md', 'podman stop', 'was done once by hand, as the page says'],
-  ['docs/deploying.md', 'podman kill', 'was done once by hand, as the page says'],
   ['docs/runbook.md', 'kubectl get pods', CLUSTER],
   ['docs/runbook.md', 'kubectl describe pod', CLUSTER],
   ['helm/README.md', 'helm install hushgate ./helm', CLUSTER],
