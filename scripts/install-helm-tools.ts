@@ -2,6 +2,7 @@
  * Builds what `npm run test:helm` needs into ~/.cache/hushgate-tools, from the Go module proxy, PyPI and Debian; does nothing when it is there.
  * With ACCEPTANCE=1 also a Kubernetes control plane, which takes half an hour once.
  */
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isJsonObject } from '../src/core/json.ts'
@@ -12,6 +13,7 @@ import {
   clusterTools,
   composeReader,
   hasClusterTools,
+  kubectlFolder,
   monitoringFolder,
   monitoringTools,
   versions,
@@ -119,6 +121,16 @@ function installMonitoring(): void {
   })
 }
 
+/** A machine that has to do with clusters has one of its own. */
+function installKubectl(): void {
+  if (spawnSync('kubectl', ['version', '--client']).status === 0) return
+  build(kubectlFolder, (folder) => {
+    run('apt-get', ['download', '-q', 'kubernetes-client'], { cwd: folder })
+    for (const file of readdirSync(folder)) run('dpkg-deb', ['-x', file, '.'], { cwd: folder })
+    return folder
+  })
+}
+
 function goModule(name: string, version: string, what: 'Dir' | 'GoMod'): string {
   const answer: unknown = JSON.parse(run('go', ['mod', 'download', '-json', `${name}@v${version}`], { cwd: '/' }))
   const path = isJsonObject(answer) ? answer[what] : undefined
@@ -133,6 +145,7 @@ installWrapped([chartTools.helmUnittest], {
 })
 installKubernetesValidate()
 installMonitoring()
+installKubectl()
 installCrds()
 installGo(chartTools.kubectlValidate, 'sigs.k8s.io/kubectl-validate', versions['kubectl-validate'])
 installGo(composeReader, 'github.com/compose-spec/compose-go/v2/cmd', versions['compose-go'])
