@@ -47,6 +47,9 @@ export const monitoringTools = {
   promtool: join(monitoringFolder, 'usr/bin/promtool'),
 } as const
 
+/** Debian's, for a machine that has none; it comes last in the path. */
+export const kubectlFolder = join(toolsHome, 'kubectl')
+
 /** What Docker Compose itself reads its files with. */
 export const composeReader = binary('compose-go', versions['compose-go'])
 

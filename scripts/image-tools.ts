@@ -49,7 +49,6 @@ export const pebble = {
 const RUN_FOLDER = '/run/hushgate-images'
 const storage = ['--root', join(toolsHome, 'images'), '--runroot', RUN_FOLDER, '--storage-driver', 'overlay']
 
-export const buildah = ['buildah', ...storage] as const
 /** runc: crun refuses a machine with both kinds of control groups. No systemd is asked to make such groups. */
 export const podman = [
   'podman',

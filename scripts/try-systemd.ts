@@ -9,6 +9,7 @@ import { startSimulators } from '../src/commands/simulators.ts'
 import { freePort } from '../test/helpers/free-port.ts'
 import { startRedis } from '../test/helpers/redis.ts'
 import { codeOf } from './document-code.ts'
+import { tryTunnel } from './try-tunnel.ts'
 
 const { stdout } = process
 const DEADLINE_MS = 30_000
@@ -34,8 +35,9 @@ export async function trySystemd(machine: SystemdMachine): Promise<void> {
     onApplePush: (push) => void arrived.push(push),
     onGooglePush: () => {},
   })
-  const port = await freePort()
-  furnish(machine, { folder, apps: simulators.appsYaml, ports: [port, await freePort()] })
+  const [port, adminPort] = [await freePort(), await freePort()]
+  furnish(machine, { folder, apps: simulators.appsYaml, ports: [port, adminPort] })
+  await installNpm(machine)
   const block = codeOf('docs/deploying.md', 'systemctl enable --now hushgate')
   await paste(machine, block.replace(/https:\S+\.tgz/, machine.packageUrl))
   const expectPush = async (host = '127.0.0.1'): Promise<void> => {
@@ -58,8 +60,22 @@ export async function trySystemd(machine: SystemdMachine): Promise<void> {
   await untilLogged(machine, 'A push was accepted')
   await paste(machine, codeOf('docs/deploying.md', 'systemctl restart hushgate'))
   await expectPush()
+  await tryTunnel({ ...machine, adminPort })
   await trySeveral(machine, expectPush)
   rmSync(folder, { recursive: true })
+}
+
+/** On a machine that has none. It says yes to what npm needs, and no to what is only recommended. */
+async function installNpm(machine: SystemdMachine): Promise<void> {
+  const startMs = Date.now()
+  writeFileSync(
+    join(machine.root, 'etc/apt/apt.conf.d/91yes'),
+    'APT::Get::Assume-Yes "true";\nAPT::Install-Recommends "false";\nquiet "2";\n',
+  )
+  await paste(machine, 'apt-get update && apt-get remove npm')
+  if ((await paste(machine, 'command -v npm || true')) !== '') throw new Error('npm is still there')
+  await paste(machine, codeOf('docs/deploying.md', 'apt-get install npm'))
+  stdout.write(`npm: installed after ${Math.round((Date.now() - startMs) / 1000)} s\n`)
 }
 
 /** On a Redis, in the place of the one process. */

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { bases, buildah, podman } from '../../scripts/image-tools.ts'
+import { codeOf } from '../../scripts/document-code.ts'
+import { bases, podman } from '../../scripts/image-tools.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -19,18 +20,19 @@ export function setup(project: TestProject): () => void {
   const image = `localhost/hushgate-test:${process.pid}`
   const folder = mkdtempSync(join(tmpdir(), 'hushgate-image-'))
   writeFileSync(join(folder, 'npmrc'), 'cafile=/etc/ssl/certs/ca-certificates.crt\n')
-  // chroot: needs no more rights than this process has. The authorities of this machine, for a registry behind a proxy of its own. The docker
-  // format, because the other one has no health check.
+  // The name is the test's own. chroot: needs no more rights than this process has. The authorities of this machine, for a registry behind a proxy of its own.
+  const line = codeOf('docs/deploying.md', 'podman build').replace('-t hushgate', `-t ${image}`)
+  const [, build = '', ...words] = line.split(' ')
   run([
-    ...buildah,
-    ...'bud --quiet --isolation chroot --network host --pull-never --format docker'.split(' '),
+    ...podman,
+    build,
+    ...'--quiet --isolation chroot --network host --pull=never --layers=false'.split(' '),
     '--volume=/etc/ssl/certs:/etc/ssl/certs:ro',
     `--volume=${folder}/npmrc:/root/.npmrc:ro`,
     `--build-arg=BUILD_IMAGE=${bases.build}`,
     `--build-arg=RUNTIME_IMAGE=${bases.runtime}`,
     '--build-arg=VERSION=0.0.0-test',
-    `--tag=${image}`,
-    '.',
+    ...words,
   ])
   rmSync(folder, { recursive: true })
   project.provide('image', image)

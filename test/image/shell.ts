@@ -45,6 +45,11 @@ export function createShell(environment: Readonly<Record<string, string>> = {}):
   mkdirSync(join(folder, 'bin'))
   mkdirSync(join(folder, 'Downloads'))
   for (const name of ['docker', 'podman']) addProgram(name, ENGINE)
+  // What `kube play` makes is given limits in no other way.
+  writeFileSync(
+    join(folder, 'containers.conf'),
+    '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n',
+  )
   // Whoever runs the tests of the image is root.
   addProgram('sudo', '#!/bin/sh\nexec "$@"\n')
   const env = {
@@ -53,6 +58,7 @@ export function createShell(environment: Readonly<Record<string, string>> = {}):
     no_proxy: '*',
     // As in container.ts: nobody has a timer for health checks.
     DISABLE_HC_SYSTEMD: 'true',
+    CONTAINERS_CONF: join(folder, 'containers.conf'),
     COMPOSE_PROJECT_NAME: project,
     COMPOSE_IMAGE: inject('image'),
     ...environment,

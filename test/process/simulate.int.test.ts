@@ -1,5 +1,8 @@
 /** `hushgate simulate` as a maker of an app uses it: with a gateway, failures by script, and an outage on demand. */
+import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { codeOf } from '../../scripts/document-code.ts'
+import { installEmulatorTools } from '../helpers/emulator-tools.ts'
 import {
   createHushgateFolder,
   runHushgate,
@@ -86,6 +89,33 @@ describe('hushgate simulate', () => {
     await simulate.printed('am broadcast -a com.google.android.c2dm.intent.RECEIVE -n org.example.chat/')
     await simulate.printed('Browser (answered 201) received\n')
     await simulate.printed('DevTools, Application, Service workers, Push')
+  })
+
+  it('prints lines that the tools of the emulators take, pasted, with what the app would get', async () => {
+    const PATH = `${installEmulatorTools(folder.path)}:${process.env['PATH']}`
+    const paste = (lines: string): unknown =>
+      JSON.parse(execFileSync('sh', ['-euc', lines], { env: { PATH }, encoding: 'utf8', stdio: 'pipe' }))
+    const before = simulate.stdout().length
+    await notify('$pasted', ios('pasted'), android('pasted'))
+    const [first, second] = ['xcrun simctl push', "adb shell 'am broadcast"]
+    for (const words of [first, second])
+      await simulate.printed(words, simulate.stdout().slice(0, before).split(words).length)
+    const printed = simulate.stdout().slice(before)
+    const [intoIos = ''] = /^xcrun [^]*?^JSON$/m.exec(printed) ?? []
+    const [intoAndroid = ''] = /^adb .*$/m.exec(printed) ?? []
+    expect(intoIos).toContain(codeOf('docs/for-app-makers.md', 'xcrun simctl push'))
+    expect(intoAndroid.replace("'", '')).toContain(codeOf('docs/for-app-makers.md', 'adb shell am broadcast'))
+    expect(paste(intoIos)).toEqual({
+      bundle: 'org.example.chat',
+      payload: { aps: expect.objectContaining({ 'mutable-content': 1 }) },
+    })
+    expect(paste(intoAndroid)).toEqual({
+      action: 'com.google.android.c2dm.intent.RECEIVE',
+      component: 'org.example.chat/com.google.firebase.iid.FirebaseInstanceIdReceiver',
+      extras: { 'google.message_id': expect.any(String), sync: '1' },
+    })
+    expect(() => paste(intoIos.replace('"aps"', '"apps"'))).toThrow('dictionary "aps"')
+    expect(() => paste(intoAndroid.replace('--es', '--et'))).toThrow('Unknown option')
   })
 
   it('shows what Huawei is told, and the push server of a phone with UnifiedPush, of an app that is not configured', async () => {
