@@ -1,7 +1,7 @@
 /** How the store on Redis uses BullMQ: what becomes a job, what a job shows, and what becomes of a job with which processes die, or that cannot be opened. */
-import { Queue, Worker } from 'bullmq'
+import { Queue, Worker, type JobsOptions } from 'bullmq'
 import { readFile } from 'node:fs/promises'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { Secret } from '../../src/core/secret.ts'
 import {
@@ -11,9 +11,11 @@ import {
   MAX_STALLS_OF_BATCH,
   type Disposition,
 } from '../../src/store/contract.ts'
-import { createBatch, createRest, openRecord } from '../../src/store/redis/job.ts'
+import { Connections, waitUntilReady } from '../../src/store/redis/connection.ts'
+import { createBatch, createRest, JOB_NAME, openRecord } from '../../src/store/redis/job.ts'
+import { ShardQueues, type NewJob } from '../../src/store/redis/shard-queues.ts'
 import type { Shard } from '../../src/store/redis/shard.ts'
-import { storeOnce } from '../../src/store/redis/store-once.ts'
+import { renewMark, storeOnce } from '../../src/store/redis/store-once.ts'
 import { createDeliveries, createDelivery, createKeyring, revivedUntil } from '../helpers/delivery.ts'
 import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
 import { isInTime } from './in-time.ts'
@@ -121,23 +123,64 @@ describe('a job of which one delivery was tried, to see whether things work agai
       return waiting === 0 && active === 0 && delayed === later
     })
   })
+})
 
-  it('stores what follows once, also where the replicas have to be asked again', async () => {
-    await stores.open()
-    const client = stores.raw
-    const key = `${shard.id}:17`
-    const keyring = createKeyring()
-    const record = createBatch(keyring, ROUTE, createDeliveries(3, { route: ROUTE }))
-    const items = openRecord(keyring, ROUTE, '17', record) ?? []
-    const rest = createRest(keyring, record, items, items.slice(1))
-    await client.hset(key, 'data', JSON.stringify(record))
-    let stored = 0
-    for (let round = 0; round < 3; round += 1) await storeOnce(client, key, () => Promise.resolve((stored += 1)), rest)
-    expect(stored).toBe(1)
-    expect(JSON.parse((await client.hget(key, 'data')) ?? '')).toMatchObject({ count: 2, places: [1, 2] })
+describe('what follows a job', () => {
+  const keyring = createKeyring()
+  const record = createBatch(keyring, ROUTE, createDeliveries(3, { route: ROUTE }))
+  const items = openRecord(keyring, ROUTE, '17', record) ?? []
+  const rest = createRest(keyring, record, items, items.slice(1))
+  const followers = (...opts: readonly JobsOptions[]): NewJob[] =>
+    opts.map((each, index) => ({ name: JOB_NAME, data: record, opts: { jobId: `17-${index}`, ...each } }))
+  let key: string
+  let connections: Connections
+  let parts: Parameters<typeof storeOnce>[0]
+
+  beforeEach(async () => {
+    key = `${shard.id}:17`
+    await stores.raw.hset(key, 'data', JSON.stringify(record))
+    connections = new Connections({
+      topology: stores.redis.topology,
+      tls: false,
+      ca: undefined,
+      username: undefined,
+      password: undefined,
+    })
+    await waitUntilReady(connections.commands, 10_000)
+    parts = { client: connections.commands, queues: new ShardQueues(connections, Date.now), shard }
+  })
+  afterEach(() => connections.closeAll())
+
+  const waiting = (): Promise<string[]> => stores.raw.lrange(`${shard.id}:wait`, 0, '-1')
+
+  it('is stored once, also where the replicas have to be asked again and it is gone by then', async () => {
+    await storeOnce(parts, followers({}, {}), { id: '17', rest })
+    expect((await waiting()).toSorted()).toEqual(['17-0', '17-1'])
+    expect(JSON.parse((await stores.raw.hget(key, 'data')) ?? '')).toMatchObject({ count: 2, places: [1, 2] })
+    await stores.raw.del(`${shard.id}:wait`, `${shard.id}:17-0`, `${shard.id}:17-1`)
+    await storeOnce(parts, followers({}, {}), { id: '17', rest })
+    expect(await waiting()).toEqual([])
+    expect(await renewMark(parts.client, shard, '17')).toBe(false)
     // Of what is left, others follow.
-    await storeOnce(client, key, () => Promise.resolve((stored += 1)))
-    expect(stored).toBe(2)
+    for (let round = 0; round < 2; round += 1) await storeOnce(parts, followers({}), { id: '17' })
+    expect(await waiting()).toEqual(['17-0'])
+    expect(await renewMark(parts.client, shard, '17')).toBe(true)
+  })
+
+  it('is stored also where another Redis has taken over, which does not have the scripts', async () => {
+    await storeOnce(parts, followers({}), { id: '17', rest })
+    await stores.raw.script('FLUSH')
+    await storeOnce(parts, followers({}, {}), { id: '17' })
+    expect((await waiting()).toSorted()).toEqual(['17-0', '17-1'])
+    expect(await renewMark(parts.client, shard, '17')).toBe(true)
+  })
+
+  it('does not count as stored where Redis has not taken all of it', async () => {
+    // BullMQ takes only the first of those.
+    const deduplication = { id: 'same' }
+    await storeOnce(parts, followers({ deduplication }, { deduplication }), { id: '17' })
+    expect(await waiting()).toEqual(['17-0'])
+    expect(await renewMark(parts.client, shard, '17')).toBe(false)
   })
 })
 

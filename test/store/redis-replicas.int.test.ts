@@ -97,6 +97,32 @@ it('a retry that has left before the replicas confirm it is not handed out again
   expect(attempts.toSorted()).toEqual([...new Set(attempts)].toSorted())
 })
 
+it('what a retry follows is not handed out again where the process goes before the replicas confirm the retry', async () => {
+  await until('a push is accepted', isAdded)
+  const gate = createGate()
+  const received = new Received(async ({ attempt }): Promise<Disposition> => {
+    await gate.passed
+    return attempt === 1 ? { kind: 'requeue', atMs: Date.now() } : { kind: 'acknowledge' }
+  })
+  const consumer = store.queue.consume(ROUTE, 10, received.handler)
+  await received.atLeast(1)
+  const [promoted] = replicas
+  const client = await promoted?.client()
+  await client?.replicaof('NO', 'ONE')
+  const before = received.all.length
+  gate.open()
+  await until('each is tried again', () => received.all.filter(({ attempt }) => attempt === 2).length === before)
+  await consumer.stop(0)
+  const next = new Received()
+  store.queue.consume(ROUTE, 10, next.handler)
+  await client?.replicaof('127.0.0.1', master.port)
+  await until('all is removed', async () => {
+    const { waiting, delayed, active } = await store.queue.depth(ROUTE)
+    return waiting + delayed + active === 0
+  })
+  expect(next.all.map(({ attempt }) => attempt)).not.toContain(1)
+})
+
 it('a push is accepted without a replica that is gone for longer, and it is said', async () => {
   await replicas[0]?.kill()
   await expect(store.queue.add([createDelivery()])).rejects.toThrow(/too few replicas|did not answer in time/)

@@ -5,7 +5,8 @@ import { deadLetterOf, type NewDeadLetter } from './dead-letter.ts'
 import type { FetchedJob } from './fetched-job.ts'
 import type { OwnedNote } from './notes.ts'
 import { createRest, createSingle, JOB_NAME, jobOptions, singleId, type JobItem, type JobRecord } from './job.ts'
-import type { ShardQueue } from './shard-queues.ts'
+import type { NewJob } from './shard-queues.ts'
+import type { FormerJob } from './store-once.ts'
 
 export interface DispositionParts {
   readonly keyring: Keyring
@@ -13,19 +14,12 @@ export interface DispositionParts {
   /** Both store where the job lies that they follow, and resolve when the replicas have it: the job may be completed at one that has just taken over. */
   readonly addJobs: (jobs: NewJob[], former: FormerJob) => Promise<unknown>
   readonly addDeadLetters: (deadLetters: readonly NewDeadLetter[]) => Promise<unknown>
+  /** Whether all of a job is done or goes on in what follows it; resolves when the replicas have that. */
+  readonly isFollowed: (jobId: string) => Promise<boolean>
   /** Sent together with the completion of the job. */
   readonly writeNotes: (notes: readonly OwnedNote[]) => Promise<unknown>
   /** A delivery is going to be parked in the job of this id. */
   readonly onParked: (group: string, jobId: string) => void
-}
-
-export type NewJob = Parameters<ShardQueue['addBulk']>[0][number]
-
-/** A job that others follow. */
-export interface FormerJob {
-  readonly id: string
-  /** What is left of it; absent where all of it is done or goes on in what follows. */
-  readonly rest?: JobRecord | undefined
 }
 
 /** What follows a job. */

@@ -3,7 +3,6 @@ import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import type { Owner } from '../contract.ts'
 import type { Arrival, MovedDeadLetter, MovedDelivery, MovedFact } from '../move.ts'
-import type { NewJob } from './apply-dispositions.ts'
 import { sealToBase64 } from './base64-envelope.ts'
 import { callRedis } from './call-redis.ts'
 import { masterOf, nodesOf, type Client, type Connections } from './connection.ts'
@@ -12,7 +11,7 @@ import { createSingle, JOB_NAME, jobOptions, singleId } from './job.ts'
 import type { Layouts } from './layouts.ts'
 import type { ReplicaWaits } from './replica-waits.ts'
 import { oldShardOf, type Shard } from './shard.ts'
-import type { ShardQueues } from './shard-queues.ts'
+import type { NewJob, ShardQueues } from './shard-queues.ts'
 
 export interface RedisArrivalParts {
   readonly connections: Connections

@@ -138,18 +138,26 @@ export class RedisConsumer implements Consumer {
   async #run(job: FetchedJob, parts: DispositionParts, isProbe: boolean): Promise<void> {
     const { keyring, route, fresh } = this.#options
     try {
+      if (job.isFollowed && (await isStillFollowed(job, parts))) {
+        await job.complete()
+        return this.#probeAgain(isProbe)
+      }
       const items = openRecord(keyring, route, job.id, job.record, fresh.takeKept(job.record?.sealed))
       if (items !== undefined && mayBeHandedOut(job, items.length))
         await applyDispositions(parts, job, items, await this.#handOut(items, job.lost, isProbe))
       else {
         await (items === undefined ? this.#keepUnreadable(job, parts) : this.#putAside(job, parts, items))
-        // The handler was given nothing, so the next job is the probe.
-        if (isProbe && this.#allowance.gate === 'closed') this.setGate('one')
+        this.#probeAgain(isProbe)
       }
     } catch (error) {
       this.#options.onBug(error)
       await job.delay(HANDLER_FAILURE_DELAY_MS)
     }
+  }
+
+  /** The handler was given nothing, so the next job is the probe. */
+  #probeAgain(isProbe: boolean): void {
+    if (isProbe && this.#allowance.gate === 'closed') this.setGate('one')
   }
 
   async #handOut(items: readonly JobItem[], lost: AbortSignal, isProbe: boolean): Promise<readonly Disposition[]> {
@@ -206,6 +214,16 @@ export class RedisConsumer implements Consumer {
   #waitForRunning(limitMs: number): Promise<void> {
     return waitAtMost(limitMs, Promise.all(this.#running.values()))
   }
+}
+
+/** A process stored what follows it, and died, or went, before it removed it. False where that is lost. */
+async function isStillFollowed(job: FetchedJob, { isFollowed }: DispositionParts): Promise<boolean> {
+  // Also where the lock is lost meanwhile: then it is for another process to see.
+  let is = true
+  await job.retryUntilStored(async () => {
+    is = await isFollowed(job.id)
+  })
+  return is
 }
 
 /** A single delivery with which too many processes died is put aside once after each. */

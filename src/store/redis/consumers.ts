@@ -15,7 +15,7 @@ import { writeNotes } from './notes.ts'
 import type { ReplicaWaits } from './replica-waits.ts'
 import type { ShardQueues, Timings } from './shard-queues.ts'
 import type { Shard } from './shard.ts'
-import { storeOnce } from './store-once.ts'
+import { renewMark, storeOnce } from './store-once.ts'
 
 export interface ConsumersParts extends StoreParts {
   readonly connections: Connections
@@ -107,12 +107,17 @@ export class Consumers {
         const { commands } = connections
         const timestamp = Math.trunc(nowMs())
         const stamped = jobs.map((job) => ({ ...job, opts: { ...job.opts, timestamp } }))
-        const store = async (): Promise<unknown> => stamped.length > 0 && queues.queueOf(shard).addBulk(stamped)
-        await storeOnce(commands, `${shard.id}:${id}`, store, rest)
+        await storeOnce({ client: commands, queues, shard }, stamped, { id, rest })
         // Who counts the shard is shown that there are fewer (counted-shards.ts).
         if (rest !== undefined) await commands.incr(`${shard.id}:id`)
         await waits.confirm(masterOf(commands, shard.slot), shard.id)
         for (const { opts } of jobs) this.stored(shard, opts?.delay ?? 0)
+      },
+      isFollowed: async (jobId) => {
+        const { commands } = connections
+        if (!(await renewMark(commands, shard, jobId))) return false
+        await waits.confirm(masterOf(commands, shard.slot), shard.id)
+        return true
       },
       addDeadLetters: (letters) => deadLetters.add(shard, letters),
       writeNotes: (notes) => writeNotes({ ...this.#parts, client: connections.work }, notes),

@@ -2,6 +2,7 @@
 import type { Job } from 'bullmq'
 import type { JobLock } from './job-locks.ts'
 import { readRecord, type JobRecord } from './job.ts'
+import { FOLLOWED } from './store-once.ts'
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 1000
@@ -12,6 +13,8 @@ export class FetchedJob {
   readonly stalls: number
   /** Undefined when a newer Hushgate (or somebody else) wrote it. */
   readonly record: JobRecord | undefined
+  /** When it was fetched, it bore the mark that all of it is done or goes on in what follows (store-once.ts). */
+  readonly isFollowed: boolean
   readonly #job: Job<JobRecord, null>
   readonly #lock: JobLock
   readonly #onReleased: () => void
@@ -21,6 +24,7 @@ export class FetchedJob {
     this.id = id
     this.stalls = job.stalledCounter
     this.record = readRecord(job.data)
+    this.isFollowed = job.progress === FOLLOWED
     this.#job = job
     this.#lock = lock
     this.#onReleased = onReleased

@@ -1,5 +1,6 @@
 /** BullMQ's objects: a queue for each shard, opened when there is something to do in it, all on the connections that we set up and close. */
 import {
+  Job,
   Queue,
   QueueKeys,
   RedisConnection,
@@ -15,8 +16,15 @@ import { JOB_NAME, type JobRecord } from './job.ts'
 import type { Layouts } from './layouts.ts'
 import type { Shard } from './shard.ts'
 
-export type ShardQueue = Queue<JobRecord, null>
-export type ShardWorker = Worker<JobRecord, null, string, FetchingBackend>
+export type ShardQueue = Queue<JobRecord, null, string, JobRecord, null, string, ShardBackend>
+export type ShardWorker = Worker<JobRecord, null, string, ShardBackend>
+export type NewJob = Parameters<ShardQueue['addBulk']>[0][number]
+
+/** Lua, under a name of its own among the commands of a client. */
+export interface Script {
+  readonly name: string
+  readonly lua: string
+}
 
 export interface Timings {
   /** A job whose lock was not renewed for so long counts as stalled: its process is taken to be dead. */
@@ -44,12 +52,13 @@ if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then redis.ca
 
 /** Where the time stands in what BullMQ gives its script: after eleven keys and the prefix (bullmq/dist/esm/scripts/moveToActive-11.js). */
 const TIME_OF_MOVE_TO_ACTIVE = 12
+const JOB_DEFAULTS: JobsOptions = { removeOnComplete: true, attempts: 1, stackTraceLimit: 0 }
 
 /**
  * BullMQ's own backend; it also says when the next delayed job is due, if there was none to be fetched. What is due, and when it will be, goes by our clock, which
  * all processes have in common, and not by that of the machine.
  */
-class FetchingBackend extends RedisQueueBackend {
+class ShardBackend extends RedisQueueBackend {
   /** Epoch ms; 0 when there is none, or when a job was fetched. */
   nextDueMs = 0
   nowMs: () => number = Date.now
@@ -67,6 +76,19 @@ class FetchingBackend extends RedisQueueBackend {
   override execCommand(...[client, command, args]: Parameters<RedisQueueBackend['execCommand']>): unknown {
     const given = command === 'moveToActive' ? args.with(TIME_OF_MOVE_TO_ACTIVE, Math.trunc(this.nowMs())) : args
     return super.execCommand(client, command, given)
+  }
+
+  /**
+   * Sent as one. Rejects when any of it failed; then the rest of it is done all the same. No transaction: where one was discarded, ioredis believes that Redis has the
+   * scripts that were in it, and asks for them by name for ever.
+   */
+  async addJobsAndRun(jobs: readonly Job[], command: string, args: readonly unknown[]): Promise<void> {
+    const client = await this.queue.client
+    const pipeline = client.pipeline()
+    const added = jobs.map((job) => this.addJobToTransaction(pipeline, job.asJSON(), job.id ?? ''))
+    pipeline.runCommand(command, [...args])
+    await Promise.all(added)
+    for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error
   }
 }
 
@@ -93,7 +115,7 @@ export class ShardQueues {
         connection: commands,
         prefix: shard.prefix,
         streams: { events: { maxLen: EVENTS_KEPT } },
-        defaultJobOptions: { removeOnComplete: true, attempts: 1, stackTraceLimit: 0 },
+        defaultJobOptions: JOB_DEFAULTS,
       },
       this.#backendOn(shard, commands),
     )
@@ -114,6 +136,26 @@ export class ShardQueues {
     const [{ id }] = await Promise.all([queue.add(JOB_NAME, record, { ...options, timestamp }), raised])
     if (id === undefined) throw new StoreUnavailableError('Redis gave a job no id')
     return id
+  }
+
+  /**
+   * Adds jobs with ids of their own, and runs a script behind them, also where this process dies meanwhile. Rejects when any of it failed, be it the script or one of
+   * the jobs; the others are there then.
+   */
+  async addAndRun(
+    shard: Shard,
+    jobs: readonly NewJob[],
+    { name, lua }: Script,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<void> {
+    const { commands } = this.#connections
+    const queue = this.queueOf(shard)
+    if (!(name in commands)) commands.defineCommand(name, { lua })
+    const created = jobs.map(
+      ({ name: jobName, data, opts }) => new Job(queue, jobName, data, { ...JOB_DEFAULTS, ...opts }, opts?.jobId),
+    )
+    await queue.getBackend().addJobsAndRun(created, name, [keys.length, ...keys, ...args])
   }
 
   /**
@@ -165,13 +207,13 @@ export class ShardQueues {
   }
 
   /** Only on a client that is connected: BullMQ remembers for ever that it could not use one. */
-  #backendOn(shard: Shard, client: Client): BackendFactory<FetchingBackend> {
+  #backendOn(shard: Shard, client: Client): BackendFactory<ShardBackend> {
     if (!isReady(client)) throw new StoreUnavailableError(NOT_CONNECTED)
     const connection = this.#bullConnectionOn(client)
     const keys = new QueueKeys(shard.prefix)
     const toKey = (type: string): string => keys.toKey(shard.queueName, type)
     return (name, options) => {
-      const backend = new FetchingBackend(connection, name, keys.getKeys(name), toKey, options, undefined, false)
+      const backend = new ShardBackend(connection, name, keys.getKeys(name), toKey, options, undefined, false)
       backend.nowMs = this.#nowMs
       return backend
     }
