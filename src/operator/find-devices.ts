@@ -111,10 +111,10 @@ async function hashesOf({ store }: FindParts, route: OpenRoute, device: string):
   const start = Buffer.from(device, 'hex').toString('base64url').slice(0, 5)
   const kinds = ['dead:', 'known:']
   const keys = await Promise.all(kinds.map((kind) => store.memory.keysOf(route.name, kind + start)))
-  const held = await store.queue.search(route.name, isWanted)
+  const held = await store.queue.search(route.name, start)
   const remembered = keys.flat().map((key) => key.slice(key.indexOf(':') + 1))
   const stored = [...held.deliveries, ...held.deadLetters].map(({ deviceHash }) => deviceHash)
-  return new Set([...remembered.filter(isWanted), ...stored])
+  return new Set([...remembered, ...stored].filter(isWanted))
 }
 
 async function lookUp(parts: FindParts, candidate: Candidate): Promise<FoundInStore> {
@@ -126,7 +126,7 @@ async function lookUp(parts: FindParts, candidate: Candidate): Promise<FoundInSt
     receipts.find(owner),
     new DeadPushkeys({ memory, guard, known, identities, nowMs }).describe(owner),
     memory.get(owner, knownKey(owner)),
-    queue.search(route.name, (hash) => hash === deviceHash),
+    queue.search(route.name, deviceHash),
     recipient && new Deduplication(memory).hasLatest(owner, identities.badge(recipient, route.countsPer)),
     recipient && latestWakeUp(parts, recipient, owner, route),
   ])

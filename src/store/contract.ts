@@ -174,8 +174,8 @@ export interface DeliveryQueue {
   dropDead(filter: DeadLetterFilter): Promise<number>
   /** Removes what is stored for a device; a delivery that is in flight may stay. On a big store it takes long, and delays nobody. */
   forget(route: string, deviceHash: string): Promise<Removed>
-  /** What is stored for devices of the route. Reads as much as `forget`, and changes nothing. */
-  search(route: string, isWanted: (deviceHash: string) => boolean): Promise<Held>
+  /** What is stored for devices of the route whose hash begins so. Reads as much as `forget`, and changes nothing. */
+  search(route: string, hashStart: string): Promise<Held>
 }
 
 /** What a fact is about: a device of a route (any delivery to it will do), or the route itself. A fact is asked for as it was stored: a store may keep each owner's apart. */

@@ -6,6 +6,8 @@ import { Secret } from '../core/secret.ts'
 import { parseTrace, traceText } from '../core/trace.ts'
 
 const VERSION = 1
+/** How `envelopeOf` begins. */
+const ENVELOPE_START = Buffer.from(`{"v":${VERSION},`)
 /** The length of what is sealed grows in such steps, so that nobody who sees the store and knows what was written in a room finds it by its length. */
 const STEP_BYTES = 1024
 const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
@@ -15,7 +17,7 @@ export function sealDeliveries(keyring: Keyring, route: string, deliveries: read
   return keyring.seal(padded(envelopeOf(deliveries)), route)
 }
 
-/** What is to be sealed. */
+/** What is to be sealed. Begins with the version. */
 export function envelopeOf(deliveries: readonly Delivery[]): string {
   return JSON.stringify({ v: VERSION, deliveries: deliveries.map(toJson) })
 }
@@ -37,7 +39,20 @@ function padded(json: string): Buffer {
 
 /** Throws UnsealError when the key is missing, the seal does not match, or a newer Hushgate wrote it. */
 export function openDeliveries(keyring: Keyring, route: string, sealed: Uint8Array): Delivery[] {
-  const envelope = parse(keyring.open(sealed, route).toString())
+  return readEnvelope(route, keyring.open(sealed, route))
+}
+
+/** Of those, which are for devices whose hash begins so. Where there are none, nothing is parsed: that takes longer than to open it, and few of many are looked for. */
+function openDeliveriesFor(keyring: Keyring, route: string, sealed: Uint8Array, hashStart: string): Delivery[] {
+  const plaintext = keyring.open(sealed, route)
+  const isOurs = plaintext.subarray(0, ENVELOPE_START.length).equals(ENVELOPE_START)
+  if (isOurs && !plaintext.includes(`"device":"${hashStart}`)) return []
+  return readEnvelope(route, plaintext).filter(({ deviceHash }) => deviceHash.startsWith(hashStart))
+}
+
+/** Throws UnsealError. */
+function readEnvelope(route: string, plaintext: Buffer): Delivery[] {
+  const envelope = parse(plaintext.toString())
   if (!isJsonObject(envelope) || envelope['v'] !== VERSION)
     throw new UnsealError(`stored by another version of Hushgate: its envelope is not version ${VERSION}`)
   if (!Array.isArray(envelope['deliveries'])) throw unreadable('deliveries')
@@ -52,10 +67,17 @@ function parse(json: string): unknown {
   }
 }
 
-/** Undefined where `openDeliveries` throws UnsealError. */
-export function tryOpenDeliveries(keyring: Keyring, route: string, sealed: Uint8Array): Delivery[] | undefined {
+/** Undefined where `openDeliveries` throws UnsealError. `hashStart`: only those for devices whose hash begins so. */
+export function tryOpenDeliveries(
+  keyring: Keyring,
+  route: string,
+  sealed: Uint8Array,
+  hashStart = '',
+): Delivery[] | undefined {
   try {
-    return openDeliveries(keyring, route, sealed)
+    return hashStart === ''
+      ? openDeliveries(keyring, route, sealed)
+      : openDeliveriesFor(keyring, route, sealed, hashStart)
   } catch (error) {
     if (error instanceof UnsealError) return undefined
     throw error

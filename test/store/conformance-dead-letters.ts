@@ -69,6 +69,15 @@ export function deadLetterConformance(bench: () => Bench): void {
       expect(await bench().store.queue.listDead({}, 2)).toHaveLength(2)
     })
 
+    it('are the latest of all apps, however many of them are of one', async () => {
+      const { queue } = bench().store
+      const others = ['com.example.first', 'com.example.second']
+      for (const route of others) await deadLetter(bench(), createDeliveries(2, { route }), 'old')
+      for (const delivery of createDeliveries(15)) await deadLetter(bench(), [delivery], 'new')
+      expect((await queue.listDead({}, 12)).map(({ reason }) => reason)).toEqual(Array(12).fill('new'))
+      expect((await queue.listDead({}, 17)).filter(({ reason }) => reason === 'new')).toHaveLength(15)
+    })
+
     it('are put back as fresh deliveries with a new expiry', async () => {
       const { queue } = bench().store
       const delivery = createDelivery({ expiresAtMs: Date.now() - 1000 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { UnsealError } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { envelopeOf, openDeliveries, sealDeliveries } from '../../src/store/envelope.ts'
+import { envelopeOf, openDeliveries, sealDeliveries, tryOpenDeliveries } from '../../src/store/envelope.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 
 const ROUTE = 'com.example.app'
@@ -66,6 +66,19 @@ describe('deliveries, sealed and opened', () => {
     const sealed = sealDeliveries(keyring, ROUTE, [createDelivery()])
     expect(() => openDeliveries(keyring, 'other', sealed)).toThrow(UnsealError)
     expect(() => openDeliveries(createKeyring(), ROUTE, sealed)).toThrow(UnsealError)
+  })
+
+  it('of one device, by the start of its hash, are found among others, also where another holds the same words', () => {
+    const [one, other] = [createDelivery({ deviceHash: 'Ab3-one' }), createDelivery({ deviceHash: 'Ab3-other' })]
+    const quoting = createDelivery({ deviceHash: 'else', message: { headers: {}, body: '"device":"Ab3-one' } })
+    const sealed = sealDeliveries(keyring, ROUTE, [one, quoting, other])
+    const idsFor = (start: string) => tryOpenDeliveries(keyring, ROUTE, sealed, start)?.map(({ id }) => id)
+    expect(idsFor('Ab3-one')).toEqual([one.id])
+    expect(idsFor('Ab3')).toEqual([one.id, other.id])
+    expect(idsFor('nobody')).toEqual([])
+    expect(tryOpenDeliveries(createKeyring(), ROUTE, sealed, 'nobody')).toBeUndefined()
+    const later = keyring.seal(Buffer.from(JSON.stringify({ v: 2, anything: [] })), ROUTE)
+    expect(tryOpenDeliveries(keyring, ROUTE, later, 'nobody')).toBeUndefined()
   })
 
   it.each([

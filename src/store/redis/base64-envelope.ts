@@ -7,7 +7,12 @@ export function sealToBase64(keyring: Keyring, route: string, deliveries: readon
   return sealDeliveries(keyring, route, deliveries).toString('base64')
 }
 
-/** Undefined when it cannot be opened. */
-export function openBase64(keyring: Keyring, route: string, sealed: string): Delivery[] | undefined {
-  return tryOpenDeliveries(keyring, route, Buffer.from(sealed, 'base64'))
+/** Undefined when it cannot be opened. `hashStart`: only those for devices whose hash begins so. */
+export function openBase64(
+  keyring: Keyring,
+  route: string,
+  sealed: string,
+  hashStart?: string,
+): Delivery[] | undefined {
+  return tryOpenDeliveries(keyring, route, Buffer.from(sealed, 'base64'), hashStart)
 }

@@ -182,8 +182,8 @@ export class DeadLetters {
     return { removed, unreadable: unreadable.size }
   }
 
-  /** Those that are for devices that are looked for. */
-  async search(shard: Shard, isWanted: (deviceHash: string) => boolean): Promise<RemovedPart> {
+  /** Those for devices whose hash begins so. */
+  async search(shard: Shard, hashStart: string): Promise<RemovedPart> {
     const [, , key] = keysOf(shard)
     const found = new Map<string, Delivery>()
     const unreadable = new Set<string>()
@@ -191,9 +191,9 @@ export class DeadLetters {
       const [next, entries]: [string, string[]] = await this.#client.hscan(key, cursor, 'COUNT', MAX_BATCH)
       for (let index = 0; index + 1 < entries.length; index += 2) {
         const [id = '', sealed = ''] = entries.slice(index, index + 2)
-        const deliveries = openBase64(this.#keyring, shard.route, sealed)
+        const deliveries = openBase64(this.#keyring, shard.route, sealed, hashStart)
         if (deliveries === undefined) unreadable.add(id)
-        else for (const delivery of deliveries) if (isWanted(delivery.deviceHash)) found.set(delivery.id, delivery)
+        else for (const delivery of deliveries) found.set(delivery.id, delivery)
       }
       await nextTurn()
       cursor = next === '0' ? undefined : next

@@ -5,6 +5,7 @@ import type { Keyring } from '../../core/keyring.ts'
 import type { Held, Removed } from '../contract.ts'
 import { forgetInOrder, type RemovedPart } from '../forget.ts'
 import type { Client } from './connection.ts'
+import { openBase64 } from './base64-envelope.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { InactiveJobs, type InactiveJob } from './inactive-jobs.ts'
 import { createRest, openRecord, type JobItem } from './job.ts'
@@ -34,12 +35,12 @@ export async function forgetDevice(parts: ForgetParts, shards: readonly Shard[],
 export function searchDevices(
   { client, queues, deadLetters, keyring }: ForgetParts,
   shards: readonly Shard[],
-  isWanted: (deviceHash: string) => boolean,
+  hashStart: string,
 ): Promise<Held> {
   return forgetInOrder(
     () =>
-      inEach(shards, (shard) => searchJobs(new InactiveJobs(client, queues, shard), keyring, shard.route, isWanted)),
-    () => inEach(shards, (shard) => deadLetters.search(shard, isWanted)),
+      inEach(shards, (shard) => searchJobs(new InactiveJobs(client, queues, shard), keyring, shard.route, hashStart)),
+    () => inEach(shards, (shard) => deadLetters.search(shard, hashStart)),
   )
 }
 
@@ -47,16 +48,16 @@ async function searchJobs(
   jobs: InactiveJobs,
   keyring: Keyring,
   route: string,
-  isWanted: (deviceHash: string) => boolean,
+  hashStart: string,
 ): Promise<RemovedPart> {
   // A job may be met twice, when it goes from one state to another.
   const found = new Map<string, Delivery>()
   const unreadable = new Map<string, number>()
-  for await (const ids of jobs.ids()) {
-    for (const job of await jobs.read(ids)) {
-      const items = openRecord(keyring, route, job.id, job.record)
-      if (items === undefined) unreadable.set(job.id, job.record?.count ?? 1)
-      else for (const { delivery } of items) if (isWanted(delivery.deviceHash)) found.set(delivery.id, delivery)
+  for await (const page of jobs.pages()) {
+    for (const { id, record } of page) {
+      const deliveries = record && openBase64(keyring, route, record.sealed, hashStart)
+      if (deliveries === undefined) unreadable.set(id, record?.count ?? 1)
+      else for (const delivery of deliveries) found.set(delivery.id, delivery)
     }
     await nextTurn()
   }
@@ -86,8 +87,8 @@ async function removeFromJobs(search: Search): Promise<RemovedPart> {
   const { jobs, keyring, route } = search
   const removed: Delivery[] = []
   const unreadable = new Map<string, number>()
-  for await (const ids of jobs.ids()) {
-    for (const job of await jobs.read(ids)) {
+  for await (const page of jobs.pages()) {
+    for (const job of page) {
       const items = openRecord(keyring, route, job.id, job.record)
       if (items === undefined) unreadable.set(job.id, job.record?.count ?? 1)
       else removed.push(...(await removeFromJob(search, job, items)))

@@ -28,7 +28,20 @@ export class InactiveJobs {
     this.#shard = shard
   }
 
-  /** The ids of all jobs that are inactive from the first page to the last, some perhaps twice. A job goes from the first state to the others. */
+  /** All jobs that are inactive from the first page to the last, some perhaps twice. While a page is looked at, the next one is read. */
+  async *pages(): AsyncGenerator<readonly InactiveJob[]> {
+    let latest: Promise<readonly InactiveJob[]> | undefined
+    for await (const ids of this.ids()) {
+      const page = this.read(ids)
+      // Who looks at the one before may want no more.
+      page.catch(() => {})
+      if (latest !== undefined) yield await latest
+      latest = page
+    }
+    if (latest !== undefined) yield await latest
+  }
+
+  /** Their ids, likewise. A job goes from the first state to the others. */
   async *ids(): AsyncGenerator<string[]> {
     yield* this.#idsIn('delayed')
     yield* chunks(await this.#idsInWait())
@@ -41,7 +54,7 @@ export class InactiveJobs {
         this.keyOf(state),
         cursor,
         'COUNT',
-        JOBS_AT_ONCE,
+        IDS_AT_ONCE,
       )
       yield* chunks(found.filter((_, index) => index % 2 === 0))
       cursor = next === '0' ? undefined : next

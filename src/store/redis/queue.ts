@@ -112,12 +112,12 @@ export class RedisQueue implements DeliveryQueue {
     return callRedis(connections.work, forget, FORGET_TIMEOUT_MS)
   }
 
-  search(route: string, isWanted: (deviceHash: string) => boolean): Promise<Held> {
+  search(route: string, hashStart: string): Promise<Held> {
     const { connections, queues, layouts, deadLetters, keyring } = this.#parts
     const parts = { client: connections.work, queues, deadLetters, keyring }
     const search = async (): Promise<Held> => {
       if (!layouts.isLoaded) await layouts.load()
-      return searchDevices(parts, layouts.allShardsOf(route), isWanted)
+      return searchDevices(parts, layouts.allShardsOf(route), hashStart)
     }
     return callRedis(connections.work, search, FORGET_TIMEOUT_MS)
   }

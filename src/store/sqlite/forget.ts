@@ -16,14 +16,12 @@ interface Search {
   readonly thread: DatabaseThread
   readonly keyring: Keyring
   readonly route: string
-  readonly isWanted: (deviceHash: string) => boolean
+  /** Of the devices. */
+  readonly hashStart: string
 }
 
-export function forgetDevice({
-  deviceHash,
-  ...parts
-}: Omit<Search, 'isWanted'> & { readonly deviceHash: string }): Promise<Removed> {
-  const search = { ...parts, isWanted: (hash: string) => hash === deviceHash }
+export function forgetDevice(parts: Omit<Search, 'hashStart'> & { readonly deviceHash: string }): Promise<Removed> {
+  const search = { ...parts, hashStart: parts.deviceHash }
   return forgetInOrder(
     () => removeFrom('delivery', search),
     () => removeFrom('dead_letter', search),
@@ -38,7 +36,7 @@ export function searchDevices(parts: Search): Promise<Held> {
 }
 
 /** While a page is opened, the next one is read. */
-async function searchTable(table: SealedTable, { thread, keyring, route, isWanted }: Search): Promise<RemovedPart> {
+async function searchTable(table: SealedTable, { thread, keyring, route, hashStart }: Search): Promise<RemovedPart> {
   const read = (after: readonly number[] | undefined): Promise<Output<'searchPage'>> =>
     thread.run({ name: 'searchPage', input: { table, route, after, limit: ROWS_SEARCHED_AT_ONCE } })
   // By their order: one may be met twice.
@@ -49,15 +47,15 @@ async function searchTable(table: SealedTable, { thread, keyring, route, isWante
     const { rows, last }: Output<'searchPage'> = await next
     next = last && read(last)
     for (const { order, sealed } of rows) {
-      const [delivery] = tryOpenDeliveries(keyring, route, sealed) ?? []
-      if (delivery === undefined) unreadable.add(order)
-      else if (isWanted(delivery.deviceHash)) found.set(order, delivery)
+      const opened = tryOpenDeliveries(keyring, route, sealed, hashStart)
+      if (opened === undefined) unreadable.add(order)
+      else for (const delivery of opened) found.set(order, delivery)
     }
   }
   return { removed: [...found.values()], unreadable: unreadable.size }
 }
 
-async function removeFrom(table: SealedTable, { thread, keyring, route, isWanted }: Search): Promise<RemovedPart> {
+async function removeFrom(table: SealedTable, { thread, keyring, route, hashStart }: Search): Promise<RemovedPart> {
   const removed: Delivery[] = []
   let unreadable = 0
   let after: number | undefined = 0
@@ -66,9 +64,10 @@ async function removeFrom(table: SealedTable, { thread, keyring, route, isWanted
     const page: Output<'readPage'> = await thread.run({ name: 'readPage', input })
     const orders: number[] = []
     for (const { order, sealed } of page.rows) {
-      const [delivery] = tryOpenDeliveries(keyring, route, sealed) ?? []
-      if (delivery === undefined) unreadable += 1
-      else if (isWanted(delivery.deviceHash)) {
+      const opened = tryOpenDeliveries(keyring, route, sealed, hashStart)
+      const [delivery] = opened ?? []
+      if (opened === undefined) unreadable += 1
+      else if (delivery !== undefined) {
         orders.push(order)
         removed.push(delivery)
       }

@@ -155,8 +155,8 @@ export class SqliteQueue implements DeliveryQueue {
     }
   }
 
-  search(route: string, isWanted: (deviceHash: string) => boolean): Promise<Held> {
-    return searchDevices({ thread: this.#thread, keyring: this.#parts.keyring, route, isWanted })
+  search(route: string, hashStart: string): Promise<Held> {
+    return searchDevices({ thread: this.#thread, keyring: this.#parts.keyring, route, hashStart })
   }
 
   /** Resolves with true when there may be more to do. */
