@@ -107,7 +107,9 @@ program
 
 program
   .command('import')
-  .description('turn a sygnal.yaml into a hushgate.yaml with the same meaning, and print it; comments say what to look at')
+  .description(
+    'turn a sygnal.yaml into a hushgate.yaml with the same meaning, and print it; comments say what to look at',
+  )
   .argument('<file>', 'the sygnal.yaml')
   .action(async (path: string) => {
     const { importSygnal } = await import('./commands/import.ts')

@@ -66,7 +66,10 @@ function addDeviceCommands(program: Command, work: Work): void {
     .description(
       'show what is known of a device, and what to do; its pushkey is read from standard input, unless the device of a log line is given',
     )
-    .argument('[device]', 'the device of a log line: 8 hex digits (never a pushkey: it would stay in the history of the shell)')
+    .argument(
+      '[device]',
+      'the device of a log line: 8 hex digits (never a pushkey: it would stay in the history of the shell)',
+    )
     .option('--app <app_id>', 'the app_id of its pusher')
     .option('--data <json>', "the pusher's data, as the homeserver has it")
     .option('--json', 'as JSON')

@@ -3,7 +3,7 @@ import { appSections } from './apps.ts'
 import { example } from './example.ts'
 import { capital, duration, folded, items, listed, lower, text } from './html.ts'
 import { picture } from './picture.ts'
-import { KEPT_IN_SHORT, keptWith, type Kept } from './retention.ts'
+import { keptInShort, keptWith, type Kept } from './retention.ts'
 import type { StatementInput } from './statement.ts'
 import { STYLE } from './style.ts'
 
@@ -45,7 +45,8 @@ function operatorLines(operator: StatementInput['operator']): string {
 }
 
 function keptPart(input: StatementInput): string {
-  const rows = KEPT_IN_SHORT.map(
+  const hasRelay = input.routes.some(({ relay }) => relay !== undefined)
+  const rows = keptInShort(hasRelay).map(
     ({ what, lifetime }) => `<dt>${text(capital(what))}</dt><dd>${text(lifetimeOf(lifetime, input))}</dd>`,
   )
   return `<h2>What does the operator keep, and how long?</h2>

@@ -126,8 +126,9 @@ export function keptWith(areReceiptsKept: boolean): readonly Kept[] {
   return areReceiptsKept ? KEPT : KEPT.filter((kept) => kept !== RECEIPTS)
 }
 
-/** The same in three lines, for who wants to know in half a minute: no entry above is kept longer than its line here, but for numbers that are of nobody. */
-export const KEPT_IN_SHORT: readonly Pick<Kept, 'what' | 'lifetime'>[] = [
+type KeptInShort = Pick<Kept, 'what' | 'lifetime'>
+
+const IN_SHORT: readonly KeptInShort[] = [
   {
     what: 'what waits to be sent, encrypted',
     lifetime: 'at most queue.max_age (calls: queue.call_max_age)',
@@ -135,3 +136,9 @@ export const KEPT_IN_SHORT: readonly Pick<Kept, 'what' | 'lifetime'>[] = [
   { what: 'what could not be delivered, encrypted', lifetime: '7 days' },
   { what: 'codes for devices and messages', lifetime: 'at most 30 days after the last push' },
 ]
+const REVOKED_IN_SHORT: KeptInShort = { what: 'codes for devices with a revoked address', lifetime: 'a year' }
+
+/** The same in a few lines, for who wants to know in half a minute: no entry above is kept longer than its line here, but for numbers that are of nobody. */
+export function keptInShort(hasRelay: boolean): readonly KeptInShort[] {
+  return hasRelay ? [...IN_SHORT, REVOKED_IN_SHORT] : IN_SHORT
+}
