@@ -38,7 +38,7 @@ For programs: <a href="/_hushgate/privacy">/_hushgate/privacy</a></small></p>
 
 function operatorLines(operator: StatementInput['operator']): string {
   if (operator === undefined)
-    return '<dl><dt>Who runs this?</dt><dd>They have not said. Ask where you got your app or account.</dd></dl>'
+    return '<dl><dt>Who runs this?</dt><dd>The operator has not said. Ask where you got your app or account.</dd></dl>'
   const shown = operator.contact.replace(/^mailto:/, '').replace(/\?.*$/, '')
   return `<dl><dt>Who runs this?</dt><dd>${text(operator.name)}</dd>
 <dt>Whom do I ask?</dt><dd><a href="${text(operator.contact)}">${text(shown)}</a></dd></dl>`
@@ -50,7 +50,7 @@ function keptPart(input: StatementInput): string {
     ({ what, lifetime }) => `<dt>${text(capital(what))}</dt><dd>${text(lifetimeOf(lifetime, input))}</dd>`,
   )
   return `<h2>What does the operator keep, and how long?</h2>
-<p>No message, room or name of yours that anybody could read without the gateway's key:</p>
+<p>Nobody can read your messages, rooms or names in this without the gateway's key, which the operator has:</p>
 <dl class="kept">${rows.join('\n')}</dl>`
 }
 

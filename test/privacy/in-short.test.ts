@@ -19,9 +19,9 @@ const FIELDS_OF: Readonly<Record<string, readonly Field[]>> = {
   'what was written': ['content'],
   'which room': ['room_id', 'room_name', 'room_alias'],
   'which message': ['event_id'],
-  'of what kind it is': ['type', 'membership'],
+  'if it is a message or a call': ['type', 'membership'],
 }
-const A_CODE = ' (only a code)'
+const A_CODE = ' (sees only a code)'
 const TOLD_ONLY_BY_MODE: readonly Field[] = ['sender', 'sender_display_name', 'content', 'room_name', 'room_alias']
 
 const cases = (['apns', 'fcm', 'hedwig', 'hms', 'webpush'] as const satisfies readonly Service[]).flatMap((service) =>
