@@ -32,7 +32,7 @@ const RENDER_WAITS = `This waits for the body of a notify request; end it with C
 `
 
 const program = new Command('hushgate')
-  .description("A Matrix push gateway that an app's own maker hosts.")
+  .description('A Matrix push gateway that you run yourself.')
   .version(readVersion())
   .option(
     '-c, --config <file>',
@@ -107,7 +107,9 @@ program
 
 program
   .command('import')
-  .description('print the hushgate.yaml that means the same as a sygnal.yaml, with a comment on what is worth a look')
+  .description(
+    'turn a sygnal.yaml into a hushgate.yaml with the same meaning, and print it; comments say what to look at',
+  )
   .argument('<file>', 'the sygnal.yaml')
   .action(async (path: string) => {
     const { importSygnal } = await import('./commands/import.ts')
@@ -125,7 +127,7 @@ program
 program
   .command('keygen')
   .description(
-    'print new keys: of the store, one more encryption key for it, a token for the admin port, or the key of a Web Push app',
+    'print a new key: the key file of the store, one more encryption key for that file, a token for the admin port, or the VAPID key of a Web Push app',
   )
   .argument('<what>', 'store, encryption, token or vapid', oneOf('store', 'encryption', 'token', 'vapid'))
   .action(async (what: string) => {

@@ -64,9 +64,12 @@ function addDeviceCommands(program: Command, work: Work): void {
   program
     .command('find')
     .description(
-      'show what is known of a device, and what to do; its pushkey, or the device of a log line, is read from standard input',
+      'show what is known of a device, and what to do; its pushkey is read from standard input, unless the device of a log line is given',
     )
-    .argument('[device]', 'the device of a log line: 8 hex digits (a pushkey would be in the history of the shell)')
+    .argument(
+      '[device]',
+      'the device of a log line: 8 hex digits (never a pushkey: it would stay in the history of the shell)',
+    )
     .option('--app <app_id>', 'the app_id of its pusher')
     .option('--data <json>', "the pusher's data, as the homeserver has it")
     .option('--json', 'as JSON')
@@ -96,7 +99,7 @@ function addDeviceCommands(program: Command, work: Work): void {
     .command('forget')
     .description('forget what is held about a device; its pushkey is read from standard input unless it is given')
     .requiredOption('--app <app_id>', 'the app_id of its pusher')
-    .option('--pushkey <pushkey>', 'the pushkey (which then is in the history of the shell)')
+    .option('--pushkey <pushkey>', 'the pushkey (it then stays in the history of the shell)')
     .option('--data <json>', "the pusher's data, as the homeserver has it")
     .option('--json', 'as JSON')
     .action(async ({ app: appId, pushkey: given, data, json }: DeviceOptions & { app: string; pushkey?: string }) => {
@@ -126,7 +129,7 @@ function addChanges(program: Command, work: Work): void {
   program
     .command('rejections')
     .description(
-      'list or release rejections that are held back because most pushkeys of an app were called dead at once',
+      'list the apps whose rejections are held back because most of their pushkeys were called dead at once, or decide on one app',
     )
     .argument('<app>', 'the configured name of the app, or list')
     .addOption(new Option('--confirm', 'they are dead: tell the homeservers').conflicts('discard'))

@@ -11,13 +11,14 @@ interface Arguments {
 }
 
 const HELP = `
-A device decides how it is answered: where its pushkey begins with x, then options joined by dots, then -, as in xs503.a2.n1-phone.
+The name of a device says how a push to it is answered. Such a name is x, then options with dots between them, then - and any text, as in xs503.a2.n1-phone.
 ${Object.entries(SCRIPT_OPTIONS)
   .map(([option, meaning]) => `  ${option.padEnd(14)} ${meaning}`)
   .join('\n')}
-That is the text of Google's and of Huawei's pushkey, the last part of an endpoint, and in base64 the pushkey of Apple: printf xs410-phone | base64
+For Google and Huawei the name is the pushkey. For Web Push and UnifiedPush it is the last part of the endpoint. For Apple the pushkey is the name in base64: printf xs410-phone | base64
 
-An outage of all devices: post such options to the control port (curl -d s503 URL/apple, or /google, /browser, /huawei, /pushserver), and nothing to end it (curl -d '' URL/apple).
+To begin an outage for all devices, post such options to the control port: curl -d s503 URL/apple (or /google, /browser, /huawei, /pushserver).
+To end it, post nothing: curl -d '' URL/apple
 `
 
 export function addSimulateCommand(
@@ -33,7 +34,7 @@ export function addSimulateCommand(
     .option('--folder <folder>', 'where their keys and certificates are put', 'data/simulators')
     .option(
       '--port <port>',
-      'of APNs; FCM, Web Push, control, Push Kit and UnifiedPush have the next five (default: any free ones)',
+      'the port of APNs; the next five are for FCM, Web Push, control, Push Kit and UnifiedPush (default: any free ones)',
     )
     .option('--bundle-id <id>', 'of your app on iOS, and its package on Android', 'com.example.app')
     .option('--forward', 'print what puts each push into an emulator or a browser')

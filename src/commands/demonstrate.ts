@@ -112,7 +112,7 @@ function invitation(pageUrl: string, { notifyUrl = '', adminUrl }: Gateway, brow
   const body = notificationOf('EVENT_ID').replace('"EVENT_ID"', '"$event-"+Date.now()')
   const node = `'${process.execPath}' -e 'fetch("${url}",{method:"POST",body:JSON.stringify(${body})}).then(r=>r.text()).then(console.log)'`
   return `
-Open this in a browser, and click what shall happen:
+Open this in a browser, and click on what is to happen:
 
 ${pageUrl}/
 
@@ -124,7 +124,7 @@ Without curl:
 
 ${node}
 
-What it tells its users: ${notifyUrl}/   Metrics: ${adminUrl}/metrics   Stop: Ctrl-C
+What this gateway tells its users: ${notifyUrl}/   Metrics: ${adminUrl}/metrics   Stop: Ctrl-C
 `
 }
 

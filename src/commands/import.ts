@@ -1,4 +1,4 @@
-/** `hushgate import`: prints the hushgate.yaml that means the same as a sygnal.yaml, with a comment on what is worth a look. */
+/** `hushgate import`: turns a sygnal.yaml into a hushgate.yaml with the same meaning, and prints it; comments say what to look at. */
 import { resolve } from 'node:path'
 import { ConfigError, formatPath } from '../config/config-error.ts'
 import { readText } from '../config/files.ts'

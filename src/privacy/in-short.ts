@@ -16,7 +16,7 @@ const LINES: readonly Line[] = [
   { words: 'what was written', fields: ['content'] },
   { words: 'which room', fields: ['room_id', 'room_name', 'room_alias'] },
   { words: 'which message', fields: ['event_id'] },
-  { words: 'of what kind it is', fields: ['type', 'membership'] },
+  { words: 'if it is a message or a call', fields: ['type', 'membership'] },
 ]
 
 /** How a line is said when less than the value is learned. A keyed hash alone tells nobody which one it is. */
@@ -38,7 +38,7 @@ export function inShort(app: StatedApp): InShort {
     const less = [...learned].map((each) => LESS[each]).find((said) => said !== undefined)
     if (learned.has('as_sent')) short.learns.push(words)
     else if (less !== undefined) short.learns.push(less(words))
-    else if (learned.has('keyed_hash')) short.hidden.push(`${words} (only a code)`)
+    else if (learned.has('keyed_hash')) short.hidden.push(`${words} (sees only a code)`)
     else short.hidden.push(words)
   }
   return short

@@ -3,7 +3,7 @@ import { appSections } from './apps.ts'
 import { example } from './example.ts'
 import { capital, duration, folded, items, listed, lower, text } from './html.ts'
 import { picture } from './picture.ts'
-import { KEPT_IN_SHORT, keptWith, type Kept } from './retention.ts'
+import { keptInShort, keptWith, type Kept } from './retention.ts'
 import type { StatementInput } from './statement.ts'
 import { STYLE } from './style.ts'
 
@@ -38,18 +38,19 @@ For programs: <a href="/_hushgate/privacy">/_hushgate/privacy</a></small></p>
 
 function operatorLines(operator: StatementInput['operator']): string {
   if (operator === undefined)
-    return '<dl><dt>Who runs this?</dt><dd>They have not said. Ask where you got your app or account.</dd></dl>'
+    return '<dl><dt>Who runs this?</dt><dd>The operator has not said. Ask where you got your app or account.</dd></dl>'
   const shown = operator.contact.replace(/^mailto:/, '').replace(/\?.*$/, '')
   return `<dl><dt>Who runs this?</dt><dd>${text(operator.name)}</dd>
 <dt>Whom do I ask?</dt><dd><a href="${text(operator.contact)}">${text(shown)}</a></dd></dl>`
 }
 
 function keptPart(input: StatementInput): string {
-  const rows = KEPT_IN_SHORT.map(
+  const hasRelay = input.routes.some(({ relay }) => relay !== undefined)
+  const rows = keptInShort(hasRelay).map(
     ({ what, lifetime }) => `<dt>${text(capital(what))}</dt><dd>${text(lifetimeOf(lifetime, input))}</dd>`,
   )
   return `<h2>What does the operator keep, and how long?</h2>
-<p>No message, room or name of yours that anybody could read without the gateway's key:</p>
+<p>Nobody can read your messages, rooms or names in this without the gateway's key, which the operator has:</p>
 <dl class="kept">${rows.join('\n')}</dl>`
 }
 

@@ -53,7 +53,7 @@ export const KEPT: readonly Kept[] = [
     what: "that a device's address (pushkey) is dead",
     readable:
       'a keyed hash of app and pushkey, and of its registration when it was registered again; times, in minutes; a keyed hash of all that',
-    lifetime: '30 days; of a device that no push was delivered to an hour, at most 10,000 per app in an hour',
+    lifetime: '30 days; only an hour where no push was ever delivered to the device, at most 10,000 of these per app in an hour',
     why: 'The homeserver is told, so that it stops',
   },
   {
@@ -77,7 +77,7 @@ export const KEPT: readonly Kept[] = [
   },
   {
     what: 'how many addresses of devices were called dead in the last minutes',
-    readable: 'keyed hashes that are others each hour, in sets that can only be counted',
+    readable: 'keyed hashes that change each hour, in sets that can only be counted',
     lifetime: '6 minutes',
     why: 'A wrong setting must not unregister every user',
   },
@@ -96,8 +96,8 @@ export const KEPT: readonly Kept[] = [
   {
     what: 'how far a move of all this into another store has come (only with hushgate move)',
     readable:
-      'that, a random ID of the move, how much could not be opened; hashes of the names of the keys and of store.shards',
-    lifetime: 'in the emptied file, as long as that; in the other store, a year',
+      'how far it has come, a random ID of the move, how much could not be opened; hashes of the names of the keys and of store.shards',
+    lifetime: 'in the emptied file, as long as the file is there; in the other store, a year',
     why: 'A gateway on either store would send what the other one also has',
   },
   {
@@ -126,8 +126,9 @@ export function keptWith(areReceiptsKept: boolean): readonly Kept[] {
   return areReceiptsKept ? KEPT : KEPT.filter((kept) => kept !== RECEIPTS)
 }
 
-/** The same in three lines, for who wants to know in half a minute: no entry above is kept longer than its line here, but for numbers that are of nobody. */
-export const KEPT_IN_SHORT: readonly Pick<Kept, 'what' | 'lifetime'>[] = [
+type KeptInShort = Pick<Kept, 'what' | 'lifetime'>
+
+const IN_SHORT: readonly KeptInShort[] = [
   {
     what: 'what waits to be sent, encrypted',
     lifetime: 'at most queue.max_age (calls: queue.call_max_age)',
@@ -135,3 +136,9 @@ export const KEPT_IN_SHORT: readonly Pick<Kept, 'what' | 'lifetime'>[] = [
   { what: 'what could not be delivered, encrypted', lifetime: '7 days' },
   { what: 'codes for devices and messages', lifetime: 'at most 30 days after the last push' },
 ]
+const REVOKED_IN_SHORT: KeptInShort = { what: 'codes for devices with a revoked address', lifetime: 'a year' }
+
+/** The same in a few lines, for who wants to know in half a minute: no entry above is kept longer than its line here, but for numbers that are of nobody. */
+export function keptInShort(hasRelay: boolean): readonly KeptInShort[] {
+  return hasRelay ? [...IN_SHORT, REVOKED_IN_SHORT] : IN_SHORT
+}

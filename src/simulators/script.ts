@@ -9,7 +9,7 @@ export const SCRIPT_OPTIONS: Readonly<Record<string, string>> = {
   rUnregistered: "the push service's own word, with the status that goes with it (Apple, Google, Huawei)",
   a2: 'with Retry-After: 2',
   n1: 'only the first time; accepted afterwards',
-  o1: 'accepted the first time; only afterwards what else is said',
+  o1: 'accepted the first time; the other options count only afterwards',
   d500: '500 milliseconds later',
   hang: 'never',
   rst: 'not at all: the stream or connection is reset',

@@ -2,11 +2,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Disclosure, Field } from '../../src/core/disclosure.ts'
 import { inShort, levelOf } from '../../src/privacy/in-short.ts'
-import { KEPT, KEPT_IN_SHORT } from '../../src/privacy/retention.ts'
+import { privacyPage } from '../../src/privacy/page.ts'
+import { KEPT, keptInShort } from '../../src/privacy/retention.ts'
 import { statedApp } from '../../src/privacy/statement.ts'
 import { POLICIES } from '../ledger/cases.ts'
 import type { Service } from '../ledger/services.ts'
-import { statedRoute } from './stated.ts'
+import { statedRoute, THREE_APPS } from './stated.ts'
 
 /** Which fields a line speaks of. */
 const FIELDS_OF: Readonly<Record<string, readonly Field[]>> = {
@@ -18,9 +19,9 @@ const FIELDS_OF: Readonly<Record<string, readonly Field[]>> = {
   'what was written': ['content'],
   'which room': ['room_id', 'room_name', 'room_alias'],
   'which message': ['event_id'],
-  'of what kind it is': ['type', 'membership'],
+  'if it is a message or a call': ['type', 'membership'],
 }
-const A_CODE = ' (only a code)'
+const A_CODE = ' (sees only a code)'
 const TOLD_ONLY_BY_MODE: readonly Field[] = ['sender', 'sender_display_name', 'content', 'room_name', 'room_alias']
 
 const cases = (['apns', 'fcm', 'hedwig', 'hms', 'webpush'] as const satisfies readonly Service[]).flatMap((service) =>
@@ -64,24 +65,36 @@ describe.each(cases)('of $service with $privacy, $counts, plain: $isPlain, timin
   })
 })
 
-describe('how long something is kept, in three lines', () => {
-  const HOURS = { minute: 1 / 60, hour: 1, day: 24 } as const
-  const hoursIn = (text: string) =>
-    [...text.matchAll(/(\d+) (minute|hour|day)s?/g)].map(([, count, unit]) =>
-      unit === 'minute' || unit === 'hour' || unit === 'day' ? Number(count) * HOURS[unit] : 0,
+describe('how long something is kept, in a few lines', () => {
+  const HOURS: Readonly<Record<string, number>> = { minute: 1 / 60, hour: 1, day: 24, year: 365 * 24 }
+  const hoursIn = (text: string): readonly number[] =>
+    [...text.matchAll(/\b(\d+|an?) (minute|hour|day|year)s?/g)].map(
+      ([, count = '', unit = '']) => (count.startsWith('a') ? 1 : Number(count)) * (HOURS[unit] ?? Number.NaN),
     )
   const lifetimeOf = (start: string) => KEPT.find(({ what }) => what.startsWith(start))?.lifetime
 
   it('is as long as the list of what is kept says of pushes', () => {
-    const [waiting, undelivered] = KEPT_IN_SHORT
+    const [waiting, undelivered] = keptInShort(false)
     expect(lifetimeOf('a push that is on its way')).toContain(waiting?.lifetime)
     expect(lifetimeOf('a push that could not be delivered')).toContain(undelivered?.lifetime)
   })
 
-  it('is at least as long as any code is kept', () => {
-    const longest = Math.max(...hoursIn(KEPT_IN_SHORT.at(-1)?.lifetime ?? ''))
-    const ofCodes = KEPT.filter(({ readable }) => readable.includes('keyed hash'))
+  it.each([false, true])('is at least as long as any code is kept; with an app that has a relay: %s', (hasRelay) => {
+    const longest = Math.max(...hoursIn(keptInShort(hasRelay).at(-1)?.lifetime ?? ''))
+    const ofCodes = KEPT.filter(
+      ({ what, readable }) => readable.includes('keyed hash') && (hasRelay || !what.includes('webpush_relay')),
+    )
     expect(ofCodes.length).toBeGreaterThan(4)
-    for (const { lifetime } of ofCodes) expect(Math.max(...hoursIn(lifetime))).toBeLessThanOrEqual(longest)
+    for (const { lifetime } of ofCodes) {
+      expect(hoursIn(lifetime)).not.toEqual([])
+      expect(Math.max(...hoursIn(lifetime))).toBeLessThanOrEqual(longest)
+    }
+  })
+
+  it('is told with the year of a revoked address where an app has a relay, and only there', () => {
+    const route = statedRoute('apns')
+    const relayed = privacyPage({ ...THREE_APPS, routes: [{ ...route, relay: {} }] })
+    expect(relayed).toContain('with a revoked address</dt><dd>a year</dd>')
+    expect(privacyPage({ ...THREE_APPS, routes: [route] })).not.toContain('with a revoked address')
   })
 })

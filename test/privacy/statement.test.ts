@@ -93,7 +93,7 @@ describe('the page at /', () => {
     const html = privacyPage({ ...STATED, operator })
     expect(html).toContain('<dd>Chat &amp; &lt;Friends&gt;</dd>')
     expect(html).toContain('<a href="https://example.org/?a=1&amp;b=&quot;2&quot;">https://example.org/</a>')
-    expect(privacyPage(STATED)).toContain('They have not said.')
+    expect(privacyPage(STATED)).toContain('The operator has not said.')
     expect(privacyStatement({ ...STATED, operator }).operator).toEqual(operator)
   })
 
