@@ -16,7 +16,7 @@ const LINES: readonly Line[] = [
   { words: 'what was written', fields: ['content'] },
   { words: 'which room', fields: ['room_id', 'room_name', 'room_alias'] },
   { words: 'which message', fields: ['event_id'] },
-  { words: 'if it is a message or a call', fields: ['type', 'membership'] },
+  { words: 'its type, such as an invitation', fields: ['type', 'membership'] },
 ]
 
 /** How a line is said when less than the value is learned. A keyed hash alone tells nobody which one it is. */

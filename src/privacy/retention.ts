@@ -53,7 +53,8 @@ export const KEPT: readonly Kept[] = [
     what: "that a device's address (pushkey) is dead",
     readable:
       'a keyed hash of app and pushkey, and of its registration when it was registered again; times, in minutes; a keyed hash of all that',
-    lifetime: '30 days; only an hour where no push was ever delivered to the device, at most 10,000 of these per app in an hour',
+    lifetime:
+      '30 days; only an hour where no push was ever delivered to the device, at most 10,000 of these per app in an hour',
     why: 'The homeserver is told, so that it stops',
   },
   {

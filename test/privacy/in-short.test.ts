@@ -19,7 +19,7 @@ const FIELDS_OF: Readonly<Record<string, readonly Field[]>> = {
   'what was written': ['content'],
   'which room': ['room_id', 'room_name', 'room_alias'],
   'which message': ['event_id'],
-  'if it is a message or a call': ['type', 'membership'],
+  'its type, such as an invitation': ['type', 'membership'],
 }
 const A_CODE = ' (sees only a code)'
 const TOLD_ONLY_BY_MODE: readonly Field[] = ['sender', 'sender_display_name', 'content', 'room_name', 'room_alias']
