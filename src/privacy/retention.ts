@@ -54,7 +54,7 @@ export const KEPT: readonly Kept[] = [
     readable:
       'a keyed hash of app and pushkey, and of its registration when it was registered again; times, in minutes; a keyed hash of all that',
     lifetime:
-      '30 days; only an hour where no push was ever delivered to the device, at most 10,000 of these per app in an hour',
+      '30 days; only an hour where no push was delivered to the device in the last 30 days, at most 10,000 of these per app in an hour',
     why: 'The homeserver is told, so that it stops',
   },
   {

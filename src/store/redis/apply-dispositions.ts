@@ -11,8 +11,11 @@ import type { FormerJob } from './store-once.ts'
 export interface DispositionParts {
   readonly keyring: Keyring
   readonly nowMs: () => number
-  /** Both store where the job lies that they follow, and resolve when the replicas have it: the job may be completed at one that has just taken over. */
-  readonly addJobs: (jobs: NewJob[], former: FormerJob) => Promise<unknown>
+  /**
+   * Both store where the job lies that they follow, and resolve when the replicas have it: the job may be completed at one that has just taken over. This one with false where
+   * Redis has lost that job.
+   */
+  readonly addJobs: (jobs: NewJob[], former: FormerJob) => Promise<boolean>
   readonly addDeadLetters: (deadLetters: readonly NewDeadLetter[]) => Promise<unknown>
   /** Whether all of a job is done or goes on in what follows it; resolves when the replicas have that. */
   readonly isFollowed: (jobId: string) => Promise<boolean>
@@ -43,7 +46,8 @@ export async function applyDispositions(
     const successors = successorsOf(parts, items, dispositions)
     const notes = notesOf(items, dispositions)
     if (held.length === 0 || job.record === undefined) await complete(parts, job, successors, notes)
-    else await putBack(parts, job, createRest(parts.keyring, job.record, items, held), successors, notes)
+    else
+      await putBack(parts, job, { rest: createRest(parts.keyring, job.record, items, held), held }, successors, notes)
   }
 }
 
@@ -103,21 +107,30 @@ async function complete(
 ): Promise<void> {
   const { addJobs, addDeadLetters } = parts
   if (deadLetters.length > 0) await job.retryUntilStored(() => addDeadLetters(deadLetters))
-  if (jobs.length > 0) await job.retryUntilStored(() => addJobs(jobs, { id: job.id }))
+  if (jobs.length > 0) await job.retryUntilStored(() => addJobs(jobs, job))
   await job.complete(writing(parts, notes))
 }
 
-/** One of the batch was tried, to see whether things work again, or the rest has to wait. It goes back to where it was, as one. */
+interface Rest {
+  readonly rest: JobRecord
+  readonly held: readonly JobItem[]
+}
+
+/** One of the batch was tried, to see whether things work again, or the rest has to wait. It goes back to where it was, as one; where Redis has lost the job, each alone. */
 async function putBack(
   parts: DispositionParts,
   job: FetchedJob,
-  rest: JobRecord,
+  { rest, held }: Rest,
   { jobs, deadLetters }: Successors,
   notes: readonly OwnedNote[],
 ): Promise<void> {
   const { addJobs, addDeadLetters } = parts
   if (deadLetters.length > 0) await job.retryUntilStored(() => addDeadLetters(deadLetters))
-  await job.retryUntilStored(() => addJobs(jobs, { id: job.id, rest }))
+  const { id, token } = job
+  let isThere = true
+  await job.retryUntilStored(async () => (isThere = await addJobs(jobs, { id, token, rest })))
+  const alone = isThere ? [] : held.map((item) => heldJob(parts, item))
+  if (alone.length > 0) await job.retryUntilStored(() => addJobs(alone, job))
   await job.release(writing(parts, notes))
 }
 

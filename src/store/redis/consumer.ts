@@ -51,6 +51,8 @@ export class RedisConsumer implements Consumer {
   /** Aborts the handlers when the grace is over. */
   readonly #abort = new AbortController()
   #stopped: Promise<void> | undefined
+  /** How often the gate was set from outside. */
+  #gateTurn = 0
 
   constructor(options: ConsumerOptions) {
     this.#options = options
@@ -62,6 +64,7 @@ export class RedisConsumer implements Consumer {
   }
 
   setGate(state: GateState): void {
+    this.#gateTurn += 1
     this.#allowance.setGate(state)
   }
 
@@ -123,11 +126,11 @@ export class RedisConsumer implements Consumer {
 
   #start(job: FetchedJob, shard: Shard): void {
     const slots = this.#slotsOf(job)
-    const isProbe = this.#allowance.gate === 'one'
-    if (isProbe) this.#allowance.setGate('closed')
+    const probe = this.#allowance.gate === 'one' ? this.#gateTurn : undefined
+    if (probe !== undefined) this.#allowance.setGate('closed')
     this.#allowance.take(slots)
     const { park: onParked, end } = this.#parking.begin(shard, job.id)
-    const running = this.#run(job, { ...this.#options.dispositionParts(shard), onParked }, isProbe).finally(() => {
+    const running = this.#run(job, { ...this.#options.dispositionParts(shard), onParked }, probe).finally(() => {
       end()
       this.#allowance.giveBack(slots)
       this.#running.delete(job)
@@ -135,19 +138,20 @@ export class RedisConsumer implements Consumer {
     this.#running.set(job, running)
   }
 
-  async #run(job: FetchedJob, parts: DispositionParts, isProbe: boolean): Promise<void> {
+  /** `probe`: the turn of the gate for which it is the one that is handed out; undefined where it is not. */
+  async #run(job: FetchedJob, parts: DispositionParts, probe: number | undefined): Promise<void> {
     const { keyring, route, fresh } = this.#options
     try {
       if (job.isFollowed && (await isStillFollowed(job, parts))) {
         await job.complete()
-        return this.#probeAgain(isProbe)
+        return this.#probeAgain(probe)
       }
       const items = openRecord(keyring, route, job.id, job.record, fresh.takeKept(job.record?.sealed))
       if (items !== undefined && mayBeHandedOut(job, items.length))
-        await applyDispositions(parts, job, items, await this.#handOut(items, job.lost, isProbe))
+        await applyDispositions(parts, job, items, await this.#handOut(items, job.lost, probe !== undefined))
       else {
         await (items === undefined ? this.#keepUnreadable(job, parts) : this.#putAside(job, parts, items))
-        this.#probeAgain(isProbe)
+        this.#probeAgain(probe)
       }
     } catch (error) {
       this.#options.onBug(error)
@@ -156,8 +160,9 @@ export class RedisConsumer implements Consumer {
   }
 
   /** The handler was given nothing, so the next job is the probe. */
-  #probeAgain(isProbe: boolean): void {
-    if (isProbe && this.#allowance.gate === 'closed') this.setGate('one')
+  #probeAgain(probe: number | undefined): void {
+    // Meanwhile an operator may have paused the route.
+    if (probe === this.#gateTurn && this.#allowance.gate === 'closed') this.#allowance.setGate('one')
   }
 
   async #handOut(items: readonly JobItem[], lost: AbortSignal, isProbe: boolean): Promise<readonly Disposition[]> {

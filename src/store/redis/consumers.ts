@@ -103,15 +103,16 @@ export class Consumers {
     return {
       keyring,
       nowMs,
-      addJobs: async (jobs, { id, rest }) => {
+      addJobs: async (jobs, former) => {
         const { commands } = connections
         const timestamp = Math.trunc(nowMs())
         const stamped = jobs.map((job) => ({ ...job, opts: { ...job.opts, timestamp } }))
-        await storeOnce({ client: commands, queues, shard }, stamped, { id, rest })
+        const isThere = await storeOnce({ client: commands, queues, shard }, stamped, former)
         // Who counts the shard is shown that there are fewer (counted-shards.ts).
-        if (rest !== undefined) await commands.incr(`${shard.id}:id`)
+        if (former.rest !== undefined) await commands.incr(`${shard.id}:id`)
         await waits.confirm(masterOf(commands, shard.slot), shard.id)
         for (const { opts } of jobs) this.stored(shard, opts?.delay ?? 0)
+        return isThere
       },
       isFollowed: async (jobId) => {
         const { commands } = connections

@@ -30,6 +30,11 @@ export class FetchedJob {
     this.#onReleased = onReleased
   }
 
+  /** Of the lock on it. */
+  get token(): string {
+    return this.#lock.token
+  }
+
   /** Aborts when another process may have the job. */
   get lost(): AbortSignal {
     return this.#lock.lost

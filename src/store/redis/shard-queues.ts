@@ -26,6 +26,13 @@ export interface Script {
   readonly lua: string
 }
 
+export interface AddedAndRun {
+  /** Redis has each job, or has had it. */
+  readonly areAdded: boolean
+  /** Of the script. */
+  readonly reply: unknown
+}
+
 export interface Timings {
   /** A job whose lock was not renewed for so long counts as stalled: its process is taken to be dead. */
   readonly lockMs: number
@@ -82,13 +89,16 @@ class ShardBackend extends RedisQueueBackend {
    * Sent as one. Rejects when any of it failed; then the rest of it is done all the same. No transaction: where one was discarded, ioredis believes that Redis has the
    * scripts that were in it, and asks for them by name for ever.
    */
-  async addJobsAndRun(jobs: readonly Job[], command: string, args: readonly unknown[]): Promise<void> {
+  async addJobsAndRun(jobs: readonly Job[], command: string, args: readonly unknown[]): Promise<AddedAndRun> {
     const client = await this.queue.client
     const pipeline = client.pipeline()
     const added = jobs.map((job) => this.addJobToTransaction(pipeline, job.asJSON(), job.id ?? ''))
     pipeline.runCommand(command, [...args])
     await Promise.all(added)
-    for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error
+    const results = (await pipeline.exec()) ?? []
+    for (const [error] of results) if (error !== null) throw error
+    const replies = results.map(([, reply]) => reply)
+    return { areAdded: jobs.every(({ id }, index) => replies[index] === id), reply: replies.at(-1) }
   }
 }
 
@@ -148,14 +158,14 @@ export class ShardQueues {
     { name, lua }: Script,
     keys: readonly string[],
     args: readonly string[],
-  ): Promise<void> {
+  ): Promise<AddedAndRun> {
     const { commands } = this.#connections
     const queue = this.queueOf(shard)
     if (!(name in commands)) commands.defineCommand(name, { lua })
     const created = jobs.map(
       ({ name: jobName, data, opts }) => new Job(queue, jobName, data, { ...JOB_DEFAULTS, ...opts }, opts?.jobId),
     )
-    await queue.getBackend().addJobsAndRun(created, name, [keys.length, ...keys, ...args])
+    return queue.getBackend().addJobsAndRun(created, name, [keys.length, ...keys, ...args])
   }
 
   /**

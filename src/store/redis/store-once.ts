@@ -18,6 +18,8 @@ interface Mark {
 /** A job that others follow. */
 export interface FormerJob {
   readonly id: string
+  /** Of the lock that this process has on it. */
+  readonly token: string
   /** What is left of it; absent where all of it is done or goes on in what follows. */
   readonly rest?: JobRecord | undefined
 }
@@ -33,25 +35,40 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1
 `
 
-/** KEYS: the job, which Redis may have lost; then those that follow it, which Redis may have refused, or handed out already. ARGV: field, value. */
+/**
+ * KEYS: the job, its lock, then those that follow it. ARGV: field, value, token of the lock. Where Redis has lost its latest writes, the job may be gone, or hold more again than
+ * this process knows of; then the lock is not there, and the job stays as it is. One that follows may not be there: Redis has refused it, or it was handed out and is done.
+ */
 const MARK: Script = {
   name: 'hushgateMarkFollowed',
   lua: `
-for _, key in ipairs(KEYS) do if redis.call('EXISTS', key) == 0 then return end end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
+if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 'not ours' end
+for i = 3, #KEYS do if redis.call('EXISTS', KEYS[i]) == 0 then return 'incomplete' end end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 'marked'
 `,
 }
 
-/** `client`: the one on which the queues write, and which the WAIT is about. Of a job of which something is left, that it holds no more is the mark. */
+/**
+ * `client`: the one on which the queues write, and which the WAIT is about. Of a job of which something is left, that it holds no more is the mark. Resolves with false where
+ * Redis has lost the job.
+ */
 export async function storeOnce(
   { client, queues, shard }: { readonly client: Client; readonly queues: ShardQueues; readonly shard: Shard },
   jobs: readonly NewJob[],
-  { id, rest }: FormerJob,
-): Promise<void> {
+  { id, token, rest }: FormerJob,
+): Promise<boolean> {
   const mark = rest === undefined ? ALL_FOLLOWED : { field: 'data', value: JSON.stringify(rest) }
-  if (await renew(client, shard, id, mark)) return
-  const keys = [id, ...jobs.map(({ opts }) => opts?.jobId ?? '')].map((jobId) => keyOf(shard, jobId))
-  await queues.addAndRun(shard, jobs, MARK, keys, [mark.field, mark.value])
+  if (await renew(client, shard, id, mark)) return true
+  const own = [keyOf(shard, id), `${keyOf(shard, id)}:lock`]
+  const followers = jobs.map(({ opts }) => keyOf(shard, opts?.jobId ?? ''))
+  const args = [mark.field, mark.value, token]
+  const { areAdded, reply } = await queues.addAndRun(shard, jobs, MARK, [...own, ...followers], args)
+  // Redis has taken all, but did not run the scripts in their order, or one of them is done already.
+  const isToMark = reply === 'incomplete' && areAdded
+  const answer = isToMark ? await client.eval(MARK.lua, own.length, ...own, ...args) : reply
+  return answer !== 'gone'
 }
 
 /** Whether the mark says that all of a job is done or goes on in what follows; a WAIT after it is about all of that. */
