@@ -119,8 +119,8 @@ describe('ten routes in which much waits', () => {
     await store.queue.add([createDelivery({ route: some[0] ?? '' })])
     await stores.raw.config('RESETSTAT')
     await until('it is counted', async () => (await waiting())[0] === 41)
-    // Of one route no more than a few jobs.
-    expect((await commandCounts()).get('hget')).toBeLessThanOrEqual(32)
+    // Of one route no more than a few jobs; meanwhile the sweep may have looked at the first of each.
+    expect((await commandCounts()).get('hget')).toBeLessThanOrEqual(32 + some.length)
   })
 })
 
