@@ -1,9 +1,9 @@
 /** Installs what `npm run test:image` needs, from Debian and PyPI, and makes its base images; does nothing when all is there. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { installGo } from './go-tools.ts'
-import { chartTools, toolsHome, versions } from './helm-tools.ts'
+import { inFolder, installGo } from './go-tools.ts'
+import { chartTools, versions } from './helm-tools.ts'
 import { bases, DEBIAN, hadolint, NODE_WHEEL, pebble, podman, proxiesFolder, traefik } from './image-tools.ts'
 
 const { stdout, stderr, env, getuid } = process
@@ -76,9 +76,7 @@ function makeValkeyBase(folder: string): void {
 function installProxies(): void {
   if (existsSync(pebble.server)) return
   stdout.write('Unpacking nginx, Caddy, Apache and Pebble from Debian (once) …\n')
-  mkdirSync(join(toolsHome, 'building'), { recursive: true })
-  const folder = mkdtempSync(join(toolsHome, 'building/'))
-  try {
+  inFolder((folder) => {
     run(['apt-get', '-qq', 'update'])
     // Since Debian 13 the libraries have other names.
     const named = run(['apt-cache', 'pkgnames', 'libapr']).split('\n')
@@ -87,9 +85,7 @@ function installProxies(): void {
     for (const file of readdirSync(folder)) run(['dpkg-deb', '-x', file, '.'], {}, folder)
     rmSync(proxiesFolder, { recursive: true, force: true })
     renameSync(folder, proxiesFolder)
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  })
 }
 
 function unpackNode(folder: string): string {
@@ -107,13 +103,7 @@ function importImage(root: string, name: string): void {
 function makeBase(name: string, make: (folder: string) => void): void {
   if (spawnSync(podman[0], [...podman.slice(1), 'image', 'exists', name]).status === 0) return
   stdout.write(`Making ${name} (once, about a minute) …\n`)
-  mkdirSync(join(toolsHome, 'building'), { recursive: true })
-  const folder = mkdtempSync(join(toolsHome, 'building/'))
-  try {
-    make(folder)
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  inFolder(make)
 }
 
 function run([program = '', ...args]: readonly string[], environment: NodeJS.ProcessEnv = {}, cwd?: string): string {

@@ -31,6 +31,13 @@ const isAdded = (): Promise<boolean> =>
     () => false,
   )
 
+/** Of the replicas; resolves with a client of it, by which it can be given back. */
+async function takeReplicaAway() {
+  const client = await replicas[0]?.client()
+  await client?.replicaof('NO', 'ONE')
+  return client
+}
+
 it('a push is refused from the moment on in which Sentinel makes a replica the master, while the old one still takes it', async () => {
   await until('it is accepted', isAdded)
   const [promoted] = replicas
@@ -58,9 +65,7 @@ it.each([
   const received = new Received(() => gate.passed.then(disposition))
   store.queue.consume(ROUTE, 10, received.handler)
   await received.atLeast(1)
-  const [promoted] = replicas
-  const client = await promoted?.client()
-  await client?.replicaof('NO', 'ONE')
+  const client = await takeReplicaAway()
   gate.open()
   // This takes longer than to remove it.
   expect(await isAdded()).toBe(false)
@@ -78,9 +83,7 @@ it('a retry that has left before the replicas confirm it is not handed out again
   })
   store.queue.consume(ROUTE, 10, received.handler)
   await received.atLeast(1)
-  const [promoted] = replicas
-  const client = await promoted?.client()
-  await client?.replicaof('NO', 'ONE')
+  const client = await takeReplicaAway()
   gate.open()
   await until('it is tried again', () => received.all.some(({ attempt }) => attempt === 2))
   const admin = await master.client()
@@ -106,9 +109,7 @@ it('what a retry follows is not handed out again where the process goes before t
   })
   const consumer = store.queue.consume(ROUTE, 10, received.handler)
   await received.atLeast(1)
-  const [promoted] = replicas
-  const client = await promoted?.client()
-  await client?.replicaof('NO', 'ONE')
+  const client = await takeReplicaAway()
   const before = received.all.length
   gate.open()
   await until('each is tried again', () => received.all.filter(({ attempt }) => attempt === 2).length === before)

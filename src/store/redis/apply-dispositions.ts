@@ -127,10 +127,11 @@ async function putBack(
   const { addJobs, addDeadLetters } = parts
   if (deadLetters.length > 0) await job.retryUntilStored(() => addDeadLetters(deadLetters))
   const { id, token } = job
-  let isThere = true
-  await job.retryUntilStored(async () => (isThere = await addJobs(jobs, { id, token, rest })))
-  const alone = isThere ? [] : held.map((item) => heldJob(parts, item))
-  if (alone.length > 0) await job.retryUntilStored(() => addJobs(alone, job))
+  const isThere = await job.retryUntilStored(() => addJobs(jobs, { id, token, rest }))
+  if (isThere === false) {
+    const alone = held.map((item) => heldJob(parts, item))
+    await job.retryUntilStored(() => addJobs(alone, job))
+  }
   await job.release(writing(parts, notes))
 }
 

@@ -221,14 +221,9 @@ export class RedisConsumer implements Consumer {
   }
 }
 
-/** A process stored what follows it, and died, or went, before it removed it. False where that is lost. */
+/** A process stored what follows it, and died, or went, before it removed it. False where that is lost; true also where the lock is: then it is for another process to see. */
 async function isStillFollowed(job: FetchedJob, { isFollowed }: DispositionParts): Promise<boolean> {
-  // Also where the lock is lost meanwhile: then it is for another process to see.
-  let is = true
-  await job.retryUntilStored(async () => {
-    is = await isFollowed(job.id)
-  })
-  return is
+  return (await job.retryUntilStored(() => isFollowed(job.id))) !== false
 }
 
 /** A single delivery with which too many processes died is put aside once after each. */

@@ -39,7 +39,7 @@ const TAIL_CHARACTERS = 600
  * ARGV: the greatest score of a delayed job that is due, samples; then of each shard the prefix of a job's key, its text of the last time, and the numbers of jobs for which
  * averages are known, if they are. The text is what a shard has: another one once anything was added, removed, handed out or has come due; inactive-jobs.ts counts as well.
  *
- * Answers with nothing for a shard whose text is the same; else with the text, 1 where not but the oldest job of some state was read, the number of dead letters, the times,
+ * Answers with nothing for a shard whose text is the same; else with the text, 0 where only the oldest job of some state was read (else 1), the number of dead letters, the times,
  * and of each of five states how many jobs there are, how many were read, and how many deliveries these hold. It reads the record of a job (job.ts), which may be long: Redis
  * takes 20 µs to hand 13 KB to a script. What is due, is active or was attempted before has an age.
  */
@@ -118,7 +118,7 @@ interface Last {
   readonly counted: Counted
   /** Of each state that LOOK reads. */
   readonly averages: readonly Average[]
-  /** Or else but the oldest was read of some state. */
+  /** False where only the oldest was read of some state. */
   readonly isClose: boolean
   /** Since it was looked at closely. */
   looks: number
@@ -189,7 +189,7 @@ function knownOf(last: Last | undefined): readonly [text: string, jobs: string] 
   return [last.isClose ? last.text : '', '']
 }
 
-/** `known`: whose averages are used where but the oldest of a state was read. */
+/** `known`: whose averages are used where only the oldest of a state was read. */
 function readReply(reply: readonly unknown[], known: Last | undefined): Omit<Last, 'looks'> {
   const [text, isClose, ...numbers] = reply
   const [dead = 0, firstDueAtMs = 0, firstAcceptedAtMs = 0, ...found] = numbers.map(Number)

@@ -72,17 +72,20 @@ export class FetchedJob {
     this.#lock.release()
   }
 
-  /** Repeats the write until it succeeds, or until the lock is lost: then the consumer that fetches the job next does all of it again. */
-  async retryUntilStored(write: () => Promise<unknown>): Promise<void> {
+  /**
+   * Repeats the write until it succeeds, and resolves with what that resolved with; with undefined where the lock is lost: then the consumer that fetches the job next
+   * does all of it again.
+   */
+  async retryUntilStored<T>(write: () => Promise<T>): Promise<T | undefined> {
     for (let pauseMs = FIRST_PAUSE_MS; this.#lock.isOurs(); pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       try {
-        await write()
-        return
+        return await write()
       } catch (error) {
-        if (isNotOurs(error)) return
+        if (isNotOurs(error)) return undefined
       }
       await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
+    return undefined
   }
 }
 
