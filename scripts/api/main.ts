@@ -83,9 +83,15 @@ async function ask(folder: string, { tag, url, options, env }: Port, signal: Abo
   // It is ended by the signal: told of above.
   child.on('error', () => {})
   const closed = new Promise<boolean>((resolve) => void child.once('close', (code) => resolve(code === 0)))
-  // Between signs of equality a line is pytest's to who reads what the gate printed: "1 warning in 5 s" is then a run without any test.
-  for await (const line of createInterface(child.stdout)) console.log(line.replace(/^=+ (.*) =+$/, '$1'))
+  for await (const line of createInterface(child.stdout)) console.log(notPytests(line))
   return closed
+}
+
+/** Who reads what the gate printed takes "1 warning in 5s", with or without signs of equality, for the last line of a pytest that ran no test. */
+function notPytests(line: string): string {
+  const [, words, seconds] = /^=+ (.*?)(?: in ([\d.]+)s)? =+$/.exec(line) ?? []
+  if (words === undefined) return line
+  return seconds === undefined ? words : `${words}, after ${seconds} s`
 }
 
 await main()
