@@ -21,7 +21,7 @@ const LINES: readonly Line[] = [
 
 /** How a line is said when less than the value is learned. A keyed hash alone tells nobody which one it is. */
 const LESS: Readonly<Partial<Record<Disclosure, (words: string) => string>>> = {
-  sum_as_badge: () => 'one number for the app icon',
+  sum_as_badge: () => 'the number on the app icon',
   category: () => 'at most whether it is a call or an invitation',
   tick: () => 'that something came, at a common time',
 }

@@ -30,7 +30,7 @@ ${picture(services)}
 <div class="apps">${appSections(routes)}</div>
 ${keptPart(input)}
 ${foldedParts(input)}
-<p><small>This page is made from the gateway's settings as they are now. It cannot prove that the gateway does what it says. For that you have to trust whoever runs it.
+<p><small>This page is made from the gateway's settings as they are now. It cannot prove that the gateway does what it says: for that you have to trust the operator.
 For programs: <a href="/_hushgate/privacy">/_hushgate/privacy</a></small></p>
 </main></body></html>
 `
@@ -50,15 +50,16 @@ function keptPart(input: StatementInput): string {
     ({ what, lifetime }) => `<dt>${text(capital(what))}</dt><dd>${text(lifetimeOf(lifetime, input))}</dd>`,
   )
   return `<h2>What does the operator keep, and how long?</h2>
-<p>Nobody can read your messages, rooms or names in this without the gateway's key, which the operator has:</p>
-<dl class="kept">${rows.join('\n')}</dl>`
+<p>No more of a notification than is passed on, as listed above. It is encrypted; the operator has the key.</p>
+<dl class="kept">${rows.join('\n')}
+<dt>A log without names</dt><dd>the operator decides</dd></dl>`
 }
 
 function foldedParts(input: StatementInput): string {
   return [
+    folded('What this gateway itself learns', TOLD),
     folded('One message, byte for byte', example(input)),
-    folded('What this gateway is told itself', TOLD),
-    folded('Everything that is stored', storedList(input)),
+    folded('All that is kept, in detail', storedList(input)),
     folded('Logs and statistics', input.isTraced === true ? `${LOGS}\n${TRACES}` : LOGS),
     folded('What no gateway can hide', NEVER_HIDDEN),
   ].join('\n')

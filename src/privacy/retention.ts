@@ -27,7 +27,7 @@ export const KEPT: readonly Kept[] = [
   {
     what: 'a push that could not be delivered',
     readable: 'the same, the random ID under which its event was sent, and the reason',
-    lifetime: '7 days, at most 10,000 per app',
+    lifetime: 'at most 7 days, and at most 10,000 per app',
     why: 'The operator can find out why, and send it again',
   },
   {
@@ -131,10 +131,10 @@ type KeptInShort = Pick<Kept, 'what' | 'lifetime'>
 
 const IN_SHORT: readonly KeptInShort[] = [
   {
-    what: 'what waits to be sent, encrypted',
+    what: 'waiting notifications',
     lifetime: 'at most queue.max_age (calls: queue.call_max_age)',
   },
-  { what: 'what could not be delivered, encrypted', lifetime: '7 days' },
+  { what: 'failed notifications', lifetime: 'at most 7 days' },
   { what: 'codes for devices and messages', lifetime: 'at most 30 days after the last push' },
 ]
 const REVOKED_IN_SHORT: KeptInShort = { what: 'codes for devices with a revoked address', lifetime: 'a year' }

@@ -56,8 +56,10 @@ describe('the page for people', () => {
       )
       expect(seen).toMatch(/Does not learn who wrote what was written which room/)
       expect(seen).toContain('What does the operator keep, and how long?')
-      expect(seen).toMatch(/What waits to be sent, encrypted at most 24 hours \(calls: 1 minute\)/)
-      expect(seen).toMatch(/What could not be delivered, encrypted 7 days/)
+      expect(seen).toMatch(/Waiting notifications at most 24 hours \(calls: 1 minute\)/)
+      expect(seen).toMatch(/Failed notifications at most 7 days/)
+      expect(seen).toMatch(/Codes for devices and messages at most 30 days after the last push/)
+      expect(seen).toMatch(/A log without names the operator decides/)
       expect(seen).not.toContain('See you at eight')
     }))
 
