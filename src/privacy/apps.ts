@@ -14,7 +14,7 @@ const HOW: Readonly<Partial<Record<Disclosure, string>>> = {
 
 /** Beside the colour, so that nobody has to see it. */
 const BADGES: Readonly<Record<Level, string>> = {
-  least: 'Told the least',
+  least: 'Told little',
   ids: 'Told the IDs',
   all: 'Told everything',
 }

@@ -8,10 +8,10 @@ interface Line {
 }
 
 const LINES: readonly Line[] = [
-  { words: 'that something came, and when', fields: ['time'] },
+  { words: 'when it came', fields: ['time'] },
   { words: 'for which device', fields: ['pushkey'] },
-  { words: 'whether to make a sound', fields: ['prio'] },
-  { words: 'how much is unread', fields: ['unread', 'missed_calls'] },
+  { words: 'if it makes a sound', fields: ['prio'] },
+  { words: 'the unread count', fields: ['unread', 'missed_calls'] },
   { words: 'who wrote', fields: ['sender', 'sender_display_name'] },
   { words: 'what was written', fields: ['content'] },
   { words: 'which room', fields: ['room_id', 'room_name', 'room_alias'] },
@@ -19,11 +19,12 @@ const LINES: readonly Line[] = [
   { words: 'its type, such as an invitation', fields: ['type', 'membership'] },
 ]
 
-/** How a line is said when less than the value is learned. A keyed hash alone tells nobody which one it is. */
+/** How a line is said when less than the value is learned. */
 const LESS: Readonly<Partial<Record<Disclosure, (words: string) => string>>> = {
-  sum_as_badge: () => 'the number on the app icon',
+  sum_as_badge: () => 'one unread count',
   category: () => 'at most whether it is a call or an invitation',
-  tick: () => 'that something came, at a common time',
+  tick: (words) => `${words}, in steps`,
+  keyed_hash: (words) => words.replace(/^which /, 'a code per '),
 }
 
 export interface InShort {
@@ -38,7 +39,6 @@ export function inShort(app: StatedApp): InShort {
     const less = [...learned].map((each) => LESS[each]).find((said) => said !== undefined)
     if (learned.has('as_sent')) short.learns.push(words)
     else if (less !== undefined) short.learns.push(less(words))
-    else if (learned.has('keyed_hash')) short.hidden.push(`${words} (sees only a code)`)
     else short.hidden.push(words)
   }
   return short

@@ -135,7 +135,8 @@ const IN_SHORT: readonly KeptInShort[] = [
     lifetime: 'at most queue.max_age (calls: queue.call_max_age)',
   },
   { what: 'failed notifications', lifetime: 'at most 7 days' },
-  { what: 'codes for devices and messages', lifetime: 'at most 30 days after the last push' },
+  { what: 'codes for messages', lifetime: '24 hours' },
+  { what: 'a code for your device', lifetime: '30 days after its last push' },
 ]
 const REVOKED_IN_SHORT: KeptInShort = { what: 'codes for devices with a revoked address', lifetime: 'a year' }
 

@@ -54,12 +54,12 @@ describe('the page for people', () => {
       expect(seen).toMatch(
         /What do Apple, .* learn\?.*Example for iPhone.*Apple learns that something came, not what\./,
       )
-      expect(seen).toMatch(/Does not learn who wrote what was written which room/)
+      expect(seen).toMatch(/a code per message Does not learn who wrote what was written which room/)
       expect(seen).toContain('What does the operator keep, and how long?')
       expect(seen).toMatch(/Waiting notifications at most 24 hours \(calls: 1 minute\)/)
       expect(seen).toMatch(/Failed notifications at most 7 days/)
-      expect(seen).toMatch(/Codes for devices and messages at most 30 days after the last push/)
-      expect(seen).toMatch(/A log without names the operator decides/)
+      expect(seen).toMatch(/Codes for messages 24 hours A code for your device 30 days after its last push/)
+      expect(seen).toMatch(/A log of times and codes the operator decides/)
       expect(seen).not.toContain('See you at eight')
     }))
 
