@@ -272,9 +272,10 @@ function createGauges(instruments: Instruments) {
       '1 while deliveries wait because the push service asks for it, only fails, or cannot be reached; one tries now and then.',
     ),
     paused: gauge('hushgate_app_paused', '1 while the operator has paused the app.'),
-    suspected: gauge(
+    suspected: instruments.storedGauge(
       'hushgate_rejections_suspected',
       '1 while rejections are held back because most pushkeys were called dead.',
+      ROUTE_LABELS,
     ),
     credentialExpiry: gauge(
       'hushgate_credential_expiry_timestamp_seconds',

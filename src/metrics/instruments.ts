@@ -105,9 +105,13 @@ export class Metric<T = Value> {
   }
 }
 
+type WrittenMetric = Pick<Metric, 'description' | 'removeWhere' | 'write'>
+
 export class Instruments {
   readonly #ofNode = new Registry()
-  readonly #metrics: Pick<Metric, 'description' | 'removeWhere' | 'write'>[] = []
+  readonly #metrics: WrittenMetric[] = []
+  /** Of what is in the store. */
+  readonly #stored = new Set<WrittenMetric>()
 
   constructor() {
     collectDefaultMetrics({ register: this.#ofNode })
@@ -120,6 +124,13 @@ export class Instruments {
 
   gauge(name: string, help: string, labels: readonly string[] = []): Metric {
     return this.#add(new Metric({ name, kind: 'gauge', help, labels }, () => new Value(), ONE_LINE))
+  }
+
+  /** Of which the store is asked when somebody scrapes. */
+  storedGauge(...[name, help, labels]: Parameters<Instruments['gauge']>): Metric {
+    const metric = this.gauge(name, help, labels)
+    this.#stored.add(metric)
+    return metric
   }
 
   /** `bounds`: the greatest value of each bucket, growing. */
@@ -141,10 +152,12 @@ export class Instruments {
     return this.#metrics.map(({ description }) => description)
   }
 
-  /** Prometheus' text. */
-  async expose(): Promise<Exposition> {
-    const ours = this.#metrics.map((metric) => metric.write()).join('')
-    return { contentType: this.#ofNode.contentType, text: `${ours}${await this.#ofNode.metrics()}` }
+  /** Prometheus' text. `stored`: settles when the gauges of what is in the store have their values. All else is written by then. */
+  async expose(stored: Promise<unknown>): Promise<Exposition> {
+    const own = writeAll(this.#metrics.filter((metric) => !this.#stored.has(metric)))
+    const ofNode = await this.#ofNode.metrics()
+    await stored
+    return { contentType: this.#ofNode.contentType, text: `${own}${ofNode}${writeAll([...this.#stored])}` }
   }
 
   #add<T>(metric: Metric<T>): Metric<T> {
@@ -170,6 +183,10 @@ export function routeLabels({ app, provider }: Pick<Route, 'app' | 'provider'>):
 
 /** Seconds of what takes well under one where all is well. */
 export const FAST_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+function writeAll(metrics: readonly WrittenMetric[]): string {
+  return metrics.map((metric) => metric.write()).join('')
+}
 
 function textOf(labels: Labels): string {
   return Object.entries(labels)

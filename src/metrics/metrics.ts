@@ -52,7 +52,8 @@ export class Metrics {
     this.process.configured({ hash, nowMs })
   }
 
-  expose(): Promise<Exposition> {
-    return this.#instruments.expose()
+  /** `stored`: settles when all that is in the store is told. */
+  expose(stored: Promise<unknown> = Promise.resolve()): Promise<Exposition> {
+    return this.#instruments.expose(stored)
   }
 }

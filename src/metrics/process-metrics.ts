@@ -37,7 +37,7 @@ export class ProcessMetrics {
       'hushgate_worker_concurrency',
       'Deliveries of an app on one push service that this process has under way at most (queue.concurrency).',
     )
-    this.#scalingLag = instruments.gauge(
+    this.#scalingLag = instruments.storedGauge(
       'hushgate_scaling_lag_seconds',
       'For autoscaling: the greatest hushgate_queue_overdue_seconds among apps that this process can deliver now, so that no push that waits for a credential or a push service asks for more processes. 0 where it only accepts.',
     )

@@ -29,26 +29,47 @@ interface ReadRoute {
   readonly suspected: boolean | undefined
 }
 
+/** Of the event loop: in the first what is asked together is collected, in the second it is sent (store/redis/depth.ts). */
+const TURNS_TO_ASK = 2
+
 export class Scrape {
   readonly #parts: ScrapeParts
-  #reading: Promise<void> | undefined
+  #exposing: Promise<Exposition> | undefined
 
   constructor(parts: ScrapeParts) {
     this.#parts = parts
   }
 
   /** Who asks while another is answered gets the same: however many scrape, each queue is read once. */
-  async expose(): Promise<Exposition> {
-    this.#reading ??= this.#read().finally(() => (this.#reading = undefined))
-    await this.#reading
-    return this.#parts.metrics.expose()
+  expose(): Promise<Exposition> {
+    this.#exposing ??= this.#expose().finally(() => (this.#exposing = undefined))
+    return this.#exposing
   }
 
-  async #read(): Promise<void> {
-    const { metrics, store, routes, wire, isSuspected, clockSkewMs, nowMs } = this.#parts
+  /** While the store counts, what it need not be asked for is written. */
+  async #expose(): Promise<Exposition> {
+    const { metrics } = this.#parts
+    const stored = this.#read()
+    this.#tellOwn()
+    // By then what is asked in one turn is on its way.
+    for (let turn = 0; turn < TURNS_TO_ASK; turn += 1) await new Promise<void>((resolve) => void setImmediate(resolve))
+    return metrics.expose(stored)
+  }
+
+  #tellOwn(): void {
+    const { metrics, store, routes, gateOf, isPaused, wire, clockSkewMs, nowMs } = this.#parts
     metrics.canaries.aged(nowMs())
     metrics.store.health(store.health())
     metrics.store.clockSkew(clockSkewMs())
+    metrics.wire.counted(routes(), wire())
+    for (const route of routes()) {
+      metrics.delivery.circuitOpen(route, gateOf(route.name) === 'held')
+      metrics.delivery.paused(route, isPaused(route.name))
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { metrics, store, routes, isSuspected } = this.#parts
     const read = await Promise.all(
       routes().map(async (route) => {
         const [depth, suspected] = await Promise.all([
@@ -61,19 +82,15 @@ export class Scrape {
     // The configuration may have changed meanwhile.
     const left = new Set(routes().map(({ app, provider }) => `${app} ${provider}`))
     const lags = read.map((each) => (left.has(`${each.route.app} ${each.route.provider}`) ? this.#tell(each) : 0))
-    metrics.wire.counted(routes(), wire())
     metrics.process.scalingLag(Math.max(0, ...lags))
   }
 
   /** Returns the seconds by which the route lags, as far as more processes would help. */
   #tell({ route, depth, suspected }: ReadRoute): number {
     const { metrics, gateOf, isPaused } = this.#parts
-    const gate = gateOf(route.name)
-    metrics.delivery.circuitOpen(route, gate === 'held')
-    metrics.delivery.paused(route, isPaused(route.name))
     metrics.store.depth(route, depth)
     if (suspected !== undefined) metrics.delivery.suspected(route, suspected)
-    return gate === 'open' && !isPaused(route.name) && depth !== undefined ? depth.overdueMs / 1000 : 0
+    return gateOf(route.name) === 'open' && !isPaused(route.name) && depth !== undefined ? depth.overdueMs / 1000 : 0
   }
 }
 

@@ -17,17 +17,17 @@ export class StoreMetrics {
   readonly #accept: Distribution
 
   constructor(instruments: Instruments) {
-    this.#deliveries = instruments.gauge(
+    this.#deliveries = instruments.storedGauge(
       'hushgate_queue_deliveries',
       'Deliveries in the store; the same from every replica, so never sum them.',
       [...ROUTE_LABELS, 'state'],
     )
-    this.#oldestAge = instruments.gauge(
+    this.#oldestAge = instruments.storedGauge(
       'hushgate_queue_oldest_age_seconds',
       'How long ago the oldest delivery was accepted that should have left by now and has not arrived: it waits, is under way, or was tried before. The same from every replica.',
       ROUTE_LABELS,
     )
-    this.#overdue = instruments.gauge(
+    this.#overdue = instruments.storedGauge(
       'hushgate_queue_overdue_seconds',
       'For how long the delivery that could be sent now has waited that waits longest; begins anew after each attempt. The same from every replica.',
       ROUTE_LABELS,

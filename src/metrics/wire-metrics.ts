@@ -25,12 +25,12 @@ export class WireMetrics {
 
   /** Of one route there may be several counts, which are added. */
   counted(routes: readonly Route[], counts: readonly WireCounts[]): void {
+    const ofRoutes = Map.groupBy(counts, ({ app, provider }) => `${app} ${provider}`)
     for (const route of routes) {
       const labels = routeLabels(route)
       let connections = 0
       const answers = new Map<string, number>()
-      for (const count of counts) {
-        if (count.app !== route.app || count.provider !== route.provider) continue
+      for (const count of ofRoutes.get(`${route.app} ${route.provider}`) ?? []) {
         connections += count.connections
         for (const [status, number] of count.answers) {
           const code = STATUSES.has(status) ? String(status) : 'other'

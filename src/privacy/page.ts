@@ -50,9 +50,9 @@ function keptPart(input: StatementInput): string {
     ({ what, lifetime }) => `<dt>${text(capital(what))}</dt><dd>${text(lifetimeOf(lifetime, input))}</dd>`,
   )
   return `<h2>What does the operator keep, and how long?</h2>
-<p>What is passed on (above), encrypted; the operator has the key.</p>
+<p>What is passed on (see “Learns”), encrypted; the operator could read it.</p>
 <dl class="kept">${rows.join('\n')}
-<dt>A log of times and codes</dt><dd>the operator decides</dd></dl>`
+<dt>A log of times and codes</dt><dd>ask the operator</dd></dl>`
 }
 
 function foldedParts(input: StatementInput): string {

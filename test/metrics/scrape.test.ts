@@ -1,4 +1,5 @@
 /** What is asked for when somebody scrapes. */
+import { setImmediate } from 'node:timers/promises'
 import { beforeEach, expect, it } from 'vitest'
 import { Metrics } from '../../src/metrics/metrics.ts'
 import { Scrape, type ScrapeParts } from '../../src/metrics/scrape.ts'
@@ -18,7 +19,7 @@ const depthOf = (overdueMs: number): QueueDepth => ({
   overdueMs,
 })
 
-let depths: Map<string, QueueDepth>
+let depths: Map<string, QueueDepth | Promise<QueueDepth>>
 let gates: Map<string, ReturnType<ScrapeParts['gateOf']>>
 let asked: string[]
 let wire: readonly WireCounts[]
@@ -32,7 +33,9 @@ beforeEach(() => {
 })
 
 /** A real store, but for how deep its queues are. */
-async function scrapeOf(...apps: readonly string[]): Promise<AsyncDisposable & { text(): Promise<string> }> {
+async function scrapeOf(
+  ...apps: readonly string[]
+): Promise<AsyncDisposable & { metrics: Metrics; text(): Promise<string> }> {
   const store = await openTestStore(Date.now)
   const metrics = new Metrics('0.0.0')
   routes = apps.map(route)
@@ -58,6 +61,7 @@ async function scrapeOf(...apps: readonly string[]): Promise<AsyncDisposable & {
     isSuspected: async () => false,
   })
   return {
+    metrics,
     text: async () => (await scrape.expose()).text,
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }
@@ -103,6 +107,19 @@ it('a queue that cannot be read keeps no value from before, and the others are t
   const text = await scrape.text()
   expect(metricValue(text, 'hushgate_queue_overdue_seconds', { app: 'works' })).toBe(2)
   expect(text).not.toMatch(/^hushgate_queue_.*app="away"/m)
+})
+
+it('what a process counts itself is written while the store counts', async () => {
+  await using scrape = await scrapeOf('works')
+  const counted = Promise.withResolvers<QueueDepth>()
+  depths = new Map([['works', counted.promise]])
+  const text = scrape.text()
+  for (let turn = 0; turn < 10; turn += 1) await setImmediate()
+  scrape.metrics.intake.unknownApp()
+  counted.resolve(depthOf(2000))
+  expect(metricValue(await text, 'hushgate_devices_received_total', { intake: 'unknown_app' })).toBe(0)
+  expect(metricValue(await text, 'hushgate_queue_overdue_seconds', { app: 'works' })).toBe(2)
+  expect(metricValue(await scrape.text(), 'hushgate_devices_received_total', { intake: 'unknown_app' })).toBe(1)
 })
 
 it('however many scrape at once, each queue is read once', async () => {

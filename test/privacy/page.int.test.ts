@@ -59,7 +59,7 @@ describe('the page for people', () => {
       expect(seen).toMatch(/Waiting notifications at most 24 hours \(calls: 1 minute\)/)
       expect(seen).toMatch(/Failed notifications at most 7 days/)
       expect(seen).toMatch(/Codes for messages 24 hours A code for your device 30 days after its last push/)
-      expect(seen).toMatch(/A log of times and codes the operator decides/)
+      expect(seen).toMatch(/A log of times and codes ask the operator/)
       expect(seen).not.toContain('See you at eight')
     }))
 
