@@ -58,7 +58,7 @@ export class GatewayOperator {
     const { writable, fit, dangers, fill } = store.health()
     const { isReady, reasons } = readiness()
     // Another process may have paused one.
-    const paused = await pauses.read().catch(() => pauses.paused)
+    const paused = pauses.read().catch(() => pauses.paused)
     return {
       version,
       role,
@@ -68,7 +68,7 @@ export class GatewayOperator {
       reasons: [...reasons],
       configuration: configuration(),
       store: { kind: config().store.kind, isWritable: writable, isFit: fit, dangers: [...dangers], fill },
-      apps: await Promise.all(routes().all.map((route) => this.#appStatus(route, paused.get(route.name)))),
+      apps: await Promise.all(routes().all.map((route) => this.#appStatus(route, paused))),
     }
   }
 
@@ -114,12 +114,13 @@ export class GatewayOperator {
     return { app, isPaused }
   }
 
-  async #appStatus({ name, app, provider }: OpenRoute, pausedSinceMs: number | undefined): Promise<AppStatus> {
+  async #appStatus({ name, app, provider }: OpenRoute, paused: Promise<Pauses['paused']>): Promise<AppStatus> {
     const { store, guard, activity, nowMs, gateStatus, credentialExpiresAtMs } = this.#parts
-    const [queue, windows, canary] = await Promise.all([
+    const [queue, windows, canary, pausedSinceMs] = await Promise.all([
       store.queue.depth(name).catch(() => null),
       guard.windows(name).catch(() => undefined),
       this.#canaryStatus(name),
+      paused.then((since) => since.get(name)),
     ])
     const { lastDeliveredAtMs = null, lastFailure, delayMs = null, lastHour, ...rates } = activity.of(name)
     const gate = gateStatus(name)

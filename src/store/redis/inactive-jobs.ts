@@ -16,6 +16,8 @@ export interface InactiveJob {
 /** A full job holds 50 deliveries, 75 KB. */
 const JOBS_AT_ONCE = 20
 const IDS_AT_ONCE = 1000
+/** So that neither Redis nor this process waits for the other. */
+const PAGES_AHEAD = 3
 
 export class InactiveJobs {
   readonly #client: Client
@@ -28,17 +30,16 @@ export class InactiveJobs {
     this.#shard = shard
   }
 
-  /** All jobs that are inactive from the first page to the last, some perhaps twice. While a page is looked at, the next one is read. */
+  /** All jobs that are inactive from the first page to the last, some perhaps twice. While a page is looked at, the next ones are read. */
   async *pages(): AsyncGenerator<readonly InactiveJob[]> {
-    let latest: Promise<readonly InactiveJob[]> | undefined
+    const ahead: Promise<readonly InactiveJob[]>[] = []
     for await (const ids of this.ids()) {
       const page = this.read(ids)
-      // Who looks at the one before may want no more.
+      // Who looks at those before may want no more.
       page.catch(() => {})
-      if (latest !== undefined) yield await latest
-      latest = page
+      if (ahead.push(page) > PAGES_AHEAD) yield (await ahead.shift()) ?? []
     }
-    if (latest !== undefined) yield await latest
+    for (const page of ahead) yield await page
   }
 
   /** Their ids, likewise. A job goes from the first state to the others. */
