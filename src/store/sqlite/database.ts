@@ -162,6 +162,7 @@ function serve(settings: DatabaseSettings): void {
   const database = openDatabase(settings)
   const deadLetters = new DeadLetterTable(database)
   const handlers = createHandlers(database, deadLetters, settings)
+  let emptiedAtMs = performance.now()
 
   function transactAll(requests: readonly Request[]): readonly Answer[] {
     try {
@@ -181,6 +182,10 @@ function serve(settings: DatabaseSettings): void {
     const messages = parentPort === null ? [first] : [first, ...waitingAt(parentPort)]
     const requests = messages.filter((message) => message !== 'close')
     if (requests.length > 0) post({ kind: 'answers', messages: requests.length, answers: transactAll(requests.flat()) })
+    if (performance.now() >= emptiedAtMs + settings.emptyLogEveryMs) {
+      emptyLog(database, 'truncate')
+      emptiedAtMs = performance.now()
+    }
     if (requests.length === messages.length) return
     database.close()
     parentPort?.close()
@@ -204,7 +209,14 @@ function waitingAt(port: MessagePort): readonly ToThread[] {
 function recover(database: DatabaseSync): void {
   try {
     if (database.isTransaction) database.exec('rollback')
-    database.exec('pragma wal_checkpoint(passive)')
+  } catch {}
+  emptyLog(database, 'passive')
+}
+
+/** Into the database. A disk that fails may fail here too: the next transaction tells of it. */
+function emptyLog(database: DatabaseSync, mode: 'passive' | 'truncate'): void {
+  try {
+    database.exec(`pragma wal_checkpoint(${mode})`)
   } catch {}
 }
 

@@ -12,18 +12,21 @@ export interface SqliteStoreOptions extends StoreParts {
   readonly synchronous?: 'FULL' | 'NORMAL' | undefined
   /** The file does not grow beyond this; deliveries are then refused. */
   readonly maxBytes?: number | undefined
+  /** So long what is deleted stays in SQLite's log at most; default: a minute. */
+  readonly emptyLogEveryMs?: number | undefined
 }
 
 /** Also how soon it is noticed that deliveries can be stored again. */
 const MAINTAIN_EVERY_MS = 1000
 /** While there is more to remove: a step is small, but in a busy store thousands of entries expire every second. */
 const MAINTAIN_SOON_MS = 50
+const EMPTY_LOG_EVERY_MS = 60_000
 
 /** Rejects with StoreRefusedError when the operator has to do something first. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { nowMs, synchronous = 'FULL', maxBytes, onError } = options
+  const { nowMs, synchronous = 'FULL', maxBytes, emptyLogEveryMs = EMPTY_LOG_EVERY_MS, onError } = options
   const { sealingKey } = options.keyring
-  const settings = { path: resolve(options.path), synchronous, sealingKey, maxBytes }
+  const settings = { path: resolve(options.path), synchronous, sealingKey, maxBytes, emptyLogEveryMs }
   const thread = await DatabaseThread.open(settings, onError)
   return new SqliteStore(thread, new SqliteQueue(thread, options), nowMs, synchronous)
 }

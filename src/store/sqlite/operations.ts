@@ -192,4 +192,6 @@ export interface DatabaseSettings {
   readonly synchronous: 'FULL' | 'NORMAL'
   readonly sealingKey: SealingKey
   readonly maxBytes: number | undefined
+  /** So often the log is emptied into the database and cut off, so that what was deleted is gone from the disk, and the file shrinks. */
+  readonly emptyLogEveryMs: number
 }

@@ -9,6 +9,8 @@ export const VERSION = 1
 export const PAGE_BYTES = 4096
 /** The write-ahead log is cut back to this after a burst. */
 const LOG_BYTES = 16 * 1024 * 1024
+/** When that is nearly full (a page takes 24 bytes more there) it is emptied into the database: what came and went until then never gets there. */
+const CHECKPOINT_PAGES = 4000
 /** The keys of the memory are hashes, so they touch pages all over the file. */
 const CACHE_KIB = 16 * 1024
 const SQLITE_BUSY = 5
@@ -57,7 +59,7 @@ const LATER_INDEXES = `
 `
 
 /** Throws StoreRefusedError. */
-export function openDatabase({ path, synchronous, maxBytes }: DatabaseSettings): DatabaseSync {
+export function openDatabase({ path, synchronous, maxBytes }: Omit<DatabaseSettings, 'emptyLogEveryMs'>): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -82,6 +84,7 @@ function configure(database: DatabaseSync, synchronous: 'FULL' | 'NORMAL'): void
     pragma journal_mode = wal;
     pragma synchronous = ${synchronous};
     pragma secure_delete = on;
+    pragma wal_autocheckpoint = ${CHECKPOINT_PAGES};
     pragma journal_size_limit = ${LOG_BYTES};
     pragma temp_store = memory;
     pragma cache_size = -${CACHE_KIB};

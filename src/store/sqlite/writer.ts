@@ -30,8 +30,8 @@ interface Turn {
   readonly results: Promise<Output<'add'>>
 }
 
-/** Deliveries of one turn that leave without waiting for its end. */
-const ENOUGH_FOR_MESSAGE = 16
+/** Deliveries of one turn that leave without waiting for its end. Fewer would be more commits, which cost more than what is in them. */
+const ENOUGH_FOR_MESSAGE = 48
 /** Of so many keys the last order is known here; for others the memory is asked. */
 const MAX_KNOWN_ORDERS = 10_000
 
