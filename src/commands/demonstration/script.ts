@@ -60,12 +60,18 @@ function onNote({ text }) {
   while (byId('notes').children.length > MOST_SHOWN) byId('notes').lastChild.remove()
 }
 
-const act = (action) => fetch('/act', { method: 'POST', body: JSON.stringify({ action }) })
+const events = new EventSource('/events')
+// What a click does is told only to who listens by then.
+const listening = new Promise((resolve) => { events.onopen = resolve })
+const act = async (action) => {
+  await listening
+  await fetch('/act', { method: 'POST', body: JSON.stringify({ action }) })
+}
 for (const button of document.querySelectorAll('button')) button.addEventListener('click', () => act(button.dataset.action))
 for (const radio of document.querySelectorAll('[name=mode]')) radio.addEventListener('change', () => act(radio.value))
 
 const HANDLERS = { state: onState, sent: onSent, seen: onSeen, note: onNote }
-new EventSource('/events').onmessage = ({ data }) => {
+events.onmessage = ({ data }) => {
   const event = JSON.parse(data)
   HANDLERS[event.kind]?.(event)
 }
