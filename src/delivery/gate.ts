@@ -29,6 +29,11 @@ export interface GateStatus {
 export const PROBE_INTERVAL_MS = 30_000
 /** A push service that asks us to wait for hours is asked again after this. */
 const LONGEST_PAUSE_MS = 15 * 60_000
+/**
+ * Where it is away, as connections do not come about, it is asked again after 2 seconds at first, and after a tenth of the time that it has been away, up to this: each attempt is a write to
+ * the store, for every app. Not longer, because a call is worth something for 15 seconds.
+ */
+const LONGEST_AWAY_PAUSE_MS = 10_000
 /** A push service in good health fails now and then. So often in a row it has done nothing else, and more attempts would only burden it. */
 const FAILURES_IN_A_ROW = 10
 /** The first pause where it does not say how long; each further one is twice as long, up to that between probes. */
@@ -128,11 +133,18 @@ export class Gate {
   #pause(reason: string, delayMs: number): void {
     if (this.#state === 'open') this.#ports.onPaused(reason)
     const isBlocked = this.#state === 'blocked'
+    const pauseMs = Math.max(delayMs, Math.min(this.#closedMs / 10, LONGEST_AWAY_PAUSE_MS))
     this.#close(
       isBlocked ? 'blocked' : 'held',
       isBlocked ? this.#status.reason : reason,
-      Math.min(delayMs, LONGEST_PAUSE_MS),
+      Math.min(pauseMs, LONGEST_PAUSE_MS),
     )
+  }
+
+  /** For how long it has not been open. */
+  get #closedMs(): number {
+    const { sinceMs } = this.#status
+    return sinceMs === undefined ? 0 : this.#ports.nowMs() - sinceMs
   }
 
   #open(): void {

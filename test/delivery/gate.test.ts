@@ -27,7 +27,8 @@ function start() {
     timer.cancelled = true
     timer.action()
   }
-  return { gate, log, pending, fire }
+  const pass = (ms: number) => (nowMs += ms)
+  return { gate, log, pending, fire, pass }
 }
 
 describe('the gate of a route', () => {
@@ -83,6 +84,22 @@ describe('the gate of a route', () => {
     expect(log.at(-1)).toBe('one')
     expect(pending()).toEqual([30_000])
     expect(gate.isBlocked).toBe(true)
+  })
+
+  it('asks a push service that is away less often the longer it is away: after a tenth of that time, up to ten seconds', () => {
+    const { gate, pending, fire, pass } = start()
+    const away: Outcome = { kind: 'retry', reason: 'ECONNREFUSED', scope: 'app', ambiguous: false, afterMs: 2000 }
+    const pauses = [0, 10_000, 20_000, 60_000, 60_000].flatMap((passedMs) => {
+      pass(passedMs)
+      gate.onOutcome(away)
+      const pause = pending()
+      fire()
+      return pause
+    })
+    expect(pauses.map((ms) => Math.floor(ms / 1000))).toEqual([2, 2, 3, 9, 10])
+    gate.onOutcome({ kind: 'delivered' })
+    gate.onOutcome(away)
+    expect(pending()).toEqual([2000])
   })
 
   it('waits as long as a push service asks the whole app to wait, without being called blocked', () => {
