@@ -10,6 +10,7 @@ import {
   type DeadLetterFilter,
 } from '../contract.ts'
 import type { RemovedPart } from '../forget.ts'
+import { askEach, listIn } from './ask-each.ts'
 import { openBase64, sealToBase64 } from './base64-envelope.ts'
 import { compareAndSet } from './compare-and-set.ts'
 import { masterOf, type Client, type Connections } from './connection.ts'
@@ -116,15 +117,9 @@ export class DeadLetters {
       .toSorted((a, b) => b.letter.diedAtMs - a.letter.diedAtMs)
       .slice(0, limit)
     if (!withDevices) return latest.map(({ letter }) => letter)
-    const opened = await Promise.all(
-      [...Map.groupBy(latest, ({ shard }) => shard)].map(([shard, ofShard]) =>
-        this.#open(
-          shard,
-          ofShard.map(({ letter }) => letter),
-        ),
-      ),
-    )
-    const deliveries = new Map(opened.flatMap((ofShard) => [...ofShard]))
+    const byShard = Map.groupBy(latest, ({ shard }) => shard)
+    const ids = [...byShard].map(([shard, ofShard]) => [shard, ofShard.map(({ letter }) => letter.id)] as const)
+    const deliveries = await this.#open(ids)
     return latest.map(({ letter }) => {
       const [first, ...others] = deliveries.get(letter.id) ?? []
       return { ...letter, deviceHash: others.length === 0 ? first?.deviceHash : undefined }
@@ -140,7 +135,7 @@ export class DeadLetters {
     let count = 0
     for (const [shard, found] of await this.#find(filter))
       for (let start = 0; start < found.length; start += MAX_BATCH) {
-        const all = await this.#open(shard, found.slice(start, start + MAX_BATCH))
+        const all = await this.#open([[shard, found.slice(start, start + MAX_BATCH).map(({ id }) => id)]])
         const opened = new Map([...all].filter(([, deliveries]) => deliveries.some(isOfUse)))
         const deliveries = [...opened.values()].flat()
         await requeue(deliveries)
@@ -255,15 +250,21 @@ export class DeadLetters {
   }
 
   /** The deliveries by the id of the dead letter, without what cannot be opened. */
-  async #open(shard: Shard, found: readonly DeadLetter[]): Promise<ReadonlyMap<string, readonly Delivery[]>> {
-    const [, , key] = keysOf(shard)
-    const all = await this.#client.hmget(key, ...found.map(({ id }) => id))
-    return new Map(
-      found.flatMap(({ id }, index) => {
-        const deliveries = openBase64(this.#keyring, shard.route, all[index] ?? '')
-        return deliveries === undefined ? [] : [[id, deliveries] as const]
-      }),
+  async #open(
+    idsOfShards: readonly (readonly [Shard, readonly string[]])[],
+  ): Promise<ReadonlyMap<string, readonly Delivery[]>> {
+    const replies = await askEach(this.#client, idsOfShards, (pipeline, [shard, ids]) =>
+      pipeline.hmget(keysOf(shard)[2], ...ids),
     )
+    const opened = new Map<string, readonly Delivery[]>()
+    for (const [index, [shard, ids]] of idsOfShards.entries()) {
+      const sealed = listIn(replies[index])
+      for (const [place, id] of ids.entries()) {
+        const deliveries = openBase64(this.#keyring, shard.route, sealed[place] ?? '')
+        if (deliveries !== undefined) opened.set(id, deliveries)
+      }
+    }
+    return opened
   }
 
   async #remove(shard: Shard, ids: readonly string[]): Promise<void> {

@@ -1,4 +1,5 @@
 /** The jobs of a shard that no consumer has fetched, a few at a time: to be read, changed and removed while consumers go on. */
+import { askEach } from './ask-each.ts'
 import { compareAndSet } from './compare-and-set.ts'
 import type { Client } from './connection.ts'
 import { readRecord, type JobRecord } from './job.ts'
@@ -77,7 +78,7 @@ export class InactiveJobs {
   }
 
   async read(ids: readonly string[]): Promise<readonly InactiveJob[]> {
-    const all = await Promise.all(ids.map((id) => this.#client.hget(this.keyOf(id), 'data')))
+    const all = await askEach(this.#client, ids, (pipeline, id) => pipeline.hget(this.keyOf(id), 'data'))
     return ids.flatMap((id, index) => {
       const data = all[index]
       return typeof data === 'string' ? [{ id, data, record: readData(data) }] : []

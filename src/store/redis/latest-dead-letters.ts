@@ -1,5 +1,6 @@
 /** The latest dead letters of many shards together, without reading what is known of the others. */
 import type { DeadLetter } from '../contract.ts'
+import { askEach, listIn } from './ask-each.ts'
 import type { Client } from './connection.ts'
 import { readFacts } from './dead-letter.ts'
 import { deadLetterKeysOf, deathsKeyOf, type Shard } from './shard.ts'
@@ -8,6 +9,7 @@ import { deadLetterKeysOf, deathsKeyOf, type Shard } from './shard.ts'
 const LEAST_AT_FIRST = 10
 
 interface Dated {
+  readonly shard: Shard
   readonly id: string
   readonly diedAtMs: number
 }
@@ -19,32 +21,49 @@ export async function latestDeadLetters(
   { limit, sinceMs }: { readonly limit: number; readonly sinceMs: number },
 ): Promise<ReadonlyMap<Shard, readonly DeadLetter[]>> {
   const atFirst = Math.min(limit, Math.max(LEAST_AT_FIRST, Math.ceil((2 * limit) / shards.length)))
-  const first = await Promise.all(shards.map((shard) => datesIn(client, shard, sinceMs, atFirst)))
+  const first = await datesIn(client, shards, sinceMs, atFirst)
   // There may be more of a shard that were not asked for, but none before this is among the latest.
   const fromMs = first.flat().toSorted(byDeath)[limit - 1]?.diedAtMs ?? sinceMs
-  const dated = await Promise.all(
-    shards.map(async (shard, index) => {
-      const found = first[index] ?? []
-      const isAll = found.length < atFirst || atFirst === limit || (found.at(-1)?.diedAtMs ?? 0) < fromMs
-      return (isAll ? found : await datesIn(client, shard, fromMs, limit)).map((each) => ({ ...each, shard }))
+  const isAll = (found: readonly Dated[]): boolean =>
+    found.length < atFirst || atFirst === limit || (found.at(-1)?.diedAtMs ?? 0) < fromMs
+  const isOpen = shards.map((_, index) => !isAll(first[index] ?? []))
+  const others = await datesIn(
+    client,
+    shards.filter((_, index) => isOpen[index]),
+    fromMs,
+    limit,
+  )
+  const dated = [...first.filter((_, index) => !isOpen[index]), ...others]
+  const latest = dated.flat().toSorted(byDeath).slice(0, limit)
+  const byShard = [...Map.groupBy(latest, ({ shard }) => shard)]
+  const facts = await askEach(client, byShard, (pipeline, [shard, ofShard]) =>
+    pipeline.hmget(deadLetterKeysOf(shard)[1], ...ofShard.map(({ id }) => id)),
+  )
+  return new Map(
+    byShard.map(([shard, ofShard], index) => {
+      const known = listIn(facts[index])
+      const letters = ofShard.map(({ id }, place) => readFacts(shard.route, id, known[place] ?? ''))
+      return [shard, letters.filter((letter) => letter !== undefined)] as const
     }),
   )
-  const latest = dated.flat().toSorted(byDeath).slice(0, limit)
-  const read = [...Map.groupBy(latest, ({ shard }) => shard)].map(async ([shard, ofShard]) => {
-    const [, facts] = deadLetterKeysOf(shard)
-    const all = await client.hmget(facts, ...ofShard.map(({ id }) => id))
-    const letters = ofShard.map(({ id }, index) => readFacts(shard.route, id, all[index] ?? ''))
-    return [shard, letters.filter((letter) => letter !== undefined)] as const
-  })
-  return new Map(await Promise.all(read))
 }
 
 function byDeath(a: Dated, b: Dated): number {
   return b.diedAtMs - a.diedAtMs
 }
 
-/** The latest first. */
-async function datesIn(client: Client, shard: Shard, sinceMs: number, limit: number): Promise<readonly Dated[]> {
-  const replies = await client.zrevrangebyscore(deathsKeyOf(shard), '+inf', sinceMs, 'WITHSCORES', 'LIMIT', 0, limit)
-  return replies.flatMap((id, index) => (index % 2 === 0 ? [{ id, diedAtMs: Number(replies[index + 1]) }] : []))
+/** Of each shard, the latest first. */
+async function datesIn(
+  client: Client,
+  shards: readonly Shard[],
+  sinceMs: number,
+  limit: number,
+): Promise<readonly (readonly Dated[])[]> {
+  const replies = await askEach(client, shards, (pipeline, shard) =>
+    pipeline.zrevrangebyscore(deathsKeyOf(shard), '+inf', sinceMs, 'WITHSCORES', 'LIMIT', 0, limit),
+  )
+  return shards.map((shard, index) => {
+    const found = listIn(replies[index])
+    return found.flatMap((id, place) => (place % 2 === 0 ? [{ shard, id, diedAtMs: Number(found[place + 1]) }] : []))
+  })
 }
