@@ -44,8 +44,8 @@ const ADDED_AT_ONCE = 10
 /** So far apart are two questions, so that none is answered from what was counted for another (store/redis/depth.ts). */
 const PAUSE_MS = 300
 const PATIENCE_MS = 60_000
-/** After a start each app tries some of what waits, once. */
-const SETTLED_MS = 20_000
+/** After a start each app tries some of what waits, and then ever more seldom, until a push service has been away for 100 s. */
+const SETTLED_MS = 110_000
 const DAY_MS = 24 * 3600_000
 const NOTIFY_PATH = '/_matrix/push/v1/notify'
 

@@ -50,9 +50,9 @@ export class Scrape {
   async #expose(): Promise<Exposition> {
     const { metrics } = this.#parts
     const stored = this.#read()
-    this.#tellOwn()
     // By then what is asked in one turn is on its way.
     for (let turn = 0; turn < TURNS_TO_ASK; turn += 1) await new Promise<void>((resolve) => void setImmediate(resolve))
+    this.#tellOwn()
     return metrics.expose(stored)
   }
 

@@ -1,9 +1,23 @@
 /** What is in the store, and whether it can be written to. */
 import type { Route } from '../core/route.ts'
 import type { QueueDepth, StoreHealth } from '../store/contract.ts'
-import { FAST_SECONDS, ROUTE_LABELS, routeLabels, type Distribution, type Instruments } from './instruments.ts'
+import {
+  FAST_SECONDS,
+  ROUTE_LABELS,
+  routeLabels,
+  type Distribution,
+  type Instruments,
+  type Value,
+} from './instruments.ts'
 
 const STATES = ['waiting', 'delayed', 'active', 'dead'] as const
+
+/** The series of one route. */
+interface OfRoute {
+  readonly states: Readonly<Record<(typeof STATES)[number], Value>>
+  readonly oldestAge: Value
+  readonly overdue: Value
+}
 
 export class StoreMetrics {
   readonly #deliveries
@@ -15,6 +29,8 @@ export class StoreMetrics {
   readonly #clockSkew
   readonly #fill
   readonly #accept: Distribution
+  /** By app, and then by push service. None where the store did not say. */
+  readonly #routes = new Map<string, Map<string, OfRoute>>()
 
   constructor(instruments: Instruments) {
     this.#deliveries = instruments.storedGauge(
@@ -61,6 +77,7 @@ export class StoreMetrics {
 
   configured(highWater: number): void {
     this.#highWater.of().now = highWater
+    this.#routes.clear()
   }
 
   clockSkew(skewMs: number): void {
@@ -75,11 +92,31 @@ export class StoreMetrics {
 
   /** Undefined where the store did not say: then nothing is claimed of it. */
   depth(route: Route, depth: QueueDepth | undefined): void {
-    const labels = routeLabels(route)
     if (depth === undefined) return this.#forget(route)
-    for (const state of STATES) this.#deliveries.of({ ...labels, state }).now = depth[state]
-    this.#oldestAge.of(labels).now = depth.oldestAgeMs / 1000
-    this.#overdue.of(labels).now = depth.overdueMs / 1000
+    const { states, oldestAge, overdue } = this.#find(route)
+    for (const state of STATES) states[state].now = depth[state]
+    oldestAge.now = depth.oldestAgeMs / 1000
+    overdue.now = depth.overdueMs / 1000
+  }
+
+  #find(route: Route): OfRoute {
+    const ofApp = this.#routes.get(route.app) ?? new Map<string, OfRoute>()
+    const known = ofApp.get(route.provider)
+    if (known !== undefined) return known
+    const labels = routeLabels(route)
+    const inState = (state: (typeof STATES)[number]): Value => this.#deliveries.of({ ...labels, state })
+    const ofRoute = {
+      states: {
+        waiting: inState('waiting'),
+        delayed: inState('delayed'),
+        active: inState('active'),
+        dead: inState('dead'),
+      },
+      oldestAge: this.#oldestAge.of(labels),
+      overdue: this.#overdue.of(labels),
+    }
+    this.#routes.set(route.app, ofApp.set(route.provider, ofRoute))
+    return ofRoute
   }
 
   /** Of what was just begun: until it is durable, or refused. */
@@ -90,6 +127,7 @@ export class StoreMetrics {
 
   #forget(route: Route): void {
     const labels = routeLabels(route)
+    this.#routes.get(route.app)?.delete(route.provider)
     for (const state of STATES) this.#deliveries.remove({ ...labels, state })
     this.#oldestAge.remove(labels)
     this.#overdue.remove(labels)

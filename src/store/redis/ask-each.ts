@@ -1,10 +1,8 @@
 /** Asks the same of many: what goes in one write to the socket costs a fraction of as many writes. */
-import { isCluster, type Client } from './connection.ts'
+import type { Client } from './connection.ts'
+import { groupsOf } from './occupied.ts'
 
 type Pipeline = ReturnType<Client['pipeline']>
-
-/** Redis serves nobody else meanwhile. */
-const AT_ONCE = 32
 
 /** `ask`: adds one command. Resolves with the replies in the order of the questions; rejects when one of them failed. */
 export async function askEach<Question>(
@@ -12,13 +10,8 @@ export async function askEach<Question>(
   questions: readonly Question[],
   ask: (pipeline: Pipeline, question: Question) => unknown,
 ): Promise<readonly unknown[]> {
-  // A Cluster takes no keys of two slots.
-  const size = isCluster(client) ? 1 : AT_ONCE
-  const groups = Array.from({ length: Math.ceil(questions.length / size) }, (_, index) =>
-    questions.slice(index * size, (index + 1) * size),
-  )
   const replies = await Promise.all(
-    groups.map((group) => {
+    groupsOf(client, questions).map((group) => {
       const pipeline = client.pipeline()
       for (const question of group) ask(pipeline, question)
       return pipeline.exec()

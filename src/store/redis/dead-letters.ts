@@ -223,17 +223,21 @@ export class DeadLetters {
     return new Map(shards.map((shard, index) => [shard, found[index] ?? []]))
   }
 
-  /** Those that hold any, of a route or of all. */
-  async #occupied(route: string | undefined): Promise<readonly Shard[]> {
+  /** Those of a route, or of all. */
+  async #shards(route: string | undefined): Promise<readonly Shard[]> {
     if (!this.#layouts.isLoaded) await this.#layouts.load()
     const routes = route === undefined ? this.#layouts.routes : [route]
-    const shards = routes.flatMap((each) => this.#layouts.allShardsOf(each))
-    return occupiedShards(this.#memory, shards, (each) => [deathsKeyOf(each)])
+    return routes.flatMap((each) => this.#layouts.allShardsOf(each))
+  }
+
+  /** Those that hold any. */
+  async #occupied(route: string | undefined): Promise<readonly Shard[]> {
+    return occupiedShards(this.#memory, await this.#shards(route), (each) => [deathsKeyOf(each)])
   }
 
   async #latest(route: string | undefined, limit: number): Promise<ReadonlyMap<Shard, readonly DeadLetter[]>> {
     const sinceMs = this.#nowMs() - DEAD_LETTER_LIFETIME_MS
-    return latestDeadLetters(this.#client, await this.#occupied(route), { limit, sinceMs })
+    return latestDeadLetters(this.#client, await this.#shards(route), { limit, sinceMs })
   }
 
   async #matching(shard: Shard, filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {

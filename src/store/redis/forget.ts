@@ -19,6 +19,9 @@ export interface ForgetParts {
   readonly keyring: Keyring
 }
 
+/** So long others wait while jobs are opened. */
+const TURN_MS = 3
+
 export async function forgetDevice(parts: ForgetParts, shards: readonly Shard[], deviceHash: string): Promise<Removed> {
   const { client, queues, deadLetters, keyring } = parts
   return forgetInOrder(
@@ -53,13 +56,18 @@ async function searchJobs(
   // A job may be met twice, when it goes from one state to another.
   const found = new Map<string, Delivery>()
   const unreadable = new Map<string, number>()
+  let busyMs = 0
   for await (const page of jobs.pages()) {
+    const startMs = performance.now()
     for (const { id, record } of page) {
       const deliveries = record && openBase64(keyring, route, record.sealed, hashStart)
       if (deliveries === undefined) unreadable.set(id, record?.count ?? 1)
       else for (const delivery of deliveries) found.set(delivery.id, delivery)
     }
+    busyMs += performance.now() - startMs
+    if (busyMs < TURN_MS) continue
     await nextTurn()
+    busyMs = 0
   }
   return { removed: [...found.values()], unreadable: [...unreadable.values()].reduce((sum, count) => sum + count, 0) }
 }

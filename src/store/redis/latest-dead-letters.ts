@@ -3,8 +3,12 @@ import type { DeadLetter } from '../contract.ts'
 import { askEach, listIn } from './ask-each.ts'
 import type { Client } from './connection.ts'
 import { readFacts } from './dead-letter.ts'
+import { groupsOf } from './occupied.ts'
 import { deadLetterKeysOf, deathsKeyOf, type Shard } from './shard.ts'
 
+/** So many shards, and so many dead letters, are asked for in one script at most: Redis serves nobody else meanwhile. */
+const SHARDS_AT_ONCE = 32
+const MOST_AT_ONCE = 1000
 /** Of a shard that has not far more than its part of the latest, so many are enough. */
 const LEAST_AT_FIRST = 10
 
@@ -52,6 +56,15 @@ function byDeath(a: Dated, b: Dated): number {
   return b.diedAtMs - a.diedAtMs
 }
 
+/** KEYS: deaths of each shard. ARGV: the earliest time, how many at most. */
+const LATEST = `
+local found = {}
+for i, key in ipairs(KEYS) do
+  found[i] = redis.call('ZREVRANGEBYSCORE', key, '+inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+end
+return found
+`
+
 /** Of each shard, the latest first. */
 async function datesIn(
   client: Client,
@@ -59,9 +72,12 @@ async function datesIn(
   sinceMs: number,
   limit: number,
 ): Promise<readonly (readonly Dated[])[]> {
-  const replies = await askEach(client, shards, (pipeline, shard) =>
-    pipeline.zrevrangebyscore(deathsKeyOf(shard), '+inf', sinceMs, 'WITHSCORES', 'LIMIT', 0, limit),
-  )
+  const atOnce = Math.min(SHARDS_AT_ONCE, Math.max(1, Math.floor(MOST_AT_ONCE / limit)))
+  const asked = groupsOf(client, shards, atOnce).map(async (group): Promise<readonly unknown[]> => {
+    const replies: unknown = await client.eval(LATEST, group.length, ...group.map(deathsKeyOf), sinceMs, limit)
+    return Array.isArray(replies) ? replies : []
+  })
+  const replies = (await Promise.all(asked)).flat(1)
   return shards.map((shard, index) => {
     const found = listIn(replies[index])
     return found.flatMap((id, place) => (place % 2 === 0 ? [{ shard, id, diedAtMs: Number(found[place + 1]) }] : []))

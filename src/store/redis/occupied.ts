@@ -2,7 +2,7 @@
 import { isCluster, type Client } from './connection.ts'
 import { deathsKeyOf, type Shard } from './shard.ts'
 
-/** So many shards are asked for in one command, at first. A Cluster takes no keys of two slots. */
+/** So many shards are asked for in one command, at first. */
 const SHARDS_AT_ONCE = 32
 
 /** The keys of a shard's queue in which jobs are. */
@@ -15,11 +15,15 @@ export function storedKeysOf(shard: Shard): readonly string[] {
   return [...jobKeysOf(shard), deathsKeyOf(shard)]
 }
 
-/** In groups that one command may be about. */
-export function groupsOf(client: Client, shards: readonly Shard[]): readonly (readonly Shard[])[] {
-  const size = isCluster(client) ? 1 : SHARDS_AT_ONCE
-  const count = Math.ceil(shards.length / size)
-  return Array.from({ length: count }, (_, index) => shards.slice(index * size, (index + 1) * size))
+/** In groups that may be asked for together. Each by itself in a Cluster, which takes no keys of two slots. */
+export function groupsOf<Item>(
+  client: Client,
+  items: readonly Item[],
+  atOnce = SHARDS_AT_ONCE,
+): readonly (readonly Item[])[] {
+  const size = isCluster(client) ? 1 : atOnce
+  const count = Math.ceil(items.length / size)
+  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size))
 }
 
 /** Whether one of the keys of one of the shards exists. `client` pipelines what is asked in one turn. */
