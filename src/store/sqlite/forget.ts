@@ -46,6 +46,8 @@ async function searchTable(table: SealedTable, { thread, keyring, route, hashSta
   while (next !== undefined) {
     const { rows, last }: Output<'searchPage'> = await next
     next = last && read(last)
+    // Now, and not when this page is opened.
+    thread.endTurn()
     for (const { order, sealed } of rows) {
       const opened = tryOpenDeliveries(keyring, route, sealed, hashStart)
       if (opened === undefined) unreadable.add(order)
