@@ -42,8 +42,8 @@ describe.each(['delivery', 'dead_letter'] as const)('of the table %s', (table) =
     const found: number[] = []
     let count = 0
     for (let after: readonly number[] | undefined = []; after !== undefined; count += 1) {
-      const { rows, last } = pages.search({ table, route: 'mine', after, limit: PAGE })
-      found.push(...rows.map(({ order }) => order))
+      const { orders, last } = pages.search({ table, route: 'mine', after, limit: PAGE })
+      found.push(...orders)
       after = last
     }
     expect(found.toSorted((one, other) => one - other)).toEqual(mine)

@@ -44,12 +44,13 @@ async function searchTable(table: SealedTable, { thread, keyring, route, hashSta
   const unreadable = new Set<number>()
   let next: Promise<Output<'searchPage'>> | undefined = read(undefined)
   while (next !== undefined) {
-    const { rows, last }: Output<'searchPage'> = await next
+    const { orders, sealed, ends, last }: Output<'searchPage'> = await next
     next = last && read(last)
     // Now, and not when this page is opened.
     thread.endTurn()
-    for (const { order, sealed } of rows) {
-      const opened = tryOpenDeliveries(keyring, route, sealed, hashStart)
+    for (const [index, order] of orders.entries()) {
+      const row = sealed.subarray(ends[index - 1] ?? 0, ends[index])
+      const opened = tryOpenDeliveries(keyring, route, row, hashStart)
       if (opened === undefined) unreadable.add(order)
       else for (const delivery of opened) found.set(order, delivery)
     }

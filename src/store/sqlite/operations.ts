@@ -55,6 +55,14 @@ export interface SealedRow {
   readonly sealed: Uint8Array
 }
 
+/** What it takes of many, in one piece: that crosses at less cost than a buffer for each. */
+export interface SealedRows {
+  readonly orders: readonly number[]
+  readonly sealed: Uint8Array
+  /** Where each ends there. */
+  readonly ends: readonly number[]
+}
+
 export interface OverdueRow extends DueRow {
   readonly route: string
 }
@@ -135,7 +143,7 @@ export interface Operations {
       readonly after: readonly number[] | undefined
       readonly limit: number
     }
-    readonly output: { readonly rows: readonly SealedRow[]; readonly last: readonly number[] | undefined }
+    readonly output: SealedRows & { readonly last: readonly number[] | undefined }
   }
   readonly removeRows: {
     readonly input: { readonly table: SealedTable; readonly orders: readonly number[] }

@@ -40,8 +40,12 @@ export class SealedPages {
     const place = Object.fromEntries(this.#columns.map((column, index) => [column, after?.[index] ?? START]))
     const found = this.#search.all({ ...place, route, limit })
     const last = found.length < limit ? undefined : found.at(-1)
+    const all = found.map((row) => blob(row, 'sealed'))
+    let end = 0
     return {
-      rows: found.map((row) => ({ order: integer(row, 'seq'), sealed: blob(row, 'sealed') })),
+      orders: found.map((row) => integer(row, 'seq')),
+      sealed: Buffer.concat(all),
+      ends: all.map(({ length }) => (end += length)),
       last: last && this.#columns.map((column) => integer(last, column)),
     }
   }
