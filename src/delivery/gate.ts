@@ -133,7 +133,7 @@ export class Gate {
   #pause(reason: string, delayMs: number): void {
     if (this.#state === 'open') this.#ports.onPaused(reason)
     const isBlocked = this.#state === 'blocked'
-    const pauseMs = Math.max(delayMs, Math.min(this.#closedMs / 10, LONGEST_AWAY_PAUSE_MS))
+    const pauseMs = Math.max(delayMs, Math.min(Math.round(this.#closedMs / 10), LONGEST_AWAY_PAUSE_MS))
     this.#close(
       isBlocked ? 'blocked' : 'held',
       isBlocked ? this.#status.reason : reason,

@@ -50,6 +50,8 @@ export class Scrape {
   async #expose(): Promise<Exposition> {
     const { metrics } = this.#parts
     const stored = this.#read()
+    // Who waits for it comes later.
+    stored.catch(() => {})
     // By then what is asked in one turn is on its way.
     for (let turn = 0; turn < TURNS_TO_ASK; turn += 1) await new Promise<void>((resolve) => void setImmediate(resolve))
     this.#tellOwn()
