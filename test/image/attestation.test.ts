@@ -95,7 +95,7 @@ describe('is it really ours?', () => {
   })
 
   it('and gh asks nobody else, and takes no option that it does not know', async () => {
-    expect(github.others).toEqual([])
+    expect(github.others()).toEqual([])
     const mistaken = BLOCK.replace('--source-ref', '--source-reference')
     expect(await paste(mistaken)).toMatchObject({ code: 1, stderr: expect.stringContaining('unknown flag') })
   })

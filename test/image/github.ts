@@ -2,12 +2,11 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { createServer as createHttpServer } from 'node:http'
-import { createServer, type Server } from 'node:https'
-import { connect } from 'node:net'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createAuthority } from '../../src/simulators/certificate.ts'
-import { freePort } from '../helpers/free-port.ts'
+import { startFakeProxy } from '../network/fake-proxy.ts'
 
 export interface GitHub extends AsyncDisposable {
   /** For HTTPS_PROXY. */
@@ -15,7 +14,7 @@ export interface GitHub extends AsyncDisposable {
   /** For SSL_CERT_FILE. */
   readonly caFile: string
   /** Hosts that somebody wanted to reach besides. */
-  readonly others: readonly string[]
+  others(): readonly string[]
   /** The paths that were asked for at api.github.com since the last call, with their `?…`. */
   asked(): readonly string[]
   /** Has the image, or chart, at ghcr.io, and resolves with its digest. */
@@ -32,7 +31,6 @@ export async function startGitHub(folder: string): Promise<GitHub> {
   writeFileSync(caFile, authority.certificate)
   const manifests = new Map<string, string>()
   const attestations = new Map<string, readonly object[]>()
-  const others: string[] = []
   let asked: string[] = []
 
   const { key, cert } = authority.issue({ commonName: API, hosts: [API, REGISTRY] })
@@ -52,31 +50,19 @@ export async function startGitHub(folder: string): Promise<GitHub> {
     if (listed === undefined) answer(404, '{"message":"Not Found"}')
     else answer(200, JSON.stringify({ attestations: listed }))
   })
-  const port = await listen(hosts)
-
-  const proxy = createHttpServer()
-  proxy.on('connect', ({ url = '' }, client) => {
-    if (![`${API}:443`, `${REGISTRY}:443`].includes(url)) {
-      others.push(url)
-      client.end('HTTP/1.1 403 Forbidden\r\n\r\n')
-      return
-    }
-    const upstream = connect(port, '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 OK\r\n\r\n')
-      upstream.pipe(client).pipe(upstream)
-    })
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const)
-      one.on('error', () => other.destroy())
+  await once(hosts.listen(0, '127.0.0.1'), 'listening')
+  const { port }: Pick<AddressInfo, 'port'> = Object(hosts.address())
+  const isOurs = (wanted: string): boolean => [`${API}:443`, `${REGISTRY}:443`].includes(wanted)
+  const address = `127.0.0.1:${port}`
+  const proxy = await startFakeProxy((wanted) => (isOurs(wanted) ? 'tunnel' : 403), {
+    [API]: address,
+    [REGISTRY]: address,
   })
-  const proxyPort = await listen(proxy)
 
   return {
-    proxy: `http://127.0.0.1:${proxyPort}`,
+    proxy: `http://127.0.0.1:${proxy.port}`,
     caFile,
-    others,
+    others: () => proxy.asked.map((each) => each.authority ?? '').filter((wanted) => !isOurs(wanted)),
     attestations,
     asked() {
       const found = asked
@@ -89,14 +75,9 @@ export async function startGitHub(folder: string): Promise<GitHub> {
       return `sha256:${createHash('sha256').update(text).digest('hex')}`
     },
     async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]()
       hosts.closeAllConnections()
-      for (const server of [proxy, hosts]) await once(server.close(), 'close')
+      await once(hosts.close(), 'close')
     },
   }
-}
-
-async function listen(server: Server | ReturnType<typeof createHttpServer>): Promise<number> {
-  const port = await freePort()
-  await once(server.listen(port, '127.0.0.1'), 'listening')
-  return port
 }

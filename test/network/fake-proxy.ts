@@ -14,7 +14,7 @@ export interface FakeProxy extends AsyncDisposable {
   answer: ProxyAnswer | ((authority: string) => ProxyAnswer)
 }
 
-/** `addresses`: of hosts that it does not look up. */
+/** `addresses`: of hosts that it does not look up, each with a port where it is another. */
 export async function startFakeProxy(
   answer: FakeProxy['answer'] = 'tunnel',
   addresses: Readonly<Record<string, string>> = {},
@@ -51,8 +51,8 @@ export async function startFakeProxy(
 
 function tunnel(authority: string, socket: Duplex, addresses: Readonly<Record<string, string>>): void {
   const { hostname, port } = new URL(`tcp://${authority}`)
-  const host = addresses[hostname] ?? hostname.replaceAll(/[[\]]/g, '')
-  const other = connect({ host, port: Number(port) })
+  const to = new URL(`tcp://${addresses[hostname] ?? hostname}`)
+  const other = connect({ host: to.hostname.replaceAll(/[[\]]/g, ''), port: Number(to.port || port) })
   other.once('connect', () => {
     socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
     socket.pipe(other).pipe(socket)
