@@ -6,8 +6,7 @@ import { readFacts } from './dead-letter.ts'
 import { groupsOf } from './occupied.ts'
 import { deadLetterKeysOf, deathsKeyOf, type Shard } from './shard.ts'
 
-/** So many shards, and so many dead letters, are asked for in one script at most: Redis serves nobody else meanwhile. */
-const SHARDS_AT_ONCE = 32
+/** So many are asked for in one script at most, where that is not about one shard: Redis serves nobody else meanwhile. */
 const MOST_AT_ONCE = 1000
 /** Of a shard that has not far more than its part of the latest, so many are enough. */
 const LEAST_AT_FIRST = 10
@@ -30,15 +29,9 @@ export async function latestDeadLetters(
   const fromMs = first.flat().toSorted(byDeath)[limit - 1]?.diedAtMs ?? sinceMs
   const isAll = (found: readonly Dated[]): boolean =>
     found.length < atFirst || atFirst === limit || (found.at(-1)?.diedAtMs ?? 0) < fromMs
-  const isOpen = shards.map((_, index) => !isAll(first[index] ?? []))
-  const others = await datesIn(
-    client,
-    shards.filter((_, index) => isOpen[index]),
-    fromMs,
-    limit,
-  )
-  const dated = [...first.filter((_, index) => !isOpen[index]), ...others]
-  const latest = dated.flat().toSorted(byDeath).slice(0, limit)
+  const open = shards.filter((_, index) => !isAll(first[index] ?? []))
+  const others = await datesIn(client, open, fromMs, limit)
+  const latest = [...first.filter(isAll), ...others].flat().toSorted(byDeath).slice(0, limit)
   const byShard = [...Map.groupBy(latest, ({ shard }) => shard)]
   const facts = await askEach(client, byShard, (pipeline, [shard, ofShard]) =>
     pipeline.hmget(deadLetterKeysOf(shard)[1], ...ofShard.map(({ id }) => id)),
@@ -72,8 +65,7 @@ async function datesIn(
   sinceMs: number,
   limit: number,
 ): Promise<readonly (readonly Dated[])[]> {
-  const atOnce = Math.min(SHARDS_AT_ONCE, Math.max(1, Math.floor(MOST_AT_ONCE / limit)))
-  const asked = groupsOf(client, shards, atOnce).map(async (group): Promise<readonly unknown[]> => {
+  const asked = groupsOf(client, shards, MOST_AT_ONCE / limit).map(async (group): Promise<readonly unknown[]> => {
     const replies: unknown = await client.eval(LATEST, group.length, ...group.map(deathsKeyOf), sinceMs, limit)
     return Array.isArray(replies) ? replies : []
   })

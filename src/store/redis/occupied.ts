@@ -15,13 +15,13 @@ export function storedKeysOf(shard: Shard): readonly string[] {
   return [...jobKeysOf(shard), deathsKeyOf(shard)]
 }
 
-/** In groups that may be asked for together. Each by itself in a Cluster, which takes no keys of two slots. */
+/** In groups that may be asked for together, of `atMost` items. Each by itself in a Cluster, which takes no keys of two slots. */
 export function groupsOf<Item>(
   client: Client,
   items: readonly Item[],
-  atOnce = SHARDS_AT_ONCE,
+  atMost = SHARDS_AT_ONCE,
 ): readonly (readonly Item[])[] {
-  const size = isCluster(client) ? 1 : atOnce
+  const size = isCluster(client) ? 1 : Math.min(SHARDS_AT_ONCE, Math.max(1, Math.floor(atMost)))
   const count = Math.ceil(items.length / size)
   return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size))
 }
