@@ -14,7 +14,7 @@ const STATES = ['waiting', 'delayed', 'active', 'dead'] as const
 
 /** The series of one route. */
 interface OfRoute {
-  readonly states: Readonly<Record<(typeof STATES)[number], Value>>
+  readonly states: readonly (readonly [(typeof STATES)[number], Value])[]
   readonly oldestAge: Value
   readonly overdue: Value
 }
@@ -29,8 +29,8 @@ export class StoreMetrics {
   readonly #clockSkew
   readonly #fill
   readonly #accept: Distribution
-  /** By app, and then by push service. None where the store did not say. */
-  readonly #routes = new Map<string, Map<string, OfRoute>>()
+  /** By the names of the routes. None where the store did not say. */
+  readonly #routes = new Map<string, OfRoute>()
 
   constructor(instruments: Instruments) {
     this.#deliveries = instruments.storedGauge(
@@ -94,28 +94,21 @@ export class StoreMetrics {
   depth(route: Route, depth: QueueDepth | undefined): void {
     if (depth === undefined) return this.#forget(route)
     const { states, oldestAge, overdue } = this.#find(route)
-    for (const state of STATES) states[state].now = depth[state]
+    for (const [state, value] of states) value.now = depth[state]
     oldestAge.now = depth.oldestAgeMs / 1000
     overdue.now = depth.overdueMs / 1000
   }
 
   #find(route: Route): OfRoute {
-    const ofApp = this.#routes.get(route.app) ?? new Map<string, OfRoute>()
-    const known = ofApp.get(route.provider)
+    const known = this.#routes.get(route.name)
     if (known !== undefined) return known
     const labels = routeLabels(route)
-    const inState = (state: (typeof STATES)[number]): Value => this.#deliveries.of({ ...labels, state })
-    const ofRoute = {
-      states: {
-        waiting: inState('waiting'),
-        delayed: inState('delayed'),
-        active: inState('active'),
-        dead: inState('dead'),
-      },
+    const ofRoute: OfRoute = {
+      states: STATES.map((state) => [state, this.#deliveries.of({ ...labels, state })]),
       oldestAge: this.#oldestAge.of(labels),
       overdue: this.#overdue.of(labels),
     }
-    this.#routes.set(route.app, ofApp.set(route.provider, ofRoute))
+    this.#routes.set(route.name, ofRoute)
     return ofRoute
   }
 
@@ -127,7 +120,7 @@ export class StoreMetrics {
 
   #forget(route: Route): void {
     const labels = routeLabels(route)
-    this.#routes.get(route.app)?.delete(route.provider)
+    this.#routes.delete(route.name)
     for (const state of STATES) this.#deliveries.remove({ ...labels, state })
     this.#oldestAge.remove(labels)
     this.#overdue.remove(labels)
