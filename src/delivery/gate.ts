@@ -30,8 +30,8 @@ export const PROBE_INTERVAL_MS = 30_000
 /** A push service that asks us to wait for hours is asked again after this. */
 const LONGEST_PAUSE_MS = 15 * 60_000
 /**
- * Where it is away, as connections do not come about, it is asked again after 2 seconds at first, and after a tenth of the time that it has been away, up to this: each attempt is a write to
- * the store, for every app. Not longer, because a call is worth something for 15 seconds.
+ * However short the pause that is asked for (2 seconds where no connection comes about), it lasts at least a tenth of the time that the route has been closed, up to this: each attempt is a
+ * write to the store, for every app. Not longer, because a call is worth something for 15 seconds.
  */
 const LONGEST_AWAY_PAUSE_MS = 10_000
 /** A push service in good health fails now and then. So often in a row it has done nothing else, and more attempts would only burden it. */

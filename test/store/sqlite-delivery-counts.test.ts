@@ -9,7 +9,6 @@ import { DeadLetterTable } from '../../src/store/sqlite/dead-letter-table.ts'
 import { DeliveryTable } from '../../src/store/sqlite/delivery-table.ts'
 import { openDatabase } from '../../src/store/sqlite/schema.ts'
 import { SealedPages } from '../../src/store/sqlite/sealed-pages.ts'
-import { createKeyring } from '../helpers/delivery.ts'
 
 const NOW_MS = Date.now()
 const SEALED = Uint8Array.of(1)
@@ -28,8 +27,7 @@ afterAll(() => {
 })
 
 function open(): DatabaseSync {
-  const { sealingKey } = createKeyring()
-  return openDatabase({ path: join(folder, 'hushgate.db'), synchronous: 'NORMAL', sealingKey, maxBytes: undefined })
+  return openDatabase({ path: join(folder, 'hushgate.db'), synchronous: 'NORMAL', maxBytes: undefined })
 }
 
 function tablesOf(of: DatabaseSync) {

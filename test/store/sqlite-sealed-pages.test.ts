@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/store/sqlite/schema.ts'
 import { SealedPages } from '../../src/store/sqlite/sealed-pages.ts'
-import { createKeyring } from '../helpers/delivery.ts'
 
 const PAGE = 10
 
@@ -14,8 +13,7 @@ let folder: string
 let database: DatabaseSync
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'hushgate-pages-'))
-  const { sealingKey } = createKeyring()
-  database = openDatabase({ path: join(folder, 'hushgate.db'), synchronous: 'NORMAL', sealingKey, maxBytes: undefined })
+  database = openDatabase({ path: join(folder, 'hushgate.db'), synchronous: 'NORMAL', maxBytes: undefined })
 })
 afterAll(() => {
   database.close()

@@ -24,8 +24,7 @@ export class SqliteDeparture implements Departure {
   /** Throws StoreRefusedError, also while a gateway has the file. */
   constructor(path: string, keyring: Keyring, nowMs: () => number) {
     if (!existsSync(path)) throw new StoreRefusedError(`${path} does not exist, so there is nothing to move`)
-    const sealingKey = keyring.sealingKey
-    this.#database = openDatabase({ path, synchronous: 'FULL', sealingKey, maxBytes: undefined })
+    this.#database = openDatabase({ path, synchronous: 'FULL', maxBytes: undefined })
     this.#memory = new MemoryTable(this.#database)
     this.#keyring = keyring
     this.#nowMs = nowMs

@@ -5,7 +5,7 @@ import type { Held, Removed } from '../contract.ts'
 import { tryOpenDeliveries } from '../envelope.ts'
 import { forgetInOrder, type RemovedPart } from '../forget.ts'
 import type { DatabaseThread } from './database-thread.ts'
-import type { Output, SealedTable } from './operations.ts'
+import type { Output, SealedRows, SealedTable } from './operations.ts'
 
 /** So many are removed at once at most, too. */
 const ROWS_PER_PAGE = 100
@@ -36,7 +36,8 @@ export function searchDevices(parts: Search): Promise<Held> {
 }
 
 /** While a page is opened, the next one is read. */
-async function searchTable(table: SealedTable, { thread, keyring, route, hashStart }: Search): Promise<RemovedPart> {
+async function searchTable(table: SealedTable, search: Search): Promise<RemovedPart> {
+  const { thread, route } = search
   const read = (after: readonly number[] | undefined): Promise<Output<'searchPage'>> =>
     thread.run({ name: 'searchPage', input: { table, route, after, limit: ROWS_SEARCHED_AT_ONCE } })
   // By their order: one may be met twice.
@@ -44,13 +45,11 @@ async function searchTable(table: SealedTable, { thread, keyring, route, hashSta
   const unreadable = new Set<number>()
   let next: Promise<Output<'searchPage'>> | undefined = read(undefined)
   while (next !== undefined) {
-    const { orders, sealed, ends, last }: Output<'searchPage'> = await next
-    next = last && read(last)
+    const page: Output<'searchPage'> = await next
+    next = page.last && read(page.last)
     // Now, and not when this page is opened.
     thread.endTurn()
-    for (const [index, order] of orders.entries()) {
-      const row = sealed.subarray(ends[index - 1] ?? 0, ends[index])
-      const opened = tryOpenDeliveries(keyring, route, row, hashStart)
+    for (const { order, opened } of openAll(page, search)) {
       if (opened === undefined) unreadable.add(order)
       else for (const delivery of opened) found.set(order, delivery)
     }
@@ -58,7 +57,8 @@ async function searchTable(table: SealedTable, { thread, keyring, route, hashSta
   return { removed: [...found.values()], unreadable: unreadable.size }
 }
 
-async function removeFrom(table: SealedTable, { thread, keyring, route, hashStart }: Search): Promise<RemovedPart> {
+async function removeFrom(table: SealedTable, search: Search): Promise<RemovedPart> {
+  const { thread, route } = search
   const removed: Delivery[] = []
   let unreadable = 0
   let after: number | undefined = 0
@@ -66,8 +66,7 @@ async function removeFrom(table: SealedTable, { thread, keyring, route, hashStar
     const input = { table, route, after, limit: ROWS_PER_PAGE }
     const page: Output<'readPage'> = await thread.run({ name: 'readPage', input })
     const orders: number[] = []
-    for (const { order, sealed } of page.rows) {
-      const opened = tryOpenDeliveries(keyring, route, sealed, hashStart)
+    for (const { order, opened } of openAll(page, search)) {
       const [delivery] = opened ?? []
       if (opened === undefined) unreadable += 1
       else if (delivery !== undefined) {
@@ -79,4 +78,15 @@ async function removeFrom(table: SealedTable, { thread, keyring, route, hashStar
     after = page.last
   }
   return { removed, unreadable }
+}
+
+/** `opened`: those for the devices that are looked for; undefined where it cannot be opened. */
+function* openAll(
+  { orders, sealed, ends }: SealedRows,
+  { keyring, route, hashStart }: Search,
+): Generator<{ readonly order: number; readonly opened: readonly Delivery[] | undefined }> {
+  for (const [index, order] of orders.entries()) {
+    const row = sealed.subarray(ends[index - 1] ?? 0, ends[index])
+    yield { order, opened: tryOpenDeliveries(keyring, route, row, hashStart) }
+  }
 }

@@ -49,13 +49,7 @@ interface OfRoute extends AtTime {
   readonly inFlight: readonly number[]
 }
 
-/** What it takes of a stored row to open it. */
-export interface SealedRow {
-  readonly order: number
-  readonly sealed: Uint8Array
-}
-
-/** What it takes of many, in one piece: that crosses at less cost than a buffer for each. */
+/** What it takes of stored rows to open them, in one piece: that crosses at less cost than a buffer for each. */
 export interface SealedRows {
   readonly orders: readonly number[]
   readonly sealed: Uint8Array
@@ -130,7 +124,7 @@ export interface Operations {
       readonly after: number
       readonly limit: number
     }
-    readonly output: { readonly rows: readonly SealedRow[]; readonly last: number | undefined }
+    readonly output: SealedRows & { readonly last: number | undefined }
   }
   /**
    * The next `limit` rows of a route, by its index, and so without what other routes have. A row that is moved meanwhile may come twice, or not at all. `after`, and

@@ -59,7 +59,11 @@ const LATER_INDEXES = `
 `
 
 /** Throws StoreRefusedError. */
-export function openDatabase({ path, synchronous, maxBytes }: Omit<DatabaseSettings, 'emptyLogEveryMs'>): DatabaseSync {
+export function openDatabase({
+  path,
+  synchronous,
+  maxBytes,
+}: Pick<DatabaseSettings, 'path' | 'synchronous' | 'maxBytes'>): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

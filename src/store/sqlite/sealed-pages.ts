@@ -1,6 +1,6 @@
 /** Reads the sealed content of a table page by page, and removes rows. However many rows there are, no page takes longer. */
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { Input, Output, SealedTable } from './operations.ts'
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
+import type { Input, Output, SealedRows, SealedTable } from './operations.ts'
 import { blob, integer, optionalInteger } from './rows.ts'
 
 /** What an index has after the route. */
@@ -29,9 +29,8 @@ export class SealedPages {
   }
 
   read({ route, after, limit }: Input<'readPage'>): Output<'readPage'> {
-    const rows = this.#read.all({ route, after, limit })
     return {
-      rows: rows.map((row) => ({ order: integer(row, 'seq'), sealed: blob(row, 'sealed') })),
+      ...inOnePiece(this.#read.all({ route, after, limit })),
       last: optionalInteger(this.#last.get({ after, limit }), 'last'),
     }
   }
@@ -40,17 +39,23 @@ export class SealedPages {
     const place = Object.fromEntries(this.#columns.map((column, index) => [column, after?.[index] ?? START]))
     const found = this.#search.all({ ...place, route, limit })
     const last = found.length < limit ? undefined : found.at(-1)
-    const all = found.map((row) => blob(row, 'sealed'))
-    let end = 0
     return {
-      orders: found.map((row) => integer(row, 'seq')),
-      sealed: Buffer.concat(all),
-      ends: all.map(({ length }) => (end += length)),
+      ...inOnePiece(found),
       last: last && this.#columns.map((column) => integer(last, column)),
     }
   }
 
   remove({ orders }: Input<'removeRows'>): void {
     this.#remove.run({ orders: JSON.stringify(orders) })
+  }
+}
+
+function inOnePiece(rows: readonly Record<string, SQLOutputValue>[]): SealedRows {
+  const all = rows.map((row) => blob(row, 'sealed'))
+  let end = 0
+  return {
+    orders: rows.map((row) => integer(row, 'seq')),
+    sealed: Buffer.concat(all),
+    ends: all.map(({ length }) => (end += length)),
   }
 }
