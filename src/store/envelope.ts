@@ -1,13 +1,14 @@
 /** Deliveries as the bytes that a store keeps: JSON with a version, sealed. Only here is a pushkey revealed in order to be stored. */
 import type { Delivery, Priority } from '../core/delivery.ts'
 import { isJsonObject, type JsonObject } from '../core/json.ts'
-import { UnsealError, type Keyring, type Sealer } from '../core/keyring.ts'
+import { SEAL_BYTES, UnsealError, type Keyring, type Sealer } from '../core/keyring.ts'
 import { Secret } from '../core/secret.ts'
 import { parseTrace, traceText } from '../core/trace.ts'
 
 const VERSION = 1
-/** How `envelopeOf` begins. */
-const ENVELOPE_START = Buffer.from(`{"v":${VERSION},`)
+/** How an envelope begins: with so much of the hash of each device, where `mayBeFor` looks for it. */
+const DEVICES_START = `{"v":${VERSION},"devices":["`
+const DEVICE_CHARACTERS = 8
 /** The length of what is sealed grows in such steps, so that nobody who sees the store and knows what was written in a room finds it by its length. */
 const STEP_BYTES = 1024
 const PRIORITIES: readonly Priority[] = ['call', 'event', 'counts']
@@ -19,7 +20,8 @@ export function sealDeliveries(keyring: Keyring, route: string, deliveries: read
 
 /** What is to be sealed. Begins with the version. */
 export function envelopeOf(deliveries: readonly Delivery[]): string {
-  return JSON.stringify({ v: VERSION, deliveries: deliveries.map(toJson) })
+  const devices = deliveries.map(({ deviceHash }) => deviceHash.slice(0, DEVICE_CHARACTERS))
+  return JSON.stringify({ v: VERSION, devices, deliveries: deliveries.map(toJson) })
 }
 
 export function sealEnvelope(sealer: Sealer, route: string, envelope: string): Buffer<ArrayBuffer> {
@@ -39,24 +41,30 @@ function padded(json: string): Buffer {
 
 /** Throws UnsealError when the key is missing, the seal does not match, or a newer Hushgate wrote it. */
 export function openDeliveries(keyring: Keyring, route: string, sealed: Uint8Array): Delivery[] {
-  return readEnvelope(route, keyring.open(sealed, route))
-}
-
-/** Of those, which are for devices whose hash begins so. Where there are none, nothing is parsed: that takes longer than to open it, and few of many are looked for. */
-function openDeliveriesFor(keyring: Keyring, route: string, sealed: Uint8Array, hashStart: string): Delivery[] {
-  const plaintext = keyring.open(sealed, route)
-  const isOurs = plaintext.subarray(0, ENVELOPE_START.length).equals(ENVELOPE_START)
-  if (isOurs && !plaintext.includes(`"device":"${hashStart}`)) return []
-  return readEnvelope(route, plaintext).filter(({ deviceHash }) => deviceHash.startsWith(hashStart))
-}
-
-/** Throws UnsealError. */
-function readEnvelope(route: string, plaintext: Buffer): Delivery[] {
-  const envelope = parse(plaintext.toString())
+  const envelope = parse(keyring.open(sealed, route).toString())
   if (!isJsonObject(envelope) || envelope['v'] !== VERSION)
     throw new UnsealError(`stored by another version of Hushgate: its envelope is not version ${VERSION}`)
   if (!Array.isArray(envelope['deliveries'])) throw unreadable('deliveries')
   return envelope['deliveries'].map((delivery) => fromJson(route, delivery))
+}
+
+/** So much of what holds so many deliveries `mayBeFor` has to see. */
+export function startBytes(count: number): number {
+  return SEAL_BYTES + DEVICES_START.length + count * (DEVICE_CHARACTERS + '","'.length)
+}
+
+/**
+ * Which of them may hold deliveries for devices whose hash begins so, told by their beginnings at a fraction of the cost of opening them. Any may where the beginning
+ * does not say, as where an older Hushgate sealed it, or cannot be read.
+ */
+export function mayBeFor(keyring: Keyring, starts: readonly Buffer[], hashStart: string): boolean[] {
+  const wanted = hashStart.slice(0, DEVICE_CHARACTERS)
+  return keyring.readStarts(starts).map((start) => {
+    const end = start?.indexOf('"]') ?? -1
+    if (!start?.startsWith(DEVICES_START) || end === -1) return true
+    const devices = start.slice(DEVICES_START.length, end).split('","')
+    return devices.some((device) => device.startsWith(wanted))
+  })
 }
 
 function parse(json: string): unknown {
@@ -75,9 +83,7 @@ export function tryOpenDeliveries(
   hashStart = '',
 ): Delivery[] | undefined {
   try {
-    return hashStart === ''
-      ? openDeliveries(keyring, route, sealed)
-      : openDeliveriesFor(keyring, route, sealed, hashStart)
+    return openDeliveries(keyring, route, sealed).filter(({ deviceHash }) => deviceHash.startsWith(hashStart))
   } catch (error) {
     if (error instanceof UnsealError) return undefined
     throw error

@@ -1,5 +1,13 @@
+import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { UnsealError, createEncryptionLine, createKeyFile, Keyring, parseKeyFile } from '../../src/core/keyring.ts'
+import {
+  createEncryptionLine,
+  createKeyFile,
+  Keyring,
+  parseKeyFile,
+  SEAL_BYTES,
+  UnsealError,
+} from '../../src/core/keyring.ts'
 
 function keyring(text: string): Keyring {
   const parsed = parseKeyFile(text)
@@ -37,6 +45,28 @@ describe('what is sealed', () => {
     const rotated = FILE.replace('\nencryption ', `\n${createEncryptionLine()}\nencryption `)
     expect(keyring(rotated).open(old, 'app')).toEqual(PLAIN)
     expect(() => keyring(FILE).open(keyring(rotated).seal(PLAIN, 'app'), 'app')).toThrow(UnsealError)
+  })
+})
+
+describe('the beginnings of what is sealed', () => {
+  const rotated = FILE.replace('\nencryption ', `\n${createEncryptionLine()}\nencryption `)
+
+  it('are read of many at once, of whatever length, whichever key sealed each', () => {
+    const plaintexts = Array.from({ length: 70 }, (_, length) => randomBytes(length + 30))
+    const starts = plaintexts.map((plaintext, length) =>
+      keyring(length % 3 === 0 ? rotated : FILE)
+        .seal(plaintext, 'app')
+        .subarray(0, SEAL_BYTES + length),
+    )
+    expect(keyring(rotated).readStarts(starts)).toEqual(
+      plaintexts.map((plaintext, length) => plaintext.toString('latin1', 0, length)),
+    )
+  })
+
+  it('are not told where the key is missing, or where it is nothing that we sealed', () => {
+    const [mine, newer] = [keyring(FILE).seal(PLAIN, 'app'), keyring(rotated).seal(PLAIN, 'app')]
+    const starts = keyring(FILE).readStarts([newer, Buffer.from('x'), Buffer.alloc(100), mine])
+    expect(starts).toEqual([undefined, undefined, undefined, PLAIN.toString('latin1')])
   })
 })
 

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { UnsealError } from '../../src/core/keyring.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { envelopeOf, openDeliveries, sealDeliveries, tryOpenDeliveries } from '../../src/store/envelope.ts'
+import {
+  envelopeOf,
+  mayBeFor,
+  openDeliveries,
+  sealDeliveries,
+  startBytes,
+  tryOpenDeliveries,
+} from '../../src/store/envelope.ts'
+import { MAX_BATCH } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 
 const ROUTE = 'com.example.app'
@@ -79,6 +87,31 @@ describe('deliveries, sealed and opened', () => {
     expect(tryOpenDeliveries(createKeyring(), ROUTE, sealed, 'nobody')).toBeUndefined()
     const later = keyring.seal(Buffer.from(JSON.stringify({ v: 2, anything: [] })), ROUTE)
     expect(tryOpenDeliveries(keyring, ROUTE, later, 'nobody')).toBeUndefined()
+  })
+
+  it.each([1, 2, MAX_BATCH])('tell by their beginning that they are not for a device, with %s of them', (count) => {
+    const hashes = ['0123456789', '01234567zz', '0123456zzz', 'short']
+    const starts = hashes.map((deviceHash) => {
+      const deliveries = [...createDeliveries(count - 1), createDelivery({ deviceHash })]
+      return sealDeliveries(keyring, ROUTE, deliveries).subarray(0, startBytes(count))
+    })
+    const foundFor = (start: string) => hashes.filter((_, index) => mayBeFor(keyring, starts, start)[index])
+    expect(foundFor('')).toEqual(hashes)
+    expect(foundFor('0123456')).toEqual(hashes.slice(0, 3))
+    // What the beginning does not hold is told by opening them.
+    expect(foundFor('0123456789')).toEqual(hashes.slice(0, 2))
+    expect(foundFor('short')).toEqual(['short'])
+    expect(foundFor('shorter')).toEqual([])
+    expect(foundFor('else')).toEqual([])
+  })
+
+  it('may be for any device where their beginning says nothing', () => {
+    const { v, deliveries } = JSON.parse(envelopeOf([createDelivery()]))
+    const texts = [JSON.stringify({ v, deliveries }), JSON.stringify({ v: 2 }), '']
+    const sealed = texts.map((text) => keyring.seal(Buffer.from(text), ROUTE))
+    const unknown = sealDeliveries(createKeyring(), ROUTE, [createDelivery()])
+    const cut = sealDeliveries(keyring, ROUTE, createDeliveries(2)).subarray(0, startBytes(1))
+    expect(mayBeFor(keyring, [...sealed, unknown, cut, Buffer.alloc(0)], 'else')).toEqual(Array(6).fill(true))
   })
 
   it.each([

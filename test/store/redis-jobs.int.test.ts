@@ -414,6 +414,29 @@ describe('a job that cannot be opened', () => {
   })
 })
 
+describe('who looks for what is stored for a device', () => {
+  it('finds it also in what an older Hushgate stored, and is told how much cannot be opened', async () => {
+    const { queue } = await stores.open()
+    const wanted = createDeliveries(3, { route: ROUTE, deviceHash: 'wanted' })
+    // Each a job of its own, with another device's.
+    for (const delivery of wanted) await queue.add([createDelivery({ route: ROUTE }), delivery])
+    const [older = '', broken = ''] = await stores.raw.zrange(`${shard.id}:prioritized`, 0, -1)
+    const reseal = async (id: string, change: (envelope: { v: number; deliveries: object[] }) => Buffer) => {
+      const record = JSON.parse((await stores.raw.hget(`${shard.id}:${id}`, 'data')) ?? '')
+      const envelope = JSON.parse(stores.keyring.open(Buffer.from(record.sealed, 'base64'), ROUTE).toString())
+      const sealed = change(envelope).toString('base64')
+      await stores.raw.hset(`${shard.id}:${id}`, 'data', JSON.stringify({ ...record, sealed }))
+    }
+    await reseal(older, ({ v, deliveries }) =>
+      stores.keyring.seal(Buffer.from(JSON.stringify({ v, deliveries })), ROUTE),
+    )
+    await reseal(broken, () => Buffer.from('neither sealed nor long'))
+    const held = await queue.search(ROUTE, 'wanted')
+    expect(held.deliveries.map(({ id }) => id).toSorted()).toEqual([wanted[0]?.id, wanted[2]?.id].toSorted())
+    expect(held.unreadable).toBe(2)
+  })
+})
+
 describe('two processes', () => {
   it('hand over at once what one of them releases when it stops', async () => {
     const [one, other] = [await stores.open(), await stores.open()]

@@ -1,4 +1,4 @@
-/** A search for what an app has stored reads what that app has stored, and nothing else. */
+/** Who looks for what an app has stored reads what that app has stored, and nothing else. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
@@ -40,7 +40,7 @@ describe.each(['delivery', 'dead_letter'] as const)('of the table %s', (table) =
     const found: number[] = []
     let count = 0
     for (let after: readonly number[] | undefined = []; after !== undefined; count += 1) {
-      const { orders, last } = pages.search({ table, route: 'mine', after, limit: PAGE })
+      const { orders, last } = pages.starts({ table, route: 'mine', after, limit: PAGE, bytes: 1 })
       found.push(...orders)
       after = last
     }

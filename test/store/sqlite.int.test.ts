@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createKeyFile, Keyring, parseKeyFile } from '../../src/core/keyring.ts'
 import { StoreRefusedError, StoreUnavailableError } from '../../src/core/errors.ts'
 import type { Disposition, Store } from '../../src/store/contract.ts'
+import { blob, integer } from '../../src/store/sqlite/rows.ts'
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/open.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
 import { createGate, ACKNOWLEDGE, Received, until } from '../helpers/received.ts'
@@ -102,6 +104,24 @@ describe('a SQLite store', () => {
       await expect(open({ path: join(folder, 'text') })).rejects.toThrow('is not a SQLite database')
       await expect(open({ path: folder })).rejects.toThrow(`${folder} cannot be opened: EISDIR`)
       await expect(open({ path: join(folder, 'text', 'db') })).rejects.toThrow(/cannot be opened: E(NOTDIR|EXIST)/)
+    })
+
+    it('is searched also for what an older Hushgate stored, and for what cannot be opened', async () => {
+      const deliveries = ['wanted', 'wanted', 'wanted', 'else'].map((deviceHash) => createDelivery({ deviceHash }))
+      const store = await open()
+      for (const delivery of deliveries) await store.queue.add([delivery])
+      await store.close()
+      const database = new DatabaseSync(path)
+      const [older = {}, broken = {}] = database.prepare('select seq, sealed from delivery order by seq').all()
+      const update = database.prepare('update delivery set sealed = ? where seq = ?')
+      const envelope = JSON.parse(keyring.open(blob(older, 'sealed'), ROUTE).toString())
+      const ofOlder = JSON.stringify({ v: envelope.v, deliveries: envelope.deliveries })
+      update.run(keyring.seal(Buffer.from(ofOlder), ROUTE), integer(older, 'seq'))
+      update.run(randomBytes(1000), integer(broken, 'seq'))
+      database.close()
+      const held = await (await open()).queue.search(ROUTE, 'wanted')
+      expect(held.deliveries.map(({ id }) => id)).toEqual([deliveries[0]?.id, deliveries[2]?.id])
+      expect(held.unreadable).toBe(1)
     })
 
     it('becomes small again when a backlog is gone', async () => {

@@ -11,7 +11,7 @@ import {
 } from '../contract.ts'
 import type { RemovedPart } from '../forget.ts'
 import { askEach, listIn } from './ask-each.ts'
-import { openBase64, sealToBase64 } from './base64-envelope.ts'
+import { mayBeIn, openBase64, sealToBase64 } from './base64-envelope.ts'
 import { compareAndSet } from './compare-and-set.ts'
 import { masterOf, type Client, type Connections } from './connection.ts'
 import { readFacts, writeFacts, type NewDeadLetter } from './dead-letter.ts'
@@ -184,9 +184,12 @@ export class DeadLetters {
     const unreadable = new Set<string>()
     for (let cursor: string | undefined = '0'; cursor !== undefined;) {
       const [next, entries]: [string, string[]] = await this.#client.hscan(key, cursor, 'COUNT', MAX_BATCH)
-      for (let index = 0; index + 1 < entries.length; index += 2) {
-        const [id = '', sealed = ''] = entries.slice(index, index + 2)
-        const deliveries = openBase64(this.#keyring, shard.route, sealed, hashStart)
+      const ids = entries.filter((_, index) => index % 2 === 0)
+      const all = entries.filter((_, index) => index % 2 === 1)
+      for (const [index, isWanted] of mayBeIn(this.#keyring, all, hashStart).entries()) {
+        if (!isWanted) continue
+        const id = ids[index] ?? ''
+        const deliveries = openBase64(this.#keyring, shard.route, all[index] ?? '', hashStart)
         if (deliveries === undefined) unreadable.add(id)
         else for (const delivery of deliveries) found.set(delivery.id, delivery)
       }

@@ -1,11 +1,14 @@
-/** Finds, or removes, what is stored for a device. Opens all jobs and dead letters of the shards where it may be, a few at a time: whose they are is sealed. */
+/**
+ * Finds, or removes, what is stored for a device in the shards where it may be, a few jobs and dead letters at a time: whose they are is sealed. Who finds reads how all begin, and
+ * opens few. Who removes opens all.
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import type { Held, Removed } from '../contract.ts'
 import { forgetInOrder, type RemovedPart } from '../forget.ts'
 import type { Client } from './connection.ts'
-import { openBase64 } from './base64-envelope.ts'
+import { mayBeIn, openBase64, START_CHARACTERS } from './base64-envelope.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { InactiveJobs, type InactiveJob } from './inactive-jobs.ts'
 import { createRest, openRecord, type JobItem } from './job.ts'
@@ -18,9 +21,6 @@ export interface ForgetParts {
   readonly deadLetters: DeadLetters
   readonly keyring: Keyring
 }
-
-/** So long others wait while jobs are opened. */
-const TURN_MS = 3
 
 export async function forgetDevice(parts: ForgetParts, shards: readonly Shard[], deviceHash: string): Promise<Removed> {
   const { client, queues, deadLetters, keyring } = parts
@@ -47,6 +47,7 @@ export function searchDevices(
   )
 }
 
+/** Opens those that may hold deliveries for the devices. */
 async function searchJobs(
   jobs: InactiveJobs,
   keyring: Keyring,
@@ -56,18 +57,16 @@ async function searchJobs(
   // A job may be met twice, when it goes from one state to another.
   const found = new Map<string, Delivery>()
   const unreadable = new Map<string, number>()
-  let busyMs = 0
-  for await (const page of jobs.pages()) {
-    const startMs = performance.now()
-    for (const { id, record } of page) {
+  for await (const page of jobs.sealedStarts(START_CHARACTERS)) {
+    const starts = page.map(({ start }) => start)
+    const isWanted = mayBeIn(keyring, starts, hashStart)
+    const wanted = page.filter((_, index) => isWanted[index]).map(({ id }) => id)
+    for (const { id, record } of wanted.length > 0 ? await jobs.read(wanted) : []) {
       const deliveries = record && openBase64(keyring, route, record.sealed, hashStart)
       if (deliveries === undefined) unreadable.set(id, record?.count ?? 1)
       else for (const delivery of deliveries) found.set(delivery.id, delivery)
     }
-    busyMs += performance.now() - startMs
-    if (busyMs < TURN_MS) continue
     await nextTurn()
-    busyMs = 0
   }
   return { removed: [...found.values()], unreadable: [...unreadable.values()].reduce((sum, count) => sum + count, 0) }
 }

@@ -1,5 +1,5 @@
 /** The jobs of a shard that no consumer has fetched, a few at a time: to be read, changed and removed while consumers go on. */
-import { askEach } from './ask-each.ts'
+import { askEach, listIn } from './ask-each.ts'
 import { compareAndSet } from './compare-and-set.ts'
 import type { Client } from './connection.ts'
 import { readRecord, type JobRecord } from './job.ts'
@@ -13,6 +13,23 @@ export interface InactiveJob {
   /** Undefined when a newer Hushgate (or somebody else) wrote it. */
   readonly record: JobRecord | undefined
 }
+
+export interface SealedStart {
+  readonly id: string
+  /** Base64. */
+  readonly start: string
+}
+
+/** KEYS: jobs. ARGV: how many characters. It reads the record of each job (job.ts); most of what is sealed is long and does not travel. */
+const SEALED_STARTS = `
+local starts = {}
+for i, key in ipairs(KEYS) do
+  local data = redis.call('HGET', key, 'data') or ''
+  local _, last = string.find(data, '"sealed":"', 1, true)
+  starts[i] = last and string.sub(data, last + 1, last + ARGV[1]) or ''
+end
+return starts
+`
 
 /** A full job holds 50 deliveries, 75 KB. */
 const JOBS_AT_ONCE = 20
@@ -31,16 +48,18 @@ export class InactiveJobs {
     this.#shard = shard
   }
 
-  /** All jobs that are inactive from the first page to the last, some perhaps twice. While a page is looked at, the next ones are read. */
-  async *pages(): AsyncGenerator<readonly InactiveJob[]> {
-    const ahead: Promise<readonly InactiveJob[]>[] = []
-    for await (const ids of this.ids()) {
-      const page = this.read(ids)
-      // Who looks at those before may want no more.
-      page.catch(() => {})
-      if (ahead.push(page) > PAGES_AHEAD) yield (await ahead.shift()) ?? []
-    }
-    for (const page of ahead) yield await page
+  /** All jobs that are inactive from the first page to the last, some perhaps twice. */
+  pages(): AsyncGenerator<readonly InactiveJob[]> {
+    return readAhead(this.ids(), (ids) => this.read(ids))
+  }
+
+  /** Of the same jobs, how what is sealed in them begins: so many characters at most, fewer where there is no such job any more. */
+  sealedStarts(characters: number): AsyncGenerator<readonly SealedStart[]> {
+    return readAhead(this.ids(), async (ids) => {
+      const keys = ids.map((id) => this.keyOf(id))
+      const starts = listIn(await this.#client.eval(SEALED_STARTS, keys.length, ...keys, characters))
+      return ids.map((id, index) => ({ id, start: starts[index] ?? '' }))
+    })
   }
 
   /** Their ids, likewise. A job goes from the first state to the others. */
@@ -111,4 +130,20 @@ function readData(data: string): JobRecord | undefined {
 
 function* chunks(ids: readonly string[]): Generator<string[]> {
   for (let start = 0; start < ids.length; start += JOBS_AT_ONCE) yield ids.slice(start, start + JOBS_AT_ONCE)
+}
+
+/** While a page is looked at, the next ones are read. */
+async function* readAhead<Page>(
+  all: AsyncIterable<readonly string[]>,
+  read: (ids: readonly string[]) => Promise<Page>,
+): AsyncGenerator<Page> {
+  const ahead: Promise<Page>[] = []
+  for await (const ids of all) {
+    const page = read(ids)
+    // Who looks at those before may want no more.
+    page.catch(() => {})
+    const next = ahead.push(page) > PAGES_AHEAD ? ahead.shift() : undefined
+    if (next !== undefined) yield await next
+  }
+  for (const page of ahead) yield await page
 }

@@ -127,17 +127,23 @@ export interface Operations {
     readonly output: SealedRows & { readonly last: number | undefined }
   }
   /**
-   * The next `limit` rows of a route, by its index, and so without what other routes have. A row that is moved meanwhile may come twice, or not at all. `after`, and
-   * `last`: a place in the index; none for the first page, and at the end.
+   * The beginnings of the next `limit` rows of a route, `bytes` of each, by its index, and so without what other routes have. A row that is moved meanwhile may come
+   * twice, or not at all. `after`, and `last`: a place in the index; an empty one before the first page, none at the end.
    */
-  readonly searchPage: {
+  readonly readStarts: {
     readonly input: {
       readonly table: SealedTable
       readonly route: string
-      readonly after: readonly number[] | undefined
+      readonly after: readonly number[]
       readonly limit: number
+      readonly bytes: number
     }
     readonly output: SealedRows & { readonly last: readonly number[] | undefined }
+  }
+  /** Of these, those that are still there. */
+  readonly readRows: {
+    readonly input: { readonly table: SealedTable; readonly orders: readonly number[] }
+    readonly output: SealedRows
   }
   readonly removeRows: {
     readonly input: { readonly table: SealedTable; readonly orders: readonly number[] }

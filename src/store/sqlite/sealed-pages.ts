@@ -10,7 +10,8 @@ const START = -1
 
 export class SealedPages {
   readonly #columns: readonly string[]
-  readonly #search: StatementSync
+  readonly #starts: StatementSync
+  readonly #rows: StatementSync
   readonly #read: StatementSync
   readonly #last: StatementSync
   readonly #remove: StatementSync
@@ -22,9 +23,11 @@ export class SealedPages {
     this.#columns = INDEXED[table]
     const columns = this.#columns.join(', ')
     const after = this.#columns.map((column) => `:${column}`).join(', ')
-    this.#search = database.prepare(`
-      select ${columns}, sealed from ${table} where app = :route and (${columns}) > (${after})
+    this.#starts = database.prepare(`
+      select ${columns}, substr(sealed, 1, :bytes) as sealed from ${table} where app = :route and (${columns}) > (${after})
       order by ${columns} limit :limit`)
+    this.#rows = database.prepare(`
+      select seq, sealed from ${table} where seq in (select value from json_each(:orders))`)
     this.#remove = database.prepare(`delete from ${table} where seq in (select value from json_each(:orders))`)
   }
 
@@ -35,14 +38,18 @@ export class SealedPages {
     }
   }
 
-  search({ route, after, limit }: Input<'searchPage'>): Output<'searchPage'> {
-    const place = Object.fromEntries(this.#columns.map((column, index) => [column, after?.[index] ?? START]))
-    const found = this.#search.all({ ...place, route, limit })
+  starts({ route, after, limit, bytes }: Input<'readStarts'>): Output<'readStarts'> {
+    const place = Object.fromEntries(this.#columns.map((column, index) => [column, after[index] ?? START]))
+    const found = this.#starts.all({ ...place, route, limit, bytes })
     const last = found.length < limit ? undefined : found.at(-1)
     return {
       ...inOnePiece(found),
       last: last && this.#columns.map((column) => integer(last, column)),
     }
+  }
+
+  rows({ orders }: Input<'readRows'>): Output<'readRows'> {
+    return inOnePiece(this.#rows.all({ orders: JSON.stringify(orders) }))
   }
 
   remove({ orders }: Input<'removeRows'>): void {
