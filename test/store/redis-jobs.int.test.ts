@@ -420,7 +420,7 @@ describe('who looks for what is stored for a device', () => {
     const wanted = createDeliveries(3, { route: ROUTE, deviceHash: 'wanted' })
     // Each a job of its own, with another device's.
     for (const delivery of wanted) await queue.add([createDelivery({ route: ROUTE }), delivery])
-    const [older = '', broken = ''] = await stores.raw.zrange(`${shard.id}:prioritized`, 0, -1)
+    const [older = '', broken = ''] = await stores.raw.zrange(`${shard.id}:prioritized`, '0', '-1')
     const reseal = async (id: string, change: (envelope: { v: number; deliveries: object[] }) => Buffer) => {
       const record = JSON.parse((await stores.raw.hget(`${shard.id}:${id}`, 'data')) ?? '')
       const envelope = JSON.parse(stores.keyring.open(Buffer.from(record.sealed, 'base64'), ROUTE).toString())
