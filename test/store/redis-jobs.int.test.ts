@@ -432,7 +432,7 @@ describe('who looks for what is stored for a device', () => {
     )
     await reseal(broken, () => Buffer.from('neither sealed nor long'))
     const held = await queue.search(ROUTE, 'wanted')
-    expect(held.deliveries.map(({ id }) => id).toSorted()).toEqual([wanted[0]?.id, wanted[2]?.id].toSorted())
+    expect(new Set(held.deliveries.map(({ id }) => id))).toEqual(new Set([wanted[0]?.id, wanted[2]?.id]))
     expect(held.unreadable).toBe(2)
   })
 })
