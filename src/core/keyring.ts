@@ -9,7 +9,7 @@ export const KEY_ID_BYTES = 4
 const IV_BYTES = 12
 const TAG_BYTES = 16
 const BLOCK_BYTES = 16
-/** Of the first block. Each other one has the next number (NIST SP 800-38D, 7.1). */
+/** Of the first block; each other one has the next number. */
 const FIRST_COUNTER = 2
 /** What is around a plaintext: version, key ID, IV and tag. */
 export const SEAL_BYTES = 1 + KEY_ID_BYTES + IV_BYTES + TAG_BYTES
@@ -94,8 +94,8 @@ export class Keyring {
   }
 
   /**
-   * What is sealed in beginnings of what was sealed, as Latin-1; undefined where the key is missing. Of many at once, because one call of AES makes the key stream for
-   * all, at a fraction of what it costs to open them. Nothing checks the seal, so this may only tell what need not be opened.
+   * The plaintexts of beginnings of what was sealed, as Latin-1; undefined where the key is missing, or where it is nothing that we sealed. Of many at once, because one call of
+   * AES makes the key stream for all, at a fraction of what it costs to open them. Nothing checks the seal, so a beginning may only tell what need not be opened.
    */
   readStarts(starts: readonly Buffer[]): (string | undefined)[] {
     const byKey = Map.groupBy(starts, (start) => (isOurs(start) ? this.#keyOf(start) : undefined))
@@ -127,24 +127,25 @@ function isOurs(sealed: Buffer): boolean {
   return sealed.length >= SEAL_BYTES && sealed[0] === VERSION
 }
 
-/** GCM adds to each block AES of the IV and a counter. */
+/** GCM XORs each block with AES of the IV and a counter (NIST SP 800-38D, 7.1). ECB is AES alone: here it encrypts counters, none of them twice, and no data. */
 function decryptStarts(key: KeyObject, starts: readonly Buffer[]): [Buffer, string][] {
   const blocksOf = (start: Buffer): number => Math.ceil((start.length - SEAL_BYTES) / BLOCK_BYTES)
   const counters = Buffer.alloc(starts.reduce((sum, start) => sum + blocksOf(start), 0) * BLOCK_BYTES)
   let at = 0
   for (const start of starts)
     for (let block = 0; block < blocksOf(start); block += 1) {
-      start.copy(counters, at, 1 + KEY_ID_BYTES, 1 + KEY_ID_BYTES + IV_BYTES)
+      for (let index = 0; index < IV_BYTES; index += 1) counters[at + index] = start[1 + KEY_ID_BYTES + index] ?? 0
       counters.writeUInt32BE(FIRST_COUNTER + block, at + IV_BYTES)
       at += BLOCK_BYTES
     }
-  const stream = createCipheriv('aes-256-ecb', key, null).update(counters)
+  const texts = createCipheriv('aes-256-ecb', key, null).update(counters)
   let first = 0
   return starts.map((start) => {
-    const body = Buffer.from(start.subarray(SEAL_BYTES))
-    for (let index = 0; index < body.length; index += 1) body[index] = (body[index] ?? 0) ^ (stream[first + index] ?? 0)
+    const length = start.length - SEAL_BYTES
+    const text = texts.subarray(first, first + length)
+    for (let index = 0; index < length; index += 1) text[index] = (text[index] ?? 0) ^ (start[SEAL_BYTES + index] ?? 0)
     first += blocksOf(start) * BLOCK_BYTES
-    return [start, body.toString('latin1')]
+    return [start, text.toString('latin1')]
   })
 }
 

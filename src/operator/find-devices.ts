@@ -75,8 +75,11 @@ async function candidatesOf(parts: FindParts, question: DeviceQuestion): Promise
     return routes
       .filter(({ app }) => appId !== undefined || !/[*?]/.test(app))
       .map((route) => byPushkey(parts, route, appId ?? route.app, pushkey, data))
-  const hashes = await Promise.all(routes.map((route) => hashesOf(parts, route, device ?? '')))
-  return routes.flatMap((route, index) => [...(hashes[index] ?? [])].map((deviceHash) => ({ route, deviceHash })))
+  const candidates: Candidate[] = []
+  // One route after the other: a store may do at once, and so hold up others, what it is asked at once.
+  for (const route of routes)
+    for (const deviceHash of await hashesOf(parts, route, device ?? '')) candidates.push({ route, deviceHash })
+  return candidates
 }
 
 /** Without an app_id all of them. Of a glob only the app_id tells whose pushkey it is. */

@@ -148,7 +148,7 @@ export interface Removed {
 export interface Held {
   readonly deliveries: readonly Delivery[]
   readonly deadLetters: readonly Delivery[]
-  /** As in `Removed`. */
+  /** How many of the route could not be opened. Of those whose beginning names other devices nobody tried. */
   readonly unreadable: number
 }
 
@@ -174,7 +174,7 @@ export interface DeliveryQueue {
   dropDead(filter: DeadLetterFilter): Promise<number>
   /** Removes what is stored for a device; a delivery that is in flight may stay. On a big store it takes long, and delays nobody. */
   forget(route: string, deviceHash: string): Promise<Removed>
-  /** What is stored for devices of the route whose hash begins so. Reads as much as `forget`, and changes nothing. */
+  /** What is stored for devices of the route whose hash begins so. Changes nothing. Reads how each begins, and opens few. */
   search(route: string, hashStart: string): Promise<Held>
 }
 

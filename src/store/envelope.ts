@@ -6,7 +6,7 @@ import { Secret } from '../core/secret.ts'
 import { parseTrace, traceText } from '../core/trace.ts'
 
 const VERSION = 1
-/** How an envelope begins: with so much of the hash of each device, where `mayBeFor` looks for it. */
+/** An envelope begins with the first characters of each device's hash. `mayBeFor` reads them. */
 const DEVICES_START = `{"v":${VERSION},"devices":["`
 const DEVICE_CHARACTERS = 8
 /** The length of what is sealed grows in such steps, so that nobody who sees the store and knows what was written in a room finds it by its length. */
@@ -48,14 +48,14 @@ export function openDeliveries(keyring: Keyring, route: string, sealed: Uint8Arr
   return envelope['deliveries'].map((delivery) => fromJson(route, delivery))
 }
 
-/** So much of what holds so many deliveries `mayBeFor` has to see. */
+/** `mayBeFor` needs so many bytes of what holds `count` deliveries. */
 export function startBytes(count: number): number {
   return SEAL_BYTES + DEVICES_START.length + count * (DEVICE_CHARACTERS + '","'.length)
 }
 
 /**
- * Which of them may hold deliveries for devices whose hash begins so, told by their beginnings at a fraction of the cost of opening them. Any may where the beginning
- * does not say, as where an older Hushgate sealed it, or cannot be read.
+ * Which of them may hold a delivery for a device whose hash begins so: their beginnings tell it, at a fraction of the cost of opening them. True also where a beginning cannot be
+ * read, or does not name the devices, because an older Hushgate sealed it.
  */
 export function mayBeFor(keyring: Keyring, starts: readonly Buffer[], hashStart: string): boolean[] {
   const wanted = hashStart.slice(0, DEVICE_CHARACTERS)

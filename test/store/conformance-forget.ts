@@ -1,5 +1,5 @@
 /** What every store must remove: what it holds for one device, and deliveries that have expired and are handed to nobody. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Delivery } from '../../src/core/delivery.ts'
 import { DEAD_LETTER_LIFETIME_MS, MAX_BATCH, OVERDUE_MS } from '../../src/store/contract.ts'
 import { createDeliveries, createDelivery, createKeyring } from '../helpers/delivery.ts'
@@ -73,6 +73,24 @@ export function forgetConformance(bench: () => Bench): void {
       expect(await queue.search(ROUTE, DEVICE.slice(0, 9))).toEqual(held)
       expect((await queue.search(ROUTE, `${DEVICE}x`)).deliveries).toEqual([])
       expect((await queue.search('another route', DEVICE)).deliveries).toEqual([])
+    })
+
+    it.each([1, 7, MAX_BATCH])('opens only what may be for it, where %s are stored at once', async (count) => {
+      const { keyring } = bench().options
+      const { queue } = bench().store
+      const [mine, deadMine] = [createDelivery({ deviceHash: 'wanted' }), createDelivery({ deviceHash: 'wanted' })]
+      const others = (): Delivery[] => createDeliveries(count - 1)
+      await queue.add([...createDeliveries(5), deadMine])
+      const consumer = queue.consume(ROUTE, 10, async () => ({ kind: 'dead-letter', reason: 'Gone' }))
+      await until('all are dead', async () => (await queue.depth(ROUTE)).dead === 6)
+      await consumer.stop(0)
+      for (let job = 0; job < 5; job += 1) await queue.add(createDeliveries(count, { deviceHash: `other-${job}` }))
+      await queue.add([...others(), mine])
+      const open = vi.spyOn(keyring, 'open')
+      const held = await queue.search(ROUTE, 'wanted')
+      expect(idsOf([...held.deliveries, ...held.deadLetters])).toEqual(idsOf([mine, deadMine]))
+      expect(open).toHaveBeenCalledTimes(2)
+      open.mockRestore()
     })
 
     it('counts what cannot be opened, and keeps it', async () => {

@@ -22,9 +22,9 @@ afterAll(() => {
 
 const INSERT = {
   delivery: `insert into delivery (seq, app, priority, run_at, accepted_at, expires_at, sealed)
-    values (:seq, :app, :seq % 3, :seq % 7, 0, 0, zeroblob(1))`,
+    values (:seq, :app, :seq % 3, :seq % 7, 0, 0, zeroblob(100))`,
   dead_letter: `insert into dead_letter (seq, id, app, reason, attempts, priority, accepted_at, died_at, sealed)
-    values (:seq, :seq, :app, '', 1, 1, 0, :seq % 7, zeroblob(1))`,
+    values (:seq, :seq, :app, '', 1, 1, 0, :seq % 7, zeroblob(100))`,
 }
 
 describe.each(['delivery', 'dead_letter'] as const)('of the table %s', (table) => {
@@ -40,7 +40,8 @@ describe.each(['delivery', 'dead_letter'] as const)('of the table %s', (table) =
     const found: number[] = []
     let count = 0
     for (let after: readonly number[] | undefined = []; after !== undefined; count += 1) {
-      const { orders, last } = pages.starts({ table, route: 'mine', after, limit: PAGE, bytes: 1 })
+      const { orders, ends, last } = pages.starts({ table, route: 'mine', after, limit: PAGE, bytes: 3 })
+      expect(ends).toEqual(orders.map((_, index) => 3 * (index + 1)))
       found.push(...orders)
       after = last
     }

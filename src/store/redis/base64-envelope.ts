@@ -1,7 +1,6 @@
 /** Sealed deliveries as base64, for JSON and for fields of Redis: in UTF-8 that is a third smaller than Latin-1. */
 import type { Delivery } from '../../core/delivery.ts'
 import type { Keyring } from '../../core/keyring.ts'
-import { MAX_BATCH } from '../contract.ts'
 import { mayBeFor, sealDeliveries, startBytes, tryOpenDeliveries } from '../envelope.ts'
 
 export function sealToBase64(keyring: Keyring, route: string, deliveries: readonly Delivery[]): string {
@@ -18,11 +17,19 @@ export function openBase64(
   return tryOpenDeliveries(keyring, route, Buffer.from(sealed, 'base64'), hashStart)
 }
 
-/** So much of what holds deliveries `mayBeIn` has to see. */
-export const START_CHARACTERS = Math.ceil(startBytes(MAX_BATCH) / 3) * 4
+/** `mayBeIn` needs so many characters, and more for each delivery. */
+export const START_CHARACTERS = charactersOf(startBytes(0))
+export const DEVICE_CHARACTERS = charactersOf(startBytes(1) - startBytes(0))
 
 /** As `mayBeFor`. */
-export function mayBeIn(keyring: Keyring, sealed: readonly string[], hashStart: string): boolean[] {
-  const starts = sealed.map((each) => Buffer.from(each.slice(0, START_CHARACTERS), 'base64'))
-  return mayBeFor(keyring, starts, hashStart)
+export function mayBeIn(keyring: Keyring, starts: readonly string[], hashStart: string): boolean[] {
+  return mayBeFor(
+    keyring,
+    starts.map((start) => Buffer.from(start, 'base64')),
+    hashStart,
+  )
+}
+
+function charactersOf(bytes: number): number {
+  return Math.ceil(bytes / 3) * 4
 }

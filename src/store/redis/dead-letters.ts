@@ -11,7 +11,7 @@ import {
 } from '../contract.ts'
 import type { RemovedPart } from '../forget.ts'
 import { askEach, listIn } from './ask-each.ts'
-import { mayBeIn, openBase64, sealToBase64 } from './base64-envelope.ts'
+import { DEVICE_CHARACTERS, mayBeIn, openBase64, sealToBase64, START_CHARACTERS } from './base64-envelope.ts'
 import { compareAndSet } from './compare-and-set.ts'
 import { masterOf, type Client, type Connections } from './connection.ts'
 import { readFacts, writeFacts, type NewDeadLetter } from './dead-letter.ts'
@@ -186,7 +186,9 @@ export class DeadLetters {
       const [next, entries]: [string, string[]] = await this.#client.hscan(key, cursor, 'COUNT', MAX_BATCH)
       const ids = entries.filter((_, index) => index % 2 === 0)
       const all = entries.filter((_, index) => index % 2 === 1)
-      for (const [index, isWanted] of mayBeIn(this.#keyring, all, hashStart).entries()) {
+      // Most hold one delivery; the others are opened.
+      const starts = all.map((sealed) => sealed.slice(0, START_CHARACTERS + DEVICE_CHARACTERS))
+      for (const [index, isWanted] of mayBeIn(this.#keyring, starts, hashStart).entries()) {
         if (!isWanted) continue
         const id = ids[index] ?? ''
         const deliveries = openBase64(this.#keyring, shard.route, all[index] ?? '', hashStart)

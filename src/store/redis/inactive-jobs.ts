@@ -20,19 +20,22 @@ export interface SealedStart {
   readonly start: string
 }
 
-/** KEYS: jobs. ARGV: how many characters. It reads the record of each job (job.ts); most of what is sealed is long and does not travel. */
+/** KEYS: jobs. ARGV: how many characters, and how many more for each delivery. It reads the record of each job (job.ts); what is sealed is long, and most of it does not travel. */
 const SEALED_STARTS = `
 local starts = {}
 for i, key in ipairs(KEYS) do
   local data = redis.call('HGET', key, 'data') or ''
   local _, last = string.find(data, '"sealed":"', 1, true)
-  starts[i] = last and string.sub(data, last + 1, last + ARGV[1]) or ''
+  local count = tonumber(string.match(data, '"count":(%d+)') or 0)
+  starts[i] = last and string.sub(data, last + 1, last + ARGV[1] + count * ARGV[2]) or ''
 end
 return starts
 `
 
 /** A full job holds 50 deliveries, 75 KB. */
 const JOBS_AT_ONCE = 20
+/** Redis takes about a millisecond for them. */
+const STARTS_AT_ONCE = 100
 const IDS_AT_ONCE = 1000
 /** So that neither Redis nor this process waits for the other. */
 const PAGES_AHEAD = 3
@@ -53,23 +56,23 @@ export class InactiveJobs {
     return readAhead(this.ids(), (ids) => this.read(ids))
   }
 
-  /** Of the same jobs, how what is sealed in them begins: so many characters at most, fewer where there is no such job any more. */
-  sealedStarts(characters: number): AsyncGenerator<readonly SealedStart[]> {
-    return readAhead(this.ids(), async (ids) => {
+  /** The same jobs, each with the beginning of what is sealed in it: so many characters, and so many more for each delivery. It is empty where there is no such job any more. */
+  sealedStarts(characters: number, charactersEach: number): AsyncGenerator<readonly SealedStart[]> {
+    return readAhead(this.ids(STARTS_AT_ONCE), async (ids) => {
       const keys = ids.map((id) => this.keyOf(id))
-      const starts = listIn(await this.#client.eval(SEALED_STARTS, keys.length, ...keys, characters))
+      const starts = listIn(await this.#client.eval(SEALED_STARTS, keys.length, ...keys, characters, charactersEach))
       return ids.map((id, index) => ({ id, start: starts[index] ?? '' }))
     })
   }
 
   /** Their ids, likewise. A job goes from the first state to the others. */
-  async *ids(): AsyncGenerator<string[]> {
-    yield* this.#idsIn('delayed')
-    yield* chunks(await this.#idsInWait())
-    yield* this.#idsIn('prioritized')
+  async *ids(atOnce = JOBS_AT_ONCE): AsyncGenerator<string[]> {
+    yield* this.#idsIn('delayed', atOnce)
+    yield* chunks(await this.#idsInWait(), atOnce)
+    yield* this.#idsIn('prioritized', atOnce)
   }
 
-  async *#idsIn(state: 'delayed' | 'prioritized'): AsyncGenerator<string[]> {
+  async *#idsIn(state: 'delayed' | 'prioritized', atOnce: number): AsyncGenerator<string[]> {
     for (let cursor: string | undefined = '0'; cursor !== undefined;) {
       const [next, found]: [string, string[]] = await this.#client.zscan(
         this.keyOf(state),
@@ -77,7 +80,10 @@ export class InactiveJobs {
         'COUNT',
         IDS_AT_ONCE,
       )
-      yield* chunks(found.filter((_, index) => index % 2 === 0))
+      yield* chunks(
+        found.filter((_, index) => index % 2 === 0),
+        atOnce,
+      )
       cursor = next === '0' ? undefined : next
     }
   }
@@ -128,8 +134,8 @@ function readData(data: string): JobRecord | undefined {
   }
 }
 
-function* chunks(ids: readonly string[]): Generator<string[]> {
-  for (let start = 0; start < ids.length; start += JOBS_AT_ONCE) yield ids.slice(start, start + JOBS_AT_ONCE)
+function* chunks(ids: readonly string[], atOnce: number): Generator<string[]> {
+  for (let start = 0; start < ids.length; start += atOnce) yield ids.slice(start, start + atOnce)
 }
 
 /** While a page is looked at, the next ones are read. */

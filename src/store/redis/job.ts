@@ -18,7 +18,7 @@ interface Origin extends JsonObject {
 
 export interface JobRecord extends JsonObject {
   readonly version: number
-  /** The depth is counted by this. The script of counted-shards.ts finds it by its name. */
+  /** The depth is counted by this. The scripts of counted-shards.ts and inactive-jobs.ts find it by its name. */
   readonly count: number
   /** The script of counted-shards.ts finds it by its name, and the next one. */
   readonly attempt: number
@@ -36,7 +36,7 @@ export interface JobRecord extends JsonObject {
   readonly places?: readonly number[] | undefined
   /** After how many stalls it was put aside last; absent while it was not. */
   readonly putAsideAfter?: number | undefined
-  /** Base64. */
+  /** Base64. The script of inactive-jobs.ts finds it by its name. */
   readonly sealed: string
 }
 
