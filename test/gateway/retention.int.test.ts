@@ -238,11 +238,15 @@ function sureOf(days: number, words: readonly string[]): readonly string[] {
 
 /** Each key that has a lifetime of its own has the one that is declared. */
 async function expectLifetimes(client: Redis): Promise<void> {
-  for (const key of await client.keys('*'))
-    for (const [, lifetimeMs, slackMs = 60_000] of LIFETIMES_MS.filter(([pattern]) => pattern.test(key))) {
+  const keys = await client.keys('*')
+  const seen = new Set<RegExp>()
+  for (const key of keys)
+    for (const [pattern, lifetimeMs, slackMs = 60_000] of LIFETIMES_MS.filter(([each]) => each.test(key))) {
+      seen.add(pattern)
       const leftMs = await client.pttl(key)
       expect([key, leftMs > lifetimeMs - slackMs && leftMs <= lifetimeMs]).toEqual([key, true])
     }
+  expect(seen.size).toBe(LIFETIMES_MS.length)
 }
 
 /** What has a lifetime has so much less of it. */

@@ -79,13 +79,12 @@ export function forgetConformance(bench: () => Bench): void {
       const { keyring } = bench().options
       const { queue } = bench().store
       const [mine, deadMine] = [createDelivery({ deviceHash: 'wanted' }), createDelivery({ deviceHash: 'wanted' })]
-      const others = (): Delivery[] => createDeliveries(count - 1)
       await queue.add([...createDeliveries(5), deadMine])
       const consumer = queue.consume(ROUTE, 10, async () => ({ kind: 'dead-letter', reason: 'Gone' }))
       await until('all are dead', async () => (await queue.depth(ROUTE)).dead === 6)
       await consumer.stop(0)
       for (let job = 0; job < 5; job += 1) await queue.add(createDeliveries(count, { deviceHash: `other-${job}` }))
-      await queue.add([...others(), mine])
+      await queue.add([...createDeliveries(count - 1), mine])
       const open = vi.spyOn(keyring, 'open')
       const held = await queue.search(ROUTE, 'wanted')
       expect(idsOf([...held.deliveries, ...held.deadLetters])).toEqual(idsOf([mine, deadMine]))

@@ -19,7 +19,7 @@ export function openBase64(
 
 /** `mayBeIn` needs so many characters, and more for each delivery. */
 export const START_CHARACTERS = charactersOf(startBytes(0))
-export const DEVICE_CHARACTERS = charactersOf(startBytes(1) - startBytes(0))
+export const CHARACTERS_PER_DELIVERY = charactersOf(startBytes(1) - startBytes(0))
 
 /** As `mayBeFor`. */
 export function mayBeIn(keyring: Keyring, starts: readonly string[], hashStart: string): boolean[] {

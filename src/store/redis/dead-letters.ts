@@ -11,7 +11,7 @@ import {
 } from '../contract.ts'
 import type { RemovedPart } from '../forget.ts'
 import { askEach, listIn } from './ask-each.ts'
-import { DEVICE_CHARACTERS, mayBeIn, openBase64, sealToBase64, START_CHARACTERS } from './base64-envelope.ts'
+import { CHARACTERS_PER_DELIVERY, mayBeIn, openBase64, sealToBase64, START_CHARACTERS } from './base64-envelope.ts'
 import { compareAndSet } from './compare-and-set.ts'
 import { masterOf, type Client, type Connections } from './connection.ts'
 import { readFacts, writeFacts, type NewDeadLetter } from './dead-letter.ts'
@@ -160,45 +160,43 @@ export class DeadLetters {
   /** Removes the deliveries of a device. A batch that became one dead letter keeps the others. */
   async forget(shard: Shard, deviceHash: string): Promise<RemovedPart> {
     await this.purge(shard)
-    const [, , key] = keysOf(shard)
     const removed: Delivery[] = []
     const unreadable = new Set<string>()
-    for (let cursor: string | undefined = '0'; cursor !== undefined;) {
-      const [next, found]: [string, string[]] = await this.#client.hscan(key, cursor, 'COUNT', MAX_BATCH)
-      for (let index = 0; index + 1 < found.length; index += 2) {
-        const [id = '', sealed = ''] = found.slice(index, index + 2)
+    for await (const page of this.#pages(shard))
+      for (const { id, sealed } of page) {
         const deliveries = await this.#removeDevice(shard, deviceHash, id, sealed)
         if (deliveries === undefined) unreadable.add(id)
         else removed.push(...deliveries)
       }
-      await nextTurn()
-      cursor = next === '0' ? undefined : next
-    }
     return { removed, unreadable: unreadable.size }
   }
 
   /** Those for devices whose hash begins so. */
   async search(shard: Shard, hashStart: string): Promise<RemovedPart> {
-    const [, , key] = keysOf(shard)
     const found = new Map<string, Delivery>()
     const unreadable = new Set<string>()
-    for (let cursor: string | undefined = '0'; cursor !== undefined;) {
-      const [next, entries]: [string, string[]] = await this.#client.hscan(key, cursor, 'COUNT', MAX_BATCH)
-      const ids = entries.filter((_, index) => index % 2 === 0)
-      const all = entries.filter((_, index) => index % 2 === 1)
+    for await (const page of this.#pages(shard)) {
       // Most hold one delivery; the others are opened.
-      const starts = all.map((sealed) => sealed.slice(0, START_CHARACTERS + DEVICE_CHARACTERS))
-      for (const [index, isWanted] of mayBeIn(this.#keyring, starts, hashStart).entries()) {
-        if (!isWanted) continue
-        const id = ids[index] ?? ''
-        const deliveries = openBase64(this.#keyring, shard.route, all[index] ?? '', hashStart)
+      const starts = page.map(({ sealed }) => sealed.slice(0, START_CHARACTERS + CHARACTERS_PER_DELIVERY))
+      const isWanted = mayBeIn(this.#keyring, starts, hashStart)
+      for (const { id, sealed } of page.filter((_, index) => isWanted[index])) {
+        const deliveries = openBase64(this.#keyring, shard.route, sealed, hashStart)
         if (deliveries === undefined) unreadable.add(id)
         else for (const delivery of deliveries) found.set(delivery.id, delivery)
       }
+    }
+    return { removed: [...found.values()], unreadable: unreadable.size }
+  }
+
+  /** All of the shard, some perhaps twice. Others have a turn between two pages. */
+  async *#pages(shard: Shard): AsyncGenerator<readonly { readonly id: string; readonly sealed: string }[]> {
+    const [, , key] = keysOf(shard)
+    for (let cursor: string | undefined = '0'; cursor !== undefined;) {
+      const [next, entries]: [string, string[]] = await this.#client.hscan(key, cursor, 'COUNT', MAX_BATCH)
+      yield entries.flatMap((id, index) => (index % 2 === 0 ? [{ id, sealed: entries[index + 1] ?? '' }] : []))
       await nextTurn()
       cursor = next === '0' ? undefined : next
     }
-    return { removed: [...found.values()], unreadable: unreadable.size }
   }
 
   /** Resolves with the deliveries that were the device's; with undefined when the dead letter cannot be opened. */

@@ -8,7 +8,7 @@ import type { Keyring } from '../../core/keyring.ts'
 import type { Held, Removed } from '../contract.ts'
 import { forgetInOrder, type RemovedPart } from '../forget.ts'
 import type { Client } from './connection.ts'
-import { DEVICE_CHARACTERS, mayBeIn, openBase64, START_CHARACTERS } from './base64-envelope.ts'
+import { mayBeIn, openBase64 } from './base64-envelope.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { InactiveJobs, type InactiveJob } from './inactive-jobs.ts'
 import { createRest, openRecord, type JobItem } from './job.ts'
@@ -57,7 +57,7 @@ async function searchJobs(
   // A job may be met twice, when it goes from one state to another.
   const found = new Map<string, Delivery>()
   const unreadable = new Map<string, number>()
-  for await (const page of jobs.sealedStarts(START_CHARACTERS, DEVICE_CHARACTERS)) {
+  for await (const page of jobs.sealedStarts()) {
     const starts = page.map(({ start }) => start)
     const isWanted = mayBeIn(keyring, starts, hashStart)
     const wanted = page.filter((_, index) => isWanted[index]).map(({ id }) => id)

@@ -1,5 +1,6 @@
 /** The jobs of a shard that no consumer has fetched, a few at a time: to be read, changed and removed while consumers go on. */
 import { askEach, listIn } from './ask-each.ts'
+import { CHARACTERS_PER_DELIVERY, START_CHARACTERS } from './base64-envelope.ts'
 import { compareAndSet } from './compare-and-set.ts'
 import type { Client } from './connection.ts'
 import { readRecord, type JobRecord } from './job.ts'
@@ -56,11 +57,13 @@ export class InactiveJobs {
     return readAhead(this.ids(), (ids) => this.read(ids))
   }
 
-  /** The same jobs, each with the beginning of what is sealed in it: so many characters, and so many more for each delivery. It is empty where there is no such job any more. */
-  sealedStarts(characters: number, charactersEach: number): AsyncGenerator<readonly SealedStart[]> {
+  /** The same jobs, each with as much of what is sealed in it as `mayBeIn` needs; with none where there is no such job any more. */
+  sealedStarts(): AsyncGenerator<readonly SealedStart[]> {
     return readAhead(this.ids(STARTS_AT_ONCE), async (ids) => {
       const keys = ids.map((id) => this.keyOf(id))
-      const starts = listIn(await this.#client.eval(SEALED_STARTS, keys.length, ...keys, characters, charactersEach))
+      const starts = listIn(
+        await this.#client.eval(SEALED_STARTS, keys.length, ...keys, START_CHARACTERS, CHARACTERS_PER_DELIVERY),
+      )
       return ids.map((id, index) => ({ id, start: starts[index] ?? '' }))
     })
   }
